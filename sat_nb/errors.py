@@ -1,0 +1,56 @@
+"""What can go wrong, in four kinds.
+
+Every error is a :class:`SatError` and also the built-in error that fits, so both
+``except sat_nb.SatError`` and ``except ValueError`` work. A message names the file
+or argument, what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SatError(Exception):
+    """Anything that sat_nb refuses or cannot finish."""
+
+
+class InvalidInput(SatError, ValueError):
+    """A value, or the content of a file, is not what it must be."""
+
+
+class FileMissing(SatError, FileNotFoundError):
+    """A file or folder that was named does not exist."""
+
+
+class IdMismatch(SatError, LookupError):
+    """Images, maps and masks do not name the same images."""
+
+
+class WorkerFailed(SatError, RuntimeError):
+    """The process that explains the model died or could not be started."""
+
+
+def unknown_name(argument: str, name: object, valid: Iterable[str]) -> InvalidInput:
+    """The error for a name that no registry holds; lists all valid names.
+
+    >>> str(unknown_name("how", "relativ", ["relative", "absolute"]))
+    "how: unknown name 'relativ'. Did you mean 'relative'? Valid: 'relative', 'absolute'."
+    """
+    names = list(valid)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return InvalidInput(
+        f"{argument}: unknown name {name!r}.{hint} Valid: {', '.join(map(repr, names))}."
+    )
+
+
+def shorten(ids: Iterable[object], n: int = 3) -> str:
+    """The first ``n`` ids and how many more there are, for messages.
+
+    >>> shorten(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    ids = list(ids)
+    more = f" and {len(ids) - n} more" if len(ids) > n else ""
+    return ", ".join(repr(i) for i in ids[:n]) + more

@@ -1,0 +1,7 @@
+"""Pictures of finished results: each takes a result and axes, draws, and returns the axes."""
+
+from sat_nb.plots.bars import plot_segments
+from sat_nb.plots.critical_difference import plot_critical_difference
+from sat_nb.plots.overlay import plot_overlay
+
+__all__ = ["plot_critical_difference", "plot_overlay", "plot_segments"]

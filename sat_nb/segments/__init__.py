@@ -1,0 +1,7 @@
+"""Named masks of images: the container, the formats they come in, and how they are read."""
+
+from sat_nb.segments.dinox import write_dinox
+from sat_nb.segments.formats import SEGMENT_FORMATS, read_segments
+from sat_nb.segments.segmentation import SegmentationMap
+
+__all__ = ["SEGMENT_FORMATS", "SegmentationMap", "read_segments", "write_dinox"]

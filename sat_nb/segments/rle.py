@@ -1,0 +1,133 @@
+"""Run-length codes of masks: COCO's compressed string, and DINO-X's row-major variant.
+
+Both hold the lengths of alternating runs of background and foreground, in a string of
+6-bit characters (chr 48 to 111). ``coco_rle`` goes down the columns and covers the
+mask; ``dds_rle`` goes along the rows and leaves the trailing background out.
+Run lengths are checked against the size before pycocotools sees them: it reads what
+does not fit without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from sat_nb.errors import InvalidInput
+
+Mask = NDArray[np.bool_]
+Size = tuple[int, int]
+
+MAX_PIXELS = 2**28  # 268 megapixels: a larger size in an export is an error or an attack
+
+
+def decode_coco(counts: str, size: Size) -> Mask:
+    """The boolean (H, W) mask of a COCO compressed RLE string; ``size`` is (H, W).
+
+    >>> decode_coco(encode_coco(np.eye(3, dtype=bool)), (3, 3)).astype(int)
+    array([[1, 0, 0],
+           [0, 1, 0],
+           [0, 0, 1]])
+    """
+    covered = int(run_lengths(counts).sum())
+    if covered != size[0] * size[1]:
+        raise InvalidInput(
+            f"counts: expected runs of {size[0]} x {size[1]} = {size[0] * size[1]} pixels "
+            f"in all, got {covered}"
+        )
+    return coco.decode({"size": list(size), "counts": counts.encode("ascii")}).astype(bool)
+
+
+def encode_coco(mask: Mask) -> str:
+    """The COCO compressed RLE string of a boolean (H, W) mask."""
+    return coco.encode(np.asfortranarray(mask, dtype=np.uint8))["counts"].decode("ascii")
+
+
+def decode_dds(counts: str, size: Size) -> Mask:
+    """The boolean (H, W) mask of DINO-X's own string (exports without a ``format`` key).
+
+    >>> decode_dds(encode_dds(np.tri(3, dtype=bool)), (3, 3)).astype(int)
+    array([[1, 0, 0],
+           [1, 1, 0],
+           [1, 1, 1]])
+    """
+    runs = run_lengths(counts).tolist()
+    height, width = size
+    missing = height * width - sum(runs)
+    if missing < 0:
+        raise InvalidInput(
+            f"counts: expected runs of at most {height} x {width} = {height * width} pixels "
+            f"in all, got {sum(runs)}"
+        )
+    if len(runs) % 2 == 0:
+        runs.append(missing)
+    else:
+        runs[-1] += missing
+    transposed = coco.frPyObjects({"size": [width, height], "counts": runs}, width, height)
+    return np.ascontiguousarray(coco.decode(transposed).T.astype(bool))
+
+
+def encode_dds(mask: Mask) -> str:
+    """DINO-X's own string of a boolean (H, W) mask: row-major, trailing background left out."""
+    flat = np.concatenate([[False], np.ravel(mask), [False]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return _encode_run_lengths(np.diff(edges, prepend=0))
+
+
+CODECS: dict[str, tuple[Callable[[Mask], str], Callable[[str, Size], Mask]]] = {
+    "coco_rle": (encode_coco, decode_coco),
+    "dds_rle": (encode_dds, decode_dds),
+}
+
+
+def run_lengths(counts: str) -> NDArray[np.int64]:
+    """Lengths of the alternating runs, background first, of a compressed string.
+
+    Each number is written in groups of five bits, the lowest first, 32 marking that
+    another group follows; from the fourth on, a number is the difference to the last
+    but one (as in COCO's maskApi).
+
+    Raises InvalidInput for characters outside the code, a string that breaks off, and
+    negative runs.
+
+    >>> run_lengths("03")
+    array([0, 3])
+    """
+    try:
+        codes = np.frombuffer(counts.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    except UnicodeEncodeError:
+        codes = np.array([-1])
+    if codes.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if codes.min() < 0 or codes.max() > 63:
+        raise InvalidInput("counts: holds characters that are not in the RLE string code")
+    ends = np.flatnonzero(codes < 32)
+    if ends.size == 0 or ends[-1] != codes.size - 1:
+        raise InvalidInput("counts: the string breaks off inside a number")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    digits = np.arange(codes.size) - np.repeat(starts, ends - starts + 1)
+    if digits.max() > 7:
+        raise InvalidInput("counts: holds a number of more than 40 bits")
+    values = np.add.reduceat((codes & 31) << (5 * digits), starts)
+    values -= np.where(codes[ends] & 16, np.int64(1) << (5 * (ends - starts + 1)), 0)
+    # x[i] += x[i - 2] from the fourth number on: two running sums, the first number apart
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    if values.min() < 0:
+        raise InvalidInput("counts: holds a run of negative length")
+    return values
+
+
+def _encode_run_lengths(runs: NDArray[np.int64]) -> str:
+    differences = runs.copy()
+    differences[3:] -= runs[1:-2]
+    characters: list[str] = []
+    for value in differences.tolist():
+        more = True
+        while more:
+            group, value = value & 31, value >> 5
+            more = value != (-1 if group & 16 else 0)
+            characters.append(chr((group | 32 if more else group) + 48))
+    return "".join(characters)

@@ -1,0 +1,206 @@
+"""SegmentationMap: all named masks of one image."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput
+from sat_nb.images import get_fit
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationMap:
+    """The segments of one image: n names and n boolean masks, which may overlap.
+
+    Parameters
+    ----------
+    names: n non-empty str; one name may occur several times (two eyes).
+    masks: bool (n, H, W); no mask may be without pixels.
+    scores: float (n,), the detector's confidence, or None where it is not known.
+
+    Raises InvalidInput where these do not hold. The arrays are read-only.
+
+    >>> eyes = np.zeros((2, 4, 6), bool); eyes[0, 1, 1] = eyes[1, 1, 4] = True
+    >>> segmentation = SegmentationMap(("eye", "eye"), eyes, scores=[0.9, 0.8])
+    >>> segmentation
+    SegmentationMap(4 x 6 px: eye, eye)
+    >>> segmentation.merged().pad(1).masks.sum()
+    18
+    """
+
+    names: tuple[str, ...]
+    masks: NDArray[np.bool_]
+    scores: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        masks = _read_only(np.asarray(self.masks))
+        _check_masks(masks)
+        object.__setattr__(self, "masks", masks)
+        object.__setattr__(self, "names", _checked_names(self.names, masks))
+        if self.scores is not None:
+            object.__setattr__(self, "scores", _checked_scores(self.scores, len(masks)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels; (0, 0) for an image in which nothing was found."""
+        return self.masks.shape[1], self.masks.shape[2]
+
+    def pad(self, px: int) -> SegmentationMap:
+        """Grow every mask by ``px`` pixels to all sides, corners included (a square)."""
+        if px < 0 or int(px) != px:
+            raise InvalidInput(f"px: expected a whole number >= 0, got {px!r}.")
+        if px == 0:
+            return self
+        return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
+
+    def resize(self, size: tuple[int, int], *, fit: str = "stretch") -> SegmentationMap:
+        """Bring the masks to ``size`` (height, width) by area, as ``fit`` brings the image there."""
+        masks = get_fit(fit).masks(self.masks, size)
+        return self if masks is self.masks else self._with_masks(masks)
+
+    def rename(self, mapping: Mapping[str, str]) -> SegmentationMap:
+        """Replace the names that are keys of ``mapping``."""
+        names = tuple(mapping.get(name, name) for name in self.names)
+        return SegmentationMap(names, self.masks, self.scores)
+
+    def merged(self) -> SegmentationMap:
+        """One mask a name, the union of those of equal names; its score is their largest.
+
+        Names keep the order of their first occurrence.
+        """
+        unique = list(dict.fromkeys(self.names))
+        if len(unique) == len(self):
+            return self
+        members = [[i for i, name in enumerate(self.names) if name == one] for one in unique]
+        masks = np.stack([self.masks[m].any(axis=0) for m in members])
+        scores = None if self.scores is None else [self.scores[m].max() for m in members]
+        return SegmentationMap(tuple(unique), masks, scores)
+
+    def disjoint(self) -> SegmentationMap:
+        """Give every pixel to the smallest of its masks; masks left without pixels are dropped.
+
+        Of masks of equal size the first keeps the pixel.
+        """
+        order = np.argsort(self.masks.sum(axis=(1, 2)), kind="stable")
+        taken = np.zeros(self.size, dtype=bool)
+        masks = np.zeros_like(self.masks)
+        for i in order:
+            masks[i] = self.masks[i] & ~taken
+            taken |= self.masks[i]
+        kept = [i for i in range(len(self)) if masks[i].any()]
+        scores = None if self.scores is None else self.scores[kept]
+        return SegmentationMap(tuple(self.names[i] for i in kept), masks[kept], scores)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SegmentationMap):
+            return NotImplemented
+        return (
+            self.names == other.names
+            and np.array_equal(self.masks, other.masks)
+            and _equal_scores(self.scores, other.scores)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.names[:8]) + (f", ... {len(self)} in all" if len(self) > 8 else "")
+        return f"SegmentationMap({self.size[0]} x {self.size[1]} px: {names or 'no segments'})"
+
+    def _repr_html_(self) -> str:
+        """A picture in notebooks: each mask in its colour, smaller ones on top, with its name."""
+        if len(self) == 0:
+            return html.escape(repr(self))
+        colours = _colours(len(self))
+        legend = " ".join(
+            f'<span style="color:rgb{tuple(c)}">&#9632;</span>&nbsp;{html.escape(name)}'
+            for c, name in zip(colours.tolist(), self.names, strict=True)
+        )
+        return f'<img src="data:image/png;base64,{_picture(self.masks, colours)}"><br>{legend}'
+
+    def _with_masks(self, masks: NDArray[np.bool_]) -> SegmentationMap:
+        return SegmentationMap(self.names, masks, self.scores)
+
+
+def _read_only(array: NDArray) -> NDArray:
+    view = array.view() if not array.flags.writeable else array.copy()
+    view.flags.writeable = False
+    return view
+
+
+def _check_masks(masks: NDArray) -> None:
+    if masks.ndim != 3 or masks.dtype != bool:
+        raise InvalidInput(
+            f"masks: expected bool (n, H, W), got {masks.dtype} {masks.shape}; "
+            "compare grey values first, as in `masks > 0`."
+        )
+
+
+def _checked_names(names: Iterable[str], masks: NDArray[np.bool_]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise InvalidInput(f"names: expected a tuple of str, got the str {names!r}.")
+    names = tuple(names)
+    wrong = [name for name in names if not isinstance(name, str) or not name]
+    if wrong:
+        raise InvalidInput(f"names: expected non-empty str, got {wrong[0]!r}.")
+    if len(names) != len(masks):
+        raise InvalidInput(f"names: expected one for each of the {len(masks)} masks, got {len(names)}.")
+    empty = [name for name, mask in zip(names, masks, strict=True) if not mask.any()]
+    if empty:
+        raise InvalidInput(f"masks: the mask of {empty[0]!r} has no pixel; leave that segment out.")
+    return names
+
+
+def _checked_scores(scores: object, n: int) -> NDArray[np.float64]:
+    array = _read_only(np.array(scores, dtype=np.float64))
+    if array.shape != (n,):
+        raise InvalidInput(f"scores: expected shape ({n},), one a mask, got {array.shape}.")
+    return array
+
+
+def _equal_scores(a: NDArray | None, b: NDArray | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _dilate(masks: NDArray[np.bool_], px: int, axis: int) -> NDArray[np.bool_]:
+    """Grow boolean (n, H, W) along one axis: the union of the masks shifted by up to ``px``."""
+    grown = masks.copy()
+    out, source = np.moveaxis(grown, axis, 0), np.moveaxis(masks, axis, 0)
+    for shift in range(1, min(px, len(out) - 1) + 1):
+        out[shift:] |= source[:-shift]
+        out[:-shift] |= source[shift:]
+    return grown
+
+
+def _colours(n: int) -> NDArray[np.uint8]:
+    """n distinct RGB colours: hues a golden ratio apart."""
+    import colorsys
+
+    hues = (np.arange(n) * 0.618034) % 1
+    rgb = [colorsys.hsv_to_rgb(hue, 0.65 + 0.3 * (i % 2), 0.9) for i, hue in enumerate(hues)]
+    return np.round(np.array(rgb) * 255).astype(np.uint8)
+
+
+def _picture(masks: NDArray[np.bool_], colours: NDArray[np.uint8]) -> str:
+    import base64
+
+    from PIL import Image
+
+    canvas = np.full((*masks.shape[1:], 3), 235, dtype=np.uint8)
+    for i in np.argsort(-masks.sum(axis=(1, 2)), kind="stable"):
+        canvas[masks[i]] = colours[i]
+    image = Image.fromarray(canvas)
+    image.thumbnail((320, 320))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

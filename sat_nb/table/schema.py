@@ -1,0 +1,83 @@
+"""The columns of a Segment Attribution Table, their check, and the local rank."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput, unknown_name
+
+COLUMNS: dict[str, str] = {
+    "image_id": "object",  # joins images, maps and masks
+    "model": "object",  # stem of the model's file
+    "method": "object",  # saliency method
+    "target": "Int64",  # the output that was explained
+    "label": "Int64",  # the true class
+    "predicted": "Int64",  # the model's class
+    "n_segments": "int64",  # segments of this image
+    "segment_id": "Int64",  # number of the segment within its image
+    "segment": "object",  # name of the segment
+    "mean_attribution": "float64",  # sum of the map over the mask / pixels of the mask
+    "abs_mean_attribution": "float64",  # |mean_attribution|
+    "rank": "float64",  # within image and method, 1 = largest; ties averaged
+    "total_attribution": "float64",  # sum of the map over the mask
+    "mask_px": "Int64",  # pixels of the mask, after the pad
+    "mask_fraction": "float64",  # mask_px / pixels of the map
+    "position": "object",  # of the mask's centroid, on a 3 x 3 grid
+    "score": "float64",  # the detector's confidence; the largest of merged masks
+}
+"""Column -> dtype. An image without segments has one row, without a segment and with
+``n_segments`` 0, so that it counts in the Absolute aggregation."""
+
+IMAGE_KEY = ["image_id", "model", "method", "target"]
+RANK_BY = ("abs_mean_attribution", "mean_attribution")
+
+
+def check_table(table: object) -> pd.DataFrame:
+    """The table itself, or InvalidInput that says which column is missing or of a wrong type.
+
+    Further columns are the user's own and welcome.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidInput(
+            f"table: expected a DataFrame from sat_nb.build, got {type(table).__name__}."
+        )
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise InvalidInput(
+            f"table: the columns {missing} are missing; expected those of sat_nb.build "
+            f"({', '.join(COLUMNS)})."
+        )
+    numeric = [c for c, dtype in COLUMNS.items() if dtype != "object"]
+    for column in numeric:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise InvalidInput(
+                f"table: column {column!r} is {table[column].dtype}, expected numbers "
+                f"({COLUMNS[column]})."
+            )
+    return table
+
+
+def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataFrame:
+    """A copy whose ``rank`` and ``n_segments`` are those of the rows that are there now.
+
+    Filtering keeps the ranks that the segments had among all segments of their image;
+    call this where the segments left out shall not count. ``by`` is
+    "abs_mean_attribution" or "mean_attribution"; the largest has rank 1, ties share the
+    mean of their ranks.
+
+    >>> table = build({"m": {"a": np.arange(4.0).reshape(2, 2)}}, {"a": quadrants})
+    >>> rerank(table[table.segment != "lower right"])[["segment", "rank"]].values.tolist()
+    [['upper left', 3.0], ['upper right', 2.0], ['lower left', 1.0]]
+    """
+    if by not in RANK_BY:
+        raise unknown_name("by", by, RANK_BY)
+    groups = check_table(table).groupby(IMAGE_KEY, dropna=False, sort=False)
+    return table.assign(
+        rank=local_rank(table[by], groups.ngroup()),
+        n_segments=groups["segment"].transform("count"),
+    )
+
+
+def local_rank(values: pd.Series, groups: pd.Series) -> pd.Series:
+    """Rank of each value within its group: 1 = largest, ties averaged, NaN for NaN."""
+    return values.groupby(groups, sort=False).rank(ascending=False, method="average")
