@@ -40,7 +40,9 @@ def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
     """``path`` as a Path, or FileMissing that names the argument."""
     path = Path(path)
     if not path.exists():
-        raise FileMissing(f"{argument}: {str(path)!r} does not exist; give an existing file or folder.")
+        raise FileMissing(
+            f"{argument}: {str(path)!r} does not exist; give an existing file or folder."
+        )
     return path
 
 

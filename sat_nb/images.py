@@ -91,9 +91,18 @@ def read_images(path: str | os.PathLike[str]) -> ImageSet:
 def _checked_source(image_id: str, source: object) -> Path | Pixels:
     if isinstance(source, str | os.PathLike):
         return Path(source)
-    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3:
+    if (
+        isinstance(source, np.ndarray)
+        and source.dtype == np.uint8
+        and source.ndim == 3
+        and source.shape[2] == 3
+    ):
         return source
-    came = f"{source.dtype} {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
+    came = (
+        f"{source.dtype} {source.shape}"
+        if isinstance(source, np.ndarray)
+        else type(source).__name__
+    )
     raise InvalidInput(
         f"image {image_id!r}: expected a file or a uint8 array (H, W, 3) in RGB, got {came}."
     )
@@ -106,7 +115,7 @@ def _read_pixels(file: Path) -> Pixels:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInput(
-            f"{file}: not readable as a photo ({error}); replace the file or take it out of the folder."
+            f"{file}: not readable as a photo ({error}); replace it or take it out."
         ) from error
 
 

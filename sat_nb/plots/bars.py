@@ -36,23 +36,26 @@ def plot_segments(
         and the columns it was grouped by. Several groups (methods, models) give as many
         bars a segment, in the order of the first group.
     ax: axes to draw on; a new figure by default.
-    highlight: segments whose bars are coloured.
+    highlight: segments whose names, and bars where there is one a segment, are coloured.
     most: at most that many segments, the best.
     """
     value = _value_of(summary)
     groups = _groups_of(summary, value)
     order = list(dict.fromkeys(summary["segment"]))[:most]
+    marked = as_names(highlight)
     thick = 0.8 / max(len(groups), 1)
     ax = axes_or_new(ax, 7.0, 0.9 + 0.28 * len(order) * max(1, 0.6 * len(groups)))
     for g, (name, rows) in enumerate(groups.items()):
         rows = rows.set_index("segment").reindex(order)
         heights = [i - 0.4 + thick * (g + 0.5) for i in range(len(order))]
         usual = BARS[g % len(BARS)]
-        colours = [colour_of(segment, as_names(highlight), usual) for segment in order]
+        colours = [colour_of(s, marked, usual) if len(groups) == 1 else usual for s in order]
         ax.barh(heights, rows[value].fillna(0.0), height=thick, color=colours, label=name)
         if len(groups) == 1:
             _write_counts(ax, heights, rows["n_images"])
     ax.set_yticks(range(len(order)), [short(name) for name in order], **PLAIN)
+    for text, segment in zip(ax.get_yticklabels(), order, strict=True):
+        text.set_color(colour_of(segment, marked))
     ax.invert_yaxis()
     ax.set_xlabel(TITLES[value])
     ax.axvline(0, color=INK, linewidth=0.8)

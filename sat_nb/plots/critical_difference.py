@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ def _by_best(groups: Iterable[tuple[str, ...]], ranks: pd.Series) -> list[list[s
 
 def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float) -> None:
     place = {name: i for i, name in enumerate(ranks.index)}
-    for here, there in zip(group[:-1], group[1:], strict=True):
+    for here, there in itertools.pairwise(group):
         gap = place[there] - place[here] > 1
         ax.plot(
             [ranks[here], ranks[there]],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ ACCENT = "#c8102e"
 BARS = ("#3b6ea5", "#e0a030", "#5f9e6e", "#9467bd", "#8c564b", "#50b0c0")
 
 # Names come from strangers' files: drawn as they are, never read as mathematics.
-PLAIN = {"parse_math": False}
+PLAIN: dict[str, Any] = {"parse_math": False}
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:

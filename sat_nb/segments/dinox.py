@@ -117,10 +117,12 @@ def _parse_mask(mask: Any, field: str) -> NDArray[np.bool_]:
 
 
 def _parse_size(size: Any, field: str) -> tuple[int, int]:
-    whole = isinstance(size, list) and len(size) == 2 and all(type(s) is int and s > 0 for s in size)
+    whole = (
+        isinstance(size, list) and len(size) == 2 and all(type(s) is int and s > 0 for s in size)
+    )
     if not whole or size[0] * size[1] > MAX_PIXELS:
         raise InvalidInput(
-            f"{field}: expected [height, width] in pixels, {MAX_PIXELS} at most in all, got {size!r}."
+            f"{field}: expected [height, width], {MAX_PIXELS} pixels at most, got {size!r}."
         )
     return size[0], size[1]
 

@@ -46,7 +46,9 @@ class SegmentFiles(Mapping[str, SegmentationMap]):
 
     def __getitem__(self, image_id: str) -> SegmentationMap:
         if image_id not in self._files:
-            raise IdMismatch(f"no masks for image {image_id!r}; there are some for {shorten(self)}.")
+            raise IdMismatch(
+                f"no masks for image {image_id!r}; there are some for {shorten(self)}."
+            )
         return self._read(self._files[image_id])
 
     def __iter__(self) -> Iterator[str]:

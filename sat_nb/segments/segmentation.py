@@ -63,7 +63,7 @@ class SegmentationMap:
         return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
 
     def resize(self, size: tuple[int, int], *, fit: str = "stretch") -> SegmentationMap:
-        """Bring the masks to ``size`` (height, width) by area, as ``fit`` brings the image there."""
+        """Bring the masks to ``size`` (height, width), by area, as ``fit`` brings the image."""
         masks = get_fit(fit).masks(self.masks, size)
         return self if masks is self.masks else self._with_masks(masks)
 
@@ -82,7 +82,9 @@ class SegmentationMap:
             return self
         members = [[i for i, name in enumerate(self.names) if name == one] for one in unique]
         masks = np.stack([self.masks[m].any(axis=0) for m in members])
-        scores = None if self.scores is None else [self.scores[m].max() for m in members]
+        if self.scores is None:
+            return SegmentationMap(tuple(unique), masks)
+        scores = np.array([self.scores[m].max() for m in members])
         return SegmentationMap(tuple(unique), masks, scores)
 
     def disjoint(self) -> SegmentationMap:
@@ -152,7 +154,9 @@ def _checked_names(names: Iterable[str], masks: NDArray[np.bool_]) -> tuple[str,
     if wrong:
         raise InvalidInput(f"names: expected non-empty str, got {wrong[0]!r}.")
     if len(names) != len(masks):
-        raise InvalidInput(f"names: expected one for each of the {len(masks)} masks, got {len(names)}.")
+        raise InvalidInput(
+            f"names: expected one for each of the {len(masks)} masks, got {len(names)}."
+        )
     empty = [name for name, mask in zip(names, masks, strict=True) if not mask.any()]
     if empty:
         raise InvalidInput(f"masks: the mask of {empty[0]!r} has no pixel; leave that segment out.")

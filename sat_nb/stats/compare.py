@@ -91,9 +91,12 @@ def compare(
 
     Sources: Demsar 2006 (JMLR 7) for the diagrams; Holm 1979; Hinns & Martens 2025.
 
-    >>> result = compare(faces, method="deep_taylor")
+    >>> from sat_nb.datasets.toy import toy
+    >>> result = compare(build(*toy()), method="noisy")
     >>> result.groups
-    (('ears', 'rest'),)
+    (('nose', 'eyes'), ('ears', 'rest'))
+    >>> result.relative_ranks["ears"], result.mean_ranks["ears"], result.n_images["ears"]
+    (4.0, 4.25, 15)
     """
     _check_arguments(table, method, alpha, test, missing)
     rows = table[table["method"] == method]
@@ -122,7 +125,7 @@ def compare(
 
 def rank_matrix(rows: pd.DataFrame, segments: pd.Index) -> NDArray[np.float64]:
     """Local ranks (n_images, k) of one method's rows; a missing segment ranks n + 1."""
-    ranks = rows.pivot(index="image_id", columns="segment", values="rank")
+    ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
     last = rows.groupby("image_id")["n_segments"].first() + 1
     ranks = ranks.reindex(columns=segments)
     return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)

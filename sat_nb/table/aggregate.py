@@ -59,10 +59,16 @@ def aggregate(
     Raises InvalidInput where the table mixes several models or classes that ``by`` does
     not keep apart.
 
-    >>> aggregate(sat, how="absolute", value="rank")
-            method segment  rank  n_images
-    0  deep_taylor    eyes   1.0         2
-    1  deep_taylor    nose   2.5         1
+    >>> from sat_nb.datasets.toy import toy
+    >>> maps, segments = toy()
+    >>> table = build(maps, segments)
+    >>> aggregate(table[table.method == "sharp"], how="absolute", value="rank")
+      method segment  rank  n_images
+    0  sharp    eyes  1.00        20
+    1  sharp    nose  2.00        20
+    2  sharp   mouth  3.00        20
+    3  sharp    ears  4.25        15
+    4  sharp    rest  4.75        20
     """
     if how not in AGGREGATIONS:
         raise unknown_name("how", how, AGGREGATIONS)
@@ -89,7 +95,9 @@ def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sum
         total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
     )
     if by:
-        groups = images.groupby(by, dropna=False).agg(n_all=("image_id", "size"), all=("absent", "sum"))
+        groups = images.groupby(by, dropna=False).agg(
+            n_all=("image_id", "size"), all=("absent", "sum")
+        )
         sums = sums.join(groups, on=by)
     else:
         sums = sums.assign(n_all=len(images), all=images["absent"].sum())
@@ -117,7 +125,7 @@ def _check_unmixed(table: pd.DataFrame, by: list[str]) -> None:
     keys = [*by, "image_id", "segment"]
     twice = table.duplicated(keys)
     if twice.any():
-        row = table.loc[twice.idxmax(), keys].to_dict()
+        row = table[twice].iloc[0][keys].to_dict()
         raise InvalidInput(
             f"table: several rows for {row}; a segment counts once an image. Were tables of one "
             "model or of several targets joined? Keep them apart with `by`, or filter."

@@ -33,7 +33,7 @@ POOLS: dict[str, Callable[[NDArray], NDArray]] = {
         attribution.astype(np.float64, copy=False), axis=2, keepdims=True
     ),
 }
-"""How a map's channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
+"""How channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
 
 
 def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
@@ -69,7 +69,7 @@ def build(
     fit: str | None = None,
     missing: str = "error",
 ) -> pd.DataFrame:
-    """Join attribution maps with masks: a Segment Attribution Table, one row an image x method x segment.
+    """Join attribution maps with masks: one row an image x method x segment.
 
     For the map A of an image and the mask M of a segment the mean attribution is
     ``sum(M * A) / sum(M)`` (Hinns & Martens 2025). Masks of one name are merged, brought
@@ -96,22 +96,24 @@ def build(
     Raises IdMismatch where maps and masks do not name the same images, InvalidInput for
     values that are not finite, shapes that do not fit and names that are not known.
 
-    >>> heat = {"occlusion": {"photo": np.array([[4.0, 0.0], [-1.0, -2.0]])}}
-    >>> table = build(heat, {"photo": quadrants}, pad_px=0)
-    >>> table[["segment", "mean_attribution", "rank"]].values.tolist()  # doctest: +NORMALIZE_WHITESPACE
-    [['upper left', 4.0, 1.0], ['upper right', 0.0, 4.0],
-     ['lower left', -1.0, 3.0], ['lower right', -2.0, 2.0]]
+    >>> heat = {"occlusion": {"photo": np.array([[4.0, 0.0], [-1.0, -3.0]])}}
+    >>> masks = np.array([[[1, 0], [0, 0]], [[0, 0], [1, 1]]], bool)
+    >>> table = build(heat, {"photo": SegmentationMap(("sky", "sea"), masks)}, pad_px=0)
+    >>> table[["segment", "mean_attribution", "rank", "position"]]
+      segment  mean_attribution  rank       position
+    0     sky               4.0   1.0       top-left
+    1     sea              -2.0   2.0  bottom-centre
     """
     _check_names(pool=pool, merge=merge, rank_by=rank_by, missing=missing)
     image_ids, left_out = _matching_ids(maps, segments, missing)
-    recipe = _Recipe(pad_px, pool, merge, fit or getattr(maps, "fit", "stretch"))
+    recipe = _Recipe(pad_px, pool, merge, fit or str(getattr(maps, "fit", "stretch")))
     facts = getattr(maps, "facts", {})
     blocks = [
         block
         for image_id in image_ids
         for block in _image_blocks(image_id, maps, segments[image_id], recipe, facts.get(image_id))
     ]
-    model = model or getattr(maps, "model", "model")
+    model = model or str(getattr(maps, "model", "model"))
     table = _assemble(blocks, model, labels or {}, rank_by)
     table.attrs["sat_nb"] = _settings(recipe, rank_by, left_out, maps)
     return table
@@ -183,9 +185,7 @@ def _prepare(
     row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
     scores = np.full(len(merged), np.nan) if merged.scores is None else merged.scores
     fractions = runs.px / (size[0] * size[1])
-    return _Segments(
-        merged.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores
-    )
+    return _Segments(merged.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores)
 
 
 def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> None:

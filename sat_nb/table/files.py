@@ -13,7 +13,7 @@ from sat_nb.table.schema import COLUMNS, check_table
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table to a Parquet file, whole or not at all; ``table.attrs`` go into its metadata."""
+    """Write a table to Parquet, whole or not at all, with ``table.attrs`` in the metadata."""
     with written_whole(path) as part:
         check_table(table).to_parquet(part, index=False)
     return Path(path)

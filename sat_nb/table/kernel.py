@@ -57,7 +57,6 @@ def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
     return sums
 
 
-
 _ALL_ON = np.uint64(0x0101010101010101)
 
 

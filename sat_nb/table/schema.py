@@ -65,9 +65,12 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
     "abs_mean_attribution" or "mean_attribution"; the largest has rank 1, ties share the
     mean of their ranks.
 
-    >>> table = build({"m": {"a": np.arange(4.0).reshape(2, 2)}}, {"a": quadrants})
-    >>> rerank(table[table.segment != "lower right"])[["segment", "rank"]].values.tolist()
-    [['upper left', 3.0], ['upper right', 2.0], ['lower left', 1.0]]
+    >>> from sat_nb.datasets.toy import toy
+    >>> table = build(*toy(1))
+    >>> sharp = table[table["method"] == "sharp"]
+    >>> without_eyes = sharp[sharp["segment"] != "eyes"]
+    >>> without_eyes["rank"].min(), rerank(without_eyes)["rank"].min()
+    (2.0, 1.0)
     """
     if by not in RANK_BY:
         raise unknown_name("by", by, RANK_BY)

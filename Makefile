@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make figures` and `make test`. See README.md.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON := $(shell for p in python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+
+.PHONY: figures test lint lab lock benchmarks clean
+
+figures: $(READY)  ## run the main job on the embedded data set, write figures/
+	$(BIN)/sat-nb quickstart --out figures
+
+test: $(READY)  ## all tests and notebooks
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff and the type checker
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+lab: $(READY)  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+benchmarks: $(READY)  ## the measured ratios
+	$(BIN)/python benchmarks/join.py
+
+lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal \
+		--generate-hashes --no-emit-index-url --no-header -o requirements.lock
+
+clean:  ## remove the environment and everything that is kept between runs
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+ifeq ($(PYTHON),)
+	@echo "Python 3.11 is missing: TensorFlow 2.14, which iNNvestigate needs, runs on no later one."
+	@echo "Install it, or go one of two other ways:"
+	@echo "  conda:  conda env create -f environment.yml && conda activate sat_nb"
+	@echo "          pip install --no-deps -e ."
+	@echo "  uv:     uv venv --python 3.11 --seed $(VENV)   and then this command again"
+	@test -x $(BIN)/python
+endif
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@

@@ -1,0 +1,20 @@
+"""What all tests share, and what every docstring example may use without importing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
+settings.load_profile("sat_nb")
+
+
+@pytest.fixture(autouse=True)
+def _names_in_examples(doctest_namespace: dict[str, Any]) -> None:
+    import sat_nb
+
+    doctest_namespace.update({name: getattr(sat_nb, name) for name in sat_nb.__all__})
+    doctest_namespace.update(np=np, sat=sat_nb)

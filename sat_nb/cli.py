@@ -1,0 +1,172 @@
+"""The command line: ``sat-nb build``, ``aggregate``, ``figures`` and ``quickstart``."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import sat_nb as sat
+from sat_nb.errors import InvalidInput
+from sat_nb.files import existing, written_whole
+
+
+@click.group()
+@click.version_option(sat.__version__, prog_name="sat-nb")
+def main() -> None:
+    """Segment Attribution Tables: what does this image classifier look at?"""
+
+
+def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """What sat_nb refuses is one line on the terminal and exit status 1, not a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except sat.SatError as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+@main.command()
+@click.option("--model", required=True, help="Keras model file (.h5, .keras).")
+@click.option("--images", required=True, help="Folder of photos, or one photo.")
+@click.option("--segments", required=True, help="Folder of mask exports, or one file.")
+@click.option("--out", required=True, help="The table to write (.parquet).")
+@click.option(
+    "--preprocess",
+    required=True,
+    help="What the model's input needs: a name in sat_nb.PREPROCESS (none, unit, signed, caffe, "
+    "torch) or module:function.",
+)
+@click.option("--methods", help="Saliency methods, with commas; by default the paper's six.")
+@click.option("--target", default="predicted", show_default=True, help="Class number to explain.")
+@click.option("--labels", help="CSV with the columns image_id and label (the true class number).")
+@click.option("--maps", help="Folder that keeps the maps; a run that was stopped goes on there.")
+@click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks grow.")
+@click.option("--pool", default="sum", show_default=True, help="How channels are pooled.")
+@click.option("--merge", default="union", show_default=True, help="Several masks of one name.")
+@click.option(
+    "--missing",
+    default="error",
+    show_default=True,
+    help="'skip' leaves out photos without masks and masks without photos, and says so.",
+)
+@readable_errors
+def build(
+    model: str,
+    images: str,
+    segments: str,
+    out: str,
+    preprocess: str,
+    methods: str | None,
+    target: str,
+    labels: str | None,
+    maps: str | None,
+    **options: Any,
+) -> None:
+    """Explain photos and join the maps with masks: a table in Parquet."""
+    true_classes = _read_labels(labels) if labels else None
+    photos, masks = sat.read_images(images), sat.read_segments(segments)
+    if options["missing"] == "skip":
+        photos = photos.select([i for i in photos if i in masks]) or photos
+    store = sat.explain(
+        existing(model, "model"),
+        photos,
+        methods=methods.split(",") if methods else sat.PAPER_METHODS,
+        preprocess=_preprocess(preprocess),
+        target=int(target) if target.lstrip("-").isdigit() else target,
+        out=maps,
+    )
+    table = sat.build(store, masks, labels=true_classes, **options)
+    sat.write_table(table, out)
+    n_images, n_methods = table["image_id"].nunique(), table["method"].nunique()
+    click.echo(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
+
+
+@main.command()
+@click.argument("table")
+@click.option("--how", default="relative", show_default=True, help="relative or absolute.")
+@click.option("--value", default="rank", show_default=True, help="A column in sat_nb.VALUES.")
+@click.option("--by", default="method", show_default=True, help="Columns kept apart, with commas.")
+@click.option("--out", help="A CSV file to write; by default the result is printed.")
+@readable_errors
+def aggregate(table: str, how: str, value: str, by: str, out: str | None) -> None:
+    """Aggregate a table: one row a segment."""
+    columns = tuple(filter(None, by.split(",")))
+    summary = sat.aggregate(sat.read_table(table), how=how, value=value, by=columns)
+    if out is None:
+        click.echo(summary.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
+        return
+    with written_whole(out) as part:
+        summary.to_csv(part, index=False)
+    click.echo(f"{out}: {len(summary)} rows")
+
+
+@main.command()
+@click.argument("table")
+@click.option("--out", default="figures", show_default=True, help="Folder to write to.")
+@click.option("--methods", help="Saliency methods, with commas; by default all in the table.")
+@click.option("--test", default="wilcoxon-holm", show_default=True, help="wilcoxon-holm or aeon.")
+@click.option("--alpha", default=0.05, show_default=True, help="Level of the tests.")
+@click.option("--highlight", default="", help="Segments to colour, with commas.")
+@readable_errors
+def figures(
+    table: str, out: str, methods: str | None, test: str, alpha: float, highlight: str
+) -> None:
+    """Draw a table: a critical difference diagram and bars for each method, numbers as CSV."""
+    from sat_nb.studies.figures import draw_method
+
+    rows = sat.read_table(table)
+    for method in methods.split(",") if methods else rows["method"].unique():
+        for file in draw_method(
+            rows, method, out, test=test, alpha=alpha, highlight=highlight.split(",")
+        ):
+            click.echo(file)
+
+
+@main.command()
+@click.option("--out", default="figures", show_default=True, help="Folder to write to.")
+@click.option("--work", default=".cache/quickstart", show_default=True, help="Folder for the rest.")
+@readable_errors
+def quickstart(out: str, work: str) -> None:
+    """Run the main job on the embedded data set: photos, model, maps, table, figures."""
+    from sat_nb.studies import quickstart as study
+
+    result = study.run(work)
+    for file in study.draw(result, out):
+        click.echo(f"wrote {file}")
+    click.echo(study.finding(result))
+
+
+def _preprocess(name: str) -> Any:
+    """A registered name, or the function that ``module:function`` names."""
+    module, colon, function = name.partition(":")
+    if not colon:
+        return name
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput(
+            f"--preprocess: {name!r} cannot be imported ({error}); give module:function, the "
+            "module on the Python path."
+        ) from error
+
+
+def _read_labels(path: str) -> dict[str, int]:
+    file: Path = existing(path, "--labels")
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            return {row["image_id"]: int(row["label"]) for row in csv.DictReader(lines)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{file}: expected CSV with the columns image_id and label, labels as class numbers "
+            f"({type(error).__name__}: {error})."
+        ) from error

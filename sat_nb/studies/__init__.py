@@ -1,0 +1,1 @@
+"""Studies: data -> models -> maps -> table -> result, as functions that notebooks call."""

@@ -1,0 +1,65 @@
+"""`import sat_nb` is quick, and every public name is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import sat_nb as sat
+
+HEAVY = (
+    "tensorflow",
+    "innvestigate",
+    "aeon",
+    "seaborn",
+    "matplotlib.pyplot",
+    "ipywidgets",
+    "numba",
+)
+HEAVY += ("pandas", "scipy", "pycocotools", "networkx", "statsmodels", "pyarrow")
+
+
+def loaded_after(code: str) -> set[str]:
+    program = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert not loaded_after("import sat_nb").intersection(HEAVY)
+
+
+def test_command_line_loads_nothing_heavy() -> None:
+    assert not loaded_after("import sat_nb.cli").intersection(HEAVY)
+
+
+def test_public_names_load_no_tensorflow_and_no_pyplot() -> None:
+    names = "import sat_nb\nfor name in sat_nb.__all__: getattr(sat_nb, name)"
+    assert not loaded_after(names).intersection(
+        ("tensorflow", "innvestigate", "aeon", "seaborn", "matplotlib.pyplot", "ipywidgets")
+    )
+
+
+@pytest.mark.parametrize("name", sat.__all__)
+def test_public_names_exist_and_are_documented(name: str) -> None:
+    thing = getattr(sat, name)
+    if callable(thing):
+        assert thing.__doc__
+
+
+def test_unknown_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = sat.nothing
+
+
+def test_every_error_is_also_a_built_in_one() -> None:
+    assert issubclass(sat.InvalidInput, ValueError)
+    assert issubclass(sat.FileMissing, FileNotFoundError)
+    assert issubclass(sat.IdMismatch, LookupError)
+    assert issubclass(sat.WorkerFailed, RuntimeError)
+    for error in (sat.InvalidInput, sat.FileMissing, sat.IdMismatch, sat.WorkerFailed):
+        assert issubclass(error, sat.SatError)
