@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# Runs in a process of its own only: it switches TensorFlow to graph mode.
+collect_ignore = ["sat_nb/saliency/worker.py"]
+
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
 

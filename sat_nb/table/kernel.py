@@ -72,8 +72,10 @@ def _find_runs(words, width):  # type: ignore[no-untyped-def]
         free = np.full(n_words, _ALL_ON)
         for mask in range(n + 1):
             line = words[mask, row] if mask < n else free
+            if not _any(line):
+                continue
             n_changes = _row_changes(line, width, changes)
-            if mask < n and n_changes:
+            if mask < n:
                 for word in range(line.size):
                     free[word] &= ~line[word]
             while count + n_changes > len(runs):
@@ -98,15 +100,35 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
             continue
         change = line[word] ^ ((line[word] << np.uint64(8)) | (steady & np.uint64(1)))
         steady = (line[word] >> np.uint64(56)) * _ALL_ON
-        for cell in range(8):
-            column = 8 * word + cell
-            if (change >> np.uint64(8 * cell)) & np.uint64(1) and column < width:
+        while change != 0:
+            column = 8 * word + _first_cell(change)
+            if column < width:
                 changes[count] = column
                 count += 1
+            change &= change - np.uint64(1)
     if count % 2:
         changes[count] = width
         count += 1
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _any(line):  # type: ignore[no-untyped-def]
+    found = np.uint64(0)
+    for word in range(line.size):
+        found |= line[word]
+    return found != 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _first_cell(word):  # type: ignore[no-untyped-def]
+    """Which of a word's eight cells is the first that is on, by halves."""
+    cell = 0
+    if word & np.uint64(0xFFFFFFFF) == 0:
+        cell, word = 4, word >> np.uint64(32)
+    if word & np.uint64(0xFFFF) == 0:
+        cell, word = cell + 2, word >> np.uint64(16)
+    return cell + (word & np.uint64(0xFF) == 0)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})

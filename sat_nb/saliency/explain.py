@@ -1,0 +1,206 @@
+"""Saliency maps of many images: the loop over batches and methods."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import sat_nb
+from sat_nb.errors import InvalidInput
+from sat_nb.images import ImageSet, Pixels, get_fit
+from sat_nb.saliency.batches import Job, ask, explain_batch, pieces
+from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
+from sat_nb.saliency.preprocess import (
+    Preprocess,
+    get_preprocess,
+    preprocess_settings,
+)
+from sat_nb.saliency.store import AttributionStore, open_for_writing, read_settings
+from sat_nb.saliency.targets import Target, check_targets, read_targets, target_settings
+
+
+def explain(
+    model: Any,
+    images: ImageSet | Mapping[str, Pixels],
+    *,
+    methods: str | Iterable[str],
+    preprocess: str | Preprocess,
+    target: Target = "predicted",
+    fit: str = "stretch",
+    out: str | os.PathLike[str] | None = None,
+    batch_size: int = 8,
+    progress: bool = True,
+    seed: int = 0,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> AttributionStore:
+    """Saliency maps of every image by every method, as {method: {image_id: (H, W, C)}}.
+
+    The maps explain the logit of the target, the model's output before a softmax. They are
+    computed in a process of its own, which stays alive between calls; the caller's TensorFlow
+    is not touched.
+
+    Parameters
+    ----------
+    model
+        The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model:
+        Functional or Sequential, one image in, (None, n_classes) out, softmax or logits.
+    images
+        An ImageSet, or {image_id: uint8 (H, W, 3) in RGB}.
+    methods
+        Names of METHODS, for example PAPER_METHODS.
+    preprocess
+        A name of PREPROCESS ("none", "unit", "signed", "caffe", "torch"), or a function from
+        float32 (n, H, W, 3), RGB, 0..255, to what the model was trained on, same shape.
+    target
+        The output to explain: "predicted" (each image's largest), one index, a list with one
+        index an image in the images' order, or {image_id: index}.
+    fit
+        How images are brought to the model's input size: "stretch".
+    out
+        A folder: maps are kept there, and a call with the same settings goes on where the last
+        one stopped. None keeps them in memory.
+    batch_size
+        Images that go through the model at once.
+    progress
+        Show a progress bar.
+    seed
+        Where smoothgrad's noise starts; each image's noise depends on it and on its id alone.
+    parameters
+        {method: {parameter: value}} in place of a method's own, e.g. {"smoothgrad":
+        {"n_samples": 16}}.
+    input_size
+        (height, width) in pixels for a model that leaves them open.
+
+    Returns
+    -------
+    AttributionStore
+        float32 maps (H, W, C) on the model's input grid, channels as the model takes them.
+        What the sign means is in ``METHODS[name].sign``.
+
+    Raises
+    ------
+    InvalidInput
+        For arguments, models and layers that cannot be explained, and NaN or infinite maps.
+    WorkerFailed
+        Where the process died. What was done stays in ``out``.
+
+    Notes
+    -----
+    Hinns & Martens 2025 take the maps of six methods; see each method's ``citation``.
+
+    Examples
+    --------
+    >>> maps = explain("model.h5", images, methods="gradient", preprocess="caffe")  # doctest: +SKIP
+    >>> maps["gradient"]["chihuahua_1"].shape  # doctest: +SKIP
+    (224, 224, 3)
+    """
+    images = _checked_images(images)
+    chosen = read_methods(methods)
+    values = read_parameters(chosen, parameters)
+    targets = read_targets(target, list(images))
+    get_fit(fit), get_preprocess(preprocess), _checked_whole(batch_size, "batch_size", 1)
+    _checked_whole(seed, "seed", 0)
+    with model_file(model, input_size=input_size) as file:
+        facts = _known_facts(out, file) or _ask_facts(file)
+        check_targets(targets, facts.n_outputs)
+        settings = {
+            "model": _model_settings(file, facts),
+            "preprocess": preprocess_settings(preprocess, facts.input_shape),
+            "target": target_settings(target),
+            "fit": fit,
+            "seed": seed,
+            "methods": {m.name: m.settings(values[m.name]) for m in chosen},
+            "versions": _versions(),
+        }
+        chunks, settings = open_for_writing(out, settings)
+        job = Job(file, facts, chosen, values, images, targets, preprocess, fit, seed, chunks)
+        with _progress_bar(len(images) * len(chosen), progress) as bar:
+            for batch in pieces(list(images), batch_size):
+                explain_batch(job, batch, bar)
+    store = AttributionStore(chunks, settings)
+    return store.select(methods=[m.name for m in chosen], image_ids=list(images))
+
+
+def _ask_facts(file: ModelFile) -> ModelFacts:
+    facts: ModelFacts = ask("facts", f"loading {file.path!r}", file=file)
+    return facts
+
+
+def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
+    """What a store already says of this very model: a finished run needs no worker."""
+    known = None if out is None else read_settings(out)
+    if known is None or known["model"]["sha256"] != file.sha256:
+        return None
+    shape = tuple(known["model"]["input_shape"])
+    if file.input_size not in (None, shape[:2]):
+        return None
+    return ModelFacts(shape, known["model"]["n_outputs"], known["model"]["head"])
+
+
+def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "sha256": file.sha256,
+        "input_shape": list(facts.input_shape),
+        "n_outputs": facts.n_outputs,
+        "head": facts.head,
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "sat_nb": sat_nb.__version__,
+        "innvestigate": _version("innvestigate"),
+        "tensorflow": _version("tensorflow", "tensorflow-cpu", "tensorflow-macos"),
+    }
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _checked_images(images: Any) -> ImageSet:
+    if not isinstance(images, ImageSet):
+        if not isinstance(images, Mapping):
+            raise InvalidInput(
+                f"images: expected an ImageSet or {{image_id: uint8 (H, W, 3)}}, got "
+                f"{type(images).__name__}; use read_images(folder)."
+            )
+        images = ImageSet(images)
+    if not len(images):
+        raise InvalidInput("images: expected at least one image, got none.")
+    return images
+
+
+def _checked_whole(value: int, argument: str, least: int) -> int:
+    if not isinstance(value, int) or value < least:
+        raise InvalidInput(f"{argument}: expected a whole number from {least}, got {value!r}.")
+    return value
+
+
+class _Silent:
+    """A progress bar that shows nothing."""
+
+    update: Callable[..., None] = staticmethod(lambda n: None)
+    set_postfix_str: Callable[..., None] = staticmethod(lambda text: None)
+
+
+@contextmanager
+def _progress_bar(total: int, progress: bool) -> Iterator[Any]:
+    if not progress:
+        yield _Silent()
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, unit="map", desc="explain") as bar:
+        yield bar

@@ -1,0 +1,94 @@
+"""The model as a file: the worker reads it by path, and knows it by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sat_nb.errors import InvalidInput
+from sat_nb.files import existing
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A saved model: its name for tables, the hash of its content, the wanted input (h, w)."""
+
+    path: str
+    name: str
+    sha256: str
+    input_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the worker found in the file: ``input_shape`` (H, W, C) and the number of outputs."""
+
+    input_shape: tuple[int, int, int]
+    n_outputs: int
+    head: str
+
+
+@contextmanager
+def model_file(model: Any, *, input_size: tuple[int, int] | None = None) -> Iterator[ModelFile]:
+    """``model``, a path or a live Keras model, as a file for as long as the block runs.
+
+    A live model is saved to a temporary .h5; TensorFlow is not imported for it.
+    """
+    size = _checked_size(input_size)
+    if isinstance(model, str | os.PathLike):
+        path = existing(model, "model")
+        yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size)
+    elif callable(getattr(model, "save", None)) and hasattr(model, "layers"):
+        with tempfile.TemporaryDirectory(prefix="sat_nb-") as folder:
+            path = _save(model, Path(folder) / "model.h5")
+            yield ModelFile(str(path), str(model.name), content_sha256(path), size)
+    else:
+        raise InvalidInput(
+            f"model: expected the path of a saved Keras model or a Keras model, got "
+            f"{type(model).__name__}; save it with model.save('model.h5')."
+        )
+
+
+def content_sha256(path: Path) -> str:
+    """The hash of a file's content, or of all files of a folder (SavedModel), by name."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        if file != path:
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _save(model: Any, path: Path) -> Path:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras calls HDF5 "legacy"
+            model.save(str(path), include_optimizer=False)
+    except Exception as error:
+        raise InvalidInput(
+            f"model: the live Keras model {getattr(model, 'name', '?')!r} cannot be saved as .h5 "
+            f"({type(error).__name__}: {error}); build it as a Functional or Sequential model, or "
+            "save it yourself and give the path."
+        ) from error
+    return path
+
+
+def _checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    whole = (
+        isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(v, int) for v in size)
+    )
+    if not whole or min(size) < 1:
+        raise InvalidInput(f"input_size: expected (height, width) in pixels, got {size!r}.")
+    return size[0], size[1]

@@ -1,0 +1,105 @@
+"""From photos to what a model was trained on: pure functions by name.
+
+Each takes photos as float32 (n, H, W, 3), RGB, values 0..255, and returns float32 of the
+same shape. A preprocessing more is one entry more in :data:`PREPROCESS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput, unknown_name
+
+Floats = NDArray[np.float32]
+Preprocess = Callable[[Floats], Any]
+
+CAFFE_MEANS = np.array([103.939, 116.779, 123.68], dtype=np.float32)  # blue, green, red
+TORCH_MEANS = np.array([0.485, 0.456, 0.406], dtype=np.float32)
+TORCH_DEVIATIONS = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+
+
+def caffe(batch: Floats) -> Floats:
+    """RGB to BGR, minus the ImageNet means (VGG16, ResNet50 of Keras)."""
+    return batch[..., ::-1] - CAFFE_MEANS
+
+
+def torch(batch: Floats) -> Floats:
+    """To [0, 1], minus the ImageNet means, divided by their deviations (torchvision, DenseNet)."""
+    return (batch / np.float32(255) - TORCH_MEANS) / TORCH_DEVIATIONS
+
+
+PREPROCESS: dict[str, Preprocess] = {
+    "none": lambda batch: batch,
+    "unit": lambda batch: batch / np.float32(255),
+    "signed": lambda batch: batch / np.float32(127.5) - np.float32(1),
+    "caffe": caffe,
+    "torch": torch,
+}
+
+
+def get_preprocess(preprocess: str | Preprocess) -> Preprocess:
+    """The registered function of that name, or the function itself."""
+    if callable(preprocess):
+        return preprocess
+    if preprocess not in PREPROCESS:
+        raise unknown_name("preprocess", preprocess, [*PREPROCESS, "a function batch -> batch"])
+    return PREPROCESS[preprocess]
+
+
+def apply_preprocess(
+    preprocess: str | Preprocess, batch: Floats, input_shape: tuple[int, int, int]
+) -> Floats:
+    """``batch`` (n, H, W, C), 0..255, as the model wants it: float32 (n, *input_shape), finite.
+
+    Raises InvalidInput where the function fails or returns something else.
+    """
+    name = preprocess_name(preprocess)
+    try:
+        result = np.asarray(get_preprocess(preprocess)(batch.copy()), dtype=np.float32)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"preprocess: {name} failed on a float32 batch {batch.shape} with values 0..255: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    expected = (len(batch), *input_shape)
+    if result.shape != expected:
+        raise InvalidInput(
+            f"preprocess: {name} returned shape {result.shape}, but the model needs {expected}; "
+            "return one preprocessed image for each image."
+        )
+    if not np.isfinite(result).all():
+        raise InvalidInput(
+            f"preprocess: {name} returned NaN or infinite values; return finite ones."
+        )
+    return result
+
+
+def preprocess_name(preprocess: str | Preprocess) -> str:
+    """A name for messages and settings."""
+    if isinstance(preprocess, str):
+        return preprocess
+    module = getattr(preprocess, "__module__", None) or "?"
+    return f"{module}.{getattr(preprocess, '__qualname__', type(preprocess).__qualname__)}"
+
+
+def preprocess_settings(
+    preprocess: str | Preprocess, input_shape: tuple[int, int, int]
+) -> str | dict[str, str]:
+    """What tells one preprocessing from another: a registered name, or a function's fingerprint.
+
+    A function is known by what it does to a fixed batch of noise, so that a changed constant
+    outside its source is noticed too.
+    """
+    if isinstance(preprocess, str):
+        return preprocess
+    noise = np.random.default_rng(0).integers(0, 256, size=(2, *input_shape))
+    result = apply_preprocess(preprocess, noise.astype(np.float32), input_shape)
+    fingerprint = hashlib.sha256(np.ascontiguousarray(result).tobytes()).hexdigest()
+    return {"function": preprocess_name(preprocess), "fingerprint": fingerprint}

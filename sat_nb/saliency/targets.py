@@ -1,0 +1,84 @@
+"""Which output of the model is explained, for each image."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sat_nb.errors import IdMismatch, InvalidInput, shorten
+
+Target = str | int | Sequence[int] | Mapping[str, int]
+
+
+def read_targets(target: Target, image_ids: Sequence[str]) -> dict[str, int] | None:
+    """{image_id: index of the output}, or None for "predicted": each image's largest output.
+
+    ``target`` is "predicted", one index for all, a list or array with one index an image in
+    the images' order, or {image_id: index}. Raises InvalidInput for anything else,
+    IdMismatch for missing ids.
+
+    >>> read_targets([3, 5], ["a", "b"])
+    {'a': 3, 'b': 5}
+    """
+    if isinstance(target, str):
+        if target != "predicted":
+            raise InvalidInput(f"target: expected 'predicted' or indices, got {target!r}.")
+        return None
+    if isinstance(target, Mapping) or hasattr(target, "keys"):
+        return _by_id(target, image_ids)
+    if isinstance(target, tuple):
+        raise InvalidInput(
+            f"target: expected one index an image as a list, got the tuple {target!r}, which could "
+            "be read as a pair of classes too."
+        )
+    if isinstance(target, Iterable):
+        return _in_order(list(target), image_ids)
+    return dict.fromkeys(image_ids, _index(target))
+
+
+def target_settings(target: Target) -> str | int:
+    """What a store remembers: "predicted", the one index, or "given" (each image has its own)."""
+    if isinstance(target, str):
+        return target
+    return "given" if isinstance(target, Iterable) else _index(target)
+
+
+def check_targets(targets: Mapping[str, int] | None, n_outputs: int) -> None:
+    """InvalidInput where an index is not one of the model's outputs."""
+    for image_id, index in (targets or {}).items():
+        if not 0 <= index < n_outputs:
+            raise InvalidInput(
+                f"target: {index} for image {image_id!r} is out of range; the model has "
+                f"{n_outputs} outputs, so give 0..{n_outputs - 1}."
+            )
+
+
+def _by_id(target: Any, image_ids: Sequence[str]) -> dict[str, int]:
+    missing = [image_id for image_id in image_ids if image_id not in target]
+    if missing:
+        raise IdMismatch(
+            f"target: no index for {len(missing)} of {len(image_ids)} images: {shorten(missing)}; "
+            f"it has {shorten(target.keys())}."
+        )
+    return {image_id: _index(target[image_id]) for image_id in image_ids}
+
+
+def _in_order(indices: list[int], image_ids: Sequence[str]) -> dict[str, int]:
+    if len(indices) != len(image_ids):
+        raise InvalidInput(
+            f"target: expected one index for each of the {len(image_ids)} images, got "
+            f"{len(indices)}; give as many, or {{image_id: index}}."
+        )
+    return {i: _index(index) for i, index in zip(image_ids, indices, strict=True)}
+
+
+def _index(value: object) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidInput(
+            f"target: expected 'predicted' or whole numbers, got {type(value).__name__} {value!r}."
+        ) from None

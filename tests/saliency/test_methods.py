@@ -1,0 +1,149 @@
+"""Each method against its definition, computed with the test process's own TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sat_nb.errors import InvalidInput
+from sat_nb.saliency import METHODS, PAPER_METHODS, PARITY_METHODS, explain
+from sat_nb.saliency.methods import read_methods, read_parameters
+
+PRE = {"preprocess": "signed", "progress": False}
+
+
+def gradient_tape(model, x, target):
+    import tensorflow as tf
+
+    x = tf.constant(x[None])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logit = model(x)[0, target]
+    return tape.gradient(logit, x)[0].numpy(), float(logit)
+
+
+def test_gradient_is_the_gradient(model_files, keras, images, inputs):
+    maps = explain(model_files["logits.h5"], images, methods="gradient", **PRE)
+    model = keras.models.load_model(model_files["logits.h5"], compile=False)
+    for i, x in inputs.items():
+        assert maps.facts[i].target == int(np.argmax(model(x[None])))
+        expected, _ = gradient_tape(model, x, maps.facts[i].target)
+        np.testing.assert_allclose(maps["gradient"][i], expected, atol=1e-5)
+
+
+def test_lrp_z_without_biases_is_gradient_times_input(model_files, images, inputs):
+    methods = ["lrp.z", "lrp.epsilon", "gradient"]
+    maps = explain(model_files["no_bias.h5"], images, methods=methods, **PRE)
+    for i, x in inputs.items():
+        expected = x * maps["gradient"][i]
+        np.testing.assert_allclose(maps["lrp.z"][i], expected, atol=1e-4)
+        np.testing.assert_allclose(maps["lrp.epsilon"][i], expected, atol=1e-4)
+
+
+def test_deep_taylor_conserves_a_positive_logit(model_files, keras, images, inputs):
+    maps = explain(model_files["no_bias.h5"], images, methods="deep_taylor", **PRE)
+    model = keras.models.load_model(model_files["no_bias.h5"], compile=False)
+    logits = {i: float(model(x[None])[0, maps.facts[i].target]) for i, x in inputs.items()}
+    assert max(logits.values()) > 0
+    for i, logit in logits.items():
+        if logit > 0:
+            assert maps["deep_taylor"][i].min() >= 0
+            assert maps["deep_taylor"][i].sum() == pytest.approx(logit, rel=1e-3)
+
+
+def test_integrated_gradients_are_complete_on_the_logit(model_files, keras, images, inputs):
+    values = {"integrated_gradients": {"n_nodes": 512}}
+    maps = explain(
+        model_files["activation.h5"],
+        images,
+        methods="integrated_gradients",
+        parameters=values,
+        **PRE,
+    )
+    logits = keras.models.load_model(model_files["logits.h5"], compile=False)
+    for i, x in inputs.items():
+        target = maps.facts[i].target
+        change = float(logits(x[None])[0, target] - logits(0 * x[None])[0, target])
+        assert maps["integrated_gradients"][i].sum() == pytest.approx(change, rel=0.01, abs=0.01)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_smoothgrad_ignores_batches_and_order(batch_size, model_files, images):
+    values = {"smoothgrad": {"n_samples": 5}}
+    options = {"methods": "smoothgrad", "parameters": values, **PRE}
+    file = model_files["logits.h5"]
+    expected = explain(file, images, **options)["smoothgrad"]
+    backwards = images.select(list(images)[::-1][:4])
+    again = explain(file, backwards, batch_size=batch_size, **options)["smoothgrad"]
+    other = explain(file, images, seed=1, **options)["smoothgrad"]
+    assert list(again) == list(backwards)
+    for i in again:
+        np.testing.assert_allclose(again[i], expected[i], atol=1e-6)
+        assert abs(other[i] - expected[i]).max() > 1e-3
+
+
+def test_smoothgrad_without_noise_is_the_gradient(model_files, images):
+    values = {"smoothgrad": {"n_samples": 2, "noise": 0.0}}
+    methods = ["smoothgrad", "gradient"]
+    maps = explain(model_files["logits.h5"], images, methods=methods, parameters=values, **PRE)
+    for i in images:
+        np.testing.assert_allclose(maps["smoothgrad"][i], maps["gradient"][i], atol=1e-5)
+
+
+def test_innvestigate_integrated_gradients_are_a_left_sum(model_files, keras, images, inputs):
+    name, few = "innvestigate.integrated_gradients", images.select(["a", "b"])
+    values = {name: {"steps": 8}}
+    maps = explain(model_files["logits.h5"], few, methods=name, parameters=values, **PRE)
+    model = keras.models.load_model(model_files["logits.h5"], compile=False)
+    for i in few:
+        x, target = inputs[i], maps.facts[i].target
+        path = [gradient_tape(model, np.float32(k / 8) * x, target)[0] for k in range(8)]
+        np.testing.assert_allclose(maps[name][i], x * np.mean(path, axis=0), atol=1e-5)
+
+
+def test_all_methods_give_float32_maps(model_files, images):
+    methods = dict.fromkeys((*PAPER_METHODS, *PARITY_METHODS))
+    maps = explain(model_files["activation_layer.h5"], images, methods=methods, **PRE)
+    assert list(maps) == list(methods)
+    for method in maps:
+        assert list(maps[method]) == list(images)
+        for attribution in maps[method].values():
+            assert attribution.shape == (12, 12, 3)
+            assert attribution.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "name", ["activation.h5", "activation_layer.h5", "softmax_layer.h5", "zip.keras", "saved_model"]
+)
+def test_heads_and_files_do_not_change_the_maps(name, model_files, images):
+    options = {"methods": ["gradient", "lrp.epsilon"], "target": 1, **PRE}
+    expected = explain(model_files["logits.h5"], images, **options)
+    maps = explain(model_files[name], images, **options)
+    for method in maps:
+        for i in images:
+            np.testing.assert_allclose(maps[method][i], expected[method][i], atol=1e-5)
+
+
+def test_registry_is_complete():
+    assert len(PAPER_METHODS) == len(PARITY_METHODS) == 6
+    assert {*PAPER_METHODS, *PARITY_METHODS} == set(METHODS)
+    assert all(name == method.name for name, method in METHODS.items())
+
+
+def test_methods_are_read_by_name():
+    with pytest.raises(InvalidInput, match="methods: unknown name 'smothgrad'.*'smoothgrad'"):
+        read_methods(["smothgrad"])
+    with pytest.raises(InvalidInput, match="'gradient' is given 2 times"):
+        read_methods(["gradient", "gradient"])
+    with pytest.raises(InvalidInput, match="at least one"):
+        read_methods([])
+
+
+def test_parameters_must_be_the_methods_own():
+    methods = read_methods(["gradient", "smoothgrad"])
+    read = read_parameters(methods, {"smoothgrad": {"noise": 0.2}})
+    assert read == {"gradient": {}, "smoothgrad": {"n_samples": 64, "noise": 0.2}}
+    with pytest.raises(InvalidInput, match=r"parameters\['smoothgrad'\]: unknown name 'n'"):
+        read_parameters(methods, {"smoothgrad": {"n": 2}})
+    with pytest.raises(InvalidInput, match="parameters: unknown name 'lrp.z'"):
+        read_parameters(methods, {"lrp.z": {}})

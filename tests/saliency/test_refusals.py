@@ -1,0 +1,204 @@
+"""What cannot be explained is refused in words: argument or file, expected, came, remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sat_nb.errors import FileMissing, IdMismatch, InvalidInput
+from sat_nb.saliency import explain
+
+OPTIONS = {"methods": "gradient", "preprocess": "unit", "progress": False}
+
+
+@pytest.fixture
+def refuse(images, tmp_path):
+    """refuse(model, match): explaining this model, saved, is an InvalidInput."""
+
+    def check(model, match, **changes):
+        path = tmp_path / "my_model.h5"
+        model.save(path)
+        with pytest.raises(InvalidInput, match=match) as caught:
+            explain(path, images, **{**OPTIONS, **changes})
+        assert "my_model.h5" in str(caught.value)
+
+    return check
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_other_heads(activation, keras, make_model, refuse):
+    end = keras.layers.Dense(3, activation=activation, name="the_end")
+    refuse(make_model(end), rf"softmax or no activation.*{activation} in layer 'the_end'.*end the")
+
+
+def test_head_of_a_lone_activation_layer(keras, make_model, refuse):
+    ends = keras.layers.Dense(3), keras.layers.ReLU(name="clipped")
+    refuse(make_model(*ends), r"got layer 'clipped' \(ReLU\)")
+
+
+def test_softmax_in_a_function_is_not_taken_for_logits(keras, refuse):
+    import tensorflow as tf
+
+    inputs = keras.layers.Input((8, 8, 3))
+    outputs = tf.nn.softmax(keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
+    refuse(keras.Model(inputs, outputs), r"softmax or no activation.*TFOpLambda")
+
+
+def test_softmax_before_a_reshape(keras, make_model, refuse):
+    ends = keras.layers.Dense(3, activation="softmax", name="early"), keras.layers.Reshape((3,))
+    refuse(make_model(*ends), "softmax in layer 'early'")
+
+
+def test_output_that_is_no_list_of_classes(keras, refuse):
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(3, 3, name="pixels")])
+    refuse(model, r"expected an output \(None, n_classes\), got \(None, 6, 6, 3\).*'pixels'")
+
+
+def test_two_outputs(keras, refuse):
+    inputs = keras.layers.Input((8, 8, 3))
+    flat = keras.layers.Flatten()(inputs)
+    outputs = [keras.layers.Dense(2)(flat), keras.layers.Dense(3)(flat)]
+    refuse(keras.Model(inputs, outputs), "one input and one output, got 1 and 2")
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 8, 4), (3, 8, 8)])
+def test_input_that_is_no_image(shape, keras, refuse):
+    layers = keras.layers
+    model = keras.Sequential([layers.Input(shape, name="seen"), layers.Flatten(), layers.Dense(2)])
+    refuse(model, r"expected images \(None, height, width, 3\).*'seen'")
+
+
+def test_open_input_size_must_be_given(keras, images, refuse, tmp_path):
+    layers = keras.layers
+    steps = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(2)]
+    model = keras.Sequential([layers.Input((None, None, 3)), *steps])
+    refuse(model, r"give input_size=\(height, width\)")
+    maps = explain(tmp_path / "my_model.h5", images, **OPTIONS, input_size=(9, 7))
+    assert maps["gradient"]["a"].shape == (9, 7, 3)
+    assert maps.input_size == (9, 7)
+    expected = model.predict(np.stack([images["a"][:9, :7], images["d"][:9, :7]]) / 255, verbose=0)
+    small = {"a": images["a"][:9, :7], "d": images["d"][:9, :7]}
+    maps = explain(tmp_path / "my_model.h5", small, **OPTIONS, input_size=(9, 7))
+    assert [f.predicted for f in maps.facts.values()] == list(expected.argmax(axis=1))
+
+
+def test_input_size_must_be_the_models(model_files, images):
+    with pytest.raises(InvalidInput, match=r"input_size is \(9, 9\), but the model takes \(12, 12"):
+        explain(model_files["logits.h5"], images, **OPTIONS, input_size=(9, 9))
+    with pytest.raises(InvalidInput, match=r"input_size: expected \(height, width\)"):
+        explain(model_files["logits.h5"], images, **OPTIONS, input_size=9)
+
+
+def test_layer_that_lrp_cannot_do(keras, make_model, refuse):
+    model = make_model(start=(keras.layers.ReLU(name="the_relu"),))
+    match = r"'lrp.z' cannot explain.*'the_relu' \(ReLU\).*Methods that can: 'gradient', 'smoothg"
+    refuse(model, match, methods=["gradient", "lrp.z"])
+
+
+def test_activation_that_deep_taylor_cannot_do(keras, make_model, refuse):
+    end = keras.layers.Dense(4, activation="elu", name="the_elu"), keras.layers.Dense(2)
+    refuse(make_model(*end), "'deep_taylor' cannot.*'the_elu'", methods="deep_taylor")
+
+
+@pytest.mark.parametrize("method", ["lrp.z", "lrp.epsilon", "deep_taylor"])
+def test_batch_normalization_is_refused_for_relevance(method, keras, make_model, refuse):
+    start = keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(name="the_bn")
+    match = rf"'{method}' cannot.*'the_bn' \(BatchNorm.*relevance would.*'gradient'.*folded into"
+    refuse(make_model(start=start), match, methods=method)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_that_deep_taylor_would_get_wrong_silently(nested, keras, make_model, refuse):
+    layers = keras.layers
+    inner = keras.Sequential([layers.Conv2D(3, 3, input_shape=(12, 12, 3))], name="the_layer")
+    start = inner if nested else layers.Rescaling(1 / 255, name="the_layer")
+    model = make_model(start=(start,))
+    refuse(model, "'deep_taylor' cannot.*'the_layer'.*silently", methods="deep_taylor")
+
+
+def test_files_that_are_no_models(images, tmp_path, keras, make_model):
+    with pytest.raises(FileMissing, match="model: .*absent.h5' does not exist"):
+        explain(tmp_path / "absent.h5", images, **OPTIONS)
+    (tmp_path / "text.h5").write_text("no model")
+    with pytest.raises(InvalidInput, match="text.h5' cannot be read by the Keras"):
+        explain(tmp_path / "text.h5", images, **OPTIONS)
+    make_model().save_weights(tmp_path / "weights.h5")
+    with pytest.raises(InvalidInput, match=r"weights.h5' cannot be read.*not weights alone"):
+        explain(tmp_path / "weights.h5", images, **OPTIONS)
+    with pytest.raises(InvalidInput, match="model: expected the path .* got int"):
+        explain(3, images, **OPTIONS)
+
+
+def test_nan_is_refused_and_nothing_of_it_kept(make_model, images, tmp_path):
+    model = make_model()
+    model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+    with pytest.raises(InvalidInput, match="NaN or infinite outputs for image 'a'"):
+        explain(model, images, **OPTIONS)
+
+
+def test_nan_maps_name_method_and_image(model_files, images, tmp_path, monkeypatch):
+    from sat_nb.saliency import batches
+
+    def ask(command, doing, **arguments):
+        answer = asked(command, doing, **arguments)
+        return answer * np.nan if command == "analyze" else answer
+
+    asked = batches.ask
+    monkeypatch.setattr(batches, "ask", ask)
+    with pytest.raises(InvalidInput, match="'gradient' gives NaN .* image 'a'"):
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps")
+    assert not list((tmp_path / "maps").rglob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "match"),
+    [
+        ("vgg", "preprocess: unknown name 'vgg'.*'caffe'.*a function"),
+        (lambda batch: batch[:, :5], r"returned shape \(2, 5, 12, 3\).*needs \(2, 12, 12, 3\)"),
+        (lambda batch: batch / 0, "returned NaN or infinite"),
+        (lambda batch: batch.missing, "preprocess: .*lambda.* failed .*AttributeError"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_preprocess(preprocess, match, model_files, images):
+    options = {**OPTIONS, "preprocess": preprocess}
+    with pytest.raises(InvalidInput, match=match):
+        explain(model_files["logits.h5"], images, **options)
+
+
+def test_preprocess_is_required(model_files, images):
+    with pytest.raises(TypeError, match="preprocess"):
+        explain(model_files["logits.h5"], images, methods="gradient")
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "match"),
+    [
+        (3, InvalidInput, r"target: 3 for image 'a' is out of range.*0..2"),
+        (-1, InvalidInput, "out of range"),
+        ([0, 1], InvalidInput, "one index for each of the 5 images, got 2"),
+        ({"a": 1}, IdMismatch, "target: no index for 4 of 5 images: 'b'"),
+        ("best", InvalidInput, "expected 'predicted' or indices, got 'best'"),
+        (0.5, InvalidInput, "whole numbers, got float 0.5"),
+        ((0, 1), InvalidInput, r"as a list, got the tuple \(0, 1\)"),
+    ],
+)
+def test_targets(target, error, match, model_files, images):
+    with pytest.raises(error, match=match):
+        explain(model_files["logits.h5"], images, **OPTIONS, target=target)
+
+
+def test_other_arguments(model_files, images, tmp_path):
+    file = model_files["logits.h5"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="images: expected at least one"):
+        explain(file, {}, **OPTIONS)
+    with pytest.raises(InvalidInput, match=r"images: expected an ImageSet.*got str; use read_ima"):
+        explain(file, "photos/", **OPTIONS)
+    with pytest.raises(InvalidInput, match="fit: unknown name 'crop'"):
+        explain(file, images, **OPTIONS, fit="crop")
+    with pytest.raises(InvalidInput, match="batch_size: expected a whole number from 1, got 0"):
+        explain(file, images, **OPTIONS, batch_size=0)
+    with pytest.raises(InvalidInput, match="out: .* is a file"):
+        explain(file, images, **OPTIONS, out=tmp_path / "file")
