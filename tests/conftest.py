@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import sat_nb as sat
 from sat_nb.datasets.toy import toy
@@ -37,4 +39,33 @@ def real_data() -> Path:
     folder = Path(os.environ.get("SAT_NB_DATA", beside))
     if not (folder / "README.md").is_file():
         pytest.skip(f"no real data at {folder}; name its folder in SAT_NB_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: photos/, exports/ (both codecs), heatmaps/ and model.h5 (untrained)."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("user")
+    maps, segments = toy(12)
+    for i, (image_id, segmentation) in enumerate(segments.items()):
+        for sub in ("photos", "exports", "heatmaps"):
+            (folder / sub).mkdir(exist_ok=True)
+        pixels = np.clip(96 + 64 * maps["sharp"][image_id], 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / f"{image_id}.png")
+        codec = ("coco_rle", "dds_rle")[i % 2]
+        sat.write_dinox(folder / "exports" / f"{image_id}.json", segmentation, codec=codec)
+        np.save(folder / "heatmaps" / f"{image_id}.npy", maps["sharp"][image_id])
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [
+            layers.Input((20, 16, 3)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.save(folder / "model.h5")
     return folder
