@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.plots.style import BARS, PLAIN, axes_or_new, short
+from sat_nb.plots.style import axes_or_new, short
 from sat_nb.segments import SegmentationMap
+from sat_nb.segments.segmentation import distinct_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ def plot_overlay(
     attribution: float (h, w) or (h, w, C); channels are summed. Red speaks for the
         target, blue against it; the scale ends at the 99th percentile of the absolute
         values. The photo is drawn in grey under it.
-    segmentation: masks to outline, with their names.
+    segmentation: masks to outline; their names stand below the picture.
     opacity: of the strongest attribution, from 0 to 1.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -60,20 +61,28 @@ def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> 
 
 
 def _draw_outlines(ax: Axes, segmentation: SegmentationMap, width: int, height: int) -> None:
-    for i, (name, mask) in enumerate(zip(segmentation.names, segmentation.masks, strict=True)):
-        colour = BARS[i % len(BARS)]
+    from matplotlib.patches import Patch
+
+    colours = distinct_colours(len(segmentation)) / 255
+    for mask, colour in zip(segmentation.masks, colours, strict=True):
         rows, columns = mask.shape
         x = (np.arange(-1, columns + 1) + 0.5) * width / columns
         y = (np.arange(-1, rows + 1) + 0.5) * height / rows
-        ax.contour(x, y, np.pad(mask, 1).astype(float), levels=[0.5], colors=colour, linewidths=1)
-        top, left = np.argwhere(mask)[0]
-        ax.text(
-            left * width / columns,
-            top * height / rows,
-            short(name, 20),
-            color="white",
-            fontsize=7,
-            va="bottom",
-            bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
-            **PLAIN,
-        )
+        inside = np.pad(mask, 1).astype(float)
+        ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.2)
+    handles = [
+        Patch(color=colour, label=short(name, 20))
+        for name, colour in zip(segmentation.names, colours, strict=True)
+    ]
+    legend = ax.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+        handlelength=0.8,
+        columnspacing=1.0,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -121,7 +121,7 @@ class SegmentationMap:
         """A picture in notebooks: each mask in its colour, smaller ones on top, with its name."""
         if len(self) == 0:
             return html.escape(repr(self))
-        colours = _colours(len(self))
+        colours = distinct_colours(len(self))
         legend = " ".join(
             f'<span style="color:rgb{tuple(c)}">&#9632;</span>&nbsp;{html.escape(name)}'
             for c, name in zip(colours.tolist(), self.names, strict=True)
@@ -186,8 +186,8 @@ def _dilate(masks: NDArray[np.bool_], px: int, axis: int) -> NDArray[np.bool_]:
     return grown
 
 
-def _colours(n: int) -> NDArray[np.uint8]:
-    """n distinct RGB colours: hues a golden ratio apart."""
+def distinct_colours(n: int) -> NDArray[np.uint8]:
+    """RGB (n, 3) of n colours that can be told apart: hues a golden ratio apart."""
     import colorsys
 
     hues = (np.arange(n) * 0.618034) % 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.cliques import maximal_cliques
+from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.aggregate import absolute, relative, segment_totals
 from sat_nb.table.schema import check_table
 
@@ -137,21 +138,15 @@ def rank_matrix(rows: pd.DataFrame, segments: pd.Index) -> NDArray[np.float64]:
 def wilcoxon_holm(ranks: NDArray[np.float64], alpha: float, names: list[str]) -> Verdict:
     """Friedman, then two-sided Wilcoxon signed-rank tests with step-down Holm.
 
-    Images in which a pair ties are dropped from its test, as Wilcoxon did; a pair that ties
-    in all images has p = 1. Where Friedman's test does not reject, all segments are one
-    group. Two segments have no Friedman test: the one Wilcoxon test decides.
+    Images in which a pair ties are dropped from its test (see ``signed_rank_p``). Where
+    Friedman's test does not reject, all segments are one group. Two segments have no
+    Friedman test: the one Wilcoxon test decides.
     """
-    from scipy.stats import wilcoxon
     from statsmodels.stats.multitest import multipletests
 
     k = ranks.shape[1]
-    pairs = np.triu_indices(k, 1)
-    raw = np.array(
-        [
-            1.0 if (ranks[:, i] == ranks[:, j]).all() else wilcoxon(ranks[:, i], ranks[:, j]).pvalue
-            for i, j in zip(*pairs, strict=True)
-        ]
-    )
+    pairs = zip(*np.triu_indices(k, 1), strict=True)
+    raw = np.array([signed_rank_p(ranks[:, i] - ranks[:, j]) for i, j in pairs])
     holm = multipletests(raw, alpha=alpha, method="holm")[1]
     friedman_p = _friedman(ranks)
     p_values, adjusted = _symmetric(raw, k), _symmetric(holm, k)

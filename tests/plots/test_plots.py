@@ -95,7 +95,7 @@ def test_overlay_draws_photo_map_and_outlines() -> None:
     big = segments["image_00"].resize((40, 32))
     ax = sat.plot_overlay(pixels, maps["sharp"]["image_00"], big)
     assert len(ax.images) == 2
-    assert [text.get_text() for text in ax.texts] == list(big.names)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(big.names)
     assert len(sat.plot_overlay(pixels).images) == 1
     with pytest.raises(sat.InvalidInput, match=r"pixels: expected uint8 \(H, W, 3\)"):
         sat.plot_overlay(pixels[..., 0])
@@ -117,5 +117,6 @@ def test_names_are_drawn_as_they_are(tmp_path) -> None:
     assert sat.plot_overlay(photo, segmentation=renamed["image_01"], ax=axes[2]) is axes[2]
     axes[0].figure.savefig(tmp_path / "hostile.png")
     texts = [text.get_text() for ax in axes for text in ax.texts]
+    texts += [text.get_text() for text in axes[2].get_legend().get_texts()]
     assert any(HOSTILE in text for text in texts)
     assert not any("n" * 40 in text or "\n" in text for text in texts)
