@@ -1,0 +1,1 @@
+"""Data sets: a toy for examples, and rendered horses and zebras for the watermark study."""
