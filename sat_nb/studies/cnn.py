@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def train_cnn(
     batches = _batches(tf, pixels, classes, batch_size, seed)
     fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=[_progress(tf, epochs)])
     with written_whole(out) as part:
-        model.save(part, save_format="h5", include_optimizer=False)
+        _save(model, part)
     history = {name: [float(v) for v in values] for name, values in fitted.history.items()}
     return TrainedCnn(Path(out), history, history["accuracy"][-1], time.perf_counter() - started)
 
@@ -118,7 +119,14 @@ def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> f
     return right / len(ids)
 
 
+def _save(model: Any, file: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
+        model.save(file, save_format="h5", include_optimizer=False)
+
+
 def _eager_tensorflow() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
     import tensorflow as tf
 
     if not tf.executing_eagerly():
