@@ -64,7 +64,8 @@ def _draw_outlines(ax: Axes, segmentation: SegmentationMap, width: int, height: 
     from matplotlib.patches import Patch
 
     colours = distinct_colours(len(segmentation)) / 255
-    for mask, colour in zip(segmentation.masks, colours, strict=True):
+    largest_first = np.argsort(-segmentation.masks.sum(axis=(1, 2)), kind="stable")
+    for mask, colour in zip(segmentation.masks[largest_first], colours[largest_first], strict=True):
         rows, columns = mask.shape
         x = (np.arange(-1, columns + 1) + 0.5) * width / columns
         y = (np.arange(-1, rows + 1) + 0.5) * height / rows
