@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ from hypothesis import settings
 
 # Runs in a process of its own only: it switches TensorFlow to graph mode.
 collect_ignore = ["sat_nb/saliency/worker.py"]
+
+# A bar in a notebook sends some thirty messages a second, which nbval reads only when the cell
+# has ended; ZeroMQ drops them from the thousandth on, the one that says "idle" among them.
+os.environ.setdefault("TQDM_MININTERVAL", "5")
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
