@@ -84,9 +84,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 RUN = """
-import json, sys
+import json, signal, sys
 import numpy as np
 from sat_nb.saliency import explain, batches
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a shell's background jobs
 
 random = np.random.default_rng(0)
 images = {str(i): random.integers(0, 256, (12, 12, 3)).astype(np.uint8) for i in range(40)}
