@@ -25,6 +25,20 @@ from .saliency import (
     AttributionStore,
     explain,
 )
+from .saliency.adoption import (
+    SIGNS,
+)
+from .saliency.external import (
+    maps_from_arrays,
+    paint_superpixels,
+    read_maps,
+)
+from .saliency.external_maps import (
+    ExternalMaps,
+)
+from .saliency.map_formats import (
+    MAP_FORMATS,
+)
 from .segments import (
     SEGMENT_FORMATS,
     SegmentationMap,
@@ -53,6 +67,7 @@ __all__ = [
     "AGGREGATIONS",
     "COLUMNS",
     "FITS",
+    "MAP_FORMATS",
     "MERGES",
     "METHODS",
     "PAPER_METHODS",
@@ -60,10 +75,12 @@ __all__ = [
     "POOLS",
     "PREPROCESS",
     "SEGMENT_FORMATS",
+    "SIGNS",
     "TESTS",
     "VALUES",
     "AttributionStore",
     "Comparison",
+    "ExternalMaps",
     "FileMissing",
     "IdMismatch",
     "ImageSet",
@@ -75,10 +92,13 @@ __all__ = [
     "build",
     "compare",
     "explain",
+    "maps_from_arrays",
+    "paint_superpixels",
     "plot_critical_difference",
     "plot_overlay",
     "plot_segments",
     "read_images",
+    "read_maps",
     "read_segments",
     "read_table",
     "rerank",
