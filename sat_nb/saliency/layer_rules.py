@@ -63,8 +63,8 @@ def _keeps(layer: Any) -> bool:
     return has_kernel or type(layer).__name__ in KEEP_RELEVANCE
 
 
-def culprits(error: Exception, model: Any) -> list[Any]:
-    """The model's layers that iNNvestigate stumbled over; only its local variables name them."""
+def culprits(error: Exception) -> list[Any]:
+    """The layers that iNNvestigate stumbled over; only its local variables name them."""
     if isinstance(error, LosesRelevance):
         return error.layers
     found: list[Any] = []
@@ -72,7 +72,7 @@ def culprits(error: Exception, model: Any) -> list[Any]:
     while trace:
         frame = trace.tb_frame.f_locals
         named = [frame.get("layer"), *(frame.get("checked_layers") or [])]
-        found = [layer for layer in model.layers if any(layer is one for one in named)] or found
+        found = [one for one in named if hasattr(one, "get_config")] or found
         trace = trace.tb_next
     return found
 

@@ -28,11 +28,17 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the worker found in the file: ``input_shape`` (H, W, C) and the number of outputs."""
+    """What the worker found in the file.
+
+    ``input_shape`` is (H, W, C); ``n_outputs`` the number of classes, 2 for a model with one
+    output; ``head`` "softmax", "sigmoid" or "logits"; ``rewritten`` says in words which layers
+    were replaced by equal ones.
+    """
 
     input_shape: tuple[int, int, int]
     n_outputs: int
     head: str
+    rewritten: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -1,21 +1,23 @@
 """Methods that average the plain gradient over many points: pure functions of numpy arrays.
 
-Each takes ``gradient``, a function (points (m, H, W, C), targets (m,)) -> (m, H, W, C), the
-preprocessed images ``batch`` (n, H, W, C), one target and one seed an image, and its own
-parameters; it returns float32 (n, H, W, C). An image's result depends on that image, its
-target and its seed alone, never on its neighbours in the batch. A method more is one
-function more, and one entry more in :data:`SAMPLINGS`.
+Each takes ``gradient``, a function (points (m, H, W, C), targets (m, ...)) -> (m, H, W, C),
+the preprocessed images ``batch`` (n, H, W, C), one target (a number, or weights of the
+logits) and one seed an image, and its own parameters; it returns float32 (n, H, W, C).
+An image's result depends on that image, its target and its seed alone, never on its
+neighbours in the batch. A method more is one function more, and one entry more in
+:data:`SAMPLINGS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Gradient = Callable[[Floats, NDArray[np.int64]], Floats]
+Gradient = Callable[[Floats, NDArray[Any]], Floats]
 
 CHUNK_VALUES = 8 * 224 * 224 * 3
 """Input values that go through the model at once: eight photos of the usual size."""
@@ -24,7 +26,7 @@ CHUNK_VALUES = 8 * 224 * 224 * 3
 def smoothgrad(
     gradient: Gradient,
     batch: Floats,
-    targets: Sequence[int],
+    targets: Sequence[Any],
     *,
     seeds: Sequence[int],
     n_samples: int = 64,
@@ -46,7 +48,7 @@ def smoothgrad(
 def integrated_gradients(
     gradient: Gradient,
     batch: Floats,
-    targets: Sequence[int],
+    targets: Sequence[Any],
     *,
     seeds: Sequence[int],
     n_nodes: int = 32,
@@ -67,16 +69,25 @@ def integrated_gradients(
     )
 
 
+def random(
+    gradient: Gradient, batch: Floats, targets: Sequence[Any], *, seeds: Sequence[int]
+) -> Floats:
+    """Standard normal noise that knows neither image nor model: what a method must beat."""
+    noise = [np.random.default_rng(seed).standard_normal(batch.shape[1:]) for seed in seeds]
+    return np.asarray(noise, dtype=np.float32)
+
+
 SAMPLINGS: dict[str, Callable[..., Floats]] = {
     "smoothgrad": smoothgrad,
     "integrated_gradients": integrated_gradients,
+    "random": random,
 }
 
 
-def _mean_gradient(gradient: Gradient, chunks: Iterator[Floats], target: int) -> Floats:
+def _mean_gradient(gradient: Gradient, chunks: Iterator[Floats], target: Any) -> Floats:
     total, n_points = np.float64(0), 0
     for points in chunks:
-        maps = gradient(points, np.full(len(points), target, dtype=np.int64))
+        maps = gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
         total = total + maps.sum(axis=0, dtype=np.float64)
         n_points += len(points)
     return np.asarray(total / n_points, dtype=np.float32)

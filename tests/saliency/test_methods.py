@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from sat_nb.errors import InvalidInput
 from sat_nb.saliency import METHODS, PAPER_METHODS, PARITY_METHODS, explain
-from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.methods import list_methods, read_methods, read_parameters
 
 PRE = {"preprocess": "signed", "progress": False}
 
@@ -102,13 +105,12 @@ def test_innvestigate_integrated_gradients_are_a_left_sum(model_files, keras, im
 
 
 def test_all_methods_give_float32_maps(model_files, images):
-    methods = dict.fromkeys((*PAPER_METHODS, *PARITY_METHODS))
-    maps = explain(model_files["activation_layer.h5"], images, methods=methods, **PRE)
-    assert list(maps) == list(methods)
+    maps = explain(model_files["activation_layer.h5"], images, methods=METHODS, **PRE)
+    assert list(maps) == list(METHODS)
     for method in maps:
         assert list(maps[method]) == list(images)
         for attribution in maps[method].values():
-            assert attribution.shape == (12, 12, 3)
+            assert attribution.shape == (12, 12, 1 if method == "grad_cam" else 3)
             assert attribution.dtype == np.float32
 
 
@@ -126,8 +128,18 @@ def test_heads_and_files_do_not_change_the_maps(name, model_files, images):
 
 def test_registry_is_complete():
     assert len(PAPER_METHODS) == len(PARITY_METHODS) == 6
-    assert {*PAPER_METHODS, *PARITY_METHODS} == set(METHODS)
-    assert all(name == method.name for name, method in METHODS.items())
+    assert {*PAPER_METHODS, *PARITY_METHODS} <= set(METHODS)
+    rows = list_methods()
+    assert list(rows.index) == list(METHODS)
+    assert (rows[["sign", "layers", "citation"]] != "").all(axis=None)
+
+
+def test_every_analyzer_of_innvestigate_is_there():
+    code = "from innvestigate.analyzer import analyzers; print('said', *analyzers)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    theirs = run.stdout.split("said ")[1].split()
+    ours = [m.analyzer for m in METHODS.values() if m.engine == "innvestigate"]
+    assert sorted(ours) == sorted(theirs)
 
 
 def test_methods_are_read_by_name():

@@ -1,0 +1,61 @@
+"""Methods that need the gradient alone: any layer that TensorFlow can differentiate will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from sat_nb.errors import unknown_name
+from sat_nb.saliency.engine.graph import Graph, Node
+
+layers = tf.keras.layers
+
+_NOT_FEATURES = (
+    layers.AveragePooling2D,
+    layers.Cropping2D,
+    layers.MaxPooling2D,
+    layers.Reshape,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
+
+
+def gradient(graph: Graph, tensor: Any, weights: Any) -> Any:
+    """The gradient (n, H, W, C) of the weighted logits at the model's own input ``tensor``."""
+    logits = graph.run(graph.scaled(tensor))[graph.output]
+    return tf.gradients(tf.reduce_sum(weights * logits), tensor)[0]
+
+
+def grad_cam(graph: Graph, tensor: Any, weights: Any, layer: str | None = None) -> Any:
+    """Grad-CAM (Selvaraju et al. 2017, eq. 1-2), brought to the input's size: (n, H, W, 1).
+
+    ``layer`` names the feature maps' layer; by default the last one with feature maps that
+    is not a pooling.
+    """
+    values = graph.run(graph.scaled(tensor))
+    features = values[_features(graph, values, layer).output]
+    slopes = tf.gradients(tf.reduce_sum(weights * values[graph.output]), features)[0]
+    importance = tf.reduce_mean(slopes, axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(importance * features, axis=3, keepdims=True))
+    return tf.image.resize(heat, graph.shape[:2], method="bilinear")
+
+
+def _features(graph: Graph, values: dict[int, Any], name: str | None) -> Node:
+    having = {
+        node.layer.name: node
+        for node in graph.nodes
+        if values[node.output].shape.rank == 4 and node.output != graph.output
+    }
+    if name is not None:
+        if name not in having:
+            raise unknown_name("parameters['grad_cam']['layer']", name, having)
+        return having[name]
+    spread = [
+        node
+        for node in having.values()
+        if not isinstance(node.layer, _NOT_FEATURES) and max(values[node.output].shape[1:3]) > 1
+    ]
+    if not spread:
+        raise NotImplementedError("the model has no feature maps")
+    return spread[-1]

@@ -1,0 +1,195 @@
+"""Saved models, read and checked: the classifier that all methods explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from sat_nb.errors import FileMissing, InvalidInput
+from sat_nb.saliency.engine.graph import Graph, Unfit, settled, unrolled
+from sat_nb.saliency.engine.heads import HEADS, without_activation
+from sat_nb.saliency.engine.parity import keras_model
+from sat_nb.saliency.engine.rewrite import rewritten
+from sat_nb.saliency.layer_rules import describe
+from sat_nb.saliency.model_file import ModelFacts, ModelFile
+
+layers, backend = tf.keras.layers, tf.keras.backend
+Floats = NDArray[np.float32]
+
+TOLERANCE = 1e-4
+"""By how much the rewritten model's outputs may differ, as a share of the largest output."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model up to its logits, in layers that the methods know.
+
+    ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
+    (n, n_classes). A model with one output has two classes: 1, for which a positive logit
+    speaks, and 0.
+    """
+
+    graph: Graph
+    facts: ModelFacts
+    n_logits: int
+    predict: Callable[[Floats], Floats]
+
+    @cached_property
+    def keras_model(self) -> Any:
+        """The graph as one Keras model for all of iNNvestigate's analyzers."""
+        return keras_model(self.graph)
+
+    def weights(self, targets: Sequence[int]) -> Floats:
+        """(n, n_logits): one row an image, which times the logits is what is explained."""
+        if self.n_logits == 1:
+            return np.array([[2 * target - 1] for target in targets], dtype=np.float32)
+        return np.eye(self.n_logits, dtype=np.float32)[np.asarray(targets, dtype=int)]
+
+
+def single_outputs(weights: Floats, method: str) -> list[int]:
+    """The one output that each image's weights choose, for analyzers that know nothing else."""
+    if (weights.sum(axis=1) != 1).any() or weights.min() < 0:
+        raise InvalidInput(
+            f"target: {method!r} explains single outputs as they are; expected one class, and "
+            "not class 0 of a model with one output."
+        )
+    return [int(output) for output in weights.argmax(axis=1)]
+
+
+def read_classifier(file: ModelFile) -> Classifier:
+    """The saved model, rewritten and compared with what it was.
+
+    Raises FileMissing and InvalidInput where it is absent, unreadable, or no classifier of
+    images.
+    """
+    try:
+        model = _with_input(_checked_model(_read(file)), file.input_size)
+        graph, head = without_activation(rewritten(unrolled(model)))
+        graph = settled(graph)
+    except Unfit as unfit:
+        raise InvalidInput(f"model: {file.path!r}: {unfit.what}; {unfit.remedy}.") from unfit
+    x = backend.placeholder((None, *graph.shape))
+    logits = graph.run(graph.scaled(x))[graph.output]
+    n_logits = logits.shape[1]
+    both = tf.concat([-logits, logits], axis=1) if n_logits == 1 else logits
+    function = backend.function([x], [HEADS[head](both), logits])
+    _check_equal(model, function, head, file)
+    facts = ModelFacts(graph.shape, max(n_logits, 2), head, graph.changes)
+    return Classifier(graph, facts, n_logits, lambda batch: function([batch])[0])
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def _read(file: ModelFile) -> Any:
+    if not Path(file.path).exists():
+        raise FileMissing(f"model: {file.path!r} does not exist; give the path of a saved model.")
+    try:
+        with _weights_by_value():
+            return tf.keras.models.load_model(file.path, compile=False)
+    except Exception as error:
+        raise InvalidInput(
+            f"model: {file.path!r} cannot be read by the Keras of TensorFlow {tf.__version__} "
+            f"({type(error).__name__}: {str(error)[:500]}); expected a whole model (not weights "
+            "alone) without custom layers, saved by Keras 2 with model.save('model.h5')."
+        ) from error
+
+
+@contextmanager
+def _weights_by_value() -> Iterator[None]:
+    """Make ``.keras`` files load in graph mode.
+
+    There Keras builds an assignment for each weight and never runs it: the model would
+    silently keep its random initial weights.
+    """
+    original = layers.Layer.load_own_variables
+
+    def load_own_variables(layer: Any, store: Any) -> None:
+        variables = layer._trainable_weights + layer._non_trainable_weights
+        if len(variables) != len(store.keys()):
+            raise ValueError(
+                f"layer {layer.name!r} has {len(variables)} weights, the file {len(store.keys())}"
+            )
+        backend.batch_set_value([(v, store[str(i)][()]) for i, v in enumerate(variables)])
+
+    layers.Layer.load_own_variables = load_own_variables
+    try:
+        yield
+    finally:
+        layers.Layer.load_own_variables = original
+
+
+# --- checks ------------------------------------------------------------------------------------
+
+
+def _checked_model(model: Any) -> Any:
+    if not isinstance(model, tf.keras.Model) or not getattr(model, "_is_graph_network", False):
+        raise Unfit(
+            f"expected a Functional or Sequential Keras model, got {type(model).__name__}",
+            "rebuild it from layers and save it with model.save('model.h5')",
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise Unfit(
+            f"expected one input and one output, got {len(model.inputs)} and {len(model.outputs)}",
+            "save a model with the one output to explain",
+        )
+    shape = model.inputs[0].shape.as_list()
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise Unfit(
+            f"expected images (None, height, width, 3) or (..., 1) as input of layer "
+            f"{model.inputs[0]._keras_history.layer.name!r}, got {tuple(shape)}",
+            "save a model that takes channels-last images",
+        )
+    output, layer = model.outputs[0].shape.as_list(), model.outputs[0]._keras_history.layer
+    if len(output) != 2 or output[1] is None:
+        raise Unfit(
+            f"expected an output (None, n_classes), got {tuple(output)} from {describe(layer)}",
+            "explain a classifier: one output a class",
+        )
+    return model
+
+
+def _with_input(model: Any, wanted: tuple[int, int] | None) -> Any:
+    """The model at a fixed input size; ``input_size`` fills in what the model leaves open."""
+    height, width, channels = model.inputs[0].shape.as_list()[1:]
+    if wanted is None and None in (height, width):
+        raise Unfit(
+            f"the input {(None, height, width, channels)} has no fixed height and width",
+            "give input_size=(height, width)",
+        )
+    size = wanted or (height, width)
+    if height not in (None, size[0]) or width not in (None, size[1]):
+        raise Unfit(
+            f"input_size is {size}, but the model takes {(height, width)}", "leave input_size out"
+        )
+    if (height, width) == size:
+        return model
+    fixed = tf.keras.models.clone_model(model, input_tensors=[layers.Input((*size, channels))])
+    fixed.set_weights(model.get_weights())
+    return fixed
+
+
+def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
+    """Compare the rewritten model with the saved one on two random batches."""
+    random = np.random.default_rng(0)
+    saved = backend.function([model.inputs[0]], [model.outputs[0]])
+    for low, high in ((0, 1), (-128, 128)):
+        batch = random.uniform(low, high, (2, *model.inputs[0].shape[1:])).astype(np.float32)
+        (expected,), came = saved([batch]), function([batch])[0]
+        if came.shape[1] != expected.shape[1]:
+            came = came[:, 1:]
+        far = np.abs(came - expected).max() / max(1.0, float(np.abs(expected).max()))
+        if far > TOLERANCE:  # NaN weights compare as equal here, and are reported by image later
+            raise InvalidInput(
+                f"model: {file.path!r}: rewritten for explaining, its outputs ({head}) differ by "
+                f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; save "
+                "it without the layers that are rewritten (BatchNormalization, Rescaling, ...)."
+            )
