@@ -39,6 +39,9 @@ from .saliency.external_maps import (
 from .saliency.map_formats import (
     MAP_FORMATS,
 )
+from .saliency.methods import (
+    list_methods,
+)
 from .segments import (
     SEGMENT_FORMATS,
     SegmentationMap,
@@ -92,6 +95,7 @@ __all__ = [
     "build",
     "compare",
     "explain",
+    "list_methods",
     "maps_from_arrays",
     "paint_superpixels",
     "plot_critical_difference",

@@ -87,7 +87,7 @@ _OWN = (
         SIGNED,
         ANY_LAYER,
         _SUNDARARAJAN,
-        parameters={"n_nodes": 32, "baseline": 0.0},
+        parameters={"n_nodes": 32, "baseline": 0.0, "rule": "midpoint"},
         sampling="integrated_gradients",
         images_at_once=1,
     ),

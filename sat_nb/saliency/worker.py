@@ -110,11 +110,11 @@ def _explainer(loaded: Loaded, method: Method, parameters: Mapping[str, Any]) ->
 
 
 def _gradient(classifier: Classifier, _method: Method, _own: dict[str, Any]) -> Explainer:
-    return _compiled(classifier.graph, partial(gradients.gradient, classifier.graph))
+    return _compiled(classifier, partial(gradients.gradient, classifier.graph))
 
 
 def _grad_cam(classifier: Classifier, _method: Method, own: dict[str, Any]) -> Explainer:
-    return _compiled(classifier.graph, partial(gradients.grad_cam, classifier.graph, **own))
+    return _compiled(classifier, partial(gradients.grad_cam, classifier.graph, **own))
 
 
 def _relevance(classifier: Classifier, method: Method, own: dict[str, Any]) -> Explainer:
@@ -123,7 +123,7 @@ def _relevance(classifier: Classifier, method: Method, own: dict[str, Any]) -> E
     if unknown:
         raise LosesRelevance(unknown)
     return _compiled(
-        graph, lambda x, weights: relevance(graph, rules, graph.scaled(x), weights, own)
+        classifier, lambda x, weights: relevance(graph, rules, graph.scaled(x), weights, own)
     )
 
 
@@ -148,15 +148,17 @@ ENGINES: dict[str, Callable[[Classifier, Method, dict[str, Any]], Explainer]] = 
 }
 
 
-def _compiled(graph: Graph, formula: Callable[[Any, Any], Any]) -> Explainer:
+def _compiled(classifier: Classifier, formula: Callable[[Any, Any], Any]) -> Explainer:
     """The formula of (input, weights) as a function of arrays, run once so that it is warm."""
+    graph, n_logits = classifier.graph, classifier.n_logits
     x = backend.placeholder((None, *graph.shape))
-    weights = backend.placeholder((None, None), dtype="float32")
+    weights = backend.placeholder((None, n_logits))
     function = backend.function([x, weights], [formula(x, weights)])
 
     def explain(batch: Floats, weights: Weights) -> Floats:
         return function([batch, weights])[0]
 
+    explain(np.zeros((1, *graph.shape), np.float32), np.zeros((1, n_logits), np.float32))
     return explain
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sat_nb.errors import InvalidInput
 from sat_nb.saliency import sampling
 
 BATCH = np.random.default_rng(0).normal(size=(3, 4, 5, 2)).astype(np.float32)
@@ -34,6 +35,25 @@ def test_midpoint_rule_beats_the_left_sum():
     left = np.stack([x * np.mean([3 * (n * x) ** 2 for n in nodes], axis=0) for x in BATCH])
     maps = sampling.integrated_gradients(cubic, BATCH, [0, 0, 0], seeds=SEEDS, n_nodes=16)
     assert abs(maps - BATCH**3).max() < 0.05 * abs(left - BATCH**3).max()
+
+
+def test_gauss_legendre_is_exact_for_polynomials():
+    maps = sampling.integrated_gradients(
+        cubic, BATCH, [0, 0, 0], seeds=SEEDS, n_nodes=2, rule="gauss_legendre"
+    )
+    np.testing.assert_allclose(maps, BATCH**3, rtol=1e-5)
+    with pytest.raises(InvalidInput, match="'rule'.*unknown name 'simpson'.*'midpoint'"):
+        sampling.integrated_gradients(cubic, BATCH, TARGETS, seeds=SEEDS, rule="simpson")
+
+
+@pytest.mark.parametrize("rule", sampling.QUADRATURES)
+def test_weights_add_up_to_one(rule):
+    for n in (1, 2, 7, 64):
+        nodes, weights = sampling.QUADRATURES[rule](n)
+        assert len(nodes) == len(weights) == n
+        assert weights.sum() == pytest.approx(1)
+        assert nodes.min() >= 0
+        assert nodes.max() <= 1
 
 
 def test_smoothgrad_of_a_cubic_has_the_noises_variance():
