@@ -1,4 +1,4 @@
-"""What can go wrong, in four kinds.
+"""What can go wrong, in five kinds.
 
 Every error is a :class:`SatError` and also the built-in error that fits, so both
 ``except sat_nb.SatError`` and ``except ValueError`` work. A message names the file
@@ -25,6 +25,10 @@ class FileMissing(SatError, FileNotFoundError):
 
 class IdMismatch(SatError, LookupError):
     """Images, maps and masks do not name the same images."""
+
+
+class CannotWrite(SatError, OSError):
+    """A file cannot be written: the disk is full, or writing is not allowed."""
 
 
 class WorkerFailed(SatError, RuntimeError):

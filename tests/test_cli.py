@@ -127,12 +127,12 @@ def test_a_run_that_was_stopped_goes_on(toy_folder: Path, tmp_path: Path) -> Non
     maps = tmp_path / "maps"
     arguments = build_arguments(toy_folder, tmp_path / "sat.parquet", maps=maps)
     assert run(*arguments).exit_code == 0
-    chunks = {file: file.stat().st_mtime_ns for file in maps.rglob("*.npy")}
+    chunks = {file: file.stat().st_mtime_ns for file in maps.rglob("*.map")}
     assert len(chunks) == 24
     gone = next(iter(chunks))
     gone.unlink()
     assert run(*arguments).exit_code == 0
-    after = {file: file.stat().st_mtime_ns for file in maps.rglob("*.npy")}
+    after = {file: file.stat().st_mtime_ns for file in maps.rglob("*.map")}
     assert set(after) == set(chunks)
     assert sum(after[file] != chunks[file] for file in chunks) == 1
 

@@ -1,173 +1,162 @@
-"""Where maps lie: one chunk a method and image, in memory or as files written whole."""
+"""Where maps lie: one chunk a method, image and fingerprint, in memory or as whole files."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import CannotWrite, InvalidInput
 from sat_nb.files import written_whole
-
-Map = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """``target`` was explained, ``predicted`` is the largest output; the photo's size in pixels."""
-
-    target: int
-    predicted: int
-    height: int
-    width: int
+from sat_nb.saliency.codec import Chunk, Header, decode, encode, read_header
 
 
 @dataclass(frozen=True)
-class Record:
-    """An image's facts, and the hash of the pixels that they and its maps belong to."""
+class Key:
+    """What a chunk is found by; the fingerprint is a hash of all that decides its content."""
 
-    facts: ImageFacts
-    pixels_sha256: str
+    method: str
+    image_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many chunks there are, and their size in bytes."""
+
+    n_maps: int
+    n_bytes: int
 
 
 class Chunks(Protocol):
     """What a store needs of the place where its maps lie."""
 
-    @property
-    def path(self) -> Path | None:
-        """The folder, or None."""
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
 
-    def image_ids(self) -> tuple[str, ...]:
-        """All images with a record, in the order they came (sorted in a folder)."""
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
 
-    def record(self, image_id: str) -> Record | None:
-        """The image's record, or None."""
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
 
-    def begin(self, image_id: str, record: Record) -> None:
-        """Drop what an image of this id left behind, and set its record."""
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
 
-    def has(self, method: str, image_id: str) -> bool:
-        """Whether the map is there."""
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``."""
 
-    def get(self, method: str, image_id: str) -> Map:
-        """The map (H, W, C)."""
-
-    def put(self, method: str, image_id: str, attribution: Map) -> None:
-        """Keep the map (H, W, C)."""
+    def total(self) -> Total:
+        """All chunks here, of whatever run."""
 
 
 class MemoryChunks:
-    """Maps in memory."""
+    """Chunks in memory, compressed as in files.
 
-    path: Path | None = None
+    >>> import numpy as np
+    >>> chunks, key = MemoryChunks(), Key("gradient", "zebra/3", "1f")
+    >>> chunks.put(key, Chunk(np.ones((2, 2, 3), np.float32)))
+    >>> chunks.has(key), chunks.get(key).attribution.sum().item()
+    (True, 12.0)
+    """
 
     def __init__(self) -> None:
-        self._records: dict[str, Record] = {}
-        self._maps: dict[str, dict[str, Map]] = {}  # by image, by method
+        self._data: dict[Key, bytes] = {}
 
-    def image_ids(self) -> tuple[str, ...]:
-        """All images with a record."""
-        return tuple(self._records)
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+        return key in self._data
 
-    def record(self, image_id: str) -> Record | None:
-        """The image's record, or None."""
-        return self._records.get(image_id)
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
+        return decode(self._data[key])
 
-    def begin(self, image_id: str, record: Record) -> None:
-        """Drop what an image of this id left behind, and set its record."""
-        self._maps[image_id] = {}
-        self._records[image_id] = record
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
+        return read_header(self._data[key].partition(b"\n")[0])
 
-    def has(self, method: str, image_id: str) -> bool:
-        """Whether the map is there."""
-        return method in self._maps.get(image_id, {})
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
+        return len(self._data[key])
 
-    def get(self, method: str, image_id: str) -> Map:
-        """The map (H, W, C)."""
-        return self._maps[image_id][method]
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``."""
+        self._data[key] = encode(chunk, dtype=dtype)
 
-    def put(self, method: str, image_id: str, attribution: Map) -> None:
-        """Keep the map (H, W, C)."""
-        self._maps[image_id][method] = attribution
+    def total(self) -> Total:
+        """All chunks here."""
+        return Total(len(self._data), sum(map(len, self._data.values())))
 
 
 class FolderChunks:
-    """Maps in a folder: ``images/<image>.json`` and ``maps/<method>/<image>.npy``.
+    """Chunks as files ``maps/<method>/<image>-<fingerprint>.map`` of a folder.
 
-    A record is written before its maps and after the maps of an earlier image of that id are
-    gone, so a map always belongs to the record beside it, whenever the run is killed.
+    A file is written whole or not at all. What decides its content is in its name, so another
+    parameter, target, model or photo makes another file, and none is ever overwritten.
     """
 
     def __init__(self, path: Path) -> None:
         self.path: Path = path
 
-    def image_ids(self) -> tuple[str, ...]:
-        """All images with a record."""
-        files = self.path.glob("images/[!.]*.json")
-        return tuple(sorted(_read_json(file)["image_id"] for file in files))
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+        return self.file(key).exists()
 
-    def record(self, image_id: str) -> Record | None:
-        """The image's record, or None."""
-        file = self._record_file(image_id)
-        if not file.exists():
-            return None
-        stored = _read_json(file)
-        return Record(ImageFacts(**stored["facts"]), stored["pixels_sha256"])
-
-    def begin(self, image_id: str, record: Record) -> None:
-        """Drop what an image of this id left behind, and set its record."""
-        for chunk in self.path.glob(f"maps/*/{file_name(image_id)}.npy"):
-            chunk.unlink()
-        stored = {"image_id": image_id, **asdict(record)}
-        with written_whole(self._record_file(image_id)) as part:
-            part.write_text(json.dumps(stored), encoding="utf-8")
-
-    def has(self, method: str, image_id: str) -> bool:
-        """Whether the map is there."""
-        return self._map_file(method, image_id).exists()
-
-    def get(self, method: str, image_id: str) -> Map:
-        """The map (H, W, C)."""
-        file = self._map_file(method, image_id)
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
+        file = self.file(key)
         try:
-            return np.load(file, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise InvalidInput(
-                f"{file}: not readable as the map of image {image_id!r} ({error}); delete the "
-                "file and call explain again, which computes it anew."
-            ) from error
+            return decode(file.read_bytes())
+        except ValueError as error:
+            raise _unreadable(file, key, error) from error
 
-    def put(self, method: str, image_id: str, attribution: Map) -> None:
-        """Keep the map (H, W, C)."""
-        with written_whole(self._map_file(method, image_id)) as part:
-            np.save(part, attribution, allow_pickle=False)
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
+        file = self.file(key)
+        try:
+            with file.open("rb") as stream:
+                return read_header(stream.readline())
+        except ValueError as error:
+            raise _unreadable(file, key, error) from error
 
-    def methods(self, names: Iterable[str]) -> list[str]:
-        """Those of the methods that have a map here."""
-        return [name for name in names if (self.path / "maps" / _quoted(name)).is_dir()]
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
+        return self.file(key).stat().st_size
 
-    def clear_records(self) -> None:
-        """Forget the images; for a folder without any map."""
-        for file in self.path.glob("images/[!.]*.json"):
-            file.unlink()
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``; CannotWrite where that fails."""
+        write_file(self.file(key), encode(chunk, dtype=dtype, about=asdict(key)))
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file beside the maps, whole or not at all."""
-        with written_whole(self.path / name) as part:
-            part.write_text(text, encoding="utf-8")
+    def total(self) -> Total:
+        """All chunks here, of whatever run."""
+        sizes = [file.stat().st_size for file in self.path.glob("maps/*/[!.]*.map")]
+        return Total(len(sizes), sum(sizes))
 
-    def _record_file(self, image_id: str) -> Path:
-        return self.path / "images" / f"{file_name(image_id)}.json"
+    def file(self, key: Key) -> Path:
+        """Where the chunk is, or will be."""
+        name = f"{file_name(key.image_id)}-{key.fingerprint[:16]}.map"
+        return self.path / "maps" / _quoted(key.method) / name
 
-    def _map_file(self, method: str, image_id: str) -> Path:
-        return self.path / "maps" / _quoted(method) / f"{file_name(image_id)}.npy"
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file of a store whole or not at all; CannotWrite says why and what to do."""
+    try:
+        with written_whole(file) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        remedies = {
+            errno.ENOSPC: "the disk is full: free some space or give another folder",
+            errno.EROFS: "the disk is read-only: give another folder to compute what is missing",
+            errno.EACCES: "writing is not allowed there: change that, or give another folder",
+        }
+        remedy = remedies.get(error.errno or 0, "give a folder that can be written to")
+        raise CannotWrite(
+            f"out: cannot write {str(file)!r} ({error.strerror or error}); {remedy}, and call "
+            "again. Nothing of this file is kept; all that was written before it is."
+        ) from error
 
 
 def file_name(image_id: str) -> str:
@@ -179,8 +168,12 @@ def file_name(image_id: str) -> str:
     >>> file_name("a/b").startswith("a%2Fb-")
     True
     """
-    digest = hashlib.sha256(image_id.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{_quoted(image_id)[:60]}-{digest[:16]}"
+    return f"{_quoted(image_id)[:60]}-{text_sha256(image_id)[:16]}"
+
+
+def text_sha256(text: str) -> str:
+    """A hash of any text, also of file names that are not valid Unicode."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _quoted(name: str) -> str:
@@ -188,10 +181,8 @@ def _quoted(name: str) -> str:
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(
-            f"{file}: not readable ({error}); delete it and call explain again."
-        ) from error
+def _unreadable(file: Path, key: Key, error: ValueError) -> InvalidInput:
+    return InvalidInput(
+        f"{file}: not readable as the {key.method!r} map of image {key.image_id!r} ({error}); "
+        "delete the file and call explain again, which computes it anew."
+    )

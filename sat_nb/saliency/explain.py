@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import sat_nb
 from sat_nb.errors import InvalidInput
 from sat_nb.images import ImageSet, Pixels, get_fit
-from sat_nb.saliency.batches import Job, ask, explain_batch, pieces
+from sat_nb.saliency.batches import Job, ask_twice, pieces
+from sat_nb.saliency.budget import read_bytes
+from sat_nb.saliency.codec import checked_dtype
 from sat_nb.saliency.methods import read_methods, read_parameters
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
+from sat_nb.saliency.pool import Pool, shared_pool
 from sat_nb.saliency.preprocess import (
     Preprocess,
     get_preprocess,
     preprocess_settings,
 )
-from sat_nb.saliency.store import AttributionStore, open_for_writing, read_settings
+from sat_nb.saliency.runs import read_runs, start_run
+from sat_nb.saliency.sharing import explain_batches
+from sat_nb.saliency.store import AttributionStore
 from sat_nb.saliency.targets import Target, check_targets, read_targets, target_settings
 
 
@@ -37,12 +44,16 @@ def explain(
     seed: int = 0,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     input_size: tuple[int, int] | None = None,
+    dtype: str = "float32",
+    max_memory: int | str | None = None,
+    workers: int = 1,
 ) -> AttributionStore:
     """Saliency maps of every image by every method, as {method: {image_id: (H, W, C)}}.
 
     The maps explain the logit of the target, the model's output before a softmax. They are
     computed in a process of its own, which stays alive between calls; the caller's TensorFlow
-    is not touched.
+    is not touched. A process that dies is replaced, and its images are tried once more. An
+    interrupt ends the call within seconds and keeps what is done.
 
     Parameters
     ----------
@@ -63,9 +74,10 @@ def explain(
         How images are brought to the model's input size: "stretch".
     out
         A folder: maps are kept there, and a call with the same settings goes on where the last
-        one stopped. None keeps them in memory.
+        one stopped. With other settings, targets or photos it adds maps and overwrites none;
+        ``AttributionStore.runs(out)`` lists what is there. None keeps them in memory.
     batch_size
-        Images that go through the model at once.
+        Images that go through the model at once, where ``max_memory`` allows.
     progress
         Show a progress bar.
     seed
@@ -75,19 +87,30 @@ def explain(
         {"n_samples": 16}}.
     input_size
         (height, width) in pixels for a model that leaves them open.
+    dtype
+        How maps are kept: "float32" as they are computed, "float16" in half the space, off by
+        at most 2.5e-4 of a map's largest |value|; ``store.info()`` tells the measured error.
+    max_memory
+        Bytes of main memory that a worker may use, or text like "4GB": fewer images go through
+        the model at once, and a warning says so. None sets no limit.
+    workers
+        Processes that share the images and the cores; each holds the model.
 
     Returns
     -------
     AttributionStore
         float32 maps (H, W, C) on the model's input grid, channels as the model takes them.
-        What the sign means is in ``METHODS[name].sign``.
+        What the sign means is in ``METHODS[name].sign``; ``.info()`` tells sizes and gaps.
 
     Raises
     ------
     InvalidInput
         For arguments, models and layers that cannot be explained, and NaN or infinite maps.
+    CannotWrite
+        For a full disk or a read-only folder. What was done stays in ``out``.
     WorkerFailed
-        Where the process died. What was done stays in ``out``.
+        Where a second process died of an image, and where ``max_memory`` does not do for one
+        image. What was done stays in ``out``.
 
     Notes
     -----
@@ -103,10 +126,11 @@ def explain(
     chosen = read_methods(methods)
     values = read_parameters(chosen, parameters)
     targets = read_targets(target, list(images))
-    get_fit(fit), get_preprocess(preprocess), _checked_whole(batch_size, "batch_size", 1)
-    _checked_whole(seed, "seed", 0)
+    get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
+    _checked_whole(batch_size, "batch_size", 1), _checked_whole(seed, "seed", 0)
+    pool = shared_pool(_checked_whole(workers, "workers", 1), max_memory=read_bytes(max_memory))
     with model_file(model, input_size=input_size) as file:
-        facts = _known_facts(out, file) or _ask_facts(file)
+        facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs)
         settings = {
             "model": _model_settings(file, facts),
@@ -114,42 +138,36 @@ def explain(
             "target": target_settings(target),
             "fit": fit,
             "seed": seed,
+            "dtype": dtype,
             "methods": {m.name: m.settings(values[m.name]) for m in chosen},
             "versions": _versions(),
         }
-        chunks, settings = open_for_writing(out, settings)
-        job = Job(file, facts, chosen, values, images, targets, preprocess, fit, seed, chunks)
+        run = start_run(out, settings)
+        job = Job(file, facts, chosen, values, images, targets, preprocess, fit, seed, run, pool)
         with _progress_bar(len(images) * len(chosen), progress) as bar:
-            for batch in pieces(list(images), batch_size):
-                explain_batch(job, batch, bar)
-    store = AttributionStore(chunks, settings)
-    return store.select(methods=[m.name for m in chosen], image_ids=list(images))
+            explain_batches(job, pieces(list(images), batch_size), bar)
+    return AttributionStore(run, methods=[m.name for m in chosen], image_ids=images)
 
 
-def _ask_facts(file: ModelFile) -> ModelFacts:
-    facts: ModelFacts = ask("facts", f"loading {file.path!r}", file=file)
+def _ask_facts(file: ModelFile, pool: Pool) -> ModelFacts:
+    facts: ModelFacts = ask_twice("facts", f"loading {file.path!r}", pool=pool, file=file)
     return facts
 
 
 def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
     """What a store already says of this very model: a finished run needs no worker."""
-    known = None if out is None else read_settings(out)
-    if known is None or known["model"]["sha256"] != file.sha256:
-        return None
-    shape = tuple(known["model"]["input_shape"])
-    if file.input_size not in (None, shape[:2]):
-        return None
-    return ModelFacts(shape, known["model"]["n_outputs"], known["model"]["head"])
+    runs = {} if out is None else read_runs(Path(out))
+    for model in (settings["model"] for settings in reversed(runs.values())):
+        size = tuple(model["input_shape"][:2])
+        if model["sha256"] == file.sha256 and file.input_size in (None, size):
+            known: list[Any] = [model[field.name] for field in fields(ModelFacts)]
+            values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in known]
+            return ModelFacts(*values)
+    return None
 
 
 def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "sha256": file.sha256,
-        "input_shape": list(facts.input_shape),
-        "n_outputs": facts.n_outputs,
-        "head": facts.head,
-    }
+    return {"name": file.name, "sha256": file.sha256, **asdict(facts)}
 
 
 def _versions() -> dict[str, str]:

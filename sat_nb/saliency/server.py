@@ -17,6 +17,9 @@ from typing import Any, BinaryIO
 
 from sat_nb.errors import SatError
 from sat_nb.saliency.protocol import receive, send
+from sat_nb.saliency.watch import MemoryWatch
+
+OUT_OF_MEMORY = "out of memory"
 
 _serving = False
 
@@ -26,11 +29,15 @@ def is_worker() -> bool:
     return _serving
 
 
-def serve(module: str) -> None:
-    """Answer requests with the functions ``COMMANDS`` of ``module`` until stdin ends."""
+def serve(module: str, max_memory: int | None = None) -> None:
+    """Answer requests with the functions ``COMMANDS`` of ``module`` until stdin ends.
+
+    Each answer tells how much memory it took; above ``max_memory`` bytes the process ends.
+    """
     global _serving
     _serving = True
     requests, replies = _take_pipes()
+    watch = MemoryWatch(max_memory)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     commands = importlib.import_module(module).COMMANDS
     while True:
@@ -38,7 +45,9 @@ def serve(module: str) -> None:
             name, arguments = receive(requests)
         except EOFError:
             return
-        send(replies, answer(commands, name, arguments))
+        before = watch.restart()
+        reply = answer(commands, name, arguments)
+        send(replies, {**reply, "memory": (before, watch.peak())})
 
 
 def answer(
@@ -51,10 +60,15 @@ def answer(
         return {"error": type(error).__name__, "message": str(error)}
     except Exception as error:
         return {
-            "error": "",
+            "error": OUT_OF_MEMORY if _is_out_of_memory(error) else "",
             "message": f"{type(error).__name__}: {error}",
             "traceback": traceback.format_exc(),
         }
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or TensorFlow (a class that cannot be imported here) ran out of memory."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -2,106 +2,161 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from sat_nb.errors import IdMismatch, shorten, unknown_name
+from sat_nb.saliency.codec import Chunk, Map
+from sat_nb.saliency.runs import ImageFacts, Run, open_run, read_runs
 
-from sat_nb.errors import FileMissing, IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.saliency.chunks import Chunks, FolderChunks, ImageFacts, MemoryChunks
-
-Map = NDArray[np.float32]
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class AttributionStore(Mapping[str, Mapping[str, Map]]):
     """{method: {image_id: float32 (H, W, C)}}, each map read when asked for.
 
     ``store["gradient"]["cats/1"]`` is one map, on the model's input grid. In a folder every map
-    is one ``.npy`` file, written whole or not at all, so a killed run leaves a valid store.
+    is one compressed file, written whole or not at all, so a killed run leaves a valid store.
+    A folder may hold several runs: of other parameters, targets, models or photos. A store
+    sees one of them, ``store.info()`` tells what it holds and lacks.
 
-    >>> with_nothing = AttributionStore(MemoryChunks(), {"methods": {}, "fit": "stretch"})
+    >>> from sat_nb.saliency.chunks import MemoryChunks
+    >>> with_nothing = AttributionStore(Run(MemoryChunks(), {"methods": {}, "fit": "stretch"}))
     >>> with_nothing.fit, list(with_nothing)
     ('stretch', [])
     """
 
     def __init__(
         self,
-        chunks: Chunks,
-        settings: Mapping[str, Any],
+        run: Run,
         *,
+        methods: Iterable[str] | None = None,
         image_ids: Iterable[str] | None = None,
     ) -> None:
-        self._chunks = chunks
-        self._settings = dict(settings)
-        self._image_ids = None if image_ids is None else tuple(image_ids)
+        self._run = run
+        self._methods = tuple(run.settings["methods"] if methods is None else methods)
+        self._image_ids = None if image_ids is None else tuple(dict.fromkeys(image_ids))
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> AttributionStore:
+    def open(cls, path: str | os.PathLike[str], *, run: str | None = None) -> AttributionStore:
         """The store in a folder that ``explain(..., out=path)`` filled.
 
-        Raises FileMissing where there is none, InvalidInput where its settings are unreadable.
+        ``run`` is a name in :meth:`runs`; None means the one that ``explain`` saw last.
+        Raises FileMissing where there is none, InvalidInput for an unknown run, a store of
+        another format, and settings that are unreadable.
         """
-        settings = read_settings(path)
-        if settings is None:
-            raise FileMissing(
-                f"path: {str(path)!r} holds no attribution store (no {SETTINGS_FILE}); give the "
-                "folder that explain(..., out=...) filled."
-            )
-        return cls(FolderChunks(Path(path)), settings)
+        opened = open_run(path, run)
+        return cls(opened, methods=[m for m in opened.settings["methods"] if m in opened.asked])
+
+    @staticmethod
+    def runs(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+        """{run: its settings} of all runs in a folder, the one that ``explain`` saw last at last.
+
+        >>> AttributionStore.runs("an empty folder")
+        {}
+        """
+        return read_runs(Path(path))
 
     @property
     def settings(self) -> dict[str, Any]:
         """How the maps were made: model, preprocess, target, fit, seed, methods, versions."""
-        return json.loads(json.dumps(self._settings))
+        methods = {name: self._run.settings["methods"][name] for name in self}
+        return json.loads(json.dumps({**self._run.settings, "methods": methods}))
 
     @property
     def model(self) -> str:
         """The model's name: its file's stem, or a live model's own name."""
-        return str(self._settings["model"]["name"])
+        return str(self._run.settings["model"]["name"])
 
     @property
     def fit(self) -> str:
         """How images were brought to the model's input, so that masks can follow."""
-        return str(self._settings["fit"])
+        return str(self._run.settings["fit"])
 
     @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the model's input and of every map, in pixels."""
-        height, width, _ = self._settings["model"]["input_shape"]
+        height, width, _ = self._run.settings["model"]["input_shape"]
         return height, width
 
     @property
     def path(self) -> Path | None:
         """The folder, or None for a store in memory."""
-        return self._chunks.path
+        return self._run.path
 
     @property
     def facts(self) -> Mapping[str, ImageFacts]:
         """{image_id: ImageFacts}: explained and predicted output, the photo's size."""
-        return Facts(self._chunks, self._ids())
+        records = self._run.records
+        return Facts({i: records[i].facts for i in self._all_ids() if i in records})
 
-    def __getitem__(self, method: str) -> Mapping[str, Map]:
+    @property
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """{method: the images that were to be explained and have no map}."""
+        return {
+            method: tuple(i for i in self._ids(method) if not self._run.has(method, i))
+            for method in self
+        }
+
+    def chunk(self, method: str, image_id: str) -> Chunk:
+        """One map with all that is kept beside it: further arrays, and plain facts."""
         if method not in self:
             raise unknown_name("method", method, self)
-        return MethodMaps(self._chunks, method, self._ids())
+        return MethodMaps(self._run, method, self._ids(method)).chunk(image_id)
+
+    def info(self) -> pd.DataFrame:
+        """One row a method: maps there and missing, their size, how they are kept.
+
+        Columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept), ``dtype`` and
+        ``float16_error``: the largest measured rounding error of a map, as a share of that
+        map's largest absolute value; NaN where nothing was rounded. ``attrs["elsewhere"]`` counts
+        the maps in the folder that this store does not see: of other runs, replaced photos.
+        """
+        import pandas as pd
+
+        rows = {method: self._info(method) for method in self}
+        columns = ["n_maps", "n_missing", "n_bytes", "dtype", "float16_error"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        table.index.name = "method"
+        table["float16_error"] = table["float16_error"].astype(float)
+        total = self._run.chunks.total()
+        table.attrs["elsewhere"] = {
+            "n_maps": total.n_maps - int(table["n_maps"].sum()),
+            "n_bytes": total.n_bytes - int(table["n_bytes"].sum()),
+        }
+        return table
+
+    def _info(self, method: str) -> list[Any]:
+        chunks, ids = self._run.chunks, self._ids(method)
+        keys = [self._run.key(method, i) for i in ids]
+        there = [key for key in keys if key is not None and chunks.has(key)]
+        headers = [chunks.header(key) for key in there]
+        errors = [h.float16_error for h in headers if h.float16_error is not None]
+        dtype = str(self._run.settings.get("dtype", "float32"))
+        n_bytes = sum(map(chunks.n_bytes, there))
+        return [len(there), len(ids) - len(there), n_bytes, dtype, max(errors, default=None)]
+
+    def __getitem__(self, method: str) -> MethodMaps:
+        if method not in self:
+            raise unknown_name("method", method, self)
+        return MethodMaps(self._run, method, self._ids(method))
 
     def __contains__(self, method: object) -> bool:
-        return method in self._settings["methods"]
+        return method in self._methods
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._settings["methods"])
+        return iter(self._methods)
 
     def __len__(self) -> int:
-        return len(self._settings["methods"])
+        return len(self._methods)
 
     def __repr__(self) -> str:
         where = f" in {str(self.path)!r}" if self.path else ""
-        size = f"{len(self)} methods x {len(self._ids())} images"
+        size = f"{len(self)} methods x {len(self._all_ids())} images"
         return f"AttributionStore({size}{where}: {shorten(self)})"
 
     def get(self, method: str, default: Any = None) -> Any:
@@ -118,34 +173,43 @@ class AttributionStore(Mapping[str, Mapping[str, Map]]):
         for name in names:
             if name not in self:
                 raise unknown_name("methods", name, self)
-        chosen = {name: self._settings["methods"][name] for name in names}
         ids = self._image_ids if image_ids is None else image_ids
-        return AttributionStore(self._chunks, {**self._settings, "methods": chosen}, image_ids=ids)
+        return AttributionStore(self._run, methods=names, image_ids=ids)
 
-    def _ids(self) -> tuple[str, ...]:
-        return self._chunks.image_ids() if self._image_ids is None else self._image_ids
+    def _ids(self, method: str) -> tuple[str, ...]:
+        if self._image_ids is not None:
+            return self._image_ids
+        return self._run.asked.get(method, ())
+
+    def _all_ids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(i for method in self for i in self._ids(method)))
 
 
 class MethodMaps(Mapping[str, Map]):
     """{image_id: float32 (H, W, C)} of one method; a run that was stopped leaves gaps."""
 
-    def __init__(self, chunks: Chunks, method: str, image_ids: tuple[str, ...]) -> None:
-        self._chunks, self._method = chunks, method
+    def __init__(self, run: Run, method: str, image_ids: tuple[str, ...]) -> None:
+        self._run, self._method = run, method
         self._image_ids = dict.fromkeys(image_ids)
 
     def __getitem__(self, image_id: str) -> Map:
-        if image_id not in self:
+        return self.chunk(image_id).attribution
+
+    def chunk(self, image_id: str) -> Chunk:
+        """The map with all that is kept beside it."""
+        key = self._run.key(self._method, image_id) if image_id in self else None
+        if key is None:
             raise IdMismatch(
                 f"image {image_id!r} has no {self._method!r} map; there are {len(self)}: "
                 f"{shorten(self)}."
             )
-        return self._chunks.get(self._method, image_id)
+        return self._run.chunks.get(key)
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self._image_ids and self._chunks.has(self._method, str(image_id))
+        return image_id in self._image_ids and self._run.has(self._method, str(image_id))
 
     def __iter__(self) -> Iterator[str]:
-        return (i for i in self._image_ids if self._chunks.has(self._method, i))
+        return (i for i in self._image_ids if self._run.has(self._method, i))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -161,113 +225,26 @@ class MethodMaps(Mapping[str, Map]):
 
 
 class Facts(Mapping[str, ImageFacts]):
-    """{image_id: ImageFacts}, each read when asked for."""
+    """{image_id: ImageFacts}."""
 
-    def __init__(self, chunks: Chunks, image_ids: tuple[str, ...]) -> None:
-        self._chunks, self._image_ids = chunks, dict.fromkeys(image_ids)
+    def __init__(self, facts: Mapping[str, ImageFacts]) -> None:
+        self._facts = facts
 
     def __getitem__(self, image_id: str) -> ImageFacts:
-        record = self._chunks.record(image_id) if image_id in self._image_ids else None
-        if record is None:
+        if image_id not in self._facts:
             raise IdMismatch(
-                f"image {image_id!r} is not in this store, which has {shorten(self._image_ids)}."
+                f"image {image_id!r} is not in this store, which has {shorten(self._facts)}."
             )
-        return record.facts
+        return self._facts[image_id]
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self._image_ids
+        return image_id in self._facts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._image_ids)
+        return iter(self._facts)
 
     def __len__(self) -> int:
-        return len(self._image_ids)
+        return len(self._facts)
 
-
-# --- settings ----------------------------------------------------------------------------------
-
-SETTINGS_FILE = "store.json"
-FORMAT = 1
-
-
-def read_settings(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The settings of the store in this folder, of the methods that have maps; None without one."""
-    file = Path(path) / SETTINGS_FILE
-    if not file.exists():
-        return None
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-        if settings["format"] != FORMAT:
-            raise ValueError(f"format {settings['format']}, expected {FORMAT}")
-        there = FolderChunks(Path(path)).methods(settings["methods"])
-        settings["methods"] = {name: settings["methods"][name] for name in there}
-        settings["model"], settings["fit"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"{file}: not the settings of an attribution store ({error}); delete the folder or "
-            "give another."
-        ) from error
-    return settings
-
-
-def open_for_writing(
-    out: str | os.PathLike[str] | None, settings: Mapping[str, Any]
-) -> tuple[Chunks, dict[str, Any]]:
-    """Where the maps go, and the settings with the methods already there joined.
-
-    Raises InvalidInput where the folder holds maps that were made with other settings.
-    """
-    settings = {"format": FORMAT, **json.loads(json.dumps(settings, default=_plain))}
-    if out is None:
-        return MemoryChunks(), settings
-    if Path(out).exists() and not Path(out).is_dir():
-        raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
-    before, chunks = read_settings(out), FolderChunks(Path(out))
-    differing = [] if before is None else _differences(before, settings)
-    if before is not None and before["methods"]:
-        _refuse(out, differing)
-        settings["methods"] = {**before["methods"], **settings["methods"]}
-    elif differing:
-        chunks.clear_records()
-    chunks.write_text(SETTINGS_FILE, json.dumps(settings, indent=2))
-    return chunks, settings
-
-
-def text_sha256(text: str) -> str:
-    """A hash of any text, also of file names that are not valid Unicode."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs, in words; methods that only one side has do not count."""
-    shared = set(before["methods"]) & set(now["methods"])
-    old = _flat({**before, "methods": {m: before["methods"][m] for m in sorted(shared)}})
-    new = _flat({**now, "methods": {m: now["methods"][m] for m in sorted(shared)}})
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return [f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys]
-
-
-def _refuse(out: str | os.PathLike[str], differing: list[str]) -> None:
-    if differing:
-        raise InvalidInput(
-            f"out: {str(out)!r} holds maps made with other settings: {'; '.join(differing)}. Give "
-            "another folder, delete this one, or use its settings."
-        )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise InvalidInput(
-        f"parameters: {value!r} ({type(value).__name__}) cannot be stored; give numbers."
-    )
+    def __repr__(self) -> str:
+        return f"Facts({len(self)} images: {shorten(self)})"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sat_nb.saliency import explain, process
+from sat_nb.saliency import explain, pool
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
@@ -89,18 +89,17 @@ def test_training_goes_on_around_explain(keras, make_model, images, inputs):
 def test_live_model_resumes_by_content(make_model, images, tmp_path, monkeypatch):
     model = make_model()
     explain(model, images, **OPTIONS, out=tmp_path / "maps")
-    monkeypatch.setattr(process, "shared_worker", pytest.fail)
-    monkeypatch.setattr("sat_nb.saliency.batches.shared_worker", pytest.fail)
+    monkeypatch.setattr(pool.Pool, "request", pytest.fail)
     again = explain(model, images, **OPTIONS, out=tmp_path / "maps")
     assert len(again["gradient"]) == 5
 
 
 def test_worker_is_shared_and_models_may_alternate(model_files, images):
     first = explain(model_files["logits.h5"], images, **OPTIONS)["gradient"]["a"]
-    pid = process.shared_worker().pid
+    pids = pool.shared_pool().pids()
     other = explain(model_files["no_bias.h5"], images, **OPTIONS)["gradient"]["a"]
     again = explain(model_files["logits.h5"], images, **OPTIONS)["gradient"]["a"]
-    assert process.shared_worker().pid == pid
+    assert pool.shared_pool().pids() == pids
     np.testing.assert_allclose(first, again, atol=1e-6)
     assert abs(first - other).max() > 1e-3
 

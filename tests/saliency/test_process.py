@@ -14,26 +14,196 @@ import numpy as np
 import pytest
 
 from sat_nb.errors import InvalidInput, WorkerFailed
-from sat_nb.saliency import AttributionStore, explain, process
+from sat_nb.saliency import AttributionStore, explain, pool, process
+from sat_nb.saliency.budget import Budget, read_bytes
 from sat_nb.saliency.server import answer
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
-SLOW = {"smoothgrad": {"n_samples": 3_000_000}}
-
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
 @posix
-def test_killed_worker_is_named_and_replaced(model_files, images):
-    explain(model_files["logits.h5"], images, **OPTIONS)
-    pid = process.shared_worker().pid
-    threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
-    slow = {**OPTIONS, "methods": "smoothgrad", "parameters": SLOW}
-    with pytest.raises(WorkerFailed, match=r"signal 9\) while computing 'smoothgrad' of 'a'"):
-        explain(model_files["logits.h5"], images, **slow)
+def test_killed_worker_is_replaced_and_its_image_retried(model_files, images):
+    slow = {**OPTIONS, "methods": "smoothgrad", "parameters": {"smoothgrad": {"n_samples": 30_000}}}
+    expected = explain(model_files["logits.h5"], images, **slow)["smoothgrad"]
+    (pid,) = pool.shared_pool().pids()
+    threading.Timer(0.5, os.kill, (pid, signal.SIGKILL)).start()
+    maps = explain(model_files["logits.h5"], images, **slow)["smoothgrad"]
+    assert pool.shared_pool().pids() != [pid]
+    for image_id in images:
+        np.testing.assert_array_equal(maps[image_id], expected[image_id])
+
+
+@pytest.fixture
+def deadly(monkeypatch):
+    """deadly(image_id, n): the worker is killed the first n times that it gets this image."""
+
+    def kill(image_id, n_times, command="analyze"):
+        request, left = process.Worker.request, [n_times]
+
+        def killed(worker, name, arguments, *, doing):
+            if name == command and repr(image_id) in doing and left[0]:
+                left[0] -= 1
+                worker.kill()
+            return request(worker, name, arguments, doing=doing)
+
+        monkeypatch.setattr(process.Worker, "request", killed)
+
+    return kill
+
+
+@posix
+@pytest.mark.parametrize("command", ["analyze", "predict", "build"])
+@pytest.mark.filterwarnings("ignore:max_memory")
+def test_one_death_is_forgiven(command, deadly, model_files, images):
+    deadly("gradient" if command == "build" else "b", 1, command)
     assert len(explain(model_files["logits.h5"], images, **OPTIONS)["gradient"]) == 5
-    assert process.shared_worker().pid != pid
+
+
+@posix
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.filterwarnings("ignore:max_memory")
+def test_second_death_names_the_image(batch_size, workers, deadly, model_files, images, tmp_path):
+    deadly("b", 2)
+    options = {**OPTIONS, "out": tmp_path, "batch_size": batch_size, "workers": workers}
+    with pytest.raises(WorkerFailed, match=r"image 'b': two workers died of it.*signal 9\) while"):
+        explain(model_files["logits.h5"], images, **options)
+    done = AttributionStore.open(tmp_path)["gradient"]
+    assert workers == 2 or "a" in done
+    assert "b" not in done
+    assert len(explain(model_files["logits.h5"], images, **options)["gradient"]) == 5
+
+
+# --- several workers ---------------------------------------------------------------------------
+
+
+def test_several_workers_give_the_same_bits(model_files, images, tmp_path):
+    methods = ["gradient", "lrp.z", "smoothgrad"]
+    options = {**OPTIONS, "methods": methods, "batch_size": 1}
+    alone = explain(model_files["logits.h5"], images, **options)
+    shared = explain(model_files["logits.h5"], images, **options, workers=2, out=tmp_path)
+    assert len(pool.shared_pool(2).pids()) == 2
+    assert dict(shared.facts) == dict(alone.facts)
+    for method in methods:
+        assert list(shared[method]) == list(images)
+        for image_id in images:
+            np.testing.assert_array_equal(shared[method][image_id], alone[method][image_id])
+
+
+def test_error_of_one_worker_ends_all_in_words(model_files, images):
+    def preprocess(batch):
+        return batch / 0 if (batch == batch.max()).all() else batch
+
+    white = np.full((12, 12, 3), 255, np.uint8)
+    many = {**images, "white": white, **{f"{i}": images["a"] for i in range(20)}}
+    options = {**OPTIONS, "preprocess": preprocess, "workers": 2, "batch_size": 1}
+    with np.errstate(all="ignore"), pytest.raises(InvalidInput, match="NaN or infinite values"):
+        explain(model_files["logits.h5"], many, **options)
+
+
+@pytest.mark.parametrize("workers", [0, 1.5, "2"])
+def test_workers_are_counted(workers, model_files, images):
+    with pytest.raises(InvalidInput, match="workers: expected a whole number from 1"):
+        explain(model_files["logits.h5"], images, **OPTIONS, workers=workers)
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hungry(keras, tmp_path_factory):
+    """A model that takes tens of megabytes an image, and 16 images."""
+    layers = keras.layers
+    convolutions = [layers.Conv2D(64, 3, padding="same", activation="relu") for _ in range(3)]
+    ends = [layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model = keras.Sequential([layers.Input((128, 128, 3)), *convolutions, *ends])
+    path = tmp_path_factory.mktemp("hungry") / "hungry.h5"
+    model.save(path)
+    random = np.random.default_rng(0)
+    sizes = (16, 128, 128, 3)
+    return path, dict(
+        zip("abcdefghijklmnop", random.integers(0, 256, sizes, np.uint8), strict=True)
+    )
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """All answers of workers."""
+    seen, request = [], process.Worker.request
+
+    def remember(*arguments, **more):
+        seen.append(request(*arguments, **more))
+        return seen[-1]
+
+    monkeypatch.setattr(process.Worker, "request", remember)
+    return seen
+
+
+def test_batches_shrink_below_max_memory(hungry, answers):
+    model, images = hungry
+    pool.stop_workers()
+    options = {**OPTIONS, "batch_size": 16}
+    free = explain(model, images, **options)
+    most, idle = max(a.peak for a in answers), answers[1].before
+    limit = idle + (most - idle) // 2
+    assert most - idle > 200_000_000
+    answers.clear()
+    many = {f"{i}{n}": pixels for n in range(3) for i, pixels in images.items()}
+    with pytest.warns(UserWarning, match="gradient goes .* at once, not 16, to stay below .* MB"):
+        capped = explain(model, many, **options, max_memory=limit)
+    assert max(a.peak for a in answers) < limit
+    assert max(len(a.value) for a in answers[2:]) > 1
+    for image_id in images:
+        expected = free["gradient"][image_id]
+        off = abs(capped["gradient"][f"{image_id}2"] - expected).max() / abs(expected).max()
+        assert off < 1e-5
+
+
+def test_worker_above_its_limit_ends_and_batches_are_halved(hungry, monkeypatch):
+    model, images = hungry
+    monkeypatch.setattr(Budget, "at_once", lambda b, what, most: b._caps.get(what, most))
+    with pytest.warns(
+        UserWarning, match="gradient goes through the model 8 images at once, not 16"
+    ):
+        maps = explain(model, images, **OPTIONS, batch_size=16, max_memory="800MB")
+    assert len(maps["gradient"]) == 16
+
+
+def test_too_little_memory(model_files, images, tmp_path):
+    match = "max_memory: 90 MB is not enough for loading '.*logits.h5'; give more"
+    with pytest.raises(WorkerFailed, match=match):
+        explain(model_files["logits.h5"], images, **OPTIONS, max_memory="90MB")
+
+
+def test_out_of_memory_inside_the_worker_is_known(monkeypatch):
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow names it."""
+
+    def fail():
+        raise ResourceExhaustedError("OOM when allocating")
+
+    assert answer({"f": fail}, "f", {})["error"] == "out of memory"
+    with pytest.raises(process.WorkerOutOfMemory, match="not enough memory for testing.*OOM when"):
+        process._value(answer({"f": fail}, "f", {}), "testing")
+
+
+@pytest.mark.parametrize(
+    ("size", "n_bytes"),
+    [(None, None), (5, 5), ("4GB", 4 * 10**9), ("4 gib", 4 << 30), ("100", 100), ("1.5k", 1500)],
+)
+def test_sizes_in_words(size, n_bytes):
+    assert read_bytes(size) == n_bytes
+
+
+@pytest.mark.parametrize("size", [0, -1, True, 2.5, "", "much", "4 PB", "0GB"])
+def test_sizes_that_are_none(size):
+    with pytest.raises(InvalidInput, match="max_memory: expected bytes.*'4GB', got"):
+        read_bytes(size)
+
+
+# --- errors ------------------------------------------------------------------------------------
 
 
 def test_log_tail_is_in_the_error(model_files):
@@ -47,8 +217,8 @@ def test_log_tail_is_in_the_error(model_files):
 
 def test_unexpected_errors_carry_the_traceback(model_files, images):
     with pytest.raises(WorkerFailed, match=r"(?s)KeyError.*while testing.*Traceback"):
-        process.shared_worker().request("no such command", {}, doing="testing")
-    assert process.shared_worker().alive()
+        pool.shared_pool().request("no such command", {}, doing="testing")
+    assert len(pool.shared_pool().pids()) == 1
 
 
 def test_errors_travel_as_data():
@@ -103,15 +273,17 @@ def ask(command, doing, **arguments):
 batches.ask = ask
 explain(sys.argv[1], images, methods=["gradient", "smoothgrad"], preprocess="unit",
         parameters={"smoothgrad": {"n_samples": int(sys.argv[3])}}, out=sys.argv[2],
-        progress=False, batch_size=4)
+        progress=False, batch_size=4, workers=int(sys.argv[4]))
 print("finished", flush=True)
 """
 
 
 @posix
+@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_run_keeps_whole_maps_and_goes_on(how, model_files, tmp_path):
-    command = [sys.executable, "-c", RUN, str(model_files["logits.h5"]), str(tmp_path / "m"), "999"]
+def test_stopped_run_keeps_whole_maps_and_goes_on(how, workers, model_files, tmp_path):
+    arguments = [str(model_files["logits.h5"]), str(tmp_path / "m"), "999", workers]
+    command = [sys.executable, "-c", RUN, *arguments]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True)
     lines = [first.stdout.readline() for _ in range(12)]
     asked = time.monotonic()
@@ -122,7 +294,7 @@ def test_stopped_run_keeps_whole_maps_and_goes_on(how, model_files, tmp_path):
     assert code != 0
     assert "finished" not in "".join(lines)
 
-    done = {file: file.stat().st_mtime_ns for file in (tmp_path / "m").rglob("*.npy")}
+    done = {file: file.stat().st_mtime_ns for file in (tmp_path / "m").rglob("*.map")}
     assert 4 <= len([f for f in done if not f.name.startswith(".")]) < 80
     for method, maps in AttributionStore.open(tmp_path / "m").items():
         assert all(np.isfinite(attribution).all() for attribution in maps.values()), method

@@ -144,7 +144,7 @@ def test_nan_maps_name_method_and_image(model_files, images, tmp_path, monkeypat
     monkeypatch.setattr(batches, "ask", ask)
     with pytest.raises(InvalidInput, match="'gradient' gives NaN .* image 'a'"):
         explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps")
-    assert not list((tmp_path / "maps").rglob("*.npy"))
+    assert not list((tmp_path / "maps").rglob("*.map"))
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
-from sat_nb.errors import FileMissing, IdMismatch, InvalidInput
+from sat_nb.errors import CannotWrite, FileMissing, IdMismatch, InvalidInput
 from sat_nb.images import ImageSet
 from sat_nb.saliency import METHODS, PREPROCESS, AttributionStore, explain
-from sat_nb.saliency.chunks import FolderChunks, ImageFacts, MemoryChunks, Record, file_name
+from sat_nb.saliency.chunks import FolderChunks, Key, MemoryChunks, Total, file_name
+from sat_nb.saliency.codec import Chunk, decode, encode, read_header
+from sat_nb.saliency.runs import ImageFacts, Record, fingerprint
 
 OPTIONS = {"methods": ["gradient", "lrp.z"], "preprocess": "signed", "progress": False}
 HOSTILE = [
@@ -31,12 +39,17 @@ HOSTILE = [
 ]
 
 
+def flip(data):
+    """The same bytes, but one in the middle of the map."""
+    return data[:-50] + bytes([data[-50] ^ 1]) + data[-49:]
+
+
 @pytest.fixture
 def no_worker(monkeypatch):
-    def fail():
+    def fail(*arguments, **more):
         raise AssertionError("the worker was asked")
 
-    return lambda: monkeypatch.setattr("sat_nb.saliency.batches.shared_worker", fail)
+    return lambda: monkeypatch.setattr("sat_nb.saliency.pool.Pool.request", fail)
 
 
 @pytest.fixture
@@ -78,28 +91,71 @@ def test_more_images_and_methods_join(store, model_files, images, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "match"),
+    "changes",
     [
-        ({"preprocess": "unit"}, "preprocess was 'signed', now 'unit'"),
-        ({"preprocess": PREPROCESS["unit"]}, "preprocess was 'signed'.*fingerprint was None"),
-        ({"target": 1}, "target was 'predicted', now 1"),
-        ({"seed": 3}, "seed was 0, now 3"),
+        {"preprocess": "unit"},
+        {"preprocess": PREPROCESS["unit"]},
+        {"target": 1},
+        {"seed": 3},
+        {"dtype": "float16"},
+        {"parameters": {"smoothgrad": {"n_samples": np.int64(3)}}},
+        {"model": "no_bias.h5"},
     ],
+    ids=str,
 )
-def test_other_settings_are_refused(changes, match, store, model_files, images, tmp_path):
-    with pytest.raises(InvalidInput, match=f"out: .*other settings: .*{match}.*another folder"):
-        explain(model_files["logits.h5"], images, **{**OPTIONS, **changes}, out=tmp_path / "maps")
+def test_other_settings_are_kept_beside(changes, model_files, images, tmp_path, no_worker):
+    start = {"methods": ["gradient", "smoothgrad"], "preprocess": "signed", "progress": False}
+    start |= {"images": images.select(["a", "b"]), "parameters": {"smoothgrad": {"n_samples": 2}}}
+
+    def run(out=tmp_path / "maps", model="logits.h5", **options):
+        return explain(model_files[model], out=out, **{**start, **options})
+
+    first = run()
+    before, files = maps_of(first), chunk_files(tmp_path)
+    second, alone = run(**changes), run(out=None, **changes)
+    same(maps_of(second), maps_of(alone), atol=1e-6)
+    same(maps_of(first), before)
+    assert all(file.read_bytes() == content for file, content in files.items())
+    assert len(AttributionStore.runs(tmp_path / "maps")) == 2
+    no_worker()
+    same(maps_of(run()), before)
+    same(maps_of(run(**changes)), maps_of(second))
+    assert AttributionStore.open(tmp_path / "maps").settings == second.settings
 
 
-def test_other_model_and_parameters_are_refused(store, model_files, images, tmp_path):
-    with pytest.raises(InvalidInput, match=r"model.name was 'logits', now 'no_bias'.*model.sha256"):
-        explain(model_files["no_bias.h5"], images, **OPTIONS, out=tmp_path / "maps")
-    options = {**OPTIONS, "methods": "smoothgrad", "out": tmp_path / "maps"}
-    few = images.select(["a"])
-    file = model_files["logits.h5"]
-    explain(file, few, **options, parameters={"smoothgrad": {"n_samples": 2}})
-    with pytest.raises(InvalidInput, match="smoothgrad.parameters.n_samples was 2, now 3"):
-        explain(file, few, **options, parameters={"smoothgrad": {"n_samples": np.int64(3)}})
+def maps_of(store):
+    return {(m, i): attribution for m, maps in store.items() for i, attribution in maps.items()}
+
+
+def same(maps, others, atol=0.0):
+    assert list(maps) == list(others)
+    for key in maps:
+        np.testing.assert_allclose(maps[key], others[key], rtol=0, atol=atol, err_msg=str(key))
+
+
+def chunk_files(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*.map")}
+
+
+def test_seed_counts_for_methods_that_sample_only(store, model_files, images, tmp_path):
+    files = chunk_files(tmp_path)
+    explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps", seed=3)
+    assert chunk_files(tmp_path).keys() == files.keys()
+
+
+def test_runs_are_listed_and_chosen(store, model_files, images, tmp_path):
+    options = {**OPTIONS, "out": tmp_path / "maps"}
+    explain(model_files["logits.h5"], images, **{**options, "preprocess": "unit"})
+    first, second = AttributionStore.runs(tmp_path / "maps")
+    chosen = AttributionStore.open(tmp_path / "maps", run=first)
+    assert chosen.settings["preprocess"] == "signed"
+    same(maps_of(chosen), maps_of(store))
+    assert AttributionStore.open(tmp_path / "maps").settings["preprocess"] == "unit"
+    assert store.info().attrs["elsewhere"]["n_maps"] == 10
+    with pytest.raises(InvalidInput, match=f"run: unknown name 'third'.*'{second}'"):
+        AttributionStore.open(tmp_path / "maps", run="third")
+    explain(model_files["logits.h5"], images, **options)
+    assert list(AttributionStore.runs(tmp_path / "maps")) == [second, first]
 
 
 def test_function_that_captures_another_value_is_another(model_files, images, tmp_path):
@@ -107,10 +163,45 @@ def test_function_that_captures_another_value_is_another(model_files, images, tm
         return lambda batch: batch - np.float32(mean)
 
     options = {**OPTIONS, "methods": "gradient", "out": tmp_path / "maps"}
-    explain(model_files["logits.h5"], images, **{**options, "preprocess": minus(1)})
-    explain(model_files["logits.h5"], images, **{**options, "preprocess": minus(1)})
-    with pytest.raises(InvalidInput, match="preprocess.fingerprint was"):
-        explain(model_files["logits.h5"], images, **{**options, "preprocess": minus(2)})
+    for mean, n_runs in ((1, 1), (1, 1), (2, 2)):
+        explain(model_files["logits.h5"], images, **{**options, "preprocess": minus(mean)})
+        assert len(AttributionStore.runs(tmp_path / "maps")) == n_runs
+
+
+def test_fingerprints_tell_apart_whatever_decides_a_map():
+    how = {"parameters": {"epsilon": 1e-7}, "sampling": "smoothgrad"}
+    settings = {
+        "model": {"sha256": "ab", "input_shape": [4, 4, 3], "name": "one"},
+        "preprocess": {"function": "f", "fingerprint": "cd"},
+        "fit": "stretch",
+        "seed": 0,
+        "dtype": "float32",
+        "versions": {"tensorflow": "2.14.1"},
+        "methods": {"m": how},
+    }
+    record = Record(ImageFacts(1, 2, 3, 4), "pixels")
+
+    def of(record=record, **changes):
+        return fingerprint({**settings, **changes}, "m", record)
+
+    others = [
+        of(model={**settings["model"], "sha256": "ac"}),
+        of(model={**settings["model"], "input_shape": [5, 4, 3]}),
+        of(preprocess={"function": "f", "fingerprint": "ce"}),
+        of(preprocess="unit"),
+        of(fit="crop"),
+        of(seed=1),
+        of(dtype="float16"),
+        of(versions={"tensorflow": "2.14.2"}),
+        of(methods={"m": {**how, "parameters": {"epsilon": 1e-6}}}),
+        of(methods={"m": {**how, "sampling": None}}),
+        of(record=Record(ImageFacts(2, 2, 3, 4), "pixels")),
+        of(record=Record(ImageFacts(1, 2, 3, 4), "pixel")),
+    ]
+    assert len({of(), *others}) == len(others) + 1
+    assert of() == of(model={**settings["model"], "name": "two"})
+    assert of() == of(preprocess={"function": "g", "fingerprint": "cd"})
+    assert of() == of(record=Record(ImageFacts(1, 3, 3, 4), "pixels"))
 
 
 def test_changed_pixels_are_computed_anew(store, model_files, images, tmp_path):
@@ -120,7 +211,9 @@ def test_changed_pixels_are_computed_anew(store, model_files, images, tmp_path):
     explain(model_files["logits.h5"], changed, **few, out=tmp_path / "maps")
     opened = AttributionStore.open(tmp_path / "maps")
     assert "a" not in opened["lrp.z"]
+    assert opened.missing == {"gradient": (), "lrp.z": ("a",)}
     assert len(opened["gradient"]) == 5
+    same({m: store[m]["a"] for m in store}, old)
     expected = explain(model_files["logits.h5"], changed, **few)
     np.testing.assert_allclose(opened["gradient"]["a"], expected["gradient"]["a"], atol=1e-6)
     assert abs(opened["gradient"]["a"] - old["gradient"]).max() > 0
@@ -166,19 +259,154 @@ def test_file_names_are_safe_and_apart(ids):
 
 
 def test_chunks_agree(tmp_path):
-    record = Record(ImageFacts(1, 2, 3, 4), "hash")
+    a, b = Key("lrp.z", "a", "0f"), Key("lrp.z", "b", "0f")
+    ones = Chunk(np.ones((2, 2, 3), np.float32), {"parts": np.arange(4)}, {"n_samples": 64})
     for chunks in (MemoryChunks(), FolderChunks(tmp_path)):
-        chunks.begin("b", record)
-        chunks.begin("a", record)
-        chunks.put("lrp.z", "a", np.ones((2, 2, 3), np.float32))
-        chunks.put("lrp.z", "b", np.zeros((2, 2, 3), np.float32))
-        assert set(chunks.image_ids()) == {"a", "b"}
-        assert chunks.record("a") == record
-        assert chunks.record("c") is None
-        assert chunks.get("lrp.z", "a").sum() == 12
-        chunks.begin("a", record)
-        assert not chunks.has("lrp.z", "a")
-        assert chunks.has("lrp.z", "b")
+        chunks.put(a, ones)
+        chunks.put(b, Chunk(np.zeros((2, 2, 3), np.float32)), dtype="float16")
+        assert chunks.has(a)
+        assert not chunks.has(Key("lrp.z", "a", "1f"))
+        assert chunks.get(a).attribution.sum() == 12
+        assert chunks.get(a).arrays["parts"].tolist() == [0, 1, 2, 3]
+        assert chunks.get(a).facts == chunks.header(a).facts == {"n_samples": 64}
+        assert chunks.header(b).dtype == "float16"
+        assert chunks.total() == Total(2, chunks.n_bytes(a) + chunks.n_bytes(b))
+
+
+finite = st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False)
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=0, max_dims=3, min_side=0), elements=finite),
+    arrays(np.float64, (2, 3), elements=finite),
+)
+def test_codec_gives_back_what_it_took(attribution, more):
+    chunk = Chunk(attribution, {"more": more}, {"x": np.float32(1.5)})
+    exact = decode(encode(chunk))
+    np.testing.assert_array_equal(exact.attribution, attribution)
+    np.testing.assert_array_equal(exact.arrays["more"], more.astype(np.float32))
+    assert exact.facts == {"x": 1.5}
+    data = encode(chunk, dtype="float16")
+    largest = np.abs(attribution).max(initial=0)
+    off = np.abs(decode(data).attribution.astype(float) - attribution).max(initial=0)
+    measured = read_header(data.partition(b"\n")[0]).float16_error
+    assert off <= 2.5e-4 * largest
+    assert off == pytest.approx(measured * largest)
+
+
+@pytest.mark.parametrize("scale", [1e-35, 1e-12, 1.0, 1e30])
+def test_float16_keeps_small_values(scale):
+    values = (np.float32(scale) * np.logspace(-9, 0, 50)).astype(np.float32)
+    kept = decode(encode(Chunk(values), dtype="float16")).attribution
+    assert (kept > 0).all()
+    np.testing.assert_allclose(kept[20:], values[20:], rtol=1e-3)
+
+
+def test_float16_is_measured_and_half_the_size(store, model_files, images, tmp_path):
+    for out in (tmp_path / "maps", None):
+        half = explain(model_files["logits.h5"], images, **OPTIONS, out=out, dtype="float16")
+        for method, maps in half.items():
+            off = [abs(a - store[method][i]).max() / abs(a).max() for i, a in maps.items()]
+            error = half.info()["float16_error"][method]
+            assert max(off) == pytest.approx(error, rel=1e-2)
+            assert 0 < error < 2.5e-4
+        assert set(half.info()["dtype"]) == {"float16"}
+    exact, rounded = store.info(), half.info()
+    assert exact["float16_error"].isna().all()
+    assert (rounded["n_bytes"] < 0.8 * exact["n_bytes"]).all()
+    with pytest.raises(InvalidInput, match="dtype: unknown name 'float8'.*'float16'"):
+        explain(model_files["logits.h5"], images, **OPTIONS, dtype="float8")
+
+
+def test_info_counts_what_is_there_and_missing(store, tmp_path):
+    info = AttributionStore.open(tmp_path / "maps").info()
+    files = list((tmp_path / "maps" / "maps" / "gradient").iterdir())
+    assert info.loc["gradient", "n_bytes"] == sum(file.stat().st_size for file in files)
+    files[0].unlink()
+    opened = AttributionStore.open(tmp_path / "maps")
+    assert opened.info()["n_maps"].to_dict() == {"gradient": 4, "lrp.z": 5}
+    assert opened.info()["n_missing"].to_dict() == {"gradient": 1, "lrp.z": 0}
+    assert len(opened.missing["gradient"]) == 1
+    assert opened.info().attrs["elsewhere"] == {"n_maps": 0, "n_bytes": 0}
+
+
+def test_stopped_run_knows_what_it_lacks(model_files, images, tmp_path, monkeypatch):
+    put = FolderChunks.put
+
+    def stop(chunks, key, chunk, **options):
+        if key.image_id == "d":
+            raise KeyboardInterrupt
+        put(chunks, key, chunk, **options)
+
+    monkeypatch.setattr(FolderChunks, "put", stop)
+    with pytest.raises(KeyboardInterrupt):
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path, batch_size=2)
+    opened = AttributionStore.open(tmp_path)
+    assert opened.missing == {"gradient": ("d", "e"), "lrp.z": ("cats/c", "d", "e")}
+
+
+# --- a disk that does not take it --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "match"),
+    [
+        (errno.ENOSPC, "out: cannot write '.*(No space|space left).*disk is full: free some space"),
+        (errno.EROFS, "out: cannot write '.*read-only: give another folder"),
+        (errno.EACCES, "out: cannot write '.*not allowed"),
+        (errno.EIO, "out: cannot write '.*can be written to"),
+    ],
+)
+def test_disk_that_refuses(number, match, model_files, images, tmp_path, monkeypatch):
+    write, written = Path.write_bytes, []
+
+    def refuse(path, content):
+        if path.suffix == ".map" and len(written) == 3:
+            write(path, content[: len(content) // 2])
+            raise OSError(number, os.strerror(number), str(path))
+        written.extend([path] if path.suffix == ".map" else [])
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(CannotWrite, match=match) as caught:
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    monkeypatch.undo()
+    assert not list(tmp_path.rglob(".part-*"))
+    opened = AttributionStore.open(tmp_path)
+    assert len(maps_of(opened)) == 3
+    assert len(maps_of(explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path))) == 10
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_and_read_only_disk(small_disk, model_files, images, no_worker):
+    (small_disk / "filling").write_bytes(bytes(900_000))
+    options = {**OPTIONS, "out": small_disk / "maps", "batch_size": 1}
+    many = {f"{i}{n}": pixels for i, pixels in images.items() for n in range(20)}
+    with pytest.raises(CannotWrite, match="the disk is full"):
+        explain(model_files["logits.h5"], many, **options)
+    assert not list(small_disk.rglob(".part-*"))
+    kept = maps_of(AttributionStore.open(small_disk / "maps"))
+    assert 0 < len(kept) < 200
+    (small_disk / "filling").unlink()
+    store = explain(model_files["logits.h5"], images, **options)
+
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(CannotWrite, match="the disk is read-only"):
+        explain(model_files["logits.h5"], images, **options, target=1)
+    no_worker()
+    same(maps_of(explain(model_files["logits.h5"], images, **options)), maps_of(store))
 
 
 def test_refusals_of_the_store(store, tmp_path):
@@ -192,16 +420,30 @@ def test_refusals_of_the_store(store, tmp_path):
     assert store["gradient"].get("q", 7) == 7
     with pytest.raises(FileMissing, match=r"holds no attribution store \(no store.json\)"):
         AttributionStore.open(tmp_path)
-    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(InvalidInput, match="not the settings of an attribution store"):
+
+
+@pytest.mark.parametrize(
+    "content", [{"format": 1, "methods": {}}, {"format": 99}, [], {"format": 2}]
+)
+def test_store_of_another_format(content, model_files, images, tmp_path):
+    (tmp_path / "store.json").write_text(json.dumps(content))
+    match = "store.json: expected an attribution store of format 2, got .*; read it with the versi"
+    with pytest.raises(InvalidInput, match=match):
         AttributionStore.open(tmp_path)
+    with pytest.raises(InvalidInput, match=match):
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path)
 
 
-def test_truncated_chunk_is_named(store, tmp_path):
-    file = next((tmp_path / "maps" / "maps" / "gradient").glob("a-*.npy"))
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(InvalidInput, match="image 'a'.*delete the file"):
+@pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:20], lambda d: b"", flip])
+def test_damaged_chunk_is_named_and_computed_anew(damage, store, model_files, images, tmp_path):
+    file = next((tmp_path / "maps" / "maps" / "gradient").glob("a-*.map"))
+    expected = store["gradient"]["a"]
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(InvalidInput, match=r"a-.*map of image 'a'.*delete the file"):
         store["gradient"]["a"]
+    file.unlink()
+    again = explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps")
+    np.testing.assert_allclose(again["gradient"]["a"], expected, atol=1e-6)
 
 
 def test_select_keeps_order_and_refuses_unknown_methods(store):

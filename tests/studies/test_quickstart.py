@@ -54,10 +54,10 @@ def test_a_second_call_uses_all_of_the_first(
     work: Path, result: quickstart.Quickstart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quickstart.cnn, "train_cnn", None)
-    files = {file: file.stat().st_mtime_ns for file in work.rglob("*.npy")}
+    files = {file: file.stat().st_mtime_ns for file in work.rglob("*.map")}
     again = quickstart.run(work, **SMALL)
     pd.testing.assert_frame_equal(again.table, result.table)
-    assert {file: file.stat().st_mtime_ns for file in work.rglob("*.npy")} == files
+    assert {file: file.stat().st_mtime_ns for file in work.rglob("*.map")} == files
 
 
 def test_the_finding_says_the_tables_numbers(result: quickstart.Quickstart) -> None:
