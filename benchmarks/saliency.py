@@ -102,17 +102,18 @@ class Ours:
         from sat_nb.saliency import methods
         from sat_nb.saliency.batches import ask
         from sat_nb.saliency.model_file import model_file
-        from sat_nb.saliency.process import shared_worker
+        from sat_nb.saliency.pool import shared_pool
 
         with model_file(path) as self.file:
-            self.ask, self.methods = ask, methods.METHODS
-        self.shape = ask("facts", "loading", file=self.file).input_shape
-        self.pid = shared_worker().pid
+            self.ask, self.methods, self.pool = ask, methods.METHODS, shared_pool()
+        facts = ask("facts", "loading", pool=self.pool, file=self.file)
+        self.shape, self.pid = facts.input_shape, self.pool.pids()[0]
 
     def __call__(self, method: str, batch: Any) -> Any:
         """The method's maps of the batch, after :meth:`build`."""
         n = len(batch)
-        return self._ask("analyze", method, batch=batch, targets=[1] * n, seeds=list(range(n)))
+        chunks = self._ask("analyze", method, batch=batch, targets=[1] * n, seeds=list(range(n)))
+        return np.stack([chunk.attribution for chunk in chunks])
 
     def build(self, method: str) -> None:
         """Build the method's graph, as ``explain`` does before its first image."""
@@ -125,7 +126,7 @@ class Ours:
             if name in parameters:
                 parameters[name] = SAMPLES
         arguments |= {"file": self.file, "method": entry, "parameters": parameters}
-        return self.ask(command, method, **arguments)
+        return self.ask(command, method, pool=self.pool, **arguments)
 
 
 class Peer:

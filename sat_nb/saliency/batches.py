@@ -42,6 +42,7 @@ class Job:
     seed: int
     run: Run
     pool: Pool
+    against: int | None = None
     started: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -164,6 +165,7 @@ def _analyze(
             batch=np.stack([inputs[i] for i in some]),
             targets=[job.run.records[i].facts.target for i in some],
             seeds=[_seed(job.seed, i) for i in some],
+            against=job.against,
         )
         _keep(job, method, dict(zip(some, maps, strict=True)))
         bar.update(len(some))

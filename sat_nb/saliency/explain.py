@@ -27,7 +27,13 @@ from sat_nb.saliency.preprocess import (
 from sat_nb.saliency.runs import read_runs, start_run
 from sat_nb.saliency.sharing import explain_batches
 from sat_nb.saliency.store import AttributionStore
-from sat_nb.saliency.targets import Target, check_targets, read_targets, target_settings
+from sat_nb.saliency.targets import (
+    Target,
+    check_targets,
+    read_against,
+    read_targets,
+    target_settings,
+)
 
 
 def explain(
@@ -69,7 +75,9 @@ def explain(
         float32 (n, H, W, 3), RGB, 0..255, to what the model was trained on, same shape.
     target
         The output to explain: "predicted" (each image's largest), one index, a list with one
-        index an image in the images' order, or {image_id: index}.
+        index an image in the images' order, or {image_id: index}. A pair (a, b) asks "why a and
+        not b": the maps explain logit a minus logit b, and positive values speak for a. A model
+        with one output has two classes, 1 and 0.
     fit
         How images are brought to the model's input size: "stretch".
     out
@@ -131,7 +139,7 @@ def explain(
     pool = shared_pool(_checked_whole(workers, "workers", 1), max_memory=read_bytes(max_memory))
     with model_file(model, input_size=input_size) as file:
         facts = _known_facts(out, file) or _ask_facts(file, pool)
-        check_targets(targets, facts.n_outputs)
+        check_targets(targets, facts.n_outputs, against=read_against(target))
         settings = {
             "model": _model_settings(file, facts),
             "preprocess": preprocess_settings(preprocess, facts.input_shape),
@@ -142,8 +150,10 @@ def explain(
             "methods": {m.name: m.settings(values[m.name]) for m in chosen},
             "versions": _versions(),
         }
-        run = start_run(out, settings)
-        job = Job(file, facts, chosen, values, images, targets, preprocess, fit, seed, run, pool)
+        run, against = start_run(out, settings), read_against(target)
+        job = Job(
+            file, facts, chosen, values, images, targets, preprocess, fit, seed, run, pool, against
+        )
         with _progress_bar(len(images) * len(chosen), progress) as bar:
             explain_batches(job, pieces(list(images), batch_size), bar)
     return AttributionStore(run, methods=[m.name for m in chosen], image_ids=images)

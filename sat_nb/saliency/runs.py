@@ -146,6 +146,8 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
     """
     how = settings["methods"][method]
     preprocess, model = settings.get("preprocess"), settings.get("model", {})
+    target = settings.get("target")
+    against = target[1] if isinstance(target, list) else None
     return _sha256(
         {
             "format": FORMAT,
@@ -156,7 +158,7 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
             "seed": settings.get("seed") if how.get("sampling") else None,
             "versions": settings.get("versions"),
             "dtype": settings.get("dtype"),
-            "target": record.facts.target,
+            "target": [record.facts.target, against],
             "pixels": record.pixels_sha256,
         }
     )

@@ -40,9 +40,10 @@ def smoothgrad(
     ``noise`` is the Gaussian's standard deviation as a share of the image's value range,
     max - min of its preprocessed input, as in the paper (10-20 % there).
     """
+    weights = np.full(n_samples, 1 / n_samples)
     return np.stack(
         [
-            _mean_gradient(gradient, _noisy(image, seed, n_samples, noise), target)
+            _mean_gradient(gradient, _noisy(image, seed, n_samples, noise), target, weights)
             for image, target, seed in zip(batch, targets, seeds, strict=True)
         ]
     )
@@ -109,17 +110,16 @@ SAMPLINGS: dict[str, Callable[..., Floats]] = {
 
 
 def _mean_gradient(
-    gradient: Gradient, chunks: Iterator[Floats], target: Any, weights: Doubles | None = None
+    gradient: Gradient, chunks: Iterator[Floats], target: Any, weights: Doubles
 ) -> Floats:
-    """The mean of the gradients at all points, weighted where there are weights."""
+    """The sum of the gradients at all points times their weights."""
     total, n_points = np.float64(0), 0
     for points in chunks:
         maps = gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
-        if weights is not None:
-            maps = maps * weights[n_points : n_points + len(points), None, None, None]
-        total = total + maps.sum(axis=0, dtype=np.float64)
+        some = weights[n_points : n_points + len(points)].astype(np.float32)
+        total = total + np.tensordot(some, maps, axes=1).astype(np.float64)
         n_points += len(points)
-    return np.asarray(total if weights is not None else total / n_points, dtype=np.float32)
+    return np.asarray(total, dtype=np.float32)
 
 
 def _noisy(image: Floats, seed: int, n_samples: int, noise: float) -> Iterator[Floats]:

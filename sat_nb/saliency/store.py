@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_COMPLETE = "completeness_error"
+_ERRORS = ["float16_error", _COMPLETE]
+
+
 class AttributionStore(Mapping[str, Mapping[str, Map]]):
     """{method: {image_id: float32 (H, W, C)}}, each map read when asked for.
 
@@ -111,18 +115,20 @@ class AttributionStore(Mapping[str, Mapping[str, Map]]):
     def info(self) -> pd.DataFrame:
         """One row a method: maps there and missing, their size, how they are kept.
 
-        Columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept), ``dtype`` and
-        ``float16_error``: the largest measured rounding error of a map, as a share of that
-        map's largest absolute value; NaN where nothing was rounded. ``attrs["elsewhere"]`` counts
-        the maps in the folder that this store does not see: of other runs, replaced photos.
+        Columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept), ``dtype``, and two errors.
+        ``float16_error`` is the largest measured rounding error of a map, as a share of that
+        map's largest absolute value; NaN where nothing was rounded. ``completeness_error`` is
+        the largest of Integrated Gradients: how far a map's sum is from the logit's rise, as a
+        share of it; NaN for other methods. ``attrs["elsewhere"]`` counts the maps in the folder
+        that this store does not see: of other runs, replaced photos.
         """
         import pandas as pd
 
         rows = {method: self._info(method) for method in self}
-        columns = ["n_maps", "n_missing", "n_bytes", "dtype", "float16_error"]
+        columns = ["n_maps", "n_missing", "n_bytes", "dtype", *_ERRORS]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         table.index.name = "method"
-        table["float16_error"] = table["float16_error"].astype(float)
+        table[_ERRORS] = table[_ERRORS].astype(float)
         total = self._run.chunks.total()
         table.attrs["elsewhere"] = {
             "n_maps": total.n_maps - int(table["n_maps"].sum()),
@@ -135,10 +141,12 @@ class AttributionStore(Mapping[str, Mapping[str, Map]]):
         keys = [self._run.key(method, i) for i in ids]
         there = [key for key in keys if key is not None and chunks.has(key)]
         headers = [chunks.header(key) for key in there]
-        errors = [h.float16_error for h in headers if h.float16_error is not None]
+        rounded = [h.float16_error for h in headers if h.float16_error is not None]
+        short = [abs(h.facts[_COMPLETE]) for h in headers if _COMPLETE in h.facts]
         dtype = str(self._run.settings.get("dtype", "float32"))
         n_bytes = sum(map(chunks.n_bytes, there))
-        return [len(there), len(ids) - len(there), n_bytes, dtype, max(errors, default=None)]
+        errors = [max(rounded, default=None), max(short, default=None)]
+        return [len(there), len(ids) - len(there), n_bytes, dtype, *errors]
 
     def __getitem__(self, method: str) -> MethodMaps:
         if method not in self:

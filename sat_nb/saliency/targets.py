@@ -8,15 +8,15 @@ from typing import Any
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 
-Target = str | int | Sequence[int] | Mapping[str, int]
+Target = str | int | tuple[int, int] | Sequence[int] | Mapping[str, int]
 
 
 def read_targets(target: Target, image_ids: Sequence[str]) -> dict[str, int] | None:
     """{image_id: index of the output}, or None for "predicted": each image's largest output.
 
-    ``target`` is "predicted", one index for all, a list or array with one index an image in
-    the images' order, or {image_id: index}. Raises InvalidInput for anything else,
-    IdMismatch for missing ids.
+    ``target`` is "predicted", one index for all, a pair of indices (the first is meant, see
+    :func:`read_against`), a list or array with one index an image in the images' order, or
+    {image_id: index}. Raises InvalidInput for anything else, IdMismatch for missing ids.
 
     >>> read_targets([3, 5], ["a", "b"])
     {'a': 3, 'b': 5}
@@ -28,30 +28,54 @@ def read_targets(target: Target, image_ids: Sequence[str]) -> dict[str, int] | N
     if isinstance(target, Mapping) or hasattr(target, "keys"):
         return _by_id(target, image_ids)
     if isinstance(target, tuple):
-        raise InvalidInput(
-            f"target: expected one index an image as a list, got the tuple {target!r}, which could "
-            "be read as a pair of classes too."
-        )
+        return dict.fromkeys(image_ids, _pair(target)[0])
     if isinstance(target, Iterable):
         return _in_order(list(target), image_ids)
     return dict.fromkeys(image_ids, _index(target))
 
 
-def target_settings(target: Target) -> str | int:
-    """What a store remembers: "predicted", the one index, or "given" (each image has its own)."""
+def read_against(target: Target) -> int | None:
+    """The output that speaks against: the second of a pair; None where there is no pair.
+
+    >>> read_against((340, 339))  # why a zebra, and not a sorrel horse?
+    339
+    """
+    return _pair(target)[1] if isinstance(target, tuple) else None
+
+
+def target_settings(target: Target) -> str | int | list[int]:
+    """What a store remembers: "predicted", the index or the pair, or "given" (one an image)."""
+    if isinstance(target, tuple):
+        return list(_pair(target))
     if isinstance(target, str):
         return target
     return "given" if isinstance(target, Iterable) else _index(target)
 
 
-def check_targets(targets: Mapping[str, int] | None, n_outputs: int) -> None:
+def check_targets(
+    targets: Mapping[str, int] | None, n_outputs: int, *, against: int | None = None
+) -> None:
     """InvalidInput where an index is not one of the model's outputs."""
+    if against is not None and not 0 <= against < n_outputs:
+        raise InvalidInput(
+            f"target: {against} is out of range; the model has {n_outputs} outputs, so give "
+            f"0..{n_outputs - 1}."
+        )
     for image_id, index in (targets or {}).items():
         if not 0 <= index < n_outputs:
             raise InvalidInput(
                 f"target: {index} for image {image_id!r} is out of range; the model has "
                 f"{n_outputs} outputs, so give 0..{n_outputs - 1}."
             )
+
+
+def _pair(target: Sequence[int]) -> tuple[int, int]:
+    if len(target) != 2 or _index(target[0]) == _index(target[1]):
+        raise InvalidInput(
+            f"target: expected two different classes (a, b) for 'why a and not b', got the tuple "
+            f"{target!r}; give one index an image as a list."
+        )
+    return _index(target[0]), _index(target[1])
 
 
 def _by_id(target: Any, image_ids: Sequence[str]) -> dict[str, int]:

@@ -27,6 +27,7 @@ tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel(logging.ERROR)
 warnings.simplefilter("ignore")
 
+from sat_nb.saliency.codec import Chunk  # noqa: E402
 from sat_nb.saliency.engine import gradients, parity  # noqa: E402
 from sat_nb.saliency.engine.graph import Graph  # noqa: E402
 from sat_nb.saliency.engine.load import Classifier, read_classifier, single_outputs  # noqa: E402
@@ -79,14 +80,42 @@ def analyze(
     batch: Floats,
     targets: Sequence[int],
     seeds: Sequence[int],
-) -> Floats:
-    """The method's maps (n, H, W, C) of the preprocessed images, one target and seed each."""
+    against: int | None = None,
+) -> list[Chunk]:
+    """The method's maps (H, W, C) of the preprocessed images, one target and seed each.
+
+    With ``against`` the target's logit minus that one is explained. Integrated Gradients
+    carry their completeness error as a fact.
+    """
     loaded = _load(file)
-    explain = _explainer(loaded, method, parameters)
-    weights = loaded.classifier.weights(targets)
+    explain, classifier = _explainer(loaded, method, parameters), loaded.classifier
+    weights = classifier.weights(targets)
+    if against is not None:
+        weights = weights - classifier.weights([against])
     if method.sampling is None:
-        return explain(batch, weights)
-    return SAMPLINGS[method.sampling](explain, batch, weights, seeds=seeds, **parameters)
+        return [Chunk(attribution) for attribution in explain(batch, weights)]
+    sample = SAMPLINGS[method.sampling]
+    maps = sample(explain, batch, weights, seeds=seeds, **parameters)
+    if method.sampling != "integrated_gradients":
+        return [Chunk(attribution) for attribution in maps]
+    errors = _completeness_errors(classifier, batch, weights, parameters["baseline"], maps)
+    return [
+        Chunk(attribution, facts={"completeness_error": error})
+        for attribution, error in zip(maps, errors, strict=True)
+    ]
+
+
+def _completeness_errors(
+    classifier: Classifier, batch: Floats, weights: Weights, baseline: float, maps: Floats
+) -> list[float]:
+    """(sum of the map - rise) / |rise|, the rise being that of the logit from the baseline."""
+    there, here = (
+        (classifier.logits(x) * weights).sum(axis=1, dtype=np.float64)
+        for x in (batch, np.full_like(batch[:1], baseline))
+    )
+    sums = maps.sum(axis=(1, 2, 3), dtype=np.float64)
+    rise = there - here
+    return [float(error) for error in (sums - rise) / np.maximum(np.abs(rise), 1e-12)]
 
 
 COMMANDS = {"facts": facts, "predict": predict, "build": build, "analyze": analyze}

@@ -114,6 +114,46 @@ def test_all_methods_give_float32_maps(model_files, images):
             assert attribution.dtype == np.float32
 
 
+def test_pair_asks_why_one_and_not_the_other(model_files, images, tmp_path):
+    """Every own method of logit a minus logit b is the difference of both methods' maps."""
+    options = {"methods": PAPER_METHODS, "out": tmp_path / "maps", **PRE}
+    maps = {
+        target: explain(model_files["logits.h5"], images, target=target, **options)
+        for target in (0, 2, (0, 2))
+    }
+    for method in PAPER_METHODS:
+        expected = maps[0][method]["a"] - maps[2][method]["a"]
+        np.testing.assert_allclose(maps[0, 2][method]["a"], expected, atol=1e-6)
+    assert {f.target for f in maps[0, 2].facts.values()} == {0}
+    assert maps[0, 2].settings["target"] == [0, 2]
+    with pytest.raises(InvalidInput, match="'innvestigate.gradient' explains single outputs"):
+        explain(
+            model_files["logits.h5"], images, methods="innvestigate.gradient", target=(0, 2), **PRE
+        )
+
+
+def test_completeness_error_is_reported(model_files, images, keras):
+    """Few nodes, a larger error: the store tells it, as a share of the logit's rise."""
+    model, found = keras.models.load_model(model_files["logits.h5"], compile=False), {}
+    for n_nodes in (1, 64):
+        maps = explain(
+            model_files["logits.h5"],
+            images,
+            methods=["integrated_gradients", "gradient"],
+            target=1,
+            parameters={"integrated_gradients": {"n_nodes": n_nodes, "baseline": 0.25}},
+            **PRE,
+        )
+        info = maps.info()["completeness_error"]
+        assert np.isnan(info["gradient"])
+        found[n_nodes] = info["integrated_gradients"]
+    x = np.stack([images[i] for i in ("a", "d")]) / np.float32(127.5) - np.float32(1)
+    rise = model.predict(x, verbose=0)[:, 1] - model.predict(0 * x[:1] + 0.25, verbose=0)[:, 1]
+    sums = [maps["integrated_gradients"][i].sum() for i in ("a", "d")]
+    np.testing.assert_allclose(sums, rise, rtol=2 * found[64] + 1e-5)
+    assert found[64] < 0.2 * found[1]
+
+
 @pytest.mark.parametrize(
     "name", ["activation.h5", "activation_layer.h5", "softmax_layer.h5", "zip.keras", "saved_model"]
 )

@@ -135,10 +135,13 @@ def test_nan_is_refused_and_nothing_of_it_kept(make_model, images, tmp_path):
 
 def test_nan_maps_name_method_and_image(model_files, images, tmp_path, monkeypatch):
     from sat_nb.saliency import batches
+    from sat_nb.saliency.codec import Chunk
 
     def ask(command, doing, **arguments):
         answer = asked(command, doing, **arguments)
-        return answer * np.nan if command == "analyze" else answer
+        if command != "analyze":
+            return answer
+        return [Chunk(chunk.attribution * np.nan) for chunk in answer]
 
     asked = batches.ask
     monkeypatch.setattr(batches, "ask", ask)
@@ -177,7 +180,9 @@ def test_preprocess_is_required(model_files, images):
         ({"a": 1}, IdMismatch, "target: no index for 4 of 5 images: 'b'"),
         ("best", InvalidInput, "expected 'predicted' or indices, got 'best'"),
         (0.5, InvalidInput, "whole numbers, got float 0.5"),
-        ((0, 1), InvalidInput, r"as a list, got the tuple \(0, 1\)"),
+        ((0, 0), InvalidInput, r"two different classes.*got the tuple \(0, 0\)"),
+        ((0, 1, 2), InvalidInput, r"got the tuple \(0, 1, 2\); give one index an image as a list"),
+        ((0, 3), InvalidInput, r"target: 3 is out of range.*0..2"),
     ],
 )
 def test_targets(target, error, match, model_files, images):

@@ -33,14 +33,15 @@ class Classifier:
     """A model up to its logits, in layers that the methods know.
 
     ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
-    (n, n_classes). A model with one output has two classes: 1, for which a positive logit
-    speaks, and 0.
+    (n, n_classes); ``logits`` gives its logits (n, n_logits). A model with one output has two
+    classes: 1, for which a positive logit speaks, and 0.
     """
 
     graph: Graph
     facts: ModelFacts
     n_logits: int
     predict: Callable[[Floats], Floats]
+    logits: Callable[[Floats], Floats]
 
     @cached_property
     def keras_model(self) -> Any:
@@ -83,7 +84,13 @@ def read_classifier(file: ModelFile) -> Classifier:
     function = backend.function([x], [HEADS[head](both), logits])
     _check_equal(model, function, head, file)
     facts = ModelFacts(graph.shape, max(n_logits, 2), head, graph.changes)
-    return Classifier(graph, facts, n_logits, lambda batch: function([batch])[0])
+    return Classifier(
+        graph,
+        facts,
+        n_logits,
+        predict=lambda batch: function([batch])[0],
+        logits=lambda batch: function([batch])[1],
+    )
 
 
 # --- reading -----------------------------------------------------------------------------------
