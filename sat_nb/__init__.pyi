@@ -1,6 +1,7 @@
 __version__: str
 
 from .errors import (
+    CannotWrite,
     FileMissing,
     IdMismatch,
     InvalidInput,
@@ -79,6 +80,7 @@ __all__ = [
     "TESTS",
     "VALUES",
     "AttributionStore",
+    "CannotWrite",
     "Comparison",
     "ExternalMaps",
     "FileMissing",
