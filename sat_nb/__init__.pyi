@@ -1,6 +1,7 @@
 __version__: str
 
 from .errors import (
+    CannotWrite,
     FileMissing,
     IdMismatch,
     InvalidInput,
@@ -82,6 +83,7 @@ __all__ = [
     "TESTS",
     "VALUES",
     "AttributionStore",
+    "CannotWrite",
     "Comparison",
     "ExternalMaps",
     "FileMissing",

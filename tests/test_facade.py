@@ -61,5 +61,6 @@ def test_every_error_is_also_a_built_in_one() -> None:
     assert issubclass(sat.FileMissing, FileNotFoundError)
     assert issubclass(sat.IdMismatch, LookupError)
     assert issubclass(sat.WorkerFailed, RuntimeError)
-    for error in (sat.InvalidInput, sat.FileMissing, sat.IdMismatch, sat.WorkerFailed):
-        assert issubclass(error, sat.SatError)
+    assert issubclass(sat.CannotWrite, OSError)
+    errors = (sat.InvalidInput, sat.FileMissing, sat.IdMismatch, sat.WorkerFailed, sat.CannotWrite)
+    assert all(issubclass(error, sat.SatError) for error in errors)
