@@ -113,7 +113,8 @@ def _mean_gradient(
     gradient: Gradient, chunks: Iterator[Floats], target: Any, weights: Doubles
 ) -> Floats:
     """The sum of the gradients at all points times their weights."""
-    total, n_points = np.float64(0), 0
+    total: Any = 0.0
+    n_points = 0
     for points in chunks:
         maps = gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
         some = weights[n_points : n_points + len(points)].astype(np.float32)
