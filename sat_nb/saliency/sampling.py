@@ -1,22 +1,22 @@
 """Methods that average the plain gradient over many points: pure functions of numpy arrays.
 
 Each takes ``gradient``, a function (points (m, H, W, C), targets (m, ...)) -> (m, H, W, C),
-the preprocessed images ``batch`` (n, H, W, C), one target (a number, or weights of the
-logits) and one seed an image, and its own parameters; it returns float32 (n, H, W, C).
-An image's result depends on that image, its target and its seed alone, never on its
-neighbours in the batch. A method more is one function more, and one entry more in
+one preprocessed image (H, W, C), its target (a number, or weights of the logits), its seed and
+its own parameters; it returns a Chunk: the map, what tells its error, and ``n_samples``, the
+gradients that it took. A method more is one function more, and one entry more in
 :data:`SAMPLINGS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import unknown_name
+from sat_nb.saliency.codec import Chunk
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -25,40 +25,44 @@ Gradient = Callable[[Floats, NDArray[Any]], Floats]
 CHUNK_VALUES = 8 * 224 * 224 * 3
 """Input values that go through the model at once: eight photos of the usual size."""
 
+REPLICATES = 8
+"""Into how many independent means, at most, the samples of a random method are divided."""
+
 
 def smoothgrad(
     gradient: Gradient,
-    batch: Floats,
-    targets: Sequence[Any],
+    image: Floats,
+    target: Any,
     *,
-    seeds: Sequence[int],
+    seed: int,
     n_samples: int = 64,
     noise: float = 0.15,
-) -> Floats:
-    """The mean gradient at ``n_samples`` noisy copies of each image (Smilkov et al. 2017, eq. 2).
+) -> Chunk:
+    """The mean gradient at ``n_samples`` noisy copies of the image (Smilkov et al. 2017, eq. 2).
 
     ``noise`` is the Gaussian's standard deviation as a share of the image's value range,
-    max - min of its preprocessed input, as in the paper (10-20 % there).
+    max - min of its preprocessed input, as in the paper (10-20 % there). The array
+    ``replicates`` (r, H, W) holds the means of r equal parts of the samples, summed over the
+    channels, from which a table takes the standard error of any segment's mean; r is the
+    largest divisor of ``n_samples`` up to :data:`REPLICATES`.
     """
-    weights = np.full(n_samples, 1 / n_samples)
-    return np.stack(
-        [
-            _mean_gradient(gradient, _noisy(image, seed, n_samples, noise), target, weights)
-            for image, target, seed in zip(batch, targets, seeds, strict=True)
-        ]
-    )
+    r = max(d for d in range(1, REPLICATES + 1) if n_samples % d == 0)
+    weights = np.repeat(np.eye(r), n_samples // r, axis=1) * r / n_samples
+    means = _weighted_sums(gradient, _noisy(image, seed, n_samples, noise), target, weights)
+    arrays = {"replicates": means.sum(axis=3)} if r > 1 else {}
+    return Chunk(means.mean(axis=0), arrays=arrays, facts={"n_samples": n_samples})
 
 
 def integrated_gradients(
     gradient: Gradient,
-    batch: Floats,
-    targets: Sequence[Any],
+    image: Floats,
+    target: Any,
     *,
-    seeds: Sequence[int],
+    seed: int,
     n_nodes: int = 32,
     baseline: float = 0.0,
     rule: str = "midpoint",
-) -> Floats:
+) -> Chunk:
     """(x - baseline) times the mean gradient on the way there (Sundararajan et al. 2017, eq. 1).
 
     The integral on the straight path is taken at ``n_nodes`` points by ``rule``, a name in
@@ -68,13 +72,8 @@ def integrated_gradients(
     if rule not in QUADRATURES:
         raise unknown_name("parameters['integrated_gradients']['rule']", rule, QUADRATURES)
     nodes, weights = QUADRATURES[rule](n_nodes)
-    return np.stack(
-        [
-            (image - np.float32(baseline))
-            * _mean_gradient(gradient, _path(image, baseline, nodes), target, weights)
-            for image, target, _ in zip(batch, targets, seeds, strict=True)
-        ]
-    )
+    (mean,) = _weighted_sums(gradient, _path(image, baseline, nodes), target, weights[None])
+    return Chunk((image - np.float32(baseline)) * mean, facts={"n_samples": n_nodes})
 
 
 def _midpoint(n: int) -> tuple[Doubles, Doubles]:
@@ -94,30 +93,27 @@ QUADRATURES: dict[str, Callable[[int], tuple[Doubles, Doubles]]] = {
 """n -> nodes in [0, 1] and their weights, which add up to 1."""
 
 
-def random(
-    gradient: Gradient, batch: Floats, targets: Sequence[Any], *, seeds: Sequence[int]
-) -> Floats:
+def random(gradient: Gradient, image: Floats, target: Any, *, seed: int) -> Chunk:
     """Standard normal noise that knows neither image nor model: what a method must beat."""
-    noise = [np.random.default_rng(seed).standard_normal(batch.shape[1:]) for seed in seeds]
-    return np.asarray(noise, dtype=np.float32)
+    return Chunk(np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32))
 
 
-SAMPLINGS: dict[str, Callable[..., Floats]] = {
+SAMPLINGS: dict[str, Callable[..., Chunk]] = {
     "smoothgrad": smoothgrad,
     "integrated_gradients": integrated_gradients,
     "random": random,
 }
 
 
-def _mean_gradient(
+def _weighted_sums(
     gradient: Gradient, chunks: Iterator[Floats], target: Any, weights: Doubles
 ) -> Floats:
-    """The sum of the gradients at all points times their weights."""
+    """Sums (r, H, W, C) of the gradients at all m points, by ``weights`` (r, m)."""
     total: Any = 0.0
     n_points = 0
     for points in chunks:
         maps = gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
-        some = weights[n_points : n_points + len(points)].astype(np.float32)
+        some = weights[:, n_points : n_points + len(points)].astype(np.float32)
         total = total + np.tensordot(some, maps, axes=1).astype(np.float64)
         n_points += len(points)
     return np.asarray(total, dtype=np.float32)

@@ -11,7 +11,7 @@ import gc
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -94,28 +94,30 @@ def analyze(
         weights = weights - classifier.weights([against])
     if method.sampling is None:
         return [Chunk(attribution) for attribution in explain(batch, weights)]
-    sample = SAMPLINGS[method.sampling]
-    maps = sample(explain, batch, weights, seeds=seeds, **parameters)
-    if method.sampling != "integrated_gradients":
-        return [Chunk(attribution) for attribution in maps]
-    errors = _completeness_errors(classifier, batch, weights, parameters["baseline"], maps)
-    return [
-        Chunk(attribution, facts={"completeness_error": error})
-        for attribution, error in zip(maps, errors, strict=True)
+    sample = partial(SAMPLINGS[method.sampling], explain, **parameters)
+    chunks = [
+        sample(image, row, seed=seed)
+        for image, row, seed in zip(batch, weights, seeds, strict=True)
     ]
+    if method.sampling != "integrated_gradients":
+        return chunks
+    return _with_completeness(classifier, batch, weights, parameters["baseline"], chunks)
 
 
-def _completeness_errors(
-    classifier: Classifier, batch: Floats, weights: Weights, baseline: float, maps: Floats
-) -> list[float]:
-    """(sum of the map - rise) / |rise|, the rise being that of the logit from the baseline."""
-    there, here = (
+def _with_completeness(
+    classifier: Classifier, batch: Floats, weights: Weights, baseline: float, chunks: list[Chunk]
+) -> list[Chunk]:
+    """Add (sum of the map - rise) / |rise|, the rise being that of the logit from the baseline."""
+    here, there = (
         (classifier.logits(x) * weights).sum(axis=1, dtype=np.float64)
-        for x in (batch, np.full_like(batch[:1], baseline))
+        for x in (np.full_like(batch[:1], baseline), batch)
     )
-    sums = maps.sum(axis=(1, 2, 3), dtype=np.float64)
-    rise = there - here
-    return [float(error) for error in (sums - rise) / np.maximum(np.abs(rise), 1e-12)]
+    sums = np.array([chunk.attribution.sum(dtype=np.float64) for chunk in chunks])
+    errors = (sums - (there - here)) / np.maximum(np.abs(there - here), 1e-12)
+    return [
+        replace(chunk, facts={**chunk.facts, "completeness_error": float(error)})
+        for chunk, error in zip(chunks, errors, strict=True)
+    ]
 
 
 COMMANDS = {"facts": facts, "predict": predict, "build": build, "analyze": analyze}

@@ -35,6 +35,8 @@ POOLS: dict[str, Callable[[NDArray], NDArray]] = {
 }
 """How channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
 
+LINEAR_POOLS = ("sum", "mean")
+
 
 def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
     seen: dict[str, int] = {}
@@ -91,7 +93,8 @@ def build(
         warning and a note in ``table.attrs``.
 
     Returns a DataFrame with the columns of ``COLUMNS``; settings and versions are in
-    ``table.attrs["sat_nb"]``.
+    ``table.attrs["sat_nb"]``. Maps of a method that samples, from a store, bring the standard
+    error of each segment's mean: ranks whose means are closer than that are not settled.
 
     Raises IdMismatch where maps and masks do not name the same images, InvalidInput for
     values that are not finite, shapes that do not fit and names that are not known.
@@ -144,12 +147,14 @@ class _Segments:
 
 @dataclass(frozen=True)
 class _Block:
-    """The rows of one image and method: each segment's sum of the map."""
+    """The rows of one image and method: each segment's sum of the map, and its standard error."""
 
     image_id: str
     method: str
     segments: _Segments
     totals: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    n_samples: int | None
     facts: Any
 
 
@@ -161,8 +166,9 @@ def _image_blocks(
     merged = MERGES[recipe.merge](segmentation)
     pool = POOLS[recipe.pool]
     prepared: dict[tuple[int, int], _Segments] = {}
-    for method, by_id in maps.items():
-        attribution = _checked_map(by_id[image_id], image_id, method)
+    for method in maps:
+        kept, replicates, n_samples = _kept(maps, method, image_id)
+        attribution = _checked_map(kept, image_id, method)
         size = attribution.shape[0], attribution.shape[1]
         if size not in prepared:
             prepared[size] = _prepare(image_id, merged, size, recipe)
@@ -172,7 +178,30 @@ def _image_blocks(
                 f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
                 "image again, or leave it out."
             )
-        yield _Block(image_id, method, prepared[size], sums[:-1], facts)
+        errors = _standard_errors(replicates, prepared[size], recipe.pool, attribution.shape[2])
+        yield _Block(image_id, method, prepared[size], sums[:-1], errors, n_samples, facts)
+
+
+def _kept(maps: Maps, method: str, image_id: str) -> tuple[Any, NDArray | None, int | None]:
+    """The map, and of a store's map its replicates and the number of its samples."""
+    if not hasattr(maps, "chunk"):
+        return maps[method][image_id], None, None
+    chunk = maps.chunk(method, image_id)
+    return chunk.attribution, chunk.arrays.get("replicates"), chunk.facts.get("n_samples")
+
+
+def _standard_errors(
+    replicates: NDArray | None, segments: _Segments, pool: str, n_channels: int
+) -> NDArray[np.float64]:
+    """Of each segment's mean, from r independent means (r, H, W) of the channels' sum.
+
+    NaN for methods that do not sample, and for pools that are not linear.
+    """
+    if replicates is None or pool not in LINEAR_POOLS:
+        return np.full(len(segments.names), np.nan)
+    sums = [segment_sums(one[..., None], segments.runs)[:-1] for one in replicates]
+    errors = np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums)) / segments.px
+    return errors / (n_channels if pool == "mean" else 1)
 
 
 def _prepare(
@@ -303,6 +332,8 @@ def _assemble(
             "mask_px": pd.arrays.IntegerArray(px, vacant),
             "mask_fraction": joined([part.fractions for part in parts], np.nan),
             "position": joined([part.positions for part in parts], None),
+            "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
+            "n_samples": each_integer([block.n_samples for block in blocks]),
             "score": joined([part.scores for part in parts], np.nan),
         }
     )

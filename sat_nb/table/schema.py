@@ -23,6 +23,8 @@ COLUMNS: dict[str, str] = {
     "mask_px": "Int64",  # pixels of the mask, after the pad
     "mask_fraction": "float64",  # mask_px / pixels of the map
     "position": "object",  # of the mask's centroid, on a 3 x 3 grid
+    "se_mean_attribution": "float64",  # standard error of the mean, where the method samples
+    "n_samples": "Int64",  # gradients behind the map, where it averages several
     "score": "float64",  # the detector's confidence; the largest of merged masks
 }
 """Column -> dtype. An image without segments has one row, without a segment and with

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 import sat_nb as sat
 from sat_nb import SegmentationMap
 from sat_nb.datasets.toy import toy
+from sat_nb.saliency.codec import Chunk
 from sat_nb.table.kernel import mask_runs, segment_sums
 from tests.oracles import masks as mask_oracle
 from tests.oracles import tables as oracle
@@ -336,3 +337,29 @@ def test_the_two_oracles_of_resizing_agree(mask: np.ndarray, height: int, width:
     mask[0, 0] = True
     slow = mask_oracle.resize_by_area(mask, (height, width))
     np.testing.assert_array_equal(mask_oracle.resize_by_whole_areas(mask, (height, width)), slow)
+
+
+class Sampled(dict):
+    """Maps as a store gives them, with replicates beside them."""
+
+    def chunk(self, method, image_id):
+        replicates = np.stack([self[method][image_id].sum(axis=2) + k for k in (-3, 1, 2)])
+        facts = {"n_samples": 48}
+        return Chunk(self[method][image_id], arrays={"replicates": replicates}, facts=facts)
+
+
+@pytest.mark.parametrize(("pool", "factor"), [("sum", 1), ("mean", 1 / 3), ("l2", np.nan)])
+def test_standard_errors_come_from_the_replicates(pool, factor):
+    """Means of three replicates that are apart by -3, 1 and 2 a pixel."""
+    maps, segments = toy(4)
+    maps = Sampled({"sharp": maps["sharp"]})
+    table = sat.build(maps, segments, pool=pool)
+    expected = np.std([-3, 1, 2], ddof=1) / np.sqrt(3) * factor
+    np.testing.assert_allclose(table["se_mean_attribution"], expected, rtol=1e-6)
+    assert (table["n_samples"] == 48).all()
+
+
+def test_no_standard_error_where_nothing_is_sampled():
+    table = sat.build(*toy(4))
+    assert table["se_mean_attribution"].isna().all()
+    assert table["n_samples"].isna().all()
