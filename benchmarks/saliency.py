@@ -100,7 +100,7 @@ class Ours:
 
     def __init__(self, path: Path) -> None:
         from sat_nb.saliency import methods
-        from sat_nb.saliency.batches import ask
+        from sat_nb.saliency.asking import ask
         from sat_nb.saliency.model_file import model_file
         from sat_nb.saliency.pool import shared_pool
 

@@ -3,63 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sat_nb.errors import InvalidInput, WorkerFailed, shorten
-from sat_nb.images import ImageSet, Pixels, get_fit
-from sat_nb.saliency.budget import What
+from sat_nb.errors import InvalidInput, shorten
+from sat_nb.images import Pixels, get_fit
+from sat_nb.saliency.asking import ask, ask_twice, in_pieces, within_memory
 from sat_nb.saliency.chunks import text_sha256
 from sat_nb.saliency.codec import Chunk
+from sat_nb.saliency.job import Floats, Hashes, Job, Masks
 from sat_nb.saliency.methods import Method
-from sat_nb.saliency.model_file import ModelFacts, ModelFile
-from sat_nb.saliency.pool import Pool, Stopped
-from sat_nb.saliency.preprocess import Preprocess, apply_preprocess
-from sat_nb.saliency.process import WorkerDied, WorkerOutOfMemory
-from sat_nb.saliency.runs import ImageFacts, Record, Run
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call of :func:`explain`, checked. Several threads may work on it."""
-
-    file: ModelFile
-    facts: ModelFacts
-    methods: tuple[Method, ...]
-    parameters: Mapping[str, Mapping[str, Any]]
-    images: ImageSet
-    targets: Mapping[str, int] | None
-    preprocess: str | Preprocess
-    fit: str
-    seed: int
-    run: Run
-    pool: Pool
-    against: int | None = None
-    started: threading.Event = field(default_factory=threading.Event)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def missing(self, method: Method, image_ids: Iterable[str]) -> list[str]:
-        """The images that lack this method's map."""
-        return [i for i in image_ids if not self.run.has(method.name, i)]
-
-    def what(self, method: Method) -> What:
-        """What tells this method's requests from others, for their memory."""
-        return method.name, self.file.sha256, repr(self.parameters[method.name])
+from sat_nb.saliency.preprocess import apply_preprocess
+from sat_nb.saliency.runs import ImageFacts, Record
+from sat_nb.saliency.sampling import most_at_once
 
 
 def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     """Compute and keep the maps that these images lack; ``bar`` shows what goes on."""
     pixels = {image_id: job.images[image_id] for image_id in image_ids}
-    hashes = {image_id: _pixels_sha256(pixels[image_id]) for image_id in image_ids}
+    masks = {image_id: job.masks(image_id) for image_id in image_ids} if job.masks else {}
+    hashes = {i: (array_sha256(pixels[i]), _sha256_of(masks, i)) for i in image_ids}
     new = [i for i in image_ids if not _is_current(job, i, hashes[i])]
     todo = [i for i in image_ids if i in new or any(job.missing(m, [i]) for m in job.methods)]
     bar.update((len(image_ids) - len(todo)) * len(job.methods))
@@ -72,13 +40,16 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     for method in job.methods:
         missing = job.missing(method, todo)
         bar.update(len(todo) - len(missing))
-        _analyze(job, method, missing, inputs, bar)
+        if method.sampling:
+            _sample(job, method, missing, inputs, masks if job.settles(method) else {}, bar)
+        else:
+            _analyze(job, method, missing, inputs, bar)
 
 
-def _is_current(job: Job, image_id: str, pixels_sha256: str) -> bool:
-    """Whether the record there is of these pixels and this target."""
+def _is_current(job: Job, image_id: str, hashes: Hashes) -> bool:
+    """Whether the record there is of these pixels and masks, and this target."""
     record = job.run.records.get(image_id)
-    if record is None or record.pixels_sha256 != pixels_sha256:
+    if record is None or (record.pixels_sha256, record.masks_sha256) != hashes:
         return False
     return job.targets is None or record.facts.target == job.targets[image_id]
 
@@ -109,6 +80,7 @@ def _start(job: Job, bar: Any) -> None:
             file=job.file,
             method=method,
             parameters=job.parameters[method.name],
+            output=job.output,
         )
     job.run.asked_for([method.name for method in job.methods], list(job.images))
     job.started.set()
@@ -119,7 +91,7 @@ def _begin(
     image_ids: Sequence[str],
     inputs: Mapping[str, Floats],
     pixels: Mapping[str, Pixels],
-    hashes: Mapping[str, str],
+    hashes: Mapping[str, Hashes],
 ) -> None:
     """Predict the images and set their records."""
 
@@ -130,10 +102,10 @@ def _begin(
         for image_id, output in zip(some, outputs, strict=True):
             height, width = pixels[image_id].shape[:2]
             facts = ImageFacts(*_target(job, image_id, output), height, width)
-            job.run.begin(image_id, Record(facts, hashes[image_id]))
+            job.run.begin(image_id, Record(facts, *hashes[image_id]))
 
     what = ("prediction", job.file.sha256)
-    _in_pieces(job, what, image_ids, predict)
+    in_pieces(job, what, image_ids, predict)
 
 
 def _target(job: Job, image_id: str, output: Floats) -> tuple[int, int]:
@@ -154,28 +126,59 @@ def _analyze(
 
     def analyze(some: Sequence[str]) -> None:
         bar.set_postfix_str(method.name)
-        maps = ask(
-            "analyze",
-            f"computing {method.name!r} of {shorten(some)}",
-            pool=job.pool,
-            what=job.what(method),
-            file=job.file,
-            method=method,
-            parameters=job.parameters[method.name],
-            batch=np.stack([inputs[i] for i in some]),
-            targets=[job.run.records[i].facts.target for i in some],
-            seeds=[_seed(job.seed, i) for i in some],
-            against=job.against,
-        )
-        _keep(job, method, dict(zip(some, maps, strict=True)))
+        chunks = _ask_maps(job, method, some, inputs)
+        _keep(job, method, dict(zip(some, chunks, strict=True)))
         bar.update(len(some))
 
-    _in_pieces(job, job.what(method), image_ids, analyze, most=method.images_at_once)
+    in_pieces(job, job.what(method), image_ids, analyze, most=method.images_at_once)
 
 
-def _keep(job: Job, method: Method, maps: Mapping[str, Floats | Chunk]) -> None:
+def _sample(
+    job: Job,
+    method: Method,
+    image_ids: Sequence[str],
+    inputs: Mapping[str, Floats],
+    masks: Mapping[str, Masks],
+    bar: Any,
+) -> None:
+    """As :func:`_analyze`, image by image, for a method that sends many points of each."""
+
+    def sample(image_id: str, n_points: int) -> None:
+        bar.set_postfix_str(method.name)
+        by = {"masks": [masks[image_id]]} if masks else {}
+        points = {"n_units": n_points, "points_at_once": n_points}
+        (chunk,) = _ask_maps(job, method, [image_id], inputs, **points, **by)
+        _keep(job, method, {image_id: chunk})
+        bar.update(1)
+
+    most = most_at_once(job.facts.input_shape)
+    for image_id in image_ids:
+        within_memory(job, job.what(method), most, partial(sample, image_id), image_id)
+
+
+def _ask_maps(
+    job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Floats], **extra: Any
+) -> list[Chunk]:
+    chunks: list[Chunk] = ask(
+        "analyze",
+        f"computing {method.name!r} of {shorten(image_ids)}",
+        pool=job.pool,
+        what=job.what(method),
+        file=job.file,
+        method=method,
+        parameters=job.parameters[method.name],
+        batch=np.stack([inputs[i] for i in image_ids]),
+        targets=[job.run.records[i].facts.target for i in image_ids],
+        seeds=[_seed(job.seed, i) for i in image_ids],
+        against=job.against,
+        output=job.output,
+        **extra,
+    )
+    return chunks
+
+
+def _keep(job: Job, method: Method, chunks: Mapping[str, Chunk]) -> None:
     """Keep these maps, all or none."""
-    chunks = {i: m if isinstance(m, Chunk) else Chunk(m) for i, m in maps.items()}
     for image_id, chunk in chunks.items():
         if not np.isfinite(chunk.attribution).all():
             raise InvalidInput(
@@ -191,71 +194,11 @@ def _seed(seed: int, image_id: str) -> int:
     return int(text_sha256(f"{seed}:{image_id}")[:16], 16)
 
 
-def _pixels_sha256(pixels: Pixels) -> str:
-    shape = repr(pixels.shape).encode()
-    return hashlib.sha256(shape + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+def _sha256_of(masks: Mapping[str, Masks], image_id: str) -> str | None:
+    return array_sha256(masks[image_id]) if image_id in masks else None
 
 
-def pieces(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
-    """The items in pieces of that length."""
-    for first in range(0, len(items), max(1, length)):
-        yield items[first : first + length]
-
-
-# --- asking the workers ------------------------------------------------------------------------
-
-
-def ask(command: str, doing: str, *, pool: Pool, what: What | None = None, **arguments: Any) -> Any:
-    """What a worker answers; of a ``batch`` of ``what``, the memory it took is remembered."""
-    answer = pool.request(command, arguments, doing=doing)
-    if what is not None:
-        n_images = len(arguments["batch"])
-        pool.budget.measured(what, n_images, before=answer.before, peak=answer.peak)
-    return answer.value
-
-
-def ask_twice(command: str, doing: str, **arguments: Any) -> Any:
-    """What a worker answers; where it dies, what the one in its place does."""
-    try:
-        return ask(command, doing, **arguments)
-    except WorkerDied:
-        return ask(command, doing, **arguments)
-
-
-def _in_pieces(
-    job: Job,
-    what: What,
-    image_ids: Sequence[str],
-    work: Callable[[Sequence[str]], None],
-    *,
-    most: int | None = None,
-) -> None:
-    """Do the work for as many images at once as memory allows, one by one where it failed."""
-    left, most = list(image_ids), min(len(image_ids), most or len(image_ids))
-    while left:
-        if job.stopping.is_set():
-            raise Stopped("explain was stopped.")
-        n_images = job.pool.budget.at_once(what, most)
-        some, left = left[:n_images], left[n_images:]
-        try:
-            work(some)
-        except WorkerOutOfMemory:
-            if len(some) == 1:
-                raise
-            job.pool.budget.shrink(what, len(some))
-            left = some + left
-        except WorkerDied:
-            job.pool.budget.shrink(what, len(some))
-            for image_id in some:
-                _once_more(work, image_id)
-
-
-def _once_more(work: Callable[[Sequence[str]], None], image_id: str) -> None:
-    """The work for one image of those with which a worker died."""
-    try:
-        work([image_id])
-    except WorkerDied as second:
-        raise WorkerFailed(
-            f"image {image_id!r}: two workers died of it, the second one alone with it. Leave it "
-            f"out, or make it smaller if memory was short. {second}"
-        ) from second
+def array_sha256(array: NDArray[Any]) -> str:
+    """A hash of the array's shape and bytes."""
+    shape = repr(array.shape).encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).hexdigest()

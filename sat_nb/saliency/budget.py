@@ -103,7 +103,7 @@ class Budget:
         self._said.add(what)
         limit = f"below {in_words(self.max_memory)}" if self.max_memory else "within the memory"
         warnings.warn(
-            f"max_memory: {what[0]} goes through the model {n_images} images at once, not "
+            f"max_memory: {what[0]} goes through the model {n_images} inputs at once, not "
             f"{instead_of}, to stay {limit}.",
             stacklevel=2,
         )

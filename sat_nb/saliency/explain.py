@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import sat_nb
 from sat_nb.errors import InvalidInput
 from sat_nb.images import ImageSet, Pixels, get_fit
-from sat_nb.saliency.batches import Job, ask_twice, pieces
+from sat_nb.saliency.asking import ask_twice
 from sat_nb.saliency.budget import read_bytes
 from sat_nb.saliency.codec import checked_dtype
+from sat_nb.saliency.job import Job, pieces
 from sat_nb.saliency.methods import read_methods, read_parameters
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
 from sat_nb.saliency.pool import Pool, shared_pool
@@ -25,15 +27,18 @@ from sat_nb.saliency.preprocess import (
     preprocess_settings,
 )
 from sat_nb.saliency.runs import read_runs, start_run
+from sat_nb.saliency.settle_by import read_masks
 from sat_nb.saliency.sharing import explain_batches
 from sat_nb.saliency.store import AttributionStore
 from sat_nb.saliency.targets import (
     Target,
+    check_output,
     check_targets,
     read_against,
     read_targets,
     target_settings,
 )
+from sat_nb.segments.segmentation import SegmentationMap
 
 
 def explain(
@@ -53,10 +58,15 @@ def explain(
     dtype: str = "float32",
     max_memory: int | str | None = None,
     workers: int = 1,
+    output: str = "logit",
+    samples: int | str | None = None,
+    segments: Mapping[str, SegmentationMap] | None = None,
+    pad_px: int = 2,
 ) -> AttributionStore:
     """Saliency maps of every image by every method, as {method: {image_id: (H, W, C)}}.
 
-    The maps explain the logit of the target, the model's output before a softmax. They are
+    The maps explain the logit of the target, the model's output before a softmax or sigmoid
+    (or, with ``output="probability"``, after it). They are
     computed in a process of its own, which stays alive between calls; the caller's TensorFlow
     is not touched. A process that dies is replaced, and its images are tried once more. An
     interrupt ends the call within seconds and keeps what is done.
@@ -104,6 +114,17 @@ def explain(
     workers
         Processes that share the images and the cores; each holds the model. Another number of
         threads adds up in another order, so maps may differ by the rounding of float32.
+    output
+        "logit", or "probability": what softmax or sigmoid make of it, which other classes move
+        too. For methods that need the gradient alone; relevance is defined on logits.
+    samples
+        For the methods that sample, smoothgrad and integrated_gradients: how many gradients they
+        average (None for each method's own number), or "auto": as many as it takes until the
+        ranks of the image's ``segments`` are settled, each gap between neighbours at least twice
+        its standard error, or the method's parameter ``max_samples`` is spent.
+    segments
+        {image_id: SegmentationMap}, for ``samples="auto"``; merged, brought to the model's input
+        and padded by ``pad_px`` as :func:`build` does.
 
     Returns
     -------
@@ -133,7 +154,8 @@ def explain(
     """
     images = _checked_images(images)
     chosen = read_methods(methods)
-    values = read_parameters(chosen, parameters)
+    values = read_parameters(chosen, parameters, samples=samples)
+    masks = read_masks(segments, images, samples, pad_px)
     targets = read_targets(target, list(images))
     get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
     _checked_whole(batch_size, "batch_size", 1), _checked_whole(seed, "seed", 0)
@@ -141,23 +163,37 @@ def explain(
     with model_file(model, input_size=input_size) as file:
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
+        check_output(output, chosen, facts.head)
         settings = {
             "model": _model_settings(file, facts),
             "preprocess": preprocess_settings(preprocess, facts.input_shape),
             "target": target_settings(target),
+            "output": output,
             "fit": fit,
             "seed": seed,
             "dtype": dtype,
             "methods": {m.name: m.settings(values[m.name]) for m in chosen},
             "versions": _versions(),
         }
-        run, against = start_run(out, settings), read_against(target)
         job = Job(
-            file, facts, chosen, values, images, targets, preprocess, fit, seed, run, pool, against
+            file=file,
+            facts=facts,
+            methods=chosen,
+            parameters=values,
+            images=images,
+            targets=targets,
+            preprocess=preprocess,
+            fit=fit,
+            seed=seed,
+            run=start_run(out, settings),
+            pool=pool,
+            against=read_against(target),
+            output=output,
+            masks=masks and partial(masks, fit=fit, size=facts.input_shape[:2]),
         )
         with _progress_bar(len(images) * len(chosen), progress) as bar:
             explain_batches(job, pieces(list(images), batch_size), bar)
-    return AttributionStore(run, methods=[m.name for m in chosen], image_ids=images)
+    return AttributionStore(job.run, methods=[m.name for m in chosen], image_ids=images)
 
 
 def _ask_facts(file: ModelFile, pool: Pool) -> ModelFacts:

@@ -26,6 +26,12 @@ RELU_LAYERS = f"{LINEAR_LAYERS.split(';')[0]}; ReLU and ReLU6"
 PARITY_LAYERS = "iNNvestigate's own, after rewriting; no layer that multiplies two inputs"
 PARITY_RELU_LAYERS = "iNNvestigate's own, after rewriting; ReLU only"
 
+FEWEST = 16
+"""The smallest budget of samples with which "auto" can tell that ranks are settled."""
+
+OUTPUTS = ("logit", "probability")
+"""What of the target is explained: its logit, or what softmax or sigmoid make of it."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -34,9 +40,10 @@ class Method:
     ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", "random",
     or "innvestigate" for that package's own code), ``analyzer`` the name there. ``parameters``
     go to the analyzer, or to the function ``sampling`` (a name in
-    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one. ``sign`` says what the sign of
-    a map means, ``layers`` which layers the method knows. ``images_at_once`` caps the images
-    of one request; None means no cap.
+    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one. ``count`` names the parameter
+    that counts its samples, and ``max_samples`` is the budget where it is "auto". ``sign`` says
+    what the sign of a map means, ``layers`` which layers the method knows. ``images_at_once``
+    caps the images of one request; None means no cap.
     """
 
     name: str
@@ -47,7 +54,15 @@ class Method:
     citation: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     sampling: str | None = None
+    count: str | None = None
+    max_samples: int | None = None
     images_at_once: int | None = None
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        """Which outputs it can explain: names of OUTPUTS."""
+        by_gradient = self.engine in ("gradient", "grad_cam", "random")
+        return OUTPUTS if by_gradient else OUTPUTS[:1]
 
     def settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """What decides this method's maps, as plain data."""
@@ -78,7 +93,8 @@ _OWN = (
         _SMILKOV,
         parameters={"n_samples": 64, "noise": 0.15},
         sampling="smoothgrad",
-        images_at_once=1,
+        count="n_samples",
+        max_samples=256,
     ),
     Method(
         "integrated_gradients",
@@ -87,9 +103,10 @@ _OWN = (
         SIGNED,
         ANY_LAYER,
         _SUNDARARAJAN,
-        parameters={"n_nodes": 32, "baseline": 0.0, "rule": "midpoint"},
+        parameters={"n_nodes": 36, "baseline": 0.0, "rule": "midpoint"},
         sampling="integrated_gradients",
-        images_at_once=1,
+        count="n_nodes",
+        max_samples=108,
     ),
     Method("deep_taylor", "relevance", "deep_taylor", POSITIVE, RELU_LAYERS, _MONTAVON),
     Method(
@@ -246,13 +263,24 @@ def read_methods(methods: str | Iterable[str]) -> tuple[Method, ...]:
 
 
 def read_parameters(
-    methods: Iterable[Method], parameters: Mapping[str, Mapping[str, Any]] | None
+    methods: Iterable[Method],
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    samples: int | str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """{method: its parameters}: the registered ones, replaced by those that are given.
 
-    Raises InvalidInput for a method that is not computed and for an unknown parameter.
+    ``samples`` counts the samples of all methods that sample; "auto" gives these a budget,
+    ``max_samples``, in place of a count. Raises InvalidInput for a method that is not computed,
+    an unknown parameter, and counts that are no whole numbers from 1.
+
+    >>> read_parameters(read_methods("smoothgrad"), samples="auto")
+    {'smoothgrad': {'noise': 0.15, 'max_samples': 256}}
     """
-    chosen = {method.name: dict(method.parameters) for method in methods}
+    if isinstance(samples, str) and samples != "auto":
+        raise InvalidInput(f"samples: expected a whole number or 'auto', got {samples!r}.")
+    methods = tuple(methods)
+    chosen = {method.name: _registered(method, samples) for method in methods}
     for name, changes in (parameters or {}).items():
         if name not in chosen:
             raise unknown_name("parameters", name, chosen)
@@ -260,4 +288,27 @@ def read_parameters(
             if parameter not in chosen[name]:
                 raise unknown_name(f"parameters[{name!r}]", parameter, chosen[name])
         chosen[name].update(changes)
+    for method in methods:
+        _check_counts(method, chosen[method.name])
     return chosen
+
+
+def _registered(method: Method, samples: int | str | None) -> dict[str, Any]:
+    """The method's own parameters, its count replaced by ``samples``."""
+    parameters = dict(method.parameters)
+    if method.count is None or samples is None:
+        return parameters
+    if samples != "auto":
+        return {**parameters, method.count: samples}
+    kept = {name: parameters[name] for name in parameters if name in ("noise", "baseline")}
+    return {**kept, "max_samples": method.max_samples}
+
+
+def _check_counts(method: Method, parameters: Mapping[str, Any]) -> None:
+    least = {method.count: 1, "max_samples": FEWEST}
+    for name, value in parameters.items():
+        if name in least and not (isinstance(value, int) and value >= least[name]):
+            raise InvalidInput(
+                f"parameters[{method.name!r}][{name!r}]: expected a whole number from "
+                f"{least[name]}, got {value!r}."
+            )

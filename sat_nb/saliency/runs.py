@@ -37,10 +37,14 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Record:
-    """An image's facts, and the hash of the pixels that they belong to."""
+    """An image's facts, and the hashes of what they belong to.
+
+    ``masks_sha256`` is of the masks whose ranks are to be settled, where sampling goes by them.
+    """
 
     facts: ImageFacts
     pixels_sha256: str
+    masks_sha256: str | None = None
 
 
 class Run:
@@ -107,7 +111,8 @@ class FolderRun(Run):
             super().asked_for(asked["methods"], asked["image_ids"])
         for file in self._folder.glob("images/[!.]*.json"):
             stored = _read_json(file)
-            record = Record(ImageFacts(**stored["facts"]), stored["pixels_sha256"])
+            facts, masks = ImageFacts(**stored["facts"]), stored.get("masks_sha256")
+            record = Record(facts, stored["pixels_sha256"], masks)
             self.records[stored["image_id"]] = record
 
     def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
@@ -159,7 +164,9 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
             "versions": settings.get("versions"),
             "dtype": settings.get("dtype"),
             "target": [record.facts.target, against],
+            "output": settings.get("output"),
             "pixels": record.pixels_sha256,
+            "masks": record.masks_sha256 if "max_samples" in how.get("parameters", {}) else None,
         }
     )
 

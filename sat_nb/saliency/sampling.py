@@ -1,15 +1,16 @@
 """Methods that average the plain gradient over many points: pure functions of numpy arrays.
 
 Each takes ``gradient``, a function (points (m, H, W, C), targets (m, ...)) -> (m, H, W, C),
-one preprocessed image (H, W, C), its target (a number, or weights of the logits), its seed and
-its own parameters; it returns a Chunk: the map, what tells its error, and ``n_samples``, the
-gradients that it took. A method more is one function more, and one entry more in
-:data:`SAMPLINGS`.
+one preprocessed image (H, W, C), its target (a number, or weights of the logits), its seed, how
+many points may go through the model at once, and its own parameters; it returns a Chunk: the
+map, what tells its error, and ``n_samples``, the gradients that it took. A method more is one
+function more, and one entry more in :data:`SAMPLINGS`. Those that go on until ranks are settled
+are in ``settling``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ CHUNK_VALUES = 8 * 224 * 224 * 3
 REPLICATES = 8
 """Into how many independent means, at most, the samples of a random method are divided."""
 
+COARSER_ERRORS = 3.0
+"""The error of a quadrature is its difference from one with a third of its nodes, by this."""
+
 
 def smoothgrad(
     gradient: Gradient,
@@ -35,6 +39,7 @@ def smoothgrad(
     target: Any,
     *,
     seed: int,
+    points_at_once: int,
     n_samples: int = 64,
     noise: float = 0.15,
 ) -> Chunk:
@@ -44,11 +49,12 @@ def smoothgrad(
     max - min of its preprocessed input, as in the paper (10-20 % there). The array
     ``replicates`` (r, H, W) holds the means of r equal parts of the samples, summed over the
     channels, from which a table takes the standard error of any segment's mean; r is the
-    largest divisor of ``n_samples`` up to :data:`REPLICATES`.
+    largest divisor of ``n_samples`` up to :data:`REPLICATES`, and sample i is in part i % r.
     """
     r = max(d for d in range(1, REPLICATES + 1) if n_samples % d == 0)
-    weights = np.repeat(np.eye(r), n_samples // r, axis=1) * r / n_samples
-    means = _weighted_sums(gradient, _noisy(image, seed, n_samples, noise), target, weights)
+    weights = np.tile(np.eye(r), n_samples // r) * r / n_samples
+    points = noisy(image, seed, noise, pieces(n_samples, points_at_once))
+    means = weighted_sums(gradient, points, target, weights).astype(np.float32)
     arrays = {"replicates": means.sum(axis=3)} if r > 1 else {}
     return Chunk(means.mean(axis=0), arrays=arrays, facts={"n_samples": n_samples})
 
@@ -59,7 +65,8 @@ def integrated_gradients(
     target: Any,
     *,
     seed: int,
-    n_nodes: int = 32,
+    points_at_once: int,
+    n_nodes: int = 36,
     baseline: float = 0.0,
     rule: str = "midpoint",
 ) -> Chunk:
@@ -67,13 +74,21 @@ def integrated_gradients(
 
     The integral on the straight path is taken at ``n_nodes`` points by ``rule``, a name in
     :data:`QUADRATURES`. ``baseline`` is the value of every input of the reference image, in
-    the preprocessed space. Nothing is random.
+    the preprocessed space. Nothing is random. Of midpoint nodes every third one is a midpoint
+    rule too: where ``n_nodes`` is a multiple of three, the array ``coarser`` (H, W) holds the
+    map by these alone, summed over the channels, from which a table estimates the error.
     """
     if rule not in QUADRATURES:
         raise unknown_name("parameters['integrated_gradients']['rule']", rule, QUADRATURES)
     nodes, weights = QUADRATURES[rule](n_nodes)
-    (mean,) = _weighted_sums(gradient, _path(image, baseline, nodes), target, weights[None])
-    return Chunk((image - np.float32(baseline)) * mean, facts={"n_samples": n_nodes})
+    both = weights[None]
+    if rule == "midpoint" and n_nodes % 3 == 0:
+        both = np.stack([weights, 3 * weights * (np.arange(n_nodes) % 3 == 1)])
+    points = on_the_way(image, baseline, nodes, pieces(n_nodes, points_at_once))
+    means = weighted_sums(gradient, points, target, both)
+    maps = ((image - np.float32(baseline)) * means).astype(np.float32)
+    arrays = {"coarser": maps[1].sum(axis=2)} if len(maps) > 1 else {}
+    return Chunk(maps[0], arrays=arrays, facts={"n_samples": n_nodes})
 
 
 def _midpoint(n: int) -> tuple[Doubles, Doubles]:
@@ -93,7 +108,9 @@ QUADRATURES: dict[str, Callable[[int], tuple[Doubles, Doubles]]] = {
 """n -> nodes in [0, 1] and their weights, which add up to 1."""
 
 
-def random(gradient: Gradient, image: Floats, target: Any, *, seed: int) -> Chunk:
+def random(
+    gradient: Gradient, image: Floats, target: Any, *, seed: int, points_at_once: int
+) -> Chunk:
     """Standard normal noise that knows neither image nor model: what a method must beat."""
     return Chunk(np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32))
 
@@ -105,36 +122,52 @@ SAMPLINGS: dict[str, Callable[..., Chunk]] = {
 }
 
 
-def _weighted_sums(
-    gradient: Gradient, chunks: Iterator[Floats], target: Any, weights: Doubles
-) -> Floats:
+# --- points ------------------------------------------------------------------------------------
+
+
+def pieces(n_points: int, length: int) -> Iterator[range]:
+    """0..n_points in pieces of that length."""
+    for first in range(0, n_points, length):
+        yield range(first, min(first + length, n_points))
+
+
+def noisy(image: Floats, seed: int, noise: float, samples: Iterable[range]) -> Iterator[Floats]:
+    """Copies of the image under noise; sample i is the same however they are cut into pieces."""
+    random = np.random.default_rng(seed)
+    sigma = np.float32(noise * float(image.max() - image.min()))
+    for piece in samples:
+        yield image + sigma * random.standard_normal((len(piece), *image.shape), dtype=np.float32)
+
+
+def on_the_way(
+    image: Floats, baseline: float, nodes: Doubles, piece: Iterable[range]
+) -> Iterator[Floats]:
+    """Points on the straight line from the baseline to the image."""
+    start = np.float32(baseline)
+    for some in piece:
+        steps = nodes[some.start : some.stop].astype(np.float32)
+        yield start + steps[:, None, None, None] * (image - start)
+
+
+def weighted_sums(
+    gradient: Gradient, chunks: Iterable[Floats], target: Any, weights: Doubles
+) -> Doubles:
     """Sums (r, H, W, C) of the gradients at all m points, by ``weights`` (r, m)."""
     total: Any = 0.0
     n_points = 0
     for points in chunks:
-        maps = gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
+        maps = gradients_at(gradient, points, target)
         some = weights[:, n_points : n_points + len(points)].astype(np.float32)
         total = total + np.tensordot(some, maps, axes=1).astype(np.float64)
         n_points += len(points)
-    return np.asarray(total, dtype=np.float32)
+    return total
 
 
-def _noisy(image: Floats, seed: int, n_samples: int, noise: float) -> Iterator[Floats]:
-    random = np.random.default_rng(seed)
-    sigma = np.float32(noise * float(image.max() - image.min()))
-    for chunk in _chunks(n_samples, image.size):
-        yield image + sigma * random.standard_normal((len(chunk), *image.shape), dtype=np.float32)
+def gradients_at(gradient: Gradient, points: Floats, target: Any) -> Floats:
+    """The gradients of one target at several points."""
+    return gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
 
 
-def _path(image: Floats, baseline: float, nodes: Doubles) -> Iterator[Floats]:
-    start = np.float32(baseline)
-    for chunk in _chunks(len(nodes), image.size):
-        steps = nodes[chunk.start : chunk.stop].astype(np.float32)
-        yield start + steps[:, None, None, None] * (image - start)
-
-
-def _chunks(n_points: int, values_each: int) -> Iterator[range]:
-    """0..n_points in pieces; their length depends on the image's size only."""
-    length = max(1, CHUNK_VALUES // values_each)
-    for first in range(0, n_points, length):
-        yield range(first, min(first + length, n_points))
+def most_at_once(shape: tuple[int, ...]) -> int:
+    """How many inputs of that shape go through the model at once, where memory allows."""
+    return max(1, CHUNK_VALUES // int(np.prod(shape)))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from sat_nb.saliency.batches import Job, explain_batch
+from sat_nb.saliency.batches import explain_batch
+from sat_nb.saliency.job import Job
 
 
 def explain_batches(job: Job, batches: Iterable[Sequence[str]], bar: Any) -> None:

@@ -6,7 +6,8 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.saliency.methods import METHODS, OUTPUTS, Method
 
 Target = str | int | tuple[int, int] | Sequence[int] | Mapping[str, int]
 
@@ -67,6 +68,23 @@ def check_targets(
                 f"target: {index} for image {image_id!r} is out of range; the model has "
                 f"{n_outputs} outputs, so give 0..{n_outputs - 1}."
             )
+
+
+def check_output(output: str, methods: Iterable[Method], head: str) -> None:
+    """InvalidInput where ``output`` is not one of the model's, or a method cannot explain it."""
+    if output not in OUTPUTS:
+        raise unknown_name("output", output, OUTPUTS)
+    if output == "probability" and head == "logits":
+        raise InvalidInput(
+            "output: the model ends in logits, so it says of no probability; expected a softmax "
+            "or sigmoid at its end. Save it with one, or explain the logit."
+        )
+    cannot = [method.name for method in methods if output not in method.explains]
+    if cannot:
+        can = ", ".join(repr(m.name) for m in METHODS.values() if output in m.explains)
+        raise InvalidInput(
+            f"output: {cannot[0]!r} explains logits only, got {output!r}. Methods that can: {can}."
+        )
 
 
 def _pair(target: Sequence[int]) -> tuple[int, int]:

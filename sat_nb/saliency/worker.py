@@ -36,6 +36,7 @@ from sat_nb.saliency.layer_rules import LosesRelevance, culprits, describe  # no
 from sat_nb.saliency.methods import METHODS, Method  # noqa: E402
 from sat_nb.saliency.model_file import ModelFacts, ModelFile  # noqa: E402
 from sat_nb.saliency.sampling import SAMPLINGS, Floats  # noqa: E402
+from sat_nb.saliency.settling import SETTLINGS, Masks  # noqa: E402
 
 layers, backend = tf.keras.layers, tf.keras.backend
 
@@ -68,9 +69,11 @@ def predict(file: ModelFile, batch: Floats) -> Floats:
     return _load(file).classifier.predict(batch)
 
 
-def build(file: ModelFile, method: Method, parameters: Mapping[str, Any]) -> None:
+def build(
+    file: ModelFile, method: Method, parameters: Mapping[str, Any], output: str = "logit"
+) -> None:
     """Build the method's graph, so that what the model cannot do is known before the work."""
-    _explainer(_load(file), method, parameters)
+    _explainer(_load(file), method, parameters, output)
 
 
 def analyze(
@@ -81,39 +84,46 @@ def analyze(
     targets: Sequence[int],
     seeds: Sequence[int],
     against: int | None = None,
+    output: str = "logit",
+    masks: Sequence[Masks] | None = None,
+    points_at_once: int = 1,
 ) -> list[Chunk]:
     """The method's maps (H, W, C) of the preprocessed images, one target and seed each.
 
-    With ``against`` the target's logit minus that one is explained. Integrated Gradients
-    carry their completeness error as a fact.
+    With ``against`` the target's output minus that one is explained. ``points_at_once`` holds
+    for methods that sample; with ``masks`` (k, H, W) they go on until these segments' ranks are
+    settled. Integrated Gradients carry their completeness error as a fact.
     """
     loaded = _load(file)
-    explain, classifier = _explainer(loaded, method, parameters), loaded.classifier
+    explain = _explainer(loaded, method, parameters, output)
+    classifier = loaded.classifier
     weights = classifier.weights(targets)
     if against is not None:
         weights = weights - classifier.weights([against])
     if method.sampling is None:
         return [Chunk(attribution) for attribution in explain(batch, weights)]
-    sample = partial(SAMPLINGS[method.sampling], explain, **parameters)
+    functions = SAMPLINGS if masks is None else SETTLINGS
+    sample = partial(
+        functions[method.sampling], explain, points_at_once=points_at_once, **parameters
+    )
+    extra = [{} if masks is None else {"masks": mask} for mask in masks or batch]
     chunks = [
-        sample(image, row, seed=seed)
-        for image, row, seed in zip(batch, weights, seeds, strict=True)
+        sample(image, row, seed=seed, **more)
+        for image, row, seed, more in zip(batch, weights, seeds, extra, strict=True)
     ]
     if method.sampling != "integrated_gradients":
         return chunks
-    return _with_completeness(classifier, batch, weights, parameters["baseline"], chunks)
-
-
-def _with_completeness(
-    classifier: Classifier, batch: Floats, weights: Weights, baseline: float, chunks: list[Chunk]
-) -> list[Chunk]:
-    """Add (sum of the map - rise) / |rise|, the rise being that of the logit from the baseline."""
-    here, there = (
-        (classifier.logits(x) * weights).sum(axis=1, dtype=np.float64)
-        for x in (np.full_like(batch[:1], baseline), batch)
+    ends = np.full_like(batch[:1], parameters["baseline"]), batch
+    start, end = (
+        (classifier.outputs(x, output) * weights).sum(axis=1, dtype=np.float64) for x in ends
     )
+    return _with_completeness(chunks, end - start)
+
+
+def _with_completeness(chunks: list[Chunk], rises: Floats) -> list[Chunk]:
+    """Add (sum of the map - rise) / |rise|, the rise being the output's from the baseline."""
     sums = np.array([chunk.attribution.sum(dtype=np.float64) for chunk in chunks])
-    errors = (sums - (there - here)) / np.maximum(np.abs(there - here), 1e-12)
+    errors = (sums - rises) / np.maximum(np.abs(rises), 1e-12)
     return [
         replace(chunk, facts={**chunk.facts, "completeness_error": float(error)})
         for chunk, error in zip(chunks, errors, strict=True)
@@ -126,13 +136,16 @@ COMMANDS = {"facts": facts, "predict": predict, "build": build, "analyze": analy
 # --- methods -----------------------------------------------------------------------------------
 
 
-def _explainer(loaded: Loaded, method: Method, parameters: Mapping[str, Any]) -> Explainer:
+def _explainer(
+    loaded: Loaded, method: Method, parameters: Mapping[str, Any], output: str
+) -> Explainer:
     """The method's graph, built once a model; methods that sample share the gradient's."""
     own = {} if method.sampling else dict(parameters)
-    key = (f"{method.engine} {method.analyzer}", repr(sorted(own.items())))
+    key = (f"{method.engine} {method.analyzer} {output}", repr(sorted(own.items())))
     if key not in loaded.explainers:
         try:
-            loaded.explainers[key] = ENGINES[method.engine](loaded.classifier, method, own)
+            make = ENGINES[method.engine]
+            loaded.explainers[key] = make(loaded.classifier.explaining(output), method, own)
         except InvalidInput:
             raise
         except Exception as error:  # iNNvestigate has many ways to say that it cannot
@@ -141,11 +154,15 @@ def _explainer(loaded: Loaded, method: Method, parameters: Mapping[str, Any]) ->
 
 
 def _gradient(classifier: Classifier, _method: Method, _own: dict[str, Any]) -> Explainer:
-    return _compiled(classifier, partial(gradients.gradient, classifier.graph))
+    return _compiled(
+        classifier, partial(gradients.gradient, classifier.graph, classifier.explained)
+    )
 
 
 def _grad_cam(classifier: Classifier, _method: Method, own: dict[str, Any]) -> Explainer:
-    return _compiled(classifier, partial(gradients.grad_cam, classifier.graph, **own))
+    return _compiled(
+        classifier, partial(gradients.grad_cam, classifier.graph, classifier.explained, **own)
+    )
 
 
 def _relevance(classifier: Classifier, method: Method, own: dict[str, Any]) -> Explainer:

@@ -13,8 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, SatError, shorten, unknown_name
+from sat_nb.saliency.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums
+from sat_nb.table.sampling_error import sampling_errors
 from sat_nb.table.schema import RANK_BY, local_rank
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
@@ -34,8 +36,6 @@ POOLS: dict[str, Callable[[NDArray], NDArray]] = {
     ),
 }
 """How channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
-
-LINEAR_POOLS = ("sum", "mean")
 
 
 def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
@@ -94,7 +94,7 @@ def build(
 
     Returns a DataFrame with the columns of ``COLUMNS``; settings and versions are in
     ``table.attrs["sat_nb"]``. Maps of a method that samples, from a store, bring the standard
-    error of each segment's mean: ranks whose means are closer than that are not settled.
+    error of each segment's mean; ``settled_ranks`` tells which ranks it leaves open.
 
     Raises IdMismatch where maps and masks do not name the same images, InvalidInput for
     values that are not finite, shapes that do not fit and names that are not known.
@@ -167,8 +167,8 @@ def _image_blocks(
     pool = POOLS[recipe.pool]
     prepared: dict[tuple[int, int], _Segments] = {}
     for method in maps:
-        kept, replicates, n_samples = _kept(maps, method, image_id)
-        attribution = _checked_map(kept, image_id, method)
+        chunk = _kept(maps, method, image_id)
+        attribution = _checked_map(chunk.attribution, image_id, method)
         size = attribution.shape[0], attribution.shape[1]
         if size not in prepared:
             prepared[size] = _prepare(image_id, merged, size, recipe)
@@ -178,30 +178,16 @@ def _image_blocks(
                 f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
                 "image again, or leave it out."
             )
-        errors = _standard_errors(replicates, prepared[size], recipe.pool, attribution.shape[2])
+        errors = sampling_errors(chunk, prepared[size].runs, recipe.pool)
+        n_samples = chunk.facts.get("n_samples")
         yield _Block(image_id, method, prepared[size], sums[:-1], errors, n_samples, facts)
 
 
-def _kept(maps: Maps, method: str, image_id: str) -> tuple[Any, NDArray | None, int | None]:
-    """The map, and of a store's map its replicates and the number of its samples."""
-    if not hasattr(maps, "chunk"):
-        return maps[method][image_id], None, None
-    chunk = maps.chunk(method, image_id)
-    return chunk.attribution, chunk.arrays.get("replicates"), chunk.facts.get("n_samples")
-
-
-def _standard_errors(
-    replicates: NDArray | None, segments: _Segments, pool: str, n_channels: int
-) -> NDArray[np.float64]:
-    """Of each segment's mean, from r independent means (r, H, W) of the channels' sum.
-
-    NaN for methods that do not sample, and for pools that are not linear.
-    """
-    if replicates is None or pool not in LINEAR_POOLS:
-        return np.full(len(segments.names), np.nan)
-    sums = [segment_sums(one[..., None], segments.runs)[:-1] for one in replicates]
-    errors = np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums)) / segments.px
-    return errors / (n_channels if pool == "mean" else 1)
+def _kept(maps: Maps, method: str, image_id: str) -> Chunk:
+    """The map, and in a store what is kept beside it."""
+    if hasattr(maps, "chunk"):
+        return maps.chunk(method, image_id)
+    return Chunk(maps[method][image_id])
 
 
 def _prepare(

@@ -167,7 +167,7 @@ def test_worker_above_its_limit_ends_and_batches_are_halved(hungry, monkeypatch)
     model, images = hungry
     monkeypatch.setattr(Budget, "at_once", lambda b, what, most: b._caps.get(what, most))
     with pytest.warns(
-        UserWarning, match="gradient goes through the model 8 images at once, not 16"
+        UserWarning, match="gradient goes through the model 8 inputs at once, not 16"
     ):
         maps = explain(model, images, **OPTIONS, batch_size=16, max_memory="800MB")
     assert len(maps["gradient"]) == 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -21,13 +22,17 @@ _NOT_FEATURES = (
 )
 
 
-def gradient(graph: Graph, tensor: Any, weights: Any) -> Any:
-    """The gradient (n, H, W, C) of the weighted logits at the model's own input ``tensor``."""
-    logits = graph.run(graph.scaled(tensor))[graph.output]
-    return tf.gradients(tf.reduce_sum(weights * logits), tensor)[0]
+Head = Callable[[Any], Any]
+"""From the logits (n, k) to what is explained."""
 
 
-def grad_cam(graph: Graph, tensor: Any, weights: Any, layer: str | None = None) -> Any:
+def gradient(graph: Graph, head: Head, tensor: Any, weights: Any) -> Any:
+    """The gradient (n, H, W, C) of the weighted outputs at the model's own input ``tensor``."""
+    outputs = head(graph.run(graph.scaled(tensor))[graph.output])
+    return tf.gradients(tf.reduce_sum(weights * outputs), tensor)[0]
+
+
+def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | None = None) -> Any:
     """Grad-CAM (Selvaraju et al. 2017, eq. 1-2), brought to the input's size: (n, H, W, 1).
 
     ``layer`` names the feature maps' layer; by default the last one with feature maps that
@@ -35,7 +40,8 @@ def grad_cam(graph: Graph, tensor: Any, weights: Any, layer: str | None = None) 
     """
     values = graph.run(graph.scaled(tensor))
     features = values[_features(graph, values, layer).output]
-    slopes = tf.gradients(tf.reduce_sum(weights * values[graph.output]), features)[0]
+    outputs = head(values[graph.output])
+    slopes = tf.gradients(tf.reduce_sum(weights * outputs), features)[0]
     importance = tf.reduce_mean(slopes, axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(importance * features, axis=3, keepdims=True))
     return tf.image.resize(heat, graph.shape[:2], method="bilinear")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ class Classifier:
 
     ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
     (n, n_classes); ``logits`` gives its logits (n, n_logits). A model with one output has two
-    classes: 1, for which a positive logit speaks, and 0.
+    classes: 1, for which a positive logit speaks, and 0. ``explained`` makes
+    of the logits' tensor what is explained.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Classifier:
     n_logits: int
     predict: Callable[[Floats], Floats]
     logits: Callable[[Floats], Floats]
+    explained: Callable[[Any], Any] = tf.identity
 
     @cached_property
     def keras_model(self) -> Any:
@@ -53,6 +55,16 @@ class Classifier:
         if self.n_logits == 1:
             return np.array([[2 * target - 1] for target in targets], dtype=np.float32)
         return np.eye(self.n_logits, dtype=np.float32)[np.asarray(targets, dtype=int)]
+
+    def explaining(self, output: str) -> Classifier:
+        """The classifier whose "logit" or "probability" is explained."""
+        return self if output == "logit" else replace(self, explained=HEADS[self.facts.head])
+
+    def outputs(self, batch: Floats, output: str) -> Floats:
+        """(n, n_logits): what is explained, of preprocessed images."""
+        if output == "logit":
+            return self.logits(batch)
+        return self.predict(batch)[:, -self.n_logits :]
 
 
 def single_outputs(weights: Floats, method: str) -> list[int]:

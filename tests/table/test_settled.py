@@ -1,0 +1,62 @@
+"""Which ranks stand, against the definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sat_nb.datasets.toy import toy
+from sat_nb.errors import InvalidInput
+from sat_nb.table import build, settled_ranks
+
+TABLE = build(*toy(5))
+
+
+def slowly(rows: pd.DataFrame, times: float) -> dict[int, bool]:
+    """Row by row, from the definition."""
+    found = {}
+    for _, image in rows.groupby(["image_id", "method"]):
+        ranked = image.sort_values("abs_mean_attribution", ascending=False)
+        for i in range(len(ranked)):
+            here, apart = ranked.iloc[i], True
+            for j in {i - 1, i + 1} & set(range(len(ranked))):
+                there = ranked.iloc[j]
+                gap = abs(here["abs_mean_attribution"] - there["abs_mean_attribution"])
+                error = np.hypot(here["se_mean_attribution"], there["se_mean_attribution"])
+                apart = apart and gap >= times * error
+            found[ranked.index[i]] = apart
+    return found
+
+
+@given(st.integers(0, 10**6), st.floats(0, 5))
+def test_as_defined(seed, times):
+    random = np.random.default_rng(seed)
+    noisy = TABLE.assign(n_samples=64, se_mean_attribution=random.exponential(0.3, len(TABLE)))
+    noisy = noisy.sample(frac=1, random_state=seed)
+    assert settled_ranks(noisy, times=times).to_dict() == slowly(noisy, times)
+
+
+def test_methods_that_do_not_sample_are_settled_and_unknown_errors_are_missing():
+    assert settled_ranks(TABLE).all()
+    unknown = settled_ranks(TABLE.assign(n_samples=64))
+    assert unknown.isna().all()
+    assert unknown.dtype == "boolean"
+
+
+def test_index_and_images_without_segments_are_kept():
+    table = TABLE.assign(n_samples=64, se_mean_attribution=0.1)
+    table.index = table.index + 100
+    table.loc[100, ["segment", "abs_mean_attribution"]] = [None, np.nan]
+    settled = settled_ranks(table)
+    assert settled.index.equals(table.index)
+    assert settled[100]
+
+
+def test_refusals():
+    with pytest.raises(InvalidInput, match="by.*unknown name 'rank'"):
+        settled_ranks(TABLE, by="rank")
+    with pytest.raises(InvalidInput, match="times: expected standard errors from 0, got -1"):
+        settled_ranks(TABLE, times=-1)
