@@ -119,9 +119,9 @@ def explain(
         too. For methods that need the gradient alone; relevance is defined on logits.
     samples
         For the methods that sample, smoothgrad and integrated_gradients: how many gradients they
-        average (None for each method's own number), or "auto": as many as it takes until the
-        ranks of the image's ``segments`` are settled, each gap between neighbours at least twice
-        its standard error, or the method's parameter ``max_samples`` is spent.
+        average (None for each method's own number), or "auto": as many as it takes until, by the
+        standard errors of the gaps between the means of the image's ``segments``, a rank is
+        off by less than 0.15 on average, or the method's parameter ``max_samples`` is spent.
     segments
         {image_id: SegmentationMap}, for ``samples="auto"``; merged, brought to the model's input
         and padded by ``pad_px`` as :func:`build` does.
