@@ -67,7 +67,7 @@ def smoothgrad(
             sums[i % REPLICATES] += one
         means.extend(segment_means(maps, masks))
         if len(means) >= FEWEST and len(means) % REPLICATES == 0:
-            done = samples_settled(np.array(means))
+            done = rank_error_of(np.array(means)) < RANK_ERROR
             if done:
                 break
     replicates = (sums.sum(axis=3) * REPLICATES / len(means)).astype(np.float32)
@@ -107,7 +107,7 @@ def integrated_gradients(
         n, coarser = 3 * n, finer
         sums = sums + total(_midpoints(n)[np.arange(n) % 3 != 1])
         finer = rise * sums / n
-        done = nodes_settled(*segment_means(np.stack([finer, coarser]), masks))
+        done = rank_error_between(*segment_means(np.stack([finer, coarser]), masks)) < RANK_ERROR
     arrays = {} if coarser is None else {"coarser": coarser.sum(axis=2).astype(np.float32)}
     facts = {"n_samples": n, "settled": done}
     return Chunk(finer.astype(np.float32), arrays=arrays, facts=facts)
@@ -129,23 +129,22 @@ def segment_means(maps: NDArray[Any], masks: Masks) -> Doubles:
     return pooled @ weights.T / weights.sum(axis=1)
 
 
-def samples_settled(samples: Doubles) -> bool:
-    """Whether independent samples (n, k) of segment means leave little error in the ranks."""
+def rank_error_of(samples: Doubles) -> float:
+    """What independent samples (n, k) of segment means leave open: the expected rank error."""
     means = samples.mean(axis=0)
     first, second = np.triu_indices(len(means), 1)
     signed = samples * np.sign(means)
     gaps = signed[:, first] - signed[:, second]
     errors = gaps.std(axis=0, ddof=1) / math.sqrt(len(samples))
-    return expected_rank_error(np.abs(gaps.mean(axis=0)), errors, len(means)) < RANK_ERROR
+    return expected_rank_error(np.abs(gaps.mean(axis=0)), errors, len(means))
 
 
-def nodes_settled(finer: Doubles, coarser: Doubles) -> bool:
-    """Whether two quadratures' segment means (k,) leave little error in the ranks."""
+def rank_error_between(finer: Doubles, coarser: Doubles) -> float:
+    """What two quadratures' segment means (k,) leave open: the expected rank error."""
     first, second = np.triu_indices(len(finer), 1)
     errors = np.abs(finer - coarser) / COARSER_ERRORS
     gaps = np.abs(np.abs(finer[first]) - np.abs(finer[second]))
-    errors = np.hypot(errors[first], errors[second])
-    return expected_rank_error(gaps, errors, len(finer)) < RANK_ERROR
+    return expected_rank_error(gaps, np.hypot(errors[first], errors[second]), len(finer))
 
 
 def expected_rank_error(gaps: Doubles, errors: Doubles, k: int) -> float:

@@ -96,14 +96,14 @@ def test_settled_where_little_error_is_expected():
         for one, other in combinations((samples * np.sign(samples.mean(axis=0))).T, 2):
             error = np.std(one - other, ddof=1) / np.sqrt(24)
             swaps += norm.cdf(-abs(np.mean(one - other)) / error)
-        assert settling.samples_settled(samples) == (2 * swaps / 4 < 0.15)
-        found.add(swaps < 0.3)
+        assert settling.rank_error_of(samples) == pytest.approx(2 * swaps / 4)
+        found.add(settling.rank_error_of(samples) < settling.RANK_ERROR)
     assert found == {True, False}
 
 
 @pytest.mark.parametrize("k", [0, 1])
 def test_without_neighbours_nothing_is_open(k):
-    assert settling.samples_settled(np.random.default_rng(0).normal(size=(16, k)))
+    assert settling.rank_error_of(np.random.default_rng(0).normal(size=(16, k))) == 0
     assert smoothgrad(np.ones(IMAGE.shape), masks=HALVES[:k]).facts["n_samples"] == 16
 
 
