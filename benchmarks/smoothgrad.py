@@ -75,9 +75,8 @@ def report_stopping(samples: Samples, repeats: int) -> None:
     for limit in RANK_ERRORS:
         error, passes = mean_errors(samples, repeats, lambda x, limit=limit: stop(x, limit))
         equal = np.exp(np.interp(-error, -errors, np.log(FIXED)))
-        print(
-            f"{f'auto {limit}':>14s} {passes:7.0f} {error:11.3f} {equal:12.0f} {equal / passes:7.2f} x"
-        )
+        name = f"auto {limit}"
+        print(f"{name:>14s} {passes:7.0f} {error:11.3f} {equal:12.0f} {equal / passes:7.2f} x")
 
 
 def stop(samples: np.ndarray, limit: float) -> int:
