@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from sat_nb.saliency.sampling import most_at_once
+
 METHODS = ("gradient", "lrp.z", "lrp.epsilon", "deep_taylor", "integrated_gradients", "smoothgrad")
 SAMPLES = 8
 
@@ -112,7 +114,14 @@ class Ours:
     def __call__(self, method: str, batch: Any) -> Any:
         """The method's maps of the batch, after :meth:`build`."""
         n = len(batch)
-        chunks = self._ask("analyze", method, batch=batch, targets=[1] * n, seeds=list(range(n)))
+        chunks = self._ask(
+            "analyze",
+            method,
+            batch=batch,
+            targets=[1] * n,
+            seeds=list(range(n)),
+            points_at_once=most_at_once(self.shape),
+        )
         return np.stack([chunk.attribution for chunk in chunks])
 
     def build(self, method: str) -> None:

@@ -49,6 +49,13 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--methods", help="Saliency methods, with commas; by default the paper's six.")
 @click.option("--target", default="predicted", show_default=True, help="Class number to explain.")
 @click.option("--labels", help="CSV with the columns image_id and label (the true class number).")
+@click.option(
+    "--samples",
+    help="Gradients that smoothgrad and integrated_gradients average, or 'auto': until the ranks "
+    "of each photo's segments are settled.",
+)
+@click.option("--max-memory", help="What a worker may use, such as 4GB.")
+@click.option("--workers", default=1, show_default=True, help="Processes that share the photos.")
 @click.option("--maps", help="Folder that keeps the maps; a run that was stopped goes on there.")
 @click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks grow.")
 @click.option("--pool", default="sum", show_default=True, help="How channels are pooled.")
@@ -69,6 +76,9 @@ def build(
     methods: str | None,
     target: str,
     labels: str | None,
+    samples: str | None,
+    max_memory: str | None,
+    workers: int,
     maps: str | None,
     **options: Any,
 ) -> None:
@@ -83,6 +93,11 @@ def build(
         methods=methods.split(",") if methods else sat.PAPER_METHODS,
         preprocess=_preprocess(preprocess),
         target=int(target) if target.lstrip("-").isdigit() else target,
+        samples=int(samples) if samples and samples.isdigit() else samples,
+        segments=masks if samples == "auto" else None,
+        pad_px=options["pad_px"],
+        max_memory=max_memory,
+        workers=workers,
         out=maps,
     )
     table = sat.build(store, masks, labels=true_classes, **options)
