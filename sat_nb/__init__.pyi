@@ -54,6 +54,11 @@ from .stats import (
     Comparison,
     compare,
 )
+from .stats.consensus import (
+    COMBINATIONS,
+    Consensus,
+    consensus,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -70,6 +75,7 @@ from .table import (
 __all__ = [
     "AGGREGATIONS",
     "COLUMNS",
+    "COMBINATIONS",
     "FITS",
     "MAP_FORMATS",
     "MERGES",
@@ -85,6 +91,7 @@ __all__ = [
     "AttributionStore",
     "CannotWrite",
     "Comparison",
+    "Consensus",
     "ExternalMaps",
     "FileMissing",
     "IdMismatch",
@@ -96,6 +103,7 @@ __all__ = [
     "aggregate",
     "build",
     "compare",
+    "consensus",
     "explain",
     "list_methods",
     "maps_from_arrays",

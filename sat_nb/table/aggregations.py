@@ -43,7 +43,7 @@ class Aggregation:
 
     ``needs`` is "sums": ``function(sums, **parameters)`` of ``Sums``; or "rows":
     ``function(rows, value, **parameters)`` of the rows of one group, images without segments
-    among them. Both return a Series by segment. ``values`` are the columns it makes sense of,
+    among them. Both return a Series by segment. ``takes`` are the values it makes sense of,
     its default first. ``column`` names the result where that is not on the scale of its value,
     and then the largest is best. ``mixes`` are columns of which it takes several values
     together (``label``), which is an error elsewhere.
@@ -51,7 +51,7 @@ class Aggregation:
 
     needs: str
     function: Callable[..., pd.Series]
-    values: tuple[str, ...] = tuple(VALUES)
+    takes: tuple[str, ...] = tuple(VALUES)
     column: str | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     mixes: tuple[str, ...] = ()
@@ -188,15 +188,15 @@ AGGREGATIONS: dict[str, Aggregation] = {
     "top_k": Aggregation(
         "rows",
         top_k,
-        values=("rank",),
+        takes=("rank",),
         column="top_k_fraction",
         parameters={"k": Parameter(3, _is_count, "a whole number >= 1")},
     ),
-    "lime": Aggregation("rows", lime, values=ATTRIBUTIONS, column="importance"),
+    "lime": Aggregation("rows", lime, takes=ATTRIBUTIONS, column="importance"),
     "homogeneity": Aggregation(
         "rows",
         homogeneity,
-        values=ATTRIBUTIONS,
+        takes=ATTRIBUTIONS,
         column="importance",
         parameters={
             "classes": Parameter(
@@ -216,12 +216,12 @@ def chosen(
     if how not in AGGREGATIONS:
         raise unknown_name("how", how, AGGREGATIONS)
     entry = AGGREGATIONS[how]
-    value = entry.values[0] if value is None else value
+    value = entry.takes[0] if value is None else value
     if value not in VALUES:
         raise unknown_name("value", value, VALUES)
-    if value not in entry.values:
+    if value not in entry.takes:
         raise InvalidInput(
-            f"value: how={how!r} takes {' or '.join(map(repr, entry.values))}, got {value!r}; "
+            f"value: how={how!r} takes {' or '.join(map(repr, entry.takes))}, got {value!r}; "
             "leave `value` out."
         )
     return entry, value, _completed(how, entry.parameters, parameters or {})
