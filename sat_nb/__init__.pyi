@@ -59,6 +59,10 @@ from .stats.consensus import (
     Consensus,
     consensus,
 )
+from .stats.controls import (
+    excess_over_null,
+    null_segments,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -104,9 +108,11 @@ __all__ = [
     "build",
     "compare",
     "consensus",
+    "excess_over_null",
     "explain",
     "list_methods",
     "maps_from_arrays",
+    "null_segments",
     "paint_superpixels",
     "plot_critical_difference",
     "plot_overlay",

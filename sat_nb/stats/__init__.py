@@ -2,5 +2,15 @@
 
 from sat_nb.stats.compare import TESTS, Comparison, compare
 from sat_nb.stats.consensus import COMBINATIONS, Consensus, consensus
+from sat_nb.stats.controls import excess_over_null, null_segments
 
-__all__ = ["COMBINATIONS", "TESTS", "Comparison", "Consensus", "compare", "consensus"]
+__all__ = [
+    "COMBINATIONS",
+    "TESTS",
+    "Comparison",
+    "Consensus",
+    "compare",
+    "consensus",
+    "excess_over_null",
+    "null_segments",
+]
