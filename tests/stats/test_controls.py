@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -215,25 +215,33 @@ def test_why_ranks_and_not_differences_of_means() -> None:
 
 
 def test_bias_towards_the_centre_is_controlled() -> None:
-    """Segments near the centre of centred maps: no finding, though a patch anywhere gets less."""
+    """Segments near the centre of centred maps: no finding, though a patch anywhere gets less.
+
+    The maps are nearly alike, so what is random is where segments lie: each of 100 data sets of
+    14 images has its own.
+    """
     rng = np.random.default_rng(3)
-    segments = {}
-    while len(segments) < 14:
+    segments, anywhere = {}, {}
+    while len(segments) < 1400:
         one = random_segments(rng, 1)["i00"]
-        if oracle.distance_to_edge(one.masks[0]) >= 7:
-            segments[f"i{len(segments):02d}"] = one
-    maps = {f"m{k:03d}": {i: centred(rng) for i in segments} for k in range(100)}
-    table = sat.build(maps, segments, pad_px=0)
-    found = sat.excess_over_null(table, sat.build(maps, sat.null_segments(segments, n=9), pad_px=0))
+        if oracle.distance_to_edge(one.masks[0]) >= 6:
+            image_id = f"{len(segments):04d}"
+            places = [place.masks for place in random_segments(rng, 9).values()]
+            names = tuple(f"null: cross {k}" for k in range(9))
+            segments[image_id] = one
+            anywhere[image_id] = SegmentationMap(names, np.concatenate(places))
+    maps = {"m": {i: centred(rng) for i in segments}}
+
+    def table(of: Mapping[str, SegmentationMap]) -> pd.DataFrame:
+        rows = sat.build(maps, of, pad_px=0)
+        return rows.assign(method=(rows["image_id"].astype(int) // 14).astype(str))
+
+    found = sat.excess_over_null(table(segments), table(sat.null_segments(segments, n=9)))
     assert level_is_held(found["p_value"].to_numpy())
-    anywhere = {}
-    for i in segments:
-        places = random_segments(rng, 9).values()
-        names = tuple(f"null: cross {k}" for k in range(9))
-        anywhere[i] = SegmentationMap(names, np.concatenate([one.masks for one in places]))
-    naive = sat.excess_over_null(table, sat.build(maps, anywhere, pad_px=0))
+    assert kstest(found["p_value"], "uniform").pvalue > 0.01
+    naive = sat.excess_over_null(table(segments), table(anywhere))
     assert not level_is_held(naive["p_value"].to_numpy())
-    assert (naive["effect"] > 0).all()
+    assert (naive["effect"] > 0).mean() > 0.95
 
 
 @pytest.mark.parametrize("draw", [white, smooth])
