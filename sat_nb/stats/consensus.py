@@ -154,7 +154,7 @@ def mean_rank(ranks: pd.DataFrame, attributions: pd.DataFrame) -> pd.Series:
 
     0 points are what a segment has that is not there.
     """
-    n = ranks.groupby(level="image_id").transform("size")
+    n = ranks.iloc[:, 0].groupby(level="image_id").transform("size")
     return n + 1 - ranks.mean(axis=1)
 
 
@@ -184,7 +184,7 @@ def _shares(attributions: pd.DataFrame) -> pd.DataFrame:
     """Of each image and method; a map that is zero everywhere gives all segments the same."""
     by_image = attributions.groupby(level="image_id")
     totals = by_image.transform("sum")
-    alike = 1 / by_image.transform("size")
+    alike = 1 / attributions.iloc[:, 0].groupby(level="image_id").transform("size")
     return (attributions / totals.where(totals > 0)).apply(lambda shares: shares.fillna(alike))
 
 

@@ -78,7 +78,7 @@ def null_segments(
         the edge slides along the edges; one that touches two opposite sides moves between the
         other two. A mask that reaches from side to side both ways has no other place, and so
         no placement. Large masks overlap with their placements: the test stays valid, and
-        sees little.
+        sees little. p-values move with the places drawn, the less the larger ``n``.
     merge: as for ``build``: what becomes of several masks of one name. Two eyes move as one.
     seed: the same seed gives the same placements, whatever the order of images.
 

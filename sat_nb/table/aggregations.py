@@ -135,8 +135,8 @@ def homogeneity(
     spread = np.nanmax(entropy, initial=0.0) - np.nanmin(entropy, initial=np.inf)
     excess = entropy - np.nanmin(entropy, initial=np.inf)
     weight = 1 - excess / spread if spread > 1e-12 else np.ones_like(entropy)
-    chosen = importance.sum() if of is None else importance.loc[of]
-    return (chosen * weight).fillna(0.0)  # NaN: no importance in any class
+    counted = list(importance.index) if of is None else [of]
+    return (importance.loc[counted].sum() * weight).fillna(0.0)  # NaN: importance nowhere
 
 
 def _importance_by_class(rows: pd.DataFrame, value: str, classes: str) -> pd.DataFrame:
@@ -151,7 +151,7 @@ def _importance_by_class(rows: pd.DataFrame, value: str, classes: str) -> pd.Dat
         )
     weights = rows[value].abs().groupby([rows[classes], rows["segment"]]).sum()
     every = sorted(found)  # images of a class may all be without segments
-    return np.sqrt(weights.unstack(fill_value=0.0).reindex(every, fill_value=0.0))  # noqa: PD010
+    return weights.unstack().reindex(every).fillna(0.0) ** 0.5  # noqa: PD010
 
 
 def _entropy(importance: NDArray[np.float64]) -> NDArray[np.float64]:
