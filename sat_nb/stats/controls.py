@@ -205,12 +205,19 @@ def excess_over_null(
     _check_pair(table, null_table)
     ranked = _among_placements(table, null_table, value)
     coin = np.random.default_rng(seed).integers(0, ranked["equal"] + 1)
+    return _with_every_segment(_tested(ranked, coin, value), table)
+
+
+def _tested(ranked: pd.DataFrame, coin: NDArray[np.int64], value: str) -> pd.DataFrame:
+    """Effects and p-values by method and segment; ``coin`` is how many ties count as below."""
     n = ranked["n_placements"]
-    ranked["score"] = (2 * (ranked["below"] + coin) - n) / n  # one rounding: equal ranks tie
-    ranked["effect"] = (ranked["below"] - ranked["above"]) / n
-    ranked["is_above"] = (np.sign(ranked["effect"]) + 1) / 2
-    groups = ranked.groupby(level=["method", "segment"])
-    found = pd.DataFrame(
+    effect = (ranked["below"] - ranked["above"]) / n
+    groups = ranked.assign(
+        effect=effect,
+        is_above=(np.sign(effect) + 1) / 2,
+        score=(2 * (ranked["below"] + coin) - n) / n,  # one rounding: equal ranks tie
+    ).groupby(level=["method", "segment"])
+    return pd.DataFrame(
         {
             value: groups[value].mean(),
             "null_mean": groups["null_mean"].mean(),
@@ -222,7 +229,6 @@ def excess_over_null(
             "p_value": groups["score"].agg(lambda scores: signed_rank_p(scores.to_numpy())),
         }
     )
-    return _with_every_segment(found, table)
 
 
 def _among_placements(table: pd.DataFrame, null_table: pd.DataFrame, value: str) -> pd.DataFrame:

@@ -84,6 +84,11 @@ def test_masks_that_have_no_other_place() -> None:
     assert found.loc["rest", ["effect", "p_value", "adjusted_p_value"]].isna().all()
     assert found.loc["stripe", "n_placements"] == 3
     assert found.loc["stripe", "adjusted_p_value"] == 1, "Holm counts what was tested"
+    only = {"frame": segments["frame"]}
+    one = {"m": {"frame": np.ones((4, 5))}}
+    none = sat.excess_over_null(sat.build(one, only), sat.build(one, sat.null_segments(only)))
+    assert none["n_images"].tolist() == [0]
+    assert none["p_value"].isna().all()
 
 
 def test_the_seed_decides_and_order_does_not() -> None:
