@@ -54,6 +54,15 @@ from .stats import (
     Comparison,
     compare,
 )
+from .stats.consensus import (
+    COMBINATIONS,
+    Consensus,
+    consensus,
+)
+from .stats.controls import (
+    excess_over_null,
+    null_segments,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -71,6 +80,7 @@ from .table import (
 __all__ = [
     "AGGREGATIONS",
     "COLUMNS",
+    "COMBINATIONS",
     "FITS",
     "MAP_FORMATS",
     "MERGES",
@@ -86,6 +96,7 @@ __all__ = [
     "AttributionStore",
     "CannotWrite",
     "Comparison",
+    "Consensus",
     "ExternalMaps",
     "FileMissing",
     "IdMismatch",
@@ -97,9 +108,12 @@ __all__ = [
     "aggregate",
     "build",
     "compare",
+    "consensus",
+    "excess_over_null",
     "explain",
     "list_methods",
     "maps_from_arrays",
+    "null_segments",
     "paint_superpixels",
     "plot_critical_difference",
     "plot_overlay",

@@ -1,63 +1,57 @@
-"""Many images' rows to one row a segment: the paper's two aggregations."""
+"""Many images' rows to one row a segment: the paper's two aggregations, and others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.table.aggregations import AGGREGATIONS as AGGREGATIONS
+from sat_nb.table.aggregations import VALUES as VALUES
+from sat_nb.table.aggregations import Aggregation, Sums, chosen
+from sat_nb.table.aggregations import absolute as absolute
+from sat_nb.table.aggregations import relative as relative
 from sat_nb.table.schema import check_table
-
-VALUES: dict[str, bool] = {
-    "mean_attribution": False,
-    "abs_mean_attribution": False,
-    "rank": True,
-}
-"""Value -> whether small is best."""
-
-Sums = pd.DataFrame
-"""By group and segment: ``total`` and ``n_images`` where the segment is present, ``padding``
-(what absence adds up to over the images that lack it) and ``n_all``, the images of the group."""
-
-
-def relative(sums: Sums) -> pd.Series:
-    """Mean over the images that have the segment."""
-    return sums["total"] / sums["n_images"]
-
-
-def absolute(sums: Sums) -> pd.Series:
-    """Mean over all images; where a segment is missing it counts as 0, in ranks as n + 1."""
-    return (sums["total"] + sums["padding"]) / sums["n_all"]
-
-
-AGGREGATIONS: dict[str, Callable[[Sums], pd.Series]] = {"relative": relative, "absolute": absolute}
 
 
 def aggregate(
     table: pd.DataFrame,
     *,
     how: str = "relative",
-    value: str = "mean_attribution",
+    value: str | None = None,
     by: Sequence[str] = ("method",),
+    parameters: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """One row a segment: the mean of a value over images (Hinns & Martens 2025).
+    """One row a segment: its values in many images as one number (Hinns & Martens 2025).
 
     Parameters
     ----------
     table: from ``build``.
-    how: "relative", over the images that have the segment; or "absolute", over all
-        images, where a missing segment counts as 0, and in ranks as n + 1 for the n
-        segments that the image has (1 in an image without any).
-    value: "mean_attribution", "abs_mean_attribution" or "rank".
+    how: a name in AGGREGATIONS. The paper's: "relative", the mean over the images that have
+        the segment; "absolute", over all images, where a missing segment counts as 0, and in
+        ranks as n + 1 for the n segments that the image has (1 in an image without any).
+        Robust ones, over the images that have the segment: "median"; "trimmed_mean", less a
+        ``share`` (0.1) of the images at either end. "top_k": the share of all images in which
+        the segment is among the ``k`` (3) best. "lime": sqrt(sum |value|), the importance of
+        Ribeiro et al. 2016. "homogeneity": that importance where it belongs to one class
+        (van der Linden et al. 2019); ``classes`` ("predicted" or "label") says in which
+        column classes are, ``of`` which class is meant (by default the sum over all).
+    value: "mean_attribution", "abs_mean_attribution" or "rank"; by default the first that the
+        aggregation takes: "rank" for "top_k", else "mean_attribution". "lime" and
+        "homogeneity" take no ranks.
     by: columns whose values are kept apart, such as ("method", "model").
+    parameters: of the aggregation, such as ``{"k": 1}``.
 
-    Returns a DataFrame with the columns of ``by``, ``segment``, the value and ``n_images``
-    (images that have the segment), best first: the smallest rank, else the largest value.
-    Segments that are equal go by name.
+    Returns a DataFrame with the columns of ``by``, ``segment``, the result and ``n_images``
+    (images that have the segment), best first: the smallest rank, else the largest number.
+    Segments that are equal go by name. The result has the name of the value where it is on
+    that scale, else a name of its own: ``top_k_fraction``, ``importance``.
 
     Raises InvalidInput where the table mixes several models or classes that ``by`` does
-    not keep apart.
+    not keep apart, and for values and parameters that the aggregation does not take.
 
     >>> from sat_nb.datasets.toy import toy
     >>> maps, segments = toy()
@@ -69,17 +63,43 @@ def aggregate(
     2  sharp   mouth  3.00        20
     3  sharp    ears  4.25        15
     4  sharp    rest  4.75        20
+    >>> aggregate(table, how="top_k", parameters={"k": 1}).head(3)
+      method segment  top_k_fraction  n_images
+    0  noisy    eyes            0.50        20
+    1  noisy    nose            0.45        20
+    2  noisy   mouth            0.05        20
     """
-    if how not in AGGREGATIONS:
-        raise unknown_name("how", how, AGGREGATIONS)
-    if value not in VALUES:
-        raise unknown_name("value", value, VALUES)
-    sums = segment_totals(table, value=value, by=by)
-    summary = sums.reset_index()[[*by, "segment", "n_images"]]
-    summary.insert(len(by) + 1, value, AGGREGATIONS[how](sums).to_numpy())
-    order = [*by, value, "segment"]
-    best_first = [True] * len(by) + [VALUES[value], True]
+    entry, value, settings = chosen(how, value, parameters)
+    by = list(by)
+    result, small_is_best = entry.result(value)
+    if entry.needs == "sums":
+        sums = segment_totals(table, value=value, by=by)
+        summary = sums.reset_index()[[*by, "segment", "n_images"]]
+        summary.insert(len(by) + 1, result, entry.function(sums, **settings).to_numpy())
+    else:
+        summary = _of_rows(table, entry, value, by, settings)
+    order = [*by, result, "segment"]
+    best_first = [True] * len(by) + [small_is_best, True]
     return summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
+
+
+def _of_rows(
+    table: pd.DataFrame, entry: Aggregation, value: str, by: list[str], settings: dict[str, Any]
+) -> pd.DataFrame:
+    """An aggregation that cannot be had from sums, group by group."""
+    _check_by(check_table(table), by)
+    _check_unmixed(table, by, entry.mixes)
+    result, _ = entry.result(value)
+    parts = []
+    groups = table.groupby(by, dropna=False) if by and len(table) else [((), table)]
+    for _, rows in groups:
+        numbers = entry.function(rows, value, **settings)
+        part = rows[by].iloc[np.zeros(len(numbers), dtype=int)].reset_index(drop=True)
+        part["segment"] = numbers.index.to_numpy(dtype=object)
+        part[result] = numbers.to_numpy(dtype=float)
+        part["n_images"] = rows["segment"].value_counts()[numbers.index].to_numpy()
+        parts.append(part)
+    return pd.concat(parts)
 
 
 def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
@@ -112,11 +132,11 @@ def _check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
 
 
-def _check_unmixed(table: pd.DataFrame, by: list[str]) -> None:
-    """No mean over rows that mean different things."""
+def _check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
+    """No mean over rows that mean different things, unless their difference is the point."""
     for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
         values = table[column].dropna().unique()
-        if column not in by and len(values) > 1:
+        if column not in (*by, *mixes) and len(values) > 1:
             raise InvalidInput(
                 f"table: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); keep "
                 f"them apart with by=(..., {column!r}), or filter first: "
