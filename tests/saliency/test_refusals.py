@@ -126,6 +126,13 @@ def test_files_that_are_no_models(images, tmp_path, keras, make_model):
         explain(3, images, **OPTIONS)
 
 
+def test_model_that_always_says_the_same(make_model, keras, refuse):
+    model = make_model(keras.layers.Dense(3, activation="softmax"))
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([0 * kernel, bias])
+    refuse(model, "gives the same outputs whatever it sees.*check that its weights")
+
+
 def test_nan_is_refused_and_nothing_of_it_kept(make_model, images, tmp_path):
     model = make_model()
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])

@@ -200,9 +200,11 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
     """Compare the rewritten model with the saved one on two random batches."""
     random = np.random.default_rng(0)
     saved = backend.function([model.inputs[0]], [model.outputs[0]])
+    logits = []
     for low, high in ((0, 1), (-128, 128)):
         batch = random.uniform(low, high, (2, *model.inputs[0].shape[1:])).astype(np.float32)
-        (expected,), came = saved([batch]), function([batch])[0]
+        (expected,), (came, values) = saved([batch]), function([batch])
+        logits.append(values)
         if came.shape[1] != expected.shape[1]:
             came = came[:, 1:]
         far = np.abs(came - expected).max() / max(1.0, float(np.abs(expected).max()))
@@ -212,3 +214,8 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
                 f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; save "
                 "it without the layers that are rewritten (BatchNormalization, Rescaling, ...)."
             )
+    if not np.ptp(np.concatenate(logits), axis=0).any():
+        raise InvalidInput(
+            f"model: {file.path!r} gives the same outputs whatever it sees (four random images), "
+            "so there is nothing to explain; check that its weights were loaded and trained."
+        )
