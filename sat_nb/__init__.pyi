@@ -64,6 +64,7 @@ from .table import (
     build,
     read_table,
     rerank,
+    select,
     write_table,
 )
 
@@ -108,6 +109,7 @@ __all__ = [
     "read_segments",
     "read_table",
     "rerank",
+    "select",
     "write_dinox",
     "write_table",
 ]

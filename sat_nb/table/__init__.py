@@ -4,6 +4,7 @@ from sat_nb.table.aggregate import AGGREGATIONS, VALUES, aggregate
 from sat_nb.table.build import MERGES, POOLS, build
 from sat_nb.table.files import read_table, write_table
 from sat_nb.table.schema import COLUMNS, rerank
+from sat_nb.table.select import select
 
 __all__ = [
     "AGGREGATIONS",
@@ -15,5 +16,6 @@ __all__ = [
     "build",
     "read_table",
     "rerank",
+    "select",
     "write_table",
 ]
