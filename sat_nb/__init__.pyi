@@ -50,9 +50,11 @@ from .segments import (
     write_dinox,
 )
 from .stats import (
+    INTERVALS,
     TESTS,
     Comparison,
     compare,
+    intervals,
 )
 from .table import (
     AGGREGATIONS,
@@ -72,6 +74,7 @@ __all__ = [
     "AGGREGATIONS",
     "COLUMNS",
     "FITS",
+    "INTERVALS",
     "MAP_FORMATS",
     "MERGES",
     "METHODS",
@@ -98,6 +101,7 @@ __all__ = [
     "build",
     "compare",
     "explain",
+    "intervals",
     "list_methods",
     "maps_from_arrays",
     "paint_superpixels",

@@ -1,5 +1,13 @@
-"""Are the differences between segments more than chance?"""
+"""How sure is what a table says: intervals, differences between segments, and between models."""
 
+from sat_nb.stats.bootstrap import INTERVALS
 from sat_nb.stats.compare import TESTS, Comparison, compare
+from sat_nb.stats.intervals import intervals
 
-__all__ = ["TESTS", "Comparison", "compare"]
+__all__ = [
+    "INTERVALS",
+    "TESTS",
+    "Comparison",
+    "compare",
+    "intervals",
+]
