@@ -53,7 +53,9 @@ from .stats import (
     INTERVALS,
     TESTS,
     Comparison,
+    Difference,
     compare,
+    difference,
     intervals,
 )
 from .table import (
@@ -89,6 +91,7 @@ __all__ = [
     "AttributionStore",
     "CannotWrite",
     "Comparison",
+    "Difference",
     "ExternalMaps",
     "FileMissing",
     "IdMismatch",
@@ -100,6 +103,7 @@ __all__ = [
     "aggregate",
     "build",
     "compare",
+    "difference",
     "explain",
     "intervals",
     "list_methods",
