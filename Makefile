@@ -24,6 +24,7 @@ lab: $(READY)  ## JupyterLab on the notebooks
 
 benchmarks: $(READY)  ## the measured ratios
 	$(BIN)/python benchmarks/join.py
+	$(BIN)/python benchmarks/bootstrap.py
 
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal \

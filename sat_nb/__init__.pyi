@@ -50,9 +50,13 @@ from .segments import (
     write_dinox,
 )
 from .stats import (
+    INTERVALS,
     TESTS,
     Comparison,
+    Difference,
     compare,
+    difference,
+    intervals,
 )
 from .stats.consensus import (
     COMBINATIONS,
@@ -73,6 +77,7 @@ from .table import (
     build,
     read_table,
     rerank,
+    select,
     settled_ranks,
     write_table,
 )
@@ -82,6 +87,7 @@ __all__ = [
     "COLUMNS",
     "COMBINATIONS",
     "FITS",
+    "INTERVALS",
     "MAP_FORMATS",
     "MERGES",
     "METHODS",
@@ -97,6 +103,7 @@ __all__ = [
     "CannotWrite",
     "Comparison",
     "Consensus",
+    "Difference",
     "ExternalMaps",
     "FileMissing",
     "IdMismatch",
@@ -109,8 +116,10 @@ __all__ = [
     "build",
     "compare",
     "consensus",
+    "difference",
     "excess_over_null",
     "explain",
+    "intervals",
     "list_methods",
     "maps_from_arrays",
     "null_segments",
@@ -123,6 +132,7 @@ __all__ = [
     "read_segments",
     "read_table",
     "rerank",
+    "select",
     "settled_ranks",
     "write_dinox",
     "write_table",

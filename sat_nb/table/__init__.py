@@ -4,6 +4,7 @@ from sat_nb.table.aggregate import AGGREGATIONS, VALUES, aggregate
 from sat_nb.table.build import MERGES, POOLS, build
 from sat_nb.table.files import read_table, write_table
 from sat_nb.table.schema import COLUMNS, rerank
+from sat_nb.table.select import select
 from sat_nb.table.settled import settled_ranks
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "build",
     "read_table",
     "rerank",
+    "select",
     "settled_ranks",
     "write_table",
 ]

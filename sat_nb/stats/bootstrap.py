@@ -1,0 +1,156 @@
+"""The bootstrap of whatever is computed from sums over independent units.
+
+A resample takes as many units as there are, with replacement: it is a row of counts, and its
+sums are the counts times the units' sums. All resamples together are one matrix product, and
+leaving out each unit once (the jackknife) is a subtraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput, unknown_name
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
+"""Sums (r, m, k), r times of m sums for k values, -> the values (r, k); NaN where there is none."""
+
+PIECE = 2**21  # numbers that are in memory at once while resampling
+FEWEST = 5  # resamples that must lie beyond a bound
+EQUAL = 1e-12  # relative to the largest value: what rounding does to equal sums
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Intervals of k values: arrays (k,).
+
+    ``interval`` says how each came about: the name that was asked for; "percentile" where
+    that was not stable; "point" where all resamples agree; "none", with NaN bounds, where
+    one unit alone makes the value, so that nothing is known of its scatter.
+    """
+
+    low: Floats
+    high: Floats
+    interval: NDArray[np.object_]
+
+
+def bootstrap(
+    sums: Floats,
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    interval: str = "bca",
+    seed: int = 0,
+) -> Bounds:
+    """Intervals of k values that follow from sums over units.
+
+    Parameters
+    ----------
+    sums: float (n_units, m, k): of each unit, m sums for each of k values.
+    statistic: from sums (r, m, k) to values (r, k), NaN where there is none, as where a
+        resample holds no unit that counts; such resamples are left out of that value's interval.
+    level, n_resamples, interval, seed: as in ``intervals``.
+
+    >>> heights = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 3.0])
+    >>> sums = np.stack([heights, np.ones(6)], axis=1)[:, :, None]
+    >>> bounds = bootstrap(sums, lambda s: s[:, 0] / s[:, 1], interval="percentile")
+    >>> bounds.low.round(2), bounds.high.round(2)
+    (array([2.]), array([4.]))
+    """
+    check_settings(level, n_resamples, interval)
+    total = sums.sum(axis=0)
+    estimates = statistic(total[None])[0]
+    without_one = statistic(total - sums)
+    resampled = resample(sums, statistic, n_resamples, seed)
+    found = [
+        _bounds(values[np.isfinite(values)], estimate, jackknife, level, interval)
+        for values, estimate, jackknife in zip(resampled.T, estimates, without_one.T, strict=True)
+    ]
+    low, high, names = zip(*found, strict=True) if found else ((), (), ())
+    return Bounds(np.array(low, float), np.array(high, float), np.array(names, dtype=object))
+
+
+def resample(sums: Floats, statistic: Statistic, n_resamples: int, seed: int) -> Floats:
+    """The statistic of resampled units (n_resamples, k); the same whatever PIECE is."""
+    n, m, k = sums.shape
+    rng = np.random.default_rng(seed)
+    rows = max(1, PIECE // max(n, m * k, 1))
+    sizes = [min(rows, n_resamples - start) for start in range(0, n_resamples, rows)]
+    flat = sums.reshape(n, m * k)
+    pieces = [statistic((_counts(rng, r, n) @ flat).reshape(r, m, k)) for r in sizes]
+    return np.concatenate(pieces)
+
+
+def _counts(rng: np.random.Generator, n_resamples: int, n_units: int) -> Floats:
+    """How often each unit was drawn: multinomial counts (n_resamples, n_units)."""
+    drawn = rng.integers(n_units, size=(n_resamples, n_units))
+    cells = drawn + n_units * np.arange(n_resamples)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=n_resamples * n_units)
+    return counts.reshape(n_resamples, n_units).astype(np.float64)
+
+
+# --- which quantiles to take: (resampled, estimate, jackknife, tails) -> levels ------------------
+
+
+def percentile(resampled: Floats, estimate: float, jackknife: Floats, tails: Floats) -> Floats:
+    """The plain quantiles (Efron 1979)."""
+    return tails
+
+
+def bca(resampled: Floats, estimate: float, jackknife: Floats, tails: Floats) -> Floats:
+    """Quantiles corrected for bias and skewness (Efron 1987, BCa); NaN where they do not exist.
+
+    The bias counts half of the resampled values that equal the estimate: mean ranks tie often.
+    """
+    from scipy.special import ndtr, ndtri
+
+    slack = EQUAL * np.abs(resampled).max()
+    below = np.mean(resampled < estimate - slack) + np.mean(resampled <= estimate + slack)
+    bias = ndtri(below / 2)
+    pull = jackknife.mean() - jackknife
+    with np.errstate(divide="ignore", invalid="ignore"):
+        acceleration = (pull**3).sum() / (6 * (pull**2).sum() ** 1.5)
+        z = bias + ndtri(tails)
+        levels = ndtr(bias + z / (1 - acceleration * z))
+        return np.where(acceleration * z < 1, levels, np.nan)
+
+
+INTERVALS: dict[str, Callable[[Floats, float, Floats, Floats], Floats]] = {
+    "bca": bca,
+    "percentile": percentile,
+}
+
+
+def _bounds(
+    resampled: Floats, estimate: float, jackknife: Floats, level: float, interval: str
+) -> tuple[float, float, str]:
+    """Low, high and how they came about, for one value."""
+    if not np.isfinite(jackknife).all():  # without one of the units there is no value
+        return np.nan, np.nan, "none"
+    if np.ptp(resampled) <= EQUAL * np.abs(resampled).max():
+        return estimate, estimate, "point"
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    levels = INTERVALS[interval](resampled, estimate, jackknife, tails)
+    edge = FEWEST / len(resampled)
+    stable = bool(np.all((levels >= edge) & (levels <= 1 - edge)))  # False for NaN
+    low, high = np.quantile(resampled, levels if stable else tails)
+    return low, high, interval if stable else "percentile"
+
+
+def check_settings(level: float, n_resamples: int, interval: str) -> None:
+    """Raise InvalidInput for settings that no interval can have."""
+    if interval not in INTERVALS:
+        raise unknown_name("interval", interval, INTERVALS)
+    if not 0 < level < 1:
+        raise InvalidInput(f"level: expected a share between 0 and 1, such as 0.95, got {level!r}.")
+    needed = int(np.ceil(round(2 * FEWEST / (1 - level), 6)))
+    if n_resamples < needed:
+        raise InvalidInput(
+            f"n_resamples: {n_resamples!r} are too few for level {level:g}; expected at least "
+            f"{needed}, so that {FEWEST} lie beyond each bound."
+        )

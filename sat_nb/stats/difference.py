@@ -1,0 +1,178 @@
+"""difference: which segments gained or lost attention from one model to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput
+from sat_nb.stats.bootstrap import bootstrap, check_settings
+from sat_nb.stats.pairing import Pairs, pair, rows_of_one_model
+from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.stats.units import Unit, cell_sums, units_of, warn_of_few
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How far each segment moved in rank from model a to model b.
+
+    ``table`` has one row a segment (index), the largest gain of attention first:
+    ``rank_a``, ``rank_b`` (mean local ranks over the images that both tables have with that
+    segment), ``rank_shift`` (the mean of rank_b - rank_a; negative: the segment gained
+    attention from a to b), ``low``, ``high``, ``interval`` (bootstrap interval of
+    rank_shift at level 1 - alpha, for that segment alone, and how it came about),
+    ``p_value``, ``adjusted_p_value`` (over all segments together), ``n_images``.
+    ``left_out`` names what only one table has.
+    """
+
+    table: pd.DataFrame
+    model_a: str
+    model_b: str
+    method: str
+    alpha: float
+    n_total: int
+    left_out: dict[str, list] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        differ = self.table["adjusted_p_value"] <= self.alpha
+        moved = self.table["rank_shift"]
+        widest = moved[moved.abs().sort_values(ascending=False, kind="stable").index[:3]]
+        shifts = ", ".join(f"{name} {shift:+.2f}" for name, shift in widest.items())
+        return (
+            f"Difference({self.model_a} -> {self.model_b}, {self.method}, {self.n_total} images: "
+            f"{differ.sum()} of {len(differ)} segments differ at alpha {self.alpha:g}; "
+            f"rank shifts {shifts}{', ...' if len(moved) > 3 else ''})"
+        )
+
+
+def difference(
+    table_a: pd.DataFrame,
+    table_b: pd.DataFrame,
+    *,
+    method: str,
+    alpha: float = 0.05,
+    missing: str = "error",
+    unit: Unit = "image_id",
+    n_resamples: int = 10_000,
+    interval: str = "bca",
+    seed: int = 0,
+) -> Difference:
+    """Compare two models on the same images and segments, by local rank, in pairs.
+
+    Parameters
+    ----------
+    table_a, table_b: from ``build``, each of one model and one class. Two models in one
+        table: ``difference(t[t.model == "a"], t[t.model == "b"], method=...)``.
+    method: the saliency method whose rows are compared.
+    alpha: level at which the differences of all segments together are tested.
+    missing: what becomes of images and segments that only one table has. "error", or "skip"
+        to leave them out, with a warning and a note in ``left_out``. A rank among other
+        segments is another rank, so in images whose segments differ between the tables (in
+        name, or in the number that they were ranked among) those of both are ranked again.
+        Tables that were filtered alike keep their ranks.
+    unit: what is independent: images, or a column of table_a or {image_id: unit} that groups
+        them, as in ``intervals``. The test then compares the units' mean shifts.
+    n_resamples, interval, seed: of the bootstrap intervals, as in ``intervals``.
+
+    Each segment's shifts are tested by Wilcoxon's signed-rank test (exact up to 50 units; no
+    shift counts neither way), and Holm's steps keep the error of all segments together below
+    alpha. Ranks of one image add up to a constant, so that one segment's gain is another's
+    loss.
+
+    Raises InvalidInput for several models or classes in a table, for other segments, or for
+    fewer than two images; IdMismatch for other images.
+
+    Sources: Wilcoxon 1945; Holm 1979; Efron 1987.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> maps, segments = toy()
+    >>> before = build({"lrp.z": maps["sharp"]}, segments, model="before")
+    >>> after = build({"lrp.z": maps["noisy"]}, segments, model="after")
+    >>> result = difference(before, after, method="lrp.z")
+    >>> result.table[["rank_a", "rank_b", "rank_shift", "adjusted_p_value"]].round(3)
+             rank_a  rank_b  rank_shift  adjusted_p_value
+    segment
+    rest       4.75    4.25       -0.50             0.031
+    nose       2.00    1.65       -0.35             0.196
+    ears       4.00    4.00        0.00             1.000
+    mouth      3.00    3.10        0.10             1.000
+    eyes       1.00    1.75        0.75             0.010
+    """
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha: expected a level between 0 and 1, such as 0.05, got {alpha!r}.")
+    check_settings(1 - alpha, n_resamples, interval)
+    a = rows_of_one_model(table_a, "table_a", method)
+    b = rows_of_one_model(table_b, "table_b", method)
+    pairs = pair(a, b, missing=missing)
+    _check_size(pairs)
+    units = units_of(a, unit).set_axis(a["image_id"])
+    units = units[~units.index.duplicated()].reindex(pairs.image_ids)
+    warn_of_few(units.nunique(), unit)
+    found = _shifts(pairs.ranks)
+    sums = _unit_sums(pairs.ranks, units, found.index)
+    bounds = bootstrap(
+        sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=interval, seed=seed
+    )
+    raw, adjusted = _p_values(sums)
+    found = found.assign(
+        low=bounds.low,
+        high=bounds.high,
+        interval=bounds.interval,
+        p_value=raw,
+        adjusted_p_value=adjusted,
+        n_images=sums[:, 1].sum(axis=0).astype(int),
+    )
+    return Difference(
+        table=found.reset_index().sort_values(["rank_shift", "segment"]).set_index("segment"),
+        model_a=str(a["model"].iloc[0]),
+        model_b=str(b["model"].iloc[0]),
+        method=method,
+        alpha=alpha,
+        n_total=len(pairs.image_ids),
+        left_out=pairs.left_out,
+    )
+
+
+def _shifts(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks and their mean difference, by segment."""
+    means = ranks.groupby("segment")[["rank_a", "rank_b"]].mean()
+    shift = (ranks["rank_b"] - ranks["rank_a"]).groupby(ranks["segment"]).mean()
+    return means.assign(rank_shift=shift)
+
+
+def _unit_sums(ranks: pd.DataFrame, units: pd.Series, segments: pd.Index) -> NDArray[np.float64]:
+    """Of each unit and segment, the sum of the shifts and the images: (n_units, 2, k)."""
+    codes, names = pd.factorize(units, sort=True)
+    rows = pd.Series(codes, index=units.index)[ranks["image_id"]].to_numpy()
+    columns = segments.get_indexer(pd.Index(ranks["segment"]))
+    shift = (ranks["rank_b"] - ranks["rank_a"]).to_numpy()
+    shape = len(names), len(segments)
+    parts = [cell_sums(rows, columns, v, shape) for v in (shift, np.ones(len(shift)))]
+    return np.stack(parts, axis=1)
+
+
+def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # a resample without the segment has no mean shift
+        return sums[:, 0] / sums[:, 1]
+
+
+def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the units' mean shifts, segment by segment: raw, and adjusted by Holm's steps."""
+    from statsmodels.stats.multitest import multipletests
+
+    by_unit = _mean_shift(sums).T
+    raw = np.array([signed_rank_p(shifts[np.isfinite(shifts)]) for shifts in by_unit])
+    return raw, multipletests(raw, method="holm")[1]
+
+
+def _check_size(pairs: Pairs) -> None:
+    if len(pairs.image_ids) < 2:
+        raise InvalidInput(
+            f"the tables: a test needs at least 2 images in both, got {len(pairs.image_ids)}; "
+            "compare the rows of one image themselves."
+        )
+    if pairs.ranks.empty:
+        raise InvalidInput("the tables: no image has a segment in common in both.")
