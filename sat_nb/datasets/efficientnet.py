@@ -36,6 +36,10 @@ STAGES = (  # blocks, kernel, strides of the first block, expansion, channels
     (1, 3, 1, 6, 320),
 )
 STEM, HEAD = 32, 1280
+FAN_OUT = {  # Keras' default gives depthwise kernels so small that signals fade away
+    "class_name": "VarianceScaling",
+    "config": {"scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"},
+}
 EPSILON = 1e-3  # TensorFlow's, with which the weights were trained; PyTorch's is 1e-5
 
 LAYOUTS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -93,15 +97,14 @@ def lite0_network(shape: tuple[int, int, int] = (224, 224, 3), n_classes: int = 
     from tensorflow.keras import Model, layers
 
     photo = layers.Input(shape, name="photo")
-    stem = layers.Conv2D(STEM, 3, 2, padding="same", use_bias=False, name="conv_stem")
-    x = _normalized(stem(photo), "bn0", "relu6_stem")
+    x = _convolution(photo, STEM, "conv_stem", 3, strides=2, padding="same")
+    x = _normalized(x, "bn0", "relu6_stem")
     number = 0
     for blocks, kernel, strides, expansion, channels in STAGES:
         for i in range(blocks):
             x = _block(x, f"blocks.{number}", kernel, 1 if i else strides, expansion, channels)
             number += 1
-    head = layers.Conv2D(HEAD, 1, use_bias=False, name="conv_head")
-    x = _normalized(head(x), "bn1", "relu6_head")
+    x = _normalized(_convolution(x, HEAD, "conv_head"), "bn1", "relu6_head")
     x = layers.GlobalAveragePooling2D(name="pooling")(x)
     x = layers.Dense(n_classes, activation="softmax", name="fc")(x)
     return Model(photo, x, name="efficientnet_lite0")
@@ -132,15 +135,26 @@ def _block(x: Any, name: str, kernel: int, strides: int, expansion: int, channel
 
     before, expanded = x, x.shape[-1] * expansion
     if expansion > 1:
-        x = layers.Conv2D(expanded, 1, use_bias=False, name=f"{name}.expand_conv")(x)
+        x = _convolution(x, expanded, f"{name}.expand_conv")
         x = _normalized(x, f"{name}.bn0", f"{name}.relu6_expand")
-    depthwise = layers.DepthwiseConv2D(
-        kernel, strides, padding="same", use_bias=False, name=f"{name}.depthwise_conv"
-    )
-    x = _normalized(depthwise(x), f"{name}.bn1", f"{name}.relu6_depthwise")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}.project_conv")(x)
-    x = _normalized(x, f"{name}.bn2")
+    x = layers.DepthwiseConv2D(
+        kernel,
+        strides,
+        padding="same",
+        depthwise_initializer=FAN_OUT,
+        use_bias=False,
+        name=f"{name}.depthwise_conv",
+    )(x)
+    x = _normalized(x, f"{name}.bn1", f"{name}.relu6_depthwise")
+    x = _normalized(_convolution(x, channels, f"{name}.project_conv"), f"{name}.bn2")
     return layers.Add(name=f"{name}.add")([before, x]) if before.shape == x.shape else x
+
+
+def _convolution(x: Any, channels: int, name: str, kernel: int = 1, **options: Any) -> Any:
+    from tensorflow.keras import layers
+
+    options |= {"kernel_initializer": FAN_OUT, "use_bias": False, "name": name}
+    return layers.Conv2D(channels, kernel, **options)(x)
 
 
 def _normalized(x: Any, name: str, activation: str | None = None) -> Any:
