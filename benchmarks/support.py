@@ -3,9 +3,10 @@
     python benchmarks/support.py [--size 96] [--batch 4] [--turns 7] [MODEL ...]
 
 Random weights. The worker is asked as ``explain`` asks it; in every turn each method gets the
-same batch once, and so does a process with a ``tf.function`` around ``GradientTape`` on the saved
-model, as it was before rewriting. Medians of the ratios within a turn. Integrated Gradients and
-SmoothGrad take 8 samples.
+same batch right after the plain gradient, and the gradient right after a process with a
+``tf.function`` around ``GradientTape`` on the model as it was before rewriting. Printed are medians
+of these ratios, and their quartiles, of processor time, which other work on the machine hardly
+changes. Integrated Gradients and SmoothGrad take 8 samples.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import argparse
 import multiprocessing
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from architectures import ARCHITECTURES
-from saliency import METHODS, Ours, Peer, bare_gradient, timed
+from saliency import METHODS, Ours, Peer, bare_gradient
 
 BARE = "bare tf.function"
 
@@ -31,37 +34,59 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--turns", type=int, default=7)
     options = parser.parse_args()
-    others = METHODS[1:]
-    print("| model | gradient, ms | gradient /", BARE, "|", " | ".join(others), "|")
-    print("| --- |" + " --- |" * (2 + len(others)))
+    print("| model | gradient, processor ms | gradient /", BARE, "|", " | ".join(METHODS[1:]), "|")
+    print("| --- |" + " --- |" * (1 + len(METHODS)))
     for name in options.models or ARCHITECTURES:
         with tempfile.TemporaryDirectory() as folder:
             path = saved(name, options.size, Path(folder))
-            turns = measured(path, options.batch, options.turns)
-        gradient = statistics.median(turn["gradient"] for turn in turns)
-        cells = [f"{1000 * gradient:.0f}", ratio(turns, "gradient", BARE)]
-        cells += [ratio(turns, method, "gradient") for method in others]
+            times = measured(path, options.batch, options.turns)
+        gradient = statistics.median(own for own, _ in times["gradient"])
+        cells = [f"{1000 * gradient:.0f}", *map(ratio, times.values())]
         print(f"| `{name}` |", " | ".join(cells), "|", flush=True)
 
 
-def measured(path: Path, n_images: int, n_turns: int) -> list[dict[str, float]]:
-    """{who: seconds for the batch} of every turn; a first one, which builds, is left out."""
+def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[float, float]]]:
+    """{method: (its seconds, its partner's) in every turn}; a first turn is left out.
+
+    The partner, asked right before, is the gradient; for the gradient itself the bare one.
+    """
     ours, peer = Ours(path), Peer(bare_gradient, path)
     batch = np.random.default_rng(0).uniform(-1, 1, (n_images, *ours.shape)).astype(np.float32)
+    pairs: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for method in METHODS:
         ours.build(method)
-    turns = []
+
+    def seconds(method: str) -> float:
+        return processor_seconds(ours.pid, lambda: ours(method, batch))
+
     for _ in range(n_turns + 1):
-        turn = {method: timed(lambda m=method: ours(m, batch))[0] for method in METHODS}
-        turns.append(turn | {BARE: peer("gradient", batch)[0]})
+        bare = processor_seconds(peer.process.pid, lambda: peer("gradient", batch))
+        pairs["gradient"].append((seconds("gradient"), bare))
+        for method in METHODS[1:]:
+            gradient = seconds("gradient")
+            pairs[method].append((seconds(method), gradient))
     peer.peak()  # ends it
-    return turns[1:]
+    return {method: times[1:] for method, times in pairs.items()}
 
 
-def ratio(turns: list[dict[str, float]], who: str, against: str) -> str:
-    """Median of the paired ratios, and their range."""
-    ratios = sorted(turn[who] / turn[against] for turn in turns)
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+def processor_seconds(pid: int, function: Callable[[], Any]) -> float:
+    """What all threads of a process (on Linux) spend on a processor while the function runs."""
+
+    def spent() -> int:
+        return sum(
+            int(f.read_text().split()[0]) for f in Path(f"/proc/{pid}/task").glob("*/schedstat")
+        )
+
+    start = spent()
+    function()
+    return (spent() - start) / 1e9
+
+
+def ratio(times: list[tuple[float, float]]) -> str:
+    """Median of the paired ratios, and the middle half of them."""
+    ratios = [own / partner for own, partner in times]
+    low, median, high = statistics.quantiles(ratios, n=4)
+    return f"{median:.2f} ({low:.2f}-{high:.2f})"
 
 
 def saved(name: str, size: int, folder: Path) -> Path:
