@@ -214,8 +214,15 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
                 f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; save "
                 "it without the layers that are rewritten (BatchNormalization, Rescaling, ...)."
             )
-    if not np.ptp(np.concatenate(logits), axis=0).any():
+    if not np.ptp(np.concatenate(logits), axis=0).any() and _is_flat(model, batch):
         raise InvalidInput(
             f"model: {file.path!r} gives the same outputs whatever it sees (four random images), "
             "so there is nothing to explain; check that its weights were loaded and trained."
         )
+
+
+def _is_flat(model: Any, batch: Floats) -> bool:
+    """Whether no output has any slope; untrained weights may differ by less than rounding."""
+    weights = np.arange(1, model.outputs[0].shape[1] + 1, dtype=np.float32)
+    slopes = tf.gradients(tf.reduce_sum(model.outputs[0] * weights), model.inputs[0])[0]
+    return slopes is None or not backend.function([model.inputs[0]], [slopes])([batch])[0].any()
