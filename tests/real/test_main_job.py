@@ -65,10 +65,11 @@ def test_the_table_is_the_slow_oracles(
     real_data: Path, chihuahua_maps: sat.AttributionStore, chihuahuas: pd.DataFrame
 ) -> None:
     segments = sat.read_segments(real_data / "chihuahua" / "exports")
-    maps = {method: dict(by_id) for method, by_id in chihuahua_maps.items()}
+    some = list(segments)[::4]
+    maps = {method: {i: by_id[i] for i in some} for method, by_id in chihuahua_maps.items()}
     keys = ["image_id", "method", "segment"]
     expected = pd.DataFrame(oracle.rows(maps, segments)).set_index(keys).sort_index()
-    table = chihuahuas.set_index(keys).sort_index()
+    table = chihuahuas[chihuahuas["image_id"].isin(some)].set_index(keys).sort_index()
     assert list(table.index) == list(expected.index)
     scale = expected.groupby("method")["abs_mean_attribution"].transform("mean")
     for value in ("mean_attribution", "abs_mean_attribution"):

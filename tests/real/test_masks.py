@@ -12,12 +12,13 @@ import sat_nb as sat
 from tests.oracles import masks as oracle
 
 
-@pytest.mark.parametrize("name", ["chihuahua", "ccp"])
-def test_every_mask_equals_the_slow_decoders(real_data: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "step"), [("chihuahua", 1), ("ccp", 5)])
+def test_masks_equal_the_slow_decoders(real_data: Path, name: str, step: int) -> None:
     exports = real_data / name / "exports"
     segments = sat.read_segments(exports)
     codecs = set()
-    for image_id, segmentation in segments.items():
+    for image_id in list(segments)[::step]:
+        segmentation = segments[image_id]
         objects = json.loads((exports / f"{image_id}.json").read_text())["objects"]
         assert len(objects) == len(segmentation)
         for item, read, mask in zip(objects, segmentation.names, segmentation.masks, strict=True):
