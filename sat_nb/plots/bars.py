@@ -57,7 +57,7 @@ def plot_segments(
     size = style.name_rows(ax, order, marked)
     for g, (name, rows) in enumerate(groups.items()):
         rows = rows.set_index("segment").reindex(order)
-        _draw_group(ax, rows, value, name, (g, len(groups)), marked, has_whiskers)
+        _draw_group(ax, rows, value, name, (g, len(groups)), size, marked, has_whiskers)
     _shade(ax, order, marked)
     cut = "" if len(order) == len(everyone) else f"; first {len(order)} of {len(everyone)} segments"
     _finish(ax, value, groups, TITLES[value] + cut)
@@ -105,6 +105,7 @@ def _draw_group(
     value: str,
     name: str,
     place: tuple[int, int],
+    size: float,
     marked: tuple[str, ...],
     has_whiskers: bool,
 ) -> None:
@@ -115,7 +116,7 @@ def _draw_group(
     alone = n_groups == 1
     colours = [style.colour_of(s, marked, usual) if alone else usual for s in rows.index]
     if VALUES[value]:
-        points = min(5.5, max(3.2, 1.4 * 72 * style.size_of(ax)[1] / len(rows) * thick))
+        points = min(5.5, max(3.2, 1.6 * size * thick))
         for i, (y, x, colour) in enumerate(zip(heights, rows[value], colours, strict=True)):
             ax.plot(
                 x,
@@ -162,11 +163,9 @@ def _finish(ax: Axes, value: str, groups: dict[str, pd.DataFrame], title: str) -
     if VALUES[value]:
         ax.grid(axis="y", color=FAINT, linewidth=0.7)
         ax.set_xlim(left=0.6)
-        ax.set_xticks(style.rank_ticks(max(int(ax.get_xlim()[1]), 2), style.size_of(ax)[0]))
     else:
-        style.number_ticks(ax, style.size_of(ax)[0])
         ax.axvline(0, color=INK, linewidth=0.8)
-    style.name_x(ax, title)
+    style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if VALUES[value] else None)
     if len(groups) > 1:
         style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     else:

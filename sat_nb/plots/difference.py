@@ -73,12 +73,11 @@ def _finish(ax: Axes, result: Any) -> None:
     a, b = (style.short(model, 24) for model in (result.model_a, result.model_b))
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.5), max(high, 0.5))
-    width, _ = style.size_of(ax)
-    style.number_ticks(ax, width)
+    text = "shift of the mean rank; left: more attention in the second model"
+    width = style.finish_x(ax, text)
     parts = [f"{a} → {b}", style.short(result.method), f"filled: differ at α = {result.alpha:g}"]
     title = style.wrapped(parts, SMALL, 1.5 * width)
     ax.set_title(title, fontsize=SMALL, color=QUIET, loc="left", **PLAIN)
-    style.name_x(ax, "shift of the mean rank; left: more attention in the second model")
 
 
 def _checked(result: Any) -> pd.DataFrame:

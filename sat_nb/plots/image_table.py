@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -219,7 +219,6 @@ def _draw_brackets(ax: Axes, open_ranks: NDArray[np.bool_]) -> bool:
 def _finish(ax: Axes, rows: pd.DataFrame, n_shown: int, sampled: bool, open_ranks: bool) -> None:
     style.frame_lightly(ax)
     ax.axvline(0, color=INK, linewidth=0.8)
-    style.number_ticks(ax, style.size_of(ax)[0])
     ax.set_title(
         style.short(rows["method"].iloc[0]), fontsize=TEXT, color=QUIET, loc="left", **PLAIN
     )
@@ -228,12 +227,12 @@ def _finish(ax: Axes, rows: pd.DataFrame, n_shown: int, sampled: bool, open_rank
         parts.append(f"first {n_shown} of {len(rows)} segments")
     if open_ranks:
         parts.append("brackets: order not settled")
-    style.name_x(ax, "; ".join(parts))
+    style.finish_x(ax, "; ".join(parts))
 
 
 def _write_shares(ax: Axes, held: pd.Series, size: float) -> None:
     side = ax.get_yaxis_transform()
-    options = {"transform": side, "fontsize": size, "color": QUIET, "ha": "right"}
+    options: dict[str, Any] = {"transform": side, "fontsize": size, "color": QUIET, "ha": "right"}
     for y, share in enumerate(held):
         ax.text(1.17, y, f"{share:.0%}", va="center", gid="held", **options)
     ax.text(1.17, -0.75, "cumulative\nshare", va="bottom", **options)

@@ -109,5 +109,5 @@ def _draw_scale(figure: Figure, axes: NDArray) -> None:
     scale = ScalarMappable(Normalize(-1, 1), attribution_colours())
     bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.35, aspect=30, pad=0.02)
     bar.set_ticks([-1, 0, 1], labels=["against the target", "0", "for it"], fontsize=SMALL)
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
     bar.ax.tick_params(length=2, width=0.4)

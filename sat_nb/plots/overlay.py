@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
-from sat_nb.plots.style import INK, PLAIN, SMALL
+from sat_nb.plots.style import INK, SMALL
 from sat_nb.segments import SegmentationMap
 from sat_nb.segments.segmentation import distinct_colours
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Against the target: light blue; for it: dark red. Apart for colour-blind eyes and, since one end
 # is darker than the other, in a print in grey.
 AGAINST, FOR = "#3f9bdc", "#8f0016"
-_LEGEND_LINE = 0.135  # inches
+_LEGEND_LINE = 0.14  # inches
 _WASHED = 0.55  # how far the photo under a map fades to white
 
 
@@ -51,11 +51,12 @@ def plot_overlay(
     height, width = pixels.shape[:2]
     names = [] if segmentation is None else list(dict.fromkeys(segmentation.names))
     texts = [f"{k} {style.short(name, 20)}" for k, name in enumerate(names, 1)]
-    below = _LEGEND_LINE * _legend_rows(texts, 0.95 * style.COLUMN) + 0.1 * bool(texts)
+    below = _LEGEND_LINE * _legend_rows(texts, 0.95 * style.COLUMN) + 0.2 * bool(texts)
     own = ax is None
     ax = style.axes_or_new(ax, style.COLUMN, style.COLUMN * height / width + below)
     extent = (0, width, height, 0)
     ax.set_axis_off()
+    ax.set_anchor("N")  # what room is left belongs to the names below
     if attribution is None:
         ax.imshow(pixels, extent=extent)
     else:
@@ -65,7 +66,7 @@ def plot_overlay(
     if segmentation is not None and len(segmentation):
         _draw_masks(ax, segmentation, (width, height))
         across, down = style.size_of(ax)
-        _write_legend(ax, texts, across, math.inf if own else 0.8 * down)
+        _write_legend(ax, texts, across, math.inf if own else 0.5 * down)
         _write_numbers(ax, segmentation.merged(), (width, height))
     return ax
 
@@ -179,7 +180,10 @@ def _write_legend(ax: Axes, texts: list[str], across: float, down: float) -> Non
 
 
 def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> None:
-    """Each mask's number on it, or beside it with a line where others are in the way."""
+    """Each mask's number on it, or beside it with a line where others are in the way.
+
+    Where the picture is full, numbers are left out.
+    """
     colours = distinct_colours(len(merged)) / 255
     across, _ = style.size_of(ax)
     per_inch = size[0] / max(across, 0.1)
@@ -188,12 +192,15 @@ def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> 
     scale = np.array([size[0] / columns, size[1] / rows])
     anchors = [_anchor(mask) * scale for mask in merged.masks]
     places = _clear_places(anchors, np.array(box), np.array(size, dtype=float))
-    text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5.5, "gid": "number"}
     for k, (anchor, place) in enumerate(zip(anchors, places, strict=True)):
+        if place is None:
+            continue
         if np.abs(anchor - place).max() > 1e-9:
             ax.plot(*np.stack([anchor, place], axis=1), color=INK, linewidth=0.6, zorder=4)
         patch = {"boxstyle": "square,pad=0.12", "fc": "white", "ec": colours[k], "lw": 0.7}
-        ax.text(*place, str(k + 1), color=INK, bbox=patch, zorder=5 + k, **text, **PLAIN)
+        x, y = place
+        text = ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=INK)
+        text.set(bbox=patch, zorder=5 + k, gid="number")
 
 
 def _anchor(mask: NDArray[np.bool_]) -> NDArray:
@@ -205,20 +212,19 @@ def _anchor(mask: NDArray[np.bool_]) -> NDArray:
     return np.array([column + 0.5, row + 0.5])
 
 
-def _clear_places(anchors: list[NDArray], box: NDArray, size: NDArray) -> list[NDArray]:
-    """A place for each number: the nearest to its anchor, on rings about it, clear of the others.
-
-    Where the picture is full, the last ones stay at their anchors.
-    """
+def _clear_places(anchors: list[NDArray], box: NDArray, size: NDArray) -> list[NDArray | None]:
+    """The nearest place to each anchor, on rings about it, that is clear of the others."""
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     rings = [np.zeros((1, 2))]
     rings += [r * box.max() * np.stack([np.cos(angles), np.sin(angles)], 1) for r in range(1, 40)]
     offsets = np.concatenate(rings)
     taken = np.empty((0, 2))
+    places: list[NDArray | None] = []
     for anchor in anchors:
         tried = anchor + offsets
         inside = ((tried >= box / 2) & (tried <= size - box / 2)).all(axis=1)
         apart = (np.abs(tried[:, None] - taken[None]) >= box).any(axis=2).all(axis=1)
         clear = tried[(inside | (np.arange(len(tried)) == 0)) & apart]
-        taken = np.vstack([taken, clear[:1] if len(clear) else anchor[None]])
-    return list(taken)
+        taken = np.vstack([taken, clear[:1]])
+        places.append(clear[0] if len(clear) else None)
+    return places

@@ -47,7 +47,7 @@ def plot_overview(
     figure: to draw on; a new one by default, as wide as a page.
     """
     figure = style.figure_or_new(figure, style.PAGE, 5.4)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.1, 1))
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.1, 1))  # type: ignore[misc]
     photo, heat, masks = top.subplots(1, 3)
     one, many = bottom.subplots(1, 2)
     plot_overlay(pixels, ax=photo)

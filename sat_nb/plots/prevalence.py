@@ -56,7 +56,7 @@ def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> F
         _draw_panel(ax, rows, names, n_before, has_whiskers)
         _finish(ax, measure)
         n_before += len(names)
-    _name_x(panels)
+    _name_x(panels[-1])
     style.keep_numbers(panels[0], results)
     return figure
 
@@ -103,11 +103,11 @@ def _finish(ax: Axes, measure: str) -> None:
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def _name_x(panels: Sequence[Axes]) -> None:
+def _name_x(ax: Axes) -> None:
     from matplotlib.ticker import PercentFormatter
 
-    panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    panels[-1].set_xlabel("share of marked training images", fontsize=TEXT, color=INK)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel("share of marked training images", fontsize=TEXT, color=INK)
 
 
 def _check(results: pd.DataFrame) -> bool:

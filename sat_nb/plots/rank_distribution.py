@@ -53,15 +53,17 @@ def plot_rank_distribution(
     counts = shown.groupby("segment")["n_images"].first().reindex(order)
     style.write_aside(ax, [f"n = {n}" for n in counts], min(size, SMALL))
     _draw_shares(ax, shown, order, marked)
-    points = min(4.5, 0.3 * 72 * style.size_of(ax)[1] / len(order))
-    marks = {"color": INK, "markersize": points, "markeredgewidth": 0, "gid": "mean", "zorder": 4}
-    ax.plot(means[order], [y + _FOOT for y in range(len(order))], "^", clip_on=False, **marks)
-    _finish(ax, last)
+    points = min(4.5, 0.36 * size)
+    feet = [y + _FOOT for y in range(len(order))]
+    (marks,) = ax.plot(means[order], feet, "^", color=INK, markersize=points, gid="mean")
+    marks.set(markeredgewidth=0, clip_on=False, zorder=4)
     method = style.short(table["method"].iloc[0])
     ax.set_title(method, fontsize=TEXT, color=QUIET, loc="left", **PLAIN)
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
     most_share = shown["share"].max()
-    style.name_x(ax, f"rank in an image; ▲ mean; tallest bar {most_share:.0%} of images{cut}")
+    style.frame_lightly(ax)
+    text = f"rank in an image; ▲ mean; tallest bar {most_share:.0%} of images{cut}"
+    style.finish_x(ax, text, last_rank=last)
     style.keep_numbers(ax, shown)
     return ax
 
@@ -102,9 +104,3 @@ def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[
         linewidth=0,
     )
     ax.hlines([y + _FOOT for y in row.values()], *ax.get_xlim(), color=FAINT, linewidth=0.6)
-
-
-def _finish(ax: Axes, last: float) -> None:
-    style.frame_lightly(ax)
-    ax.set_axisbelow(True)
-    ax.set_xticks(style.rank_ticks(max(int(last), 2), style.size_of(ax)[0]))

@@ -26,7 +26,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
 }
 FIGURE_FORMATS = tuple(_METADATA)
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "sat_nb", "pdf.fonttype": 42}
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sat_nb", "pdf.fonttype": 42}
 
 
 def save_figure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -73,12 +74,21 @@ def fitting(size: float, room_inches: float) -> float:
 
 
 def text_inches(text: str, size: float) -> float:
-    """Width of a line of text in inches."""
+    """Width of a line of text in inches, in the font that the user's settings name."""
+    import matplotlib as mpl
+
+    family = mpl.rcParams["font.family"]
+    return _text_points(text, tuple([family] if isinstance(family, str) else family)) * size / 720
+
+
+@lru_cache(maxsize=10_000)
+def _text_points(text: str, family: tuple[str, ...]) -> float:
+    """Width of a line of text of 10 points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
-    font = FontProperties(size=size)  # the family that the user's settings name
-    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] / 72
+    font = FontProperties(family=family, size=10)
+    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def rank_ticks(last: int, width: float, size: float = SMALL) -> list[int]:
@@ -88,19 +98,22 @@ def rank_ticks(last: int, width: float, size: float = SMALL) -> list[int]:
     return [1, *range(step if step > 1 else 2, last + 1, step)]
 
 
-def number_ticks(ax: Axes, width: float) -> None:
-    """As many round numbers on the x axis as ``width`` inches have room for."""
+def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
+    """Ticks, of ranks or of round numbers, and the name of the x axis, as its width allows.
+
+    Returns that width in inches.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    n = min(max(int(width / 0.5), 1), 6)
-    ax.xaxis.set_major_locator(MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
-
-
-def name_x(ax: Axes, text: str) -> None:
-    """Write what the x axis shows, on as many lines as its width asks for."""
     width, _ = size_of(ax)
+    if last_rank is None:
+        n = min(max(int(width / 0.5), 1), 6)
+        ax.xaxis.set_major_locator(MaxNLocator(n, steps=[1, 2, 2.5, 5, 10]))
+    else:
+        ax.set_xticks(rank_ticks(max(int(last_rank), 2), width))
     lines = wrapped(text.split(" "), TEXT, max(width, 1.2), " ")
     ax.set_xlabel(lines, fontsize=TEXT, color=INK)
+    return width
 
 
 def wrapped(parts: Iterable[str], size: float, width: float, join: str = " · ") -> str:
