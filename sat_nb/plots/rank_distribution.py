@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
@@ -92,15 +93,19 @@ def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
 
 def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[str, ...]) -> None:
     """Bars that stand on the foot of each segment's row; half as wide where ranks are tied."""
+    from matplotlib.collections import PolyCollection
+
     row = {name: y for y, name in enumerate(order)}
-    tied = (shown["rank"] % 1 != 0).any()
-    heights = shown["share"] / shown["share"].max() * _HEIGHT
-    ax.bar(
-        shown["rank"],
-        -heights,
-        bottom=shown["segment"].map(row) + _FOOT,
-        width=0.42 if tied else 0.84,
-        color=[style.colour_of(name, marked, BARS[0]) for name in shown["segment"]],
-        linewidth=0,
+    half = 0.21 if (shown["rank"] % 1 != 0).any() else 0.42
+    left, right = shown["rank"] - half, shown["rank"] + half
+    foot = shown["segment"].map(row) + _FOOT
+    top = foot - shown["share"] / shown["share"].max() * _HEIGHT
+    corners = [[left, foot], [left, top], [right, top], [right, foot]]
+    bars = PolyCollection(
+        list(np.array(corners, dtype=float).transpose(2, 0, 1)),
+        facecolors=[style.colour_of(name, marked, BARS[0]) for name in shown["segment"]],
+        linewidths=0,
+        gid="shares",
     )
+    ax.add_collection(bars)
     ax.hlines([y + _FOOT for y in row.values()], *ax.get_xlim(), color=FAINT, linewidth=0.6)

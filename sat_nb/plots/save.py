@@ -104,6 +104,9 @@ def _drawn(figure: Figure, name: str, dpi: float) -> bytes:
 def _write_all(path: Path, contents: dict[str, bytes]) -> list[Path]:
     """Every content lies complete beside its place before the first is moved there."""
     files = {name: path.with_name(f"{path.name}.{name}") for name in contents}
+    folders = [file for file in files.values() if file.is_dir()]
+    if folders:
+        raise CannotWrite(f"path: {folders[0]} is a folder; give another name, or remove it.")
     try:
         with ExitStack() as stack:
             parts = {name: stack.enter_context(written_whole(files[name])) for name in contents}

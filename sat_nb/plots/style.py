@@ -62,8 +62,9 @@ def size_of(ax: Axes) -> tuple[float, float]:
     """Width and height of the axes in inches, once the figure's layout has placed them."""
     root = ax.get_figure(root=True)
     assert root is not None
-    if root.get_layout_engine() is not None:
-        root.draw_without_rendering()
+    layout = root.get_layout_engine()
+    if layout is not None:
+        layout.execute(root)
     box = ax.get_window_extent()
     return box.width / root.dpi, box.height / root.dpi
 

@@ -72,10 +72,13 @@ def test_all_or_nothing(tmp_path) -> None:
     broken.set_title("$\\frac{$")
     with pytest.raises(ValueError, match="frac"):
         sat.save_figure(broken, tmp_path / "f")
-    (tmp_path / "g.csv").mkdir()
+    whole = sat.plot_segments(sat.aggregate(results.table(3)))
+    (tmp_path / "g.svg").mkdir()
+    with pytest.raises(sat.CannotWrite, match="g.svg is a folder"):
+        sat.save_figure(whole, tmp_path / "g")
     with pytest.raises(sat.CannotWrite, match="cannot be written"):
-        sat.save_figure(sat.plot_segments(sat.aggregate(results.table(3))), tmp_path / "g")
-    assert sorted(os.listdir(tmp_path)) == ["f.svg", "g.csv"]
+        sat.save_figure(whole, tmp_path / "f.svg" / "below_a_file")
+    assert sorted(os.listdir(tmp_path)) == ["f.svg", "g.svg"]
     assert (tmp_path / "f.svg").read_text() == "kept"
 
 
