@@ -54,10 +54,10 @@ def plot_rank_distribution(
     counts = shown.groupby("segment")["n_images"].first().reindex(order)
     style.write_aside(ax, [f"n = {n}" for n in counts], min(size, SMALL))
     _draw_shares(ax, shown, order, marked)
-    points = min(4.5, 0.36 * size)
+    points = min(5.5, 0.62 * size)
     feet = [y + _FOOT for y in range(len(order))]
     (marks,) = ax.plot(means[order], feet, "^", color=INK, markersize=points, gid="mean")
-    marks.set(markeredgewidth=0, clip_on=False, zorder=4)
+    marks.set(markeredgecolor="white", markeredgewidth=0.5, clip_on=False, zorder=4)
     method = style.short(table["method"].iloc[0])
     ax.set_title(method, fontsize=TEXT, color=QUIET, loc="left", **PLAIN)
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
