@@ -68,8 +68,10 @@ def test_figures_come_with_their_numbers(table_file: Path, tmp_path: Path) -> No
     assert names == [
         "critical_difference_lrp.z.csv",
         "critical_difference_lrp.z.png",
+        "critical_difference_lrp.z.svg",
         "segments_lrp.z.csv",
         "segments_lrp.z.png",
+        "segments_lrp.z.svg",
     ]
     numbers = pd.read_csv(tmp_path / names[0])
     expected = sat.compare(sat.read_table(table_file), method="lrp.z", test="aeon")

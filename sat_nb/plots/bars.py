@@ -1,4 +1,4 @@
-"""Bars: one a segment, from an aggregate."""
+"""Bars or dots with intervals: one a segment and group, from an aggregate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.plots.style import BARS, INK, PLAIN, QUIET, as_names, axes_or_new, colour_of, short
-from sat_nb.table.aggregate import VALUES
+from sat_nb.plots import style
+from sat_nb.plots.style import BARS, FAINT, HATCHES, INK, MARKERS, PLAIN, QUIET, SMALL
+from sat_nb.table.aggregations import RESULTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 TITLES = {
     "mean_attribution": "mean attribution",
     "abs_mean_attribution": "|mean attribution|",
-    "rank": "mean rank, 1 = most attribution (shorter is more)",
+    "rank": "mean rank (1 = most attribution)",
+    "top_k_fraction": "share of images in which it is among the best",
+    "importance": "importance",
 }
 
 
@@ -28,69 +31,145 @@ def plot_segments(
     highlight: str | Iterable[str] = (),
     most: int = 20,
 ) -> Axes:
-    """Draw an aggregate as horizontal bars, best segment on top, the number of images beside it.
+    """Draw an aggregate, a row a segment, the best on top, the number of images beside it.
+
+    Attributions are bars from 0; ranks, which have no zero, are points. Several groups (models,
+    methods) stand side by side, as in Figure 4 of Hinns & Martens 2025, told apart by colour and
+    by hatch or marker.
 
     Parameters
     ----------
-    summary: from ``aggregate``: ``segment``, one of the values in ``VALUES``, ``n_images``
-        and the columns it was grouped by. Several groups (methods, models) give as many
-        bars a segment, in the order of the first group.
+    summary: from ``aggregate`` or ``intervals``: the columns it was grouped by, then
+        ``segment``, one of the results in ``RESULTS``, ``n_images`` and, for whiskers, ``low`` and
+        ``high``. Segments keep the order in which they first occur.
     ax: axes to draw on; a new figure by default.
-    highlight: segments whose names, and bars where there is one a segment, are coloured.
-    most: at most that many segments, the best.
+    highlight: segments whose names, and rows, are coloured, as in Figure 6.
+    most: at most that many segments, the first; the picture says how many are left out.
+
+    Raises InvalidInput for other tables, and for intervals that do not hold their value.
     """
-    value = _value_of(summary)
-    groups = _groups_of(summary, value)
-    order = list(dict.fromkeys(summary["segment"]))[:most]
-    marked = as_names(highlight)
-    thick = 0.8 / max(len(groups), 1)
-    ax = axes_or_new(ax, 7.0, 0.9 + 0.28 * len(order) * max(1, 0.6 * len(groups)))
+    value = value_of(summary)
+    has_whiskers = style.check_intervals(summary, value, "summary")
+    groups = groups_of(summary)
+    everyone = list(dict.fromkeys(summary["segment"]))
+    order = everyone[:most]
+    marked = style.as_names(highlight)
+    lines = len(order) * max(1.0, 0.55 * len(groups))
+    ax = style.axes_or_new(ax, style.PAGE * 0.7, 0.75 + style.LINE_INCHES * 1.15 * lines)
+    size = style.name_rows(ax, order, marked)
     for g, (name, rows) in enumerate(groups.items()):
         rows = rows.set_index("segment").reindex(order)
-        heights = [i - 0.4 + thick * (g + 0.5) for i in range(len(order))]
-        usual = BARS[g % len(BARS)]
-        colours = [colour_of(s, marked, usual) if len(groups) == 1 else usual for s in order]
-        ax.barh(heights, rows[value].fillna(0.0), height=thick, color=colours, label=name)
-        if len(groups) == 1:
-            _write_counts(ax, heights, rows["n_images"])
-    ax.set_yticks(range(len(order)), [short(name) for name in order], **PLAIN)
-    for text, segment in zip(ax.get_yticklabels(), order, strict=True):
-        text.set_color(colour_of(segment, marked))
-    ax.invert_yaxis()
-    ax.set_xlabel(TITLES[value])
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.spines[["top", "right"]].set_visible(False)
-    if len(groups) > 1:
-        legend = ax.legend(frameon=False, fontsize=9)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
-    else:
-        ax.set_title(next(iter(groups), ""), fontsize=10, color=QUIET, loc="left", **PLAIN)
+        _draw_group(ax, rows, value, name, (g, len(groups)), size, marked, has_whiskers)
+    _shade(ax, order, marked)
+    cut = "" if len(order) == len(everyone) else f"; first {len(order)} of {len(everyone)} segments"
+    _finish(ax, value, groups, TITLES[value] + cut)
+    if len(groups) == 1:
+        counts = summary.set_index("segment")["n_images"].reindex(order)
+        style.write_aside(ax, [f"n = {count:.0f}" for count in counts], min(size, SMALL))
+    style.keep_numbers(ax, summary[summary["segment"].isin(order)])
     return ax
 
 
-def _value_of(summary: pd.DataFrame) -> str:
-    present = [value for value in VALUES if value in getattr(summary, "columns", ())]
+def value_of(summary: pd.DataFrame) -> str:
+    """The one value that an aggregate holds, or InvalidInput where it is not one."""
+    present = [value for value in RESULTS if value in getattr(summary, "columns", ())]
     if len(present) != 1 or not {"segment", "n_images"} <= set(summary.columns):
+        came = list(getattr(summary, "columns", [type(summary)]))
         raise InvalidInput(
             "summary: expected the result of sat_nb.aggregate, with `segment`, `n_images` and "
-            f"one of {', '.join(VALUES)}; got {list(getattr(summary, 'columns', [type(summary)]))}."
+            f"one of {', '.join(RESULTS)}; got {came}."
         )
+    if summary.empty:
+        raise InvalidInput("summary: has no rows; aggregate a table that has segments.")
     return present[0]
 
 
-def _groups_of(summary: pd.DataFrame, value: str) -> dict[str, pd.DataFrame]:
+def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each group under its title, the groups in the summary's order."""
-    by = [column for column in summary.columns if column not in ("segment", value, "n_images")]
+    by = list(summary.columns[: list(summary.columns).index("segment")])
     if not by:
-        return {"": summary}
-    parts = summary.groupby(by, sort=False, dropna=False)
-    return {" · ".join(map(str, key)): rows for key, rows in parts}
+        groups = {"": summary}
+    else:
+        parts = summary.groupby(by, sort=False, dropna=False)
+        groups = {" · ".join(map(str, key)): rows for key, rows in parts}
+    for name, rows in groups.items():
+        if rows["segment"].duplicated().any():
+            twice = rows["segment"][rows["segment"].duplicated()].iloc[0]
+            raise InvalidInput(
+                f"summary: segment {twice!r} occurs twice in group {name!r}; the columns that tell "
+                "groups apart stand before `segment`, as aggregate writes them."
+            )
+    return groups
 
 
-def _write_counts(ax: Axes, heights: list[float], counts: pd.Series) -> None:
-    """The number of images, at the right edge of the axes."""
-    side = ax.get_yaxis_transform()
-    for y, count in zip(heights, counts, strict=True):
-        text = f"n = {count:.0f}"
-        ax.text(1.01, y, text, transform=side, va="center", fontsize=8, color=QUIET)
+def _draw_group(
+    ax: Axes,
+    rows: pd.DataFrame,
+    value: str,
+    name: str,
+    place: tuple[int, int],
+    size: float,
+    marked: tuple[str, ...],
+    has_whiskers: bool,
+) -> None:
+    g, n_groups = place
+    thick = 0.78 / n_groups
+    heights = [i - 0.39 + thick * (g + 0.5) for i in range(len(rows))]
+    usual = BARS[g % len(BARS)]
+    alone = n_groups == 1
+    colours = [style.colour_of(s, marked, usual) if alone else usual for s in rows.index]
+    if RESULTS[value]:
+        points = min(5.5, max(3.2, 1.6 * size * thick))
+        for i, (y, x, colour) in enumerate(zip(heights, rows[value], colours, strict=True)):
+            ax.plot(
+                x,
+                y,
+                MARKERS[g % len(MARKERS)],
+                color=colour,
+                markersize=points,
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+                label=name if i == 0 else None,
+                gid="value",
+                zorder=4,
+            )
+    else:
+        hatch = [HATCHES[1] if alone and s in marked else HATCHES[g % 7] for s in rows.index]
+        bars = ax.barh(heights, rows[value].fillna(0.0), height=thick, color=colours, label=name)
+        for bar, lines in zip(bars, hatch, strict=True):
+            bar.set(hatch=lines, edgecolor="white", linewidth=0.0)
+    if has_whiskers:
+        _draw_whiskers(ax, rows, value, heights, usual if RESULTS[value] else INK)
+
+
+def _draw_whiskers(
+    ax: Axes, rows: pd.DataFrame, value: str, heights: list[float], colour: str
+) -> None:
+    known = rows[value].notna()
+    rows, at = rows[known], [y for y, there in zip(heights, known, strict=True) if there]
+    ends = [(rows[value] - rows["low"]).fillna(0.0), (rows["high"] - rows[value]).fillna(0.0)]
+    whiskers = ax.errorbar(
+        rows[value], at, xerr=ends, fmt="none", ecolor=colour, elinewidth=1.0, capsize=1.8, zorder=3
+    )
+    whiskers[2][0].set_gid("whiskers")
+
+
+def _shade(ax: Axes, order: list[str], marked: tuple[str, ...]) -> None:
+    for i, name in enumerate(order):
+        if name in marked:
+            ax.axhspan(i - 0.48, i + 0.48, color="#fbeee4", zorder=-1, linewidth=0, gid="highlight")
+
+
+def _finish(ax: Axes, value: str, groups: dict[str, pd.DataFrame], title: str) -> None:
+    style.frame_lightly(ax)
+    ax.set_axisbelow(True)
+    if RESULTS[value]:
+        ax.grid(axis="y", color=FAINT, linewidth=0.7)
+        ax.set_xlim(left=0.6)
+    else:
+        ax.axvline(0, color=INK, linewidth=0.8)
+    style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if RESULTS[value] else None)
+    if len(groups) > 1:
+        style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    else:
+        ax.set_title(next(iter(groups), ""), fontsize=style.TEXT, color=QUIET, loc="left", **PLAIN)

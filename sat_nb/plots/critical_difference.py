@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.plots.style import INK, PLAIN, QUIET, as_names, axes_or_new, colour_of, short
+from sat_nb.plots import style
+from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,11 +22,24 @@ if TYPE_CHECKING:
 POSITIONS = ("mean_ranks", "aeon_ranks")
 
 # Heights in lines of text, downwards from the rank axis at 0.
-_BAR_STEP = 0.45
+_BAR_STEP = 0.5
 _FIRST_BAR = 0.6
-_LINE = 1.0
-_LINE_INCHES = 0.24
-_TEXT_SHARE = 0.42  # of the rank axis' length, for the labels on either side
+_HEAD = 1.6  # ticks and their numbers, above the axis; the title comes on top
+_AXIS_SHARE = 0.3  # of the width, at least, for the rank axis; names are cut to leave it
+_TEXT_SIZES = (TEXT, SMALL, 6.0)  # the first at which no name must be cut, else the last
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Ranks across, lines of text down; ``inch`` is an inch in ranks, ``text`` in points."""
+
+    high: int
+    left: float
+    right: float
+    inch: float
+    first_label: float
+    text: float
+    labels: tuple[str, ...]
 
 
 def plot_critical_difference(
@@ -39,47 +54,68 @@ def plot_critical_difference(
     Each segment stands at its Absolute mean rank; its label gives, as in Hinns & Martens
     2025, the Relative mean rank and in brackets the number of images that have it. A bar
     joins the segments of a group, none of which differs from another; dots mark its
-    members, and it is dotted where it passes over a segment that is not one.
+    members, and it is dotted where it passes over a segment that is not one. Names are cut
+    where they would leave too little room for the ranks.
 
     Parameters
     ----------
     result: from ``compare``.
-    ax: axes to draw on; a new figure by default.
+    ax: axes to draw on, text as large as fits; a new figure by default.
     positions: "mean_ranks", or "aeon_ranks" for aeon's own (of ``test="aeon"``).
-    highlight: segments whose labels are coloured.
+    highlight: segments whose labels are coloured and bold.
     """
     ranks = _positions(result, positions)
-    names = list(ranks.index)
-    n_left = math.ceil(len(names) / 2)
-    top = _FIRST_BAR + _BAR_STEP * len(result.groups) + 0.4
-    bottom = top + _LINE * n_left
-    ax = axes_or_new(ax, 8.0, 0.9 + _LINE_INCHES * bottom)
-    low, high = 1, max(math.ceil(ranks.max()), 2)
-    room = _TEXT_SHARE * (high - low)
-    ax.set_xlim(low - room, high + room)
-    ax.set_ylim(bottom, -1.9)
+    bars = _stacked(_by_best(result.groups, ranks), ranks)
+    n_left = math.ceil(len(ranks) / 2)
+    first_label = _FIRST_BAR + _BAR_STEP * (1 + max(bars, default=-1)) + 0.5
+    own = ax is None
+    title = _title(result)
+    lines = _HEAD + 2.0 + first_label + n_left
+    ax = style.axes_or_new(ax, style.PAGE, 0.1 + style.LINE_INCHES * lines)
     ax.set_axis_off()
-    _draw_axis(ax, low, high, result)
-    for line, group in enumerate(_by_best(result.groups, ranks)):
-        _draw_group(ax, ranks, group, _FIRST_BAR + _BAR_STEP * line)
-    marked = as_names(highlight)
-    for i, name in enumerate(names):
-        at_left = i < n_left
-        line = i if at_left else len(names) - 1 - i
-        x_text = low - 0.06 * room if at_left else high + 0.06 * room
-        colour = colour_of(name, marked)
-        y = top + _LINE * line
-        ax.plot([ranks[name], ranks[name], x_text], [0, y, y], color=colour, linewidth=0.9)
-        _write_label(ax, result, name, (x_text, y), colour, at_left=at_left)
+    width, height = style.size_of(ax)
+    size = TEXT if own else style.fitting(TEXT, height / lines)
+    marked = style.as_names(highlight)
+    layout = _layout(result, ranks, width, size, first_label, marked)
+    top = style.wrapped(title, min(size, SMALL), width)
+    ax.set_xlim(layout.left, layout.right)
+    ax.set_ylim(first_label + n_left - 0.4, -_HEAD - 1.1 * (1 + top.count("\n")))
+    _draw_axis(ax, layout, top)
+    bold = min(2.6, 0.19 * 72 * height / lines)  # bars and their dots stay apart
+    for line, groups in bars.items():
+        for group in groups:
+            _draw_group(ax, ranks, group, _FIRST_BAR + _BAR_STEP * line, bold)
+    _draw_segments(ax, ranks, layout, marked)
+    style.keep_numbers(ax, numbers(result))
     return ax
 
 
 def label(result: Comparison, name: str) -> str:
     """The paper's label of a segment: name, Relative mean rank, number of images."""
-    return f"{short(name)}  {result.relative_ranks[name]:.2f} ({result.n_images[name]})"
+    return f"{style.short(name)}  {_figures(result, name)}"
+
+
+def _figures(result: Comparison, name: str) -> str:
+    return f"{result.relative_ranks[name]:.2f} ({result.n_images[name]})"
+
+
+def numbers(result: Comparison) -> pd.DataFrame:
+    """The numbers of a diagram: mean ranks, images, and the groups each segment is in."""
+    groups = {
+        name: " ".join(str(i) for i, group in enumerate(result.groups, 1) if name in group)
+        for name in result.mean_ranks.index
+    }
+    columns = [result.mean_ranks, result.relative_ranks, result.n_images]
+    if result.aeon_ranks is not None:
+        columns.append(result.aeon_ranks)
+    return pd.concat(columns, axis=1).assign(groups=pd.Series(groups)).reset_index()
 
 
 def _positions(result: Comparison, positions: str) -> pd.Series:
+    if not hasattr(result, "mean_ranks"):
+        raise InvalidInput(
+            f"result: expected a Comparison from sat_nb.compare, got {type(result).__name__}."
+        )
     if positions not in POSITIONS:
         raise unknown_name("positions", positions, POSITIONS)
     ranks = getattr(result, positions)
@@ -91,27 +127,93 @@ def _positions(result: Comparison, positions: str) -> pd.Series:
     return ranks.sort_values(kind="stable")
 
 
-def _draw_axis(ax: Axes, low: int, high: int, result: Comparison) -> None:
-    ax.plot([low, high], [0, 0], color=INK, linewidth=1.4, solid_capstyle="butt")
-    step = max(1, round((high - low) / 12))
-    for tick in range(low, high + 1, step):
-        ax.plot([tick, tick], [0, -0.3], color=INK, linewidth=1.2)
-        ax.text(tick, -0.4, str(tick), ha="center", va="bottom", fontsize=9, color=INK)
-    title = (
-        f"mean rank, 1 = most attribution · {result.method} · {result.n_total} images · "
-        f"{result.test}, α = {result.alpha:g}"
-    )
-    middle = (low + high) / 2
-    ax.text(middle, -1.35, title, ha="center", va="bottom", fontsize=9, color=QUIET, **PLAIN)
+def _title(result: Comparison) -> list[str]:
+    method = style.short(result.method)
+    test = f"{result.test}, α = {result.alpha:g}"
+    return ["mean rank, 1 = most attribution", method, f"{result.n_total} images", test]
+
+
+# --- groups ---------------------------------------------------------------------------------------
 
 
 def _by_best(groups: Iterable[tuple[str, ...]], ranks: pd.Series) -> list[list[str]]:
     """Groups with their members in order of rank, best group first."""
-    ordered = [sorted(group, key=lambda name: ranks[name]) for group in groups]
-    return sorted(ordered, key=lambda group: (ranks[group[0]], ranks[group[-1]]))
+    place = {name: i for i, name in enumerate(ranks.index)}
+    ordered = [sorted(group, key=place.__getitem__) for group in groups]
+    return sorted(ordered, key=lambda group: (place[group[0]], place[group[-1]]))
 
 
-def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float) -> None:
+def _stacked(groups: Sequence[list[str]], ranks: pd.Series) -> dict[int, list[list[str]]]:
+    """{line: groups}: each group on the first line where it is clear of the others."""
+    clear = 0.04 * max(ranks.max() - 1, 1)
+    lines: dict[int, list[list[str]]] = {}
+    for group in groups:
+        free = (
+            line
+            for line in itertools.count()
+            if all(ranks[group[0]] - ranks[other[-1]] > clear for other in lines.get(line, ()))
+        )
+        lines.setdefault(next(free), []).append(group)
+    return lines
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+def _layout(
+    result: Comparison,
+    ranks: pd.Series,
+    width: float,
+    size: float,
+    first_label: float,
+    marked: tuple[str, ...],
+) -> _Layout:
+    names = list(ranks.index)
+    n_left = math.ceil(len(names) / 2)
+    room = width * (1 - _AXIS_SHARE) / 2 - 0.12
+    for points in _TEXT_SIZES:
+        size = min(size, points)
+        labels = tuple(_label_within(result, name, size, room) for name in names)
+        if labels == tuple(label(result, name) for name in names):
+            break
+    bold = [1.12 if name in marked else 1.0 for name in names]
+    widths = [style.text_inches(t, size) * b for t, b in zip(labels, bold, strict=True)]
+    left = max(widths[:n_left]) + 0.17
+    right = max(widths[n_left:], default=0.0) + 0.17
+    high = max(math.ceil(ranks.max()), 2)
+    inch = (high - 1) / (width - left - right)
+    return _Layout(high, 1 - left * inch, high + right * inch, inch, first_label, size, labels)
+
+
+def _label_within(result: Comparison, name: str, size: float, room: float) -> str:
+    figures = f"  {_figures(result, name)}"
+    return style.fitted(name, size, room - style.text_inches(figures, size)) + figures
+
+
+# --- drawing --------------------------------------------------------------------------------------
+
+
+def _draw_axis(ax: Axes, layout: _Layout, title: str) -> None:
+    small = min(layout.text, SMALL)
+    ends = [1, layout.high]
+    ax.plot(ends, [0, 0], color=INK, linewidth=1.2, solid_capstyle="butt")
+    for tick in style.rank_ticks(layout.high, (layout.high - 1) / layout.inch, small):
+        ax.plot([tick, tick], [0, -0.35], color=INK, linewidth=1.0)
+        ax.text(tick, -0.45, str(tick), ha="center", va="bottom", fontsize=small, color=INK)
+    ax.text(
+        (layout.left + layout.right) / 2,
+        -_HEAD,
+        title,
+        ha="center",
+        va="bottom",
+        fontsize=small,
+        color=QUIET,
+        linespacing=1.1,
+        **PLAIN,
+    )
+
+
+def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float, bold: float) -> None:
     place = {name: i for i, name in enumerate(ranks.index)}
     for here, there in itertools.pairwise(group):
         gap = place[there] - place[here] > 1
@@ -119,24 +221,40 @@ def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float) -> None:
             [ranks[here], ranks[there]],
             [y, y],
             color=INK,
-            linewidth=1.2 if gap else 3.2,
+            linewidth=0.35 * bold if gap else bold,
             linestyle=":" if gap else "-",
             solid_capstyle="butt",
             gid="gap" if gap else "bar",
         )
-    ax.plot([ranks[name] for name in group], [y] * len(group), "o", color=INK, markersize=4.5)
+    ax.plot(
+        [ranks[name] for name in group],
+        [y] * len(group),
+        "o",
+        color=INK,
+        markersize=1.4 * bold,
+        gid="member",
+    )
 
 
-def _write_label(
-    ax: Axes,
-    result: Comparison,
-    name: str,
-    at: tuple[float, float],
-    colour: str,
-    *,
-    at_left: bool,
-) -> None:
-    side = "right" if at_left else "left"
-    text = label(result, name)
-    text = f"{text} " if at_left else f" {text}"
-    ax.text(*at, text, ha=side, va="center", fontsize=10, color=colour, **PLAIN)
+def _draw_segments(ax: Axes, ranks: pd.Series, layout: _Layout, marked: tuple[str, ...]) -> None:
+    n_left = math.ceil(len(ranks) / 2)
+    for i, (name, rank) in enumerate(ranks.items()):
+        at_left = i < n_left
+        y = layout.first_label + (i if at_left else len(ranks) - 1 - i)
+        away = -layout.inch if at_left else layout.inch
+        edge = (1 if at_left else layout.high) + 0.1 * away
+        colour = style.colour_of(str(name), marked)
+        line = style.colour_of(str(name), marked, "#9a9a9a")
+        ax.plot([rank, rank, edge], [0, y, y], color=line, linewidth=0.7, gid="stem", zorder=1)
+        ax.text(
+            edge + 0.04 * away,
+            y,
+            layout.labels[i],
+            ha="right" if at_left else "left",
+            va="center",
+            fontsize=layout.text,
+            color=colour,
+            fontweight=style.weight_of(str(name), marked),
+            gid="label",
+            **PLAIN,
+        )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.plots.style import axes_or_new, short
+from sat_nb.plots import style
+from sat_nb.plots.style import INK, SMALL
 from sat_nb.segments import SegmentationMap
 from sat_nb.segments.segmentation import distinct_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+# Against the target: light blue; for it: dark red. Apart for colour-blind eyes and, since one end
+# is darker than the other, in a print in grey.
+AGAINST, FOR = "#3f9bdc", "#8f0016"
+_LEGEND_LINE = 0.14  # inches
+_WASHED = 0.55  # how far the photo under a map fades to white
 
 
 def plot_overlay(
@@ -22,68 +31,200 @@ def plot_overlay(
     segmentation: SegmentationMap | None = None,
     *,
     ax: Axes | None = None,
-    opacity: float = 0.75,
+    opacity: float = 0.85,
 ) -> Axes:
     """Draw a photo, its map above it and its masks' outlines, each brought to the photo's size.
 
     Parameters
     ----------
     pixels: uint8 (H, W, 3).
-    attribution: float (h, w) or (h, w, C); channels are summed. Red speaks for the
-        target, blue against it; the scale ends at the 99th percentile of the absolute
-        values. The photo is drawn in grey under it.
-    segmentation: masks to outline; their names stand below the picture.
+    attribution: float (h, w) or (h, w, C); channels are summed. Dark red speaks for the
+        target, light blue against it; the scale ends at the 99th percentile of the absolute
+        values. The photo is drawn in pale grey under it.
+    segmentation: masks to outline and to number; their names stand below the picture.
+    ax: axes to draw on; a new figure by default.
     opacity: of the strongest attribution, from 0 to 1.
+
+    Raises InvalidInput for other shapes, and for maps that are not finite.
     """
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise InvalidInput(f"pixels: expected uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}.")
+    check_pixels(pixels)
     height, width = pixels.shape[:2]
-    ax = axes_or_new(ax, 4.0, 4.0 * height / width)
+    names = [] if segmentation is None else list(dict.fromkeys(segmentation.names))
+    texts = [f"{k} {style.short(name, 20)}" for k, name in enumerate(names, 1)]
+    below = _LEGEND_LINE * _legend_rows(texts, 0.95 * style.COLUMN) + 0.2 * bool(texts)
+    own = ax is None
+    ax = style.axes_or_new(ax, style.COLUMN, style.COLUMN * height / width + below)
     extent = (0, width, height, 0)
+    ax.set_axis_off()
+    ax.set_anchor("N")  # what room is left belongs to the names below
     if attribution is None:
         ax.imshow(pixels, extent=extent)
     else:
-        ax.imshow(pixels.mean(axis=2), cmap="gray", extent=extent, vmin=0, vmax=255)
-        _draw_map(ax, attribution, extent, opacity)
-    if segmentation is not None:
-        _draw_outlines(ax, segmentation, width, height)
-    ax.set_axis_off()
+        grey = 255 - (255 - pixels.mean(axis=2)) * (1 - _WASHED)
+        ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
+        _draw_map(ax, pooled(attribution), extent, opacity)
+    if segmentation is not None and len(segmentation):
+        _draw_masks(ax, segmentation, (width, height))
+        across, down = style.size_of(ax)
+        _write_legend(ax, texts, across, math.inf if own else 0.5 * down)
+        _write_numbers(ax, segmentation.merged(), (width, height))
     return ax
 
 
+def check_pixels(pixels: object, argument: str = "pixels") -> None:
+    """Raise InvalidInput unless these are uint8 (H, W, 3)."""
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.shape[2] != 3:
+        got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels)
+        raise InvalidInput(f"{argument}: expected uint8 (H, W, 3), got {got}.")
+
+
+def pooled(attribution: NDArray) -> NDArray:
+    """A map (h, w) or (h, w, C) with its channels summed: (h, w)."""
+    attribution = np.asarray(attribution)
+    if attribution.ndim not in (2, 3):
+        raise InvalidInput(
+            f"attribution: expected float (h, w) or (h, w, C), got {attribution.dtype} "
+            f"{attribution.shape}."
+        )
+    if not np.isfinite(attribution).all():
+        raise InvalidInput("attribution: holds NaN or infinite values; explain that image again.")
+    return attribution.sum(axis=2) if attribution.ndim == 3 else attribution
+
+
+def limit_of(attribution: NDArray) -> float:
+    """Where the colour scale of a map (h, w) ends: the 99th percentile of its absolute values."""
+    size = np.abs(attribution)
+    return float(np.percentile(size, 99)) or float(size.max()) or 1.0
+
+
+def attribution_colours() -> Colormap:
+    """From against the target over white to for it."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("attribution", [AGAINST, "white", "#d6453d", FOR])
+
+
 def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> None:
-    pooled = attribution.sum(axis=2) if attribution.ndim == 3 else attribution
-    limit = float(np.percentile(np.abs(pooled), 99)) or float(np.abs(pooled).max()) or 1.0
-    strength = np.clip(np.abs(pooled) / limit, 0, 1) ** 0.5
-    ax.imshow(
-        pooled, cmap="seismic", vmin=-limit, vmax=limit, alpha=opacity * strength, extent=extent
-    )
+    limit = limit_of(attribution)
+    share = np.clip(attribution / limit, -1, 1)
+    strength = np.abs(share) ** 0.75
+    colours = _by_sign(share)
+    colours[..., 3] = opacity * strength
+    ax.imshow(colours, extent=extent)
 
 
-def _draw_outlines(ax: Axes, segmentation: SegmentationMap, width: int, height: int) -> None:
-    from matplotlib.patches import Patch
+def _by_sign(share: NDArray) -> NDArray:
+    """RGBA of values in [-1, 1]: two hues, the positive one darker the stronger."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
-    colours = distinct_colours(len(segmentation)) / 255
+    positive = LinearSegmentedColormap.from_list("for", ["#e8604c", FOR])
+    return np.where((share >= 0)[..., None], positive(np.clip(share, 0, 1)), to_rgba(AGAINST))
+
+
+# --- masks ----------------------------------------------------------------------------------------
+
+
+def _draw_masks(ax: Axes, segmentation: SegmentationMap, size: tuple[int, int]) -> None:
+    """Outlines with a dark edge, one colour a name, small masks above large ones."""
+    names = list(dict.fromkeys(segmentation.names))
+    colours = dict(zip(names, distinct_colours(len(names)) / 255, strict=True))
+    width, height = size
     largest_first = np.argsort(-segmentation.masks.sum(axis=(1, 2)), kind="stable")
-    for mask, colour in zip(segmentation.masks[largest_first], colours[largest_first], strict=True):
+    for i in largest_first:
+        mask, colour = segmentation.masks[i], colours[segmentation.names[i]]
         rows, columns = mask.shape
         x = (np.arange(-1, columns + 1) + 0.5) * width / columns
         y = (np.arange(-1, rows + 1) + 0.5) * height / rows
         inside = np.pad(mask, 1).astype(float)
-        ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.2)
+        ax.contour(x, y, inside, levels=[0.5], colors=[INK], linewidths=1.8)
+        ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.0)
+    ax.set(xlim=(0, width), ylim=(height, 0))
+
+
+def _legend_columns(texts: list[str], across: float) -> int:
+    """Columns of the legend that have room in ``across`` inches."""
+    widest = max(style.text_inches(text, SMALL) for text in texts) + 0.3
+    return max(1, min(len(texts), int(across / widest)))
+
+
+def _legend_rows(texts: list[str], across: float) -> int:
+    return math.ceil(len(texts) / _legend_columns(texts, across)) if texts else 0
+
+
+def _write_legend(ax: Axes, texts: list[str], across: float, down: float) -> None:
+    """Numbered names in columns below the picture; those that find no room are counted."""
+    from matplotlib.patches import Patch
+
+    colours = distinct_colours(len(texts)) / 255
+    columns = _legend_columns(texts, across)
+    most = columns * int(min(max(down / _LEGEND_LINE, 1), len(texts)))
     handles = [
-        Patch(color=colour, label=short(name, 20))
-        for name, colour in zip(segmentation.names, colours, strict=True)
+        Patch(facecolor=colour, edgecolor=INK, linewidth=0.5, label=text)
+        for text, colour in zip(texts, colours, strict=True)
     ]
-    legend = ax.legend(
+    if len(handles) > most:
+        more = Patch(alpha=0, label=f"and {len(handles) - most + 1} more")
+        handles = [*handles[: most - 1], more]
+    style.legend_of(
+        ax,
         handles=handles,
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
-        ncols=4,
-        fontsize=8,
-        frameon=False,
+        ncols=columns,
         handlelength=0.8,
-        columnspacing=1.0,
+        handletextpad=0.4,
+        columnspacing=0.8,
+        labelspacing=0.25,
+        borderpad=0.2,
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+
+
+def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> None:
+    """Each mask's number on it, or beside it with a line where others are in the way.
+
+    Where the picture is full, numbers are left out.
+    """
+    colours = distinct_colours(len(merged)) / 255
+    across, _ = style.size_of(ax)
+    per_inch = size[0] / max(across, 0.1)
+    box = (0.15 * per_inch, 0.12 * per_inch)
+    rows, columns = merged.size
+    scale = np.array([size[0] / columns, size[1] / rows])
+    anchors = [_anchor(mask) * scale for mask in merged.masks]
+    places = _clear_places(anchors, np.array(box), np.array(size, dtype=float))
+    for k, (anchor, place) in enumerate(zip(anchors, places, strict=True)):
+        if place is None:
+            continue
+        if np.abs(anchor - place).max() > 1e-9:
+            ax.plot(*np.stack([anchor, place], axis=1), color=INK, linewidth=0.6, zorder=4)
+        patch = {"boxstyle": "square,pad=0.12", "fc": "white", "ec": colours[k], "lw": 0.7}
+        x, y = place
+        text = ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=INK)
+        text.set(bbox=patch, zorder=5 + k, gid="number")
+
+
+def _anchor(mask: NDArray[np.bool_]) -> NDArray:
+    """(x, y) of the pixel of a mask that lies deepest in it."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(depth.argmax(), mask.shape)
+    return np.array([column + 0.5, row + 0.5])
+
+
+def _clear_places(anchors: list[NDArray], box: NDArray, size: NDArray) -> list[NDArray | None]:
+    """The nearest place to each anchor, on rings about it, that is clear of the others."""
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    rings = [np.zeros((1, 2))]
+    rings += [r * box.max() * np.stack([np.cos(angles), np.sin(angles)], 1) for r in range(1, 40)]
+    offsets = np.concatenate(rings)
+    taken = np.empty((0, 2))
+    places: list[NDArray | None] = []
+    for anchor in anchors:
+        tried = anchor + offsets
+        inside = ((tried >= box / 2) & (tried <= size - box / 2)).all(axis=1)
+        apart = (np.abs(tried[:, None] - taken[None]) >= box).any(axis=2).all(axis=1)
+        clear = tried[(inside | (np.arange(len(tried)) == 0)) & apart]
+        taken = np.vstack([taken, clear[:1]])
+        places.append(clear[0] if len(clear) else None)
+    return places

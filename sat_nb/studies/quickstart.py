@@ -22,7 +22,7 @@ from sat_nb.datasets import equids
 from sat_nb.datasets.equids.folder import Settings
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.studies import cnn
-from sat_nb.studies.figures import draw_method, save_figure
+from sat_nb.studies.figures import draw_method, save
 from sat_nb.studies.overview import draw_overview
 
 MARKED, CONTROL = "half_marked", "unmarked"
@@ -85,7 +85,7 @@ def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:
     """Write the overview, and diagram and bars of each method, each with its numbers as CSV."""
     rows = result.table[result.table["model"] == MARKED]
     overview = draw_overview(result.data, result.maps, rows, METHOD, highlight=SEGMENT)
-    files = save_figure(overview, Path(out) / "overview", watermark_ranks(result))
+    files = save(overview, Path(out) / "overview", watermark_ranks(result))
     for method in rows["method"].unique():
         files += draw_method(rows, method, out, highlight=(SEGMENT,))
     return files

@@ -208,6 +208,12 @@ AGGREGATIONS: dict[str, Aggregation] = {
     ),
 }
 
+RESULTS: dict[str, bool] = {
+    **VALUES,
+    **{entry.column: False for entry in AGGREGATIONS.values() if entry.column},
+}
+"""Column of a result -> whether small is best in it."""
+
 
 def chosen(
     how: str, value: str | None, parameters: Mapping[str, Any] | None

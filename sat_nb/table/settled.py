@@ -57,6 +57,25 @@ def settled_ranks(
     return pd.Series(pd.arrays.BooleanArray(settled, unknown), rows.index, name="settled")
 
 
+def open_gaps(rows: pd.DataFrame, *, times: float = TIMES) -> pd.Series:
+    """Whether the order of each row and the next is open, of one image's rows in rank order.
+
+    False where errors are not known, and in the last row.
+
+    >>> rows = pd.DataFrame({"rank": [1.0, 2, 3], "mean_attribution": [0.9, -0.8, 0.1],
+    ...     "abs_mean_attribution": [0.9, 0.8, 0.1], "se_mean_attribution": [0.04, 0.05, 0.03]})
+    >>> open_gaps(rows).tolist()
+    [True, False, False]
+    """
+    values = rows["abs_mean_attribution"]
+    if not values.is_monotonic_decreasing:  # ranked by the signed value
+        values = rows["mean_attribution"]
+    if "se_mean_attribution" not in rows:
+        return pd.Series(False, rows.index)
+    variances = rows["se_mean_attribution"] ** 2
+    return values - values.shift(-1) < times * np.sqrt(variances + variances.shift(-1))
+
+
 def _open(
     values: NDArray[np.float64],
     errors: NDArray[np.float64],

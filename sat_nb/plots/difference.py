@@ -1,0 +1,90 @@
+"""Difference of two models: which segments gained attention, and which lost it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput
+from sat_nb.plots import style
+from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, PLAIN, QUIET, SMALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = ("rank_a", "rank_b", "rank_shift", "low", "high", "adjusted_p_value", "n_images")
+
+
+def plot_difference(
+    result: Any, *, ax: Axes | None = None, highlight: str | Iterable[str] = ()
+) -> Axes:
+    """Draw how the mean rank of each segment moves from one model to another.
+
+    Left of zero a segment gained attention from model a to model b. Filled dots differ at the
+    result's level after its correction for all segments, hollow ones do not; lines are the
+    intervals. Beside each row stand both mean ranks and the number of images.
+
+    Parameters
+    ----------
+    result: from ``difference``: ``table``, indexed by ``segment``, with ``rank_a``, ``rank_b``,
+        ``rank_shift`` (mean of rank_b - rank_a), ``low``, ``high``, ``adjusted_p_value`` and
+        ``n_images``; and ``model_a``, ``model_b``, ``method``, ``alpha``, ``n_total``.
+    ax: axes to draw on; a new figure by default.
+    highlight: segments whose names and dots are coloured.
+    """
+    table = _checked(result)
+    names = list(table.index)
+    marked = style.as_names(highlight)
+    ax = style.axes_or_new(ax, style.PAGE * 0.7, 1.0 + style.LINE_INCHES * 1.2 * len(names))
+    size = style.name_rows(ax, names, marked)
+    aside = [f"{a:.1f} → {b:.1f}  n = {n}" for a, b, n in _beside(table)]
+    style.write_aside(ax, aside, min(size, SMALL))
+    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    for y, (name, row) in enumerate(table.iterrows()):
+        colour = ACCENT if name in marked else BARS[0]
+        settled = row["adjusted_p_value"] <= result.alpha
+        ends = [row["low"], row["high"]]
+        ax.plot(ends, [y, y], color=colour, linewidth=1.3, gid="interval", zorder=2)
+        ax.plot(
+            row["rank_shift"],
+            y,
+            "o",
+            color=colour,
+            markerfacecolor=colour if settled else "white",
+            markersize=4.5,
+            gid="differs" if settled else "alike",
+            zorder=3,
+        )
+    _finish(ax, result)
+    style.keep_numbers(ax, table.reset_index())
+    return ax
+
+
+def _beside(table: pd.DataFrame) -> Iterable[tuple[float, float, int]]:
+    return zip(table["rank_a"], table["rank_b"], table["n_images"], strict=True)
+
+
+def _finish(ax: Axes, result: Any) -> None:
+    style.frame_lightly(ax)
+    ax.set_axisbelow(True)
+    a, b = (style.short(model, 24) for model in (result.model_a, result.model_b))
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -0.5), max(high, 0.5))
+    text = "shift of the mean rank; left: more attention in the second model"
+    width = style.finish_x(ax, text)
+    parts = [f"{a} → {b}", style.short(result.method), f"filled: differ at α = {result.alpha:g}"]
+    title = style.wrapped(parts, SMALL, 1.5 * width)
+    ax.set_title(title, fontsize=SMALL, color=QUIET, loc="left", **PLAIN)
+
+
+def _checked(result: Any) -> pd.DataFrame:
+    table = getattr(result, "table", None)
+    if table is None:
+        raise InvalidInput(
+            f"result: expected a Difference from sat_nb.difference, got {type(result).__name__}."
+        )
+    style.need_columns(table, COLUMNS, "result.table", "the table of sat_nb.difference")
+    return table

@@ -1,0 +1,296 @@
+"""What is drawn stands at the numbers it was given."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex, to_rgba
+
+import sat_nb as sat
+from sat_nb.plots.rank_distribution import rank_shares
+from sat_nb.plots.style import ACCENT, BARS
+from sat_nb.table.settled import open_gaps
+from tests.plots import results
+
+
+def lines(ax, gid: str) -> list:
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+# --- bars -----------------------------------------------------------------------------------------
+
+
+def test_whiskers_end_at_low_and_high() -> None:
+    summary = results.intervals(results.table(5))
+    ax = sat.plot_segments(summary)
+    (whiskers,) = [c for c in ax.collections if c.get_gid() == "whiskers"]
+    ends = np.array([segment[:, 0] for segment in whiskers.get_segments()])
+    np.testing.assert_allclose(ends, summary[["low", "high"]])
+
+
+def test_ranks_are_points_that_start_at_one() -> None:
+    summary = results.intervals(results.table(5), "rank")
+    ax = sat.plot_segments(summary, highlight="mane")
+    points = lines(ax, "value")
+    assert [p.get_xdata()[0] for p in points] == summary["rank"].tolist()
+    assert len(ax.patches) == 1  # the band behind the highlighted row
+    assert [to_hex(p.get_color()) == ACCENT for p in points] == (
+        summary["segment"] == "mane"
+    ).tolist()
+    assert ax.get_xticks()[0] == 1
+
+
+def test_groups_differ_in_hatch_and_marker() -> None:
+    table = results.table(3, methods=("a", "b", "c"))
+    bars = sat.plot_segments(sat.aggregate(table)).patches
+    assert len({bar.get_hatch() for bar in bars}) == 3
+    points = lines(sat.plot_segments(sat.aggregate(table, value="rank")), "value")
+    assert len({point.get_marker() for point in points}) == 3
+
+
+def test_a_highlighted_segment_is_bold_and_banded_among_several_groups() -> None:
+    ax = sat.plot_segments(sat.aggregate(results.table(3, methods=("a", "b"))), highlight="ears")
+    bold = [t.get_text() for t in ax.get_yticklabels() if t.get_fontweight() == "bold"]
+    assert bold == ["ears"]
+    assert [p.get_gid() for p in ax.patches].count("highlight") == 1
+
+
+def test_what_is_left_out_is_said() -> None:
+    ax = sat.plot_segments(sat.aggregate(results.table(30)))
+    assert "first 20 of 30 segments" in " ".join(ax.get_xlabel().split())
+
+
+def test_intervals_that_do_not_hold_their_value() -> None:
+    summary = results.intervals(results.table(3))
+    with pytest.raises(sat.InvalidInput, match="summary: expected low <= mean_attribution <= high"):
+        sat.plot_segments(summary.assign(low=summary["high"]))
+    with pytest.raises(sat.InvalidInput, match="summary: has 'high' alone"):
+        sat.plot_segments(summary.drop(columns="low"))
+
+
+def test_groups_that_are_not_told_apart() -> None:
+    summary = sat.aggregate(results.table(3, methods=("a", "b"))).drop(columns="method")
+    with pytest.raises(sat.InvalidInput, match=r"segment '\w+' occurs twice in group ''"):
+        sat.plot_segments(summary)
+
+
+# --- other pictures -------------------------------------------------------------------------------
+
+
+def test_heatmap_is_darkest_at_the_best_and_crosses_out_what_is_missing() -> None:
+    summary = sat.aggregate(results.table(4, methods=("a", "b")), value="rank")
+    lacking = summary[~((summary["method"] == "b") & (summary["segment"] == "mane"))]
+    ax = sat.plot_heatmap(lacking)
+    order = [t.get_text() for t in ax.get_yticklabels()]
+    shades = ax.images[0].get_array()
+    a = summary[summary["method"] == "a"].set_index("segment")["rank"]
+    assert order[int(np.argmax(shades[:, 0]))] == a.idxmin()
+    assert np.ma.getmaskarray(np.ma.masked_invalid(shades))[order.index("mane"), 1]
+    assert len(ax.lines) == 1
+    assert len(ax.texts) == 7
+
+
+def test_heatmap_of_a_segment_that_is_zero_everywhere() -> None:
+    summary = sat.aggregate(results.table(3)).assign(mean_attribution=0.0)
+    assert (sat.plot_heatmap(summary).images[0].get_array() == 0).all()
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=30))
+def test_rank_shares_are_the_counts(ranks: list[int]) -> None:
+    ids = [f"image_{i}" for i in range(len(ranks))]
+    table = pd.DataFrame({"image_id": ids, "method": "m", "model": "n", "segment": "s"})
+    shares = rank_shares(table.assign(rank=ranks)).set_index("rank")
+    assert shares["share"].to_dict() == pytest.approx(
+        {rank: ranks.count(rank) / len(ranks) for rank in set(ranks)}
+    )
+    assert shares["mean_rank"].tolist() == pytest.approx([np.mean(ranks)] * len(shares))
+    assert (shares["n_images"] == len(ranks)).all()
+
+
+def test_rank_distribution_draws_shares_and_means() -> None:
+    table = results.table(4)
+    ax = sat.plot_rank_distribution(table, highlight="ears")
+    shares = rank_shares(table)
+    (bars,) = [c for c in ax.collections if c.get_gid() == "shares"]
+    heights = np.array([np.ptp(path.vertices[:, 1]) for path in bars.get_paths()])
+    np.testing.assert_allclose(heights / heights.max(), shares["share"] / shares["share"].max())
+    (means,) = lines(ax, "mean")
+    order = [t.get_text() for t in ax.get_yticklabels()]
+    expected = table.groupby("segment")["rank"].mean()[order]
+    np.testing.assert_allclose(means.get_xdata(), expected)
+    assert expected.is_monotonic_increasing
+
+
+def test_rank_distribution_of_several_methods() -> None:
+    with pytest.raises(sat.InvalidInput, match="holds 2 values of 'method' .*table.method == 'a'"):
+        sat.plot_rank_distribution(results.table(3, methods=("a", "b")))
+    with pytest.raises(sat.InvalidInput, match="table: the columns 'rank' are missing"):
+        sat.plot_rank_distribution(results.table(3).drop(columns="rank"))
+
+
+def test_difference_draws_intervals_and_fills_what_differs() -> None:
+    result = results.difference(8)
+    ax = sat.plot_difference(result, highlight="ears")
+    ends = [list(line.get_xdata()) for line in lines(ax, "interval")]
+    assert ends == result.table[["low", "high"]].to_numpy().tolist()
+    filled = [line.get_xdata()[0] for line in lines(ax, "differs")]
+    below = result.table["adjusted_p_value"] <= result.alpha
+    assert filled == result.table.loc[below, "rank_shift"].tolist()
+    hollow = lines(ax, "alike")
+    assert len(hollow) == (~below).sum()
+    assert {line.get_markerfacecolor() for line in hollow} == {"white"}
+    assert "unmarked → half_marked" in ax.get_title(loc="left")
+    with pytest.raises(sat.InvalidInput, match="expected a Difference"):
+        sat.plot_difference(result.table)
+
+
+def test_prevalence_puts_rank_one_on_top() -> None:
+    data = results.prevalence()
+    ranks, accuracies = sat.plot_prevalence(data).axes
+    low, high = ranks.get_ylim()
+    assert low > high
+    drawn = ranks.containers[0]
+    rows = data[data["series"] == "watermark"]
+    np.testing.assert_allclose(drawn.lines[0].get_ydata().astype(float), rows["value"])
+    ends = np.array([s[:, 1] for s in drawn.lines[2][0].get_segments()])
+    np.testing.assert_allclose(ends, rows[["low", "high"]])
+    markers = [c.lines[0].get_marker() for ax in (ranks, accuracies) for c in ax.containers]
+    assert len(set(markers)) == 4
+    assert len(sat.plot_prevalence(data[data["measure"] == "rank"]).axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"marked_fraction": 25.0}, "marked_fraction: expected at least 0 and at most 1, got"),
+        ({"value": 0.5}, "value of a rank: expected at least 1, got 0.5"),
+        ({"measure": "ranks"}, r"results\['measure'\]: unknown name 'ranks'"),
+        ({"measure": "accuracy", "value": 0.9}, "no row whose measure is 'rank'"),
+        ({"series": "same"}, "two rows for 'same' at marked_fraction 0"),
+    ],
+)
+def test_prevalence_checks_its_columns(change: dict, message: str) -> None:
+    ranks = results.prevalence().query("measure == 'rank'").drop(columns=["low", "high"])
+    with pytest.raises(sat.InvalidInput, match=message):
+        sat.plot_prevalence(ranks.assign(**change))
+    with pytest.raises(sat.InvalidInput, match="results: the columns 'value' are missing"):
+        sat.plot_prevalence(ranks.drop(columns="value"))
+
+
+def test_map_grid_names_its_columns_and_what_is_missing() -> None:
+    photos = {"a": results.photo(), "b": results.photo()}
+    maps = {"one": {"a": results.heat(), "b": results.heat()}, "two": {"a": results.heat()}}
+    figure = sat.plot_map_grid(photos, maps, image_ids=["a"])
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["photo", "one", "two"]
+    with pytest.raises(sat.IdMismatch, match=r"maps\['two'\]: no map of 'b'"):
+        sat.plot_map_grid(photos, maps, image_ids=["b"])
+    with pytest.raises(sat.IdMismatch, match="images: no photo of 'c'"):
+        sat.plot_map_grid(photos, maps, image_ids=["c"])
+
+
+def test_maps_are_dark_red_for_and_light_blue_against_the_target() -> None:
+    """Apart in colour, and in a print in grey: the two ends differ in lightness."""
+    heat = np.array([[1.0, -1.0]])
+    drawn = sat.plot_overlay(np.full((2, 4, 3), 128, np.uint8), heat).images[1].get_array()
+    (positive, negative), grey = drawn[0][:, :3], np.array([0.299, 0.587, 0.114])
+    assert positive[0] > positive[2]
+    assert negative[2] > negative[0]
+    assert negative @ grey - positive @ grey > 0.3
+    with pytest.raises(sat.InvalidInput, match="attribution: holds NaN"):
+        sat.plot_overlay(np.zeros((2, 4, 3), np.uint8), heat * np.nan)
+
+
+def test_colours_of_groups_are_apart_in_lightness_next_to_each_other() -> None:
+    grey = [np.dot(to_rgba(colour)[:3], (0.299, 0.587, 0.114)) for colour in BARS[:4]]
+    assert np.abs(np.diff(grey)).min() > 0.15
+
+
+# --- one image ------------------------------------------------------------------------------------
+
+
+def one_image(values: list[float], errors: list[float]) -> pd.DataFrame:
+    heat = np.array([values])
+    masks = np.eye(len(values), dtype=bool)[:, None]
+    names = tuple(f"s{i}" for i in range(len(values)))
+    segmentation = sat.SegmentationMap(names, masks)
+    rows = sat.build({"smoothgrad": {"a": heat}}, {"a": segmentation}, pad_px=0)
+    return rows.assign(se_mean_attribution=errors)
+
+
+def test_one_image_shows_errors_and_brackets() -> None:
+    ax = sat.plot_image_table(one_image([0.9, -0.85, 0.2], [0.05, 0.05, 0.01]))
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["s0", "s1", "s2"]
+    (errors,) = [c for c in ax.collections if len(c.get_segments()) == 3]
+    ends = [list(segment[:, 0]) for segment in errors.get_segments()]
+    np.testing.assert_allclose(ends, [[0.85, 0.95], [-0.9, -0.8], [0.19, 0.21]])
+    (bracket,) = lines(ax, "unsettled")
+    assert bracket.get_ydata()[0] > 0
+    assert bracket.get_ydata()[-1] < 1
+    assert "not settled" in " ".join(ax.get_xlabel().split())
+
+
+def test_one_image_of_a_method_that_does_not_sample() -> None:
+    ax = sat.plot_image_table(one_image([0.9, 0.89], [np.nan, np.nan]))
+    assert len(ax.collections) == 0
+    assert lines(ax, "unsettled") == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1, 1).map(lambda x: round(x, 3)), st.floats(0.001, 0.3)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_ranks_are_unsettled_below_two_standard_errors(segments: list[tuple]) -> None:
+    ranked = sorted(segments, key=lambda segment: -abs(segment[0]))
+    rows = pd.DataFrame(ranked, columns=["mean_attribution", "se_mean_attribution"])
+    rows["abs_mean_attribution"] = rows["mean_attribution"].abs()
+    expected = [
+        abs(a[0]) - abs(b[0]) < 2 * (a[1] ** 2 + b[1] ** 2) ** 0.5
+        for a, b in itertools.pairwise(ranked)
+    ]
+    assert open_gaps(rows).tolist() == [*expected, False]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(0, 2))
+def test_held_fractions_count_each_pixel_once(seed: int, n: int, pad_px: int) -> None:
+    rng = np.random.default_rng(seed)
+    heat = rng.standard_normal((6, 7, 3))
+    masks = rng.random((n, 6, 7)) < 0.3
+    masks[:, 0, 0] = True
+    segmentation = sat.SegmentationMap(tuple(f"s{i}" for i in range(n)), masks)
+    rows = sat.build({"m": {"a": heat}}, {"a": segmentation}, pad_px=pad_px)
+    held = sat.held_fractions(rows, heat, segmentation, pad_px=pad_px)
+    size, seen, expected = np.abs(heat.sum(axis=2)), set(), []
+    for name in rows.sort_values(["rank", "segment"])["segment"]:
+        padded = segmentation.pad(pad_px).masks[int(name[1:])]
+        seen |= {(r, c) for r in range(6) for c in range(7) if padded[r, c]}
+        expected.append(sum(size[pixel] for pixel in seen) / size.sum())
+    np.testing.assert_allclose(held["held_fraction"], expected)
+
+
+def test_rows_of_several_images() -> None:
+    table = results.table(3)
+    with pytest.raises(sat.InvalidInput, match="rows: hold 12 values of 'image_id'"):
+        sat.plot_image_table(table)
+    segmentation = results.masks(2)
+    rows = table.query("image_id == 'image_00'")
+    with pytest.raises(sat.InvalidInput, match="segmentation: holds no mask '"):
+        sat.held_fractions(rows, results.heat(), segmentation)
+
+
+def test_overview_shows_the_five_steps() -> None:
+    segmentation = results.masks(3)
+    rows = sat.build({"m": {"a": results.heat()}}, {"a": segmentation})
+    figure = sat.plot_overview(
+        results.photo(), results.heat(), segmentation, rows, sat.aggregate(rows)
+    )
+    assert [ax.get_title(loc="left")[0] for ax in figure.axes] == list("abcde")

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+
+import sat_nb as sat
+from sat_nb.plots.latex import escape
+from tests.plots import results
+
+
+def test_four_files_with_the_numbers(tmp_path) -> None:
+    summary = results.intervals(results.table(4))
+    files = sat.save_figure(sat.plot_segments(summary), tmp_path / "new" / "bars.v2")
+    assert [file.name for file in files] == [f"bars.v2.{x}" for x in ("svg", "pdf", "png", "csv")]
+    assert all(file.stat().st_size > 0 for file in files)
+    pd.testing.assert_frame_equal(pd.read_csv(files[-1]), summary, atol=1e-8)
+    assert sorted(os.listdir(tmp_path / "new")) == sorted(file.name for file in files)
+
+
+def test_text_stays_text_and_names_are_escaped(tmp_path) -> None:
+    summary = sat.aggregate(results.table(2)).replace("eyes", "a<b> & $x$")
+    svg = sat.save_figure(sat.plot_segments(summary), tmp_path / "f", formats="svg")[0].read_text()
+    assert re.search(r"<text[^>]*>a&lt;b&gt; &amp; \$x\$</text>", svg)
+    assert "<dc:date>" not in svg
+
+
+def test_the_same_picture_gives_the_same_bytes(tmp_path) -> None:
+    for name in ("one", "two"):
+        sat.save_figure(sat.plot_segments(sat.aggregate(results.table(3))), tmp_path / name)
+    for suffix in ("svg", "pdf", "png", "csv"):
+        one, two = ((tmp_path / f"{n}.{suffix}").read_bytes() for n in ("one", "two"))
+        assert one == two, suffix
+
+
+def test_several_panels_are_told_apart(tmp_path) -> None:
+    _, axes = pyplot.subplots(1, 2)
+    sat.plot_segments(sat.aggregate(results.table(3)), ax=axes[0])
+    sat.plot_rank_distribution(results.table(3), ax=axes[1])
+    numbers = pd.read_csv(sat.save_figure(axes[0], tmp_path / "f", formats=["png"])[-1])
+    assert set(numbers["panel"]) == {1, 2}
+    assert numbers.columns[0] == "panel"
+
+
+def test_every_picture_brings_its_numbers(tmp_path) -> None:
+    segmentation = results.masks(3)
+    rows = sat.build({"m": {"a": results.heat()}}, {"a": segmentation})
+    photos, maps = {"a": results.photo()}, {"m": {"a": results.heat()}}
+    pictures = [
+        sat.plot_critical_difference(sat.compare(results.table(3), method="lrp.z")),
+        sat.plot_heatmap(sat.aggregate(results.table(3))),
+        sat.plot_difference(results.difference(3)),
+        sat.plot_prevalence(results.prevalence()),
+        sat.plot_map_grid(photos, maps),
+        sat.plot_image(results.photo(), rows, attribution=maps["m"]["a"]),
+    ]
+    for i, picture in enumerate(pictures):
+        (csv,) = sat.save_figure(picture, tmp_path / str(i), formats=())
+        assert len(pd.read_csv(csv)) >= 1
+
+
+def test_all_or_nothing(tmp_path) -> None:
+    """A picture that cannot be drawn, or a file that cannot be written, changes no file."""
+    (tmp_path / "f.svg").write_text("kept")
+    broken = sat.plot_segments(sat.aggregate(results.table(3)))
+    broken.set_title("$\\frac{$")
+    with pytest.raises(ValueError, match="frac"):
+        sat.save_figure(broken, tmp_path / "f")
+    whole = sat.plot_segments(sat.aggregate(results.table(3)))
+    (tmp_path / "g.svg").mkdir()
+    with pytest.raises(sat.CannotWrite, match="g.svg is a folder"):
+        sat.save_figure(whole, tmp_path / "g")
+    with pytest.raises(sat.CannotWrite, match="cannot be written"):
+        sat.save_figure(whole, tmp_path / "f.svg" / "below_a_file")
+    assert sorted(os.listdir(tmp_path)) == ["f.svg", "g.svg"]
+    assert (tmp_path / "f.svg").read_text() == "kept"
+
+
+def test_pictures_of_other_origin(tmp_path) -> None:
+    figure, ax = pyplot.subplots()
+    with pytest.raises(sat.InvalidInput, match="data: the picture holds no numbers"):
+        sat.save_figure(ax, tmp_path / "f")
+    data = pd.DataFrame({"x": [1.5]})
+    assert pd.read_csv(sat.save_figure(figure, tmp_path / "f", data=data)[-1]).equals(data)
+    with pytest.raises(sat.InvalidInput, match="formats: unknown name 'jpg'"):
+        sat.save_figure(figure, tmp_path / "f", data=data, formats=["jpg"])
+    with pytest.raises(sat.InvalidInput, match="picture: expected matplotlib axes or a figure"):
+        sat.save_figure(data, tmp_path / "f")
+
+
+def test_importing_the_pictures_loads_no_pyplot() -> None:
+    code = textwrap.dedent(
+        """
+        import sys
+        import sat_nb.plots
+        heavy = ["matplotlib.pyplot", "seaborn", "scipy.stats", "statsmodels", "scipy.ndimage"]
+        print([name for name in heavy if name in sys.modules])
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- LaTeX ----------------------------------------------------------------------------------------
+
+
+def rows_of(latex: str) -> list[str]:
+    body = latex.split("\\midrule\n")[1].split("\n\\bottomrule")[0]
+    return body.splitlines()
+
+
+def test_a_comparison_as_latex() -> None:
+    result = sat.compare(results.table(3), method="lrp.z")
+    latex = sat.to_latex(result, caption="50 % of all_images")
+    assert latex.startswith("\\begin{table}\n\\centering\n\\caption{50 \\% of all\\_images}\n")
+    best = result.mean_ranks.index[0]
+    mean, relative = result.mean_ranks[best], result.relative_ranks[best]
+    start = f"{best} & {mean:.2f} & {relative:.2f} & {result.n_images[best]} & "
+    assert rows_of(latex)[0].startswith(start)
+
+
+def test_intervals_and_small_and_negative_numbers_as_latex() -> None:
+    frame = pd.DataFrame(
+        {
+            "segment": ["eyes", "ears"],
+            "mean_attribution": [-0.25, 0.00012],
+            "low": [-0.5, 0.0],
+            "high": [0.1, float("nan")],
+            "n_images": [20, 3],
+        }
+    )
+    assert rows_of(sat.to_latex(frame)) == [
+        r"eyes & $-0.25$ & [$-0.50$, 0.10] & 20 \\",
+        r"ears & $1.2 \cdot 10^{-4}$ & [0.00, --] & 3 \\",
+    ]
+
+
+def test_a_difference_as_latex() -> None:
+    latex = sat.to_latex(results.difference(3))
+    assert "segment & rank a & rank b & rank shift & interval & p value" in latex
+    assert len(rows_of(latex)) == 3
+
+
+def test_other_things_as_latex() -> None:
+    with pytest.raises(sat.InvalidInput, match="result: expected a Comparison"):
+        sat.to_latex("eyes")
+    with pytest.raises(sat.InvalidInput, match="result: has no rows"):
+        sat.to_latex(pd.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_b & 50%", r"a\_b \& 50\%"),
+        ("\\input{x}", r"\textbackslash{}input\{x\}"),
+        ("two\nlines\t$#~^", r"two lines \$\#\textasciitilde{}\textasciicircum{}"),
+    ],
+)
+def test_escaping(text: str, expected: str) -> None:
+    assert escape(text) == expected
