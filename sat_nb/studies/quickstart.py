@@ -20,6 +20,7 @@ import pandas as pd
 import sat_nb as sat
 from sat_nb.datasets import equids
 from sat_nb.datasets.equids.folder import Settings
+from sat_nb.saliency.codec import FORMAT
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.studies import cnn
 from sat_nb.studies.figures import draw_method, save
@@ -140,7 +141,7 @@ def _one_model(
         methods=methods,
         preprocess="unit",
         target=ZEBRA,
-        out=folder / "maps",
+        out=folder / f"maps_{FORMAT}",
     )
     exports = sat.read_segments(data.exports)
     table = sat.build(maps, {i: exports[i] for i in zebras}, labels=data.labels)
