@@ -52,7 +52,12 @@ from .segments import (
 from .stats import (
     TESTS,
     Comparison,
+    PresenceWarning,
+    adjust_for_size,
     compare,
+    compare_missing,
+    evidence,
+    size_effect,
 )
 from .table import (
     AGGREGATIONS,
@@ -90,12 +95,16 @@ __all__ = [
     "IdMismatch",
     "ImageSet",
     "InvalidInput",
+    "PresenceWarning",
     "SatError",
     "SegmentationMap",
     "WorkerFailed",
+    "adjust_for_size",
     "aggregate",
     "build",
     "compare",
+    "compare_missing",
+    "evidence",
     "explain",
     "list_methods",
     "maps_from_arrays",
@@ -108,6 +117,7 @@ __all__ = [
     "read_segments",
     "read_table",
     "rerank",
+    "size_effect",
     "write_dinox",
     "write_table",
 ]
