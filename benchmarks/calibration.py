@@ -220,7 +220,7 @@ def print_rates(options: argparse.Namespace) -> None:
         for n in options.n:
             for name in options.scenarios:
                 for test, missing in SCENARIOS[name].contests:
-                    n_sims = options.aeon_sims if test == "aeon" else options.sims
+                    n_sims = options.sims if test == "wilcoxon-holm" else options.peer_sims
                     found = rate(SCENARIOS[name], test, missing, n, k, n_sims)
                     power = "" if np.isnan(found.power) else f"{found.power:.3f}"
                     print(
@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, nargs="+", default=[5, 12, 30])
     parser.add_argument("--n", type=int, nargs="+", default=[20, 100, 1000])
     parser.add_argument("--sims", type=int, default=2000)
-    parser.add_argument("--aeon-sims", type=int, default=300)
+    parser.add_argument("--peer-sims", type=int, default=300)
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--prevalence", action="store_true", help="what presence alone does")
     options = parser.parse_args()

@@ -96,8 +96,9 @@ def compare_missing(
     ``segment_b``, ``n_a``, ``n_b`` and ``n_both`` (images that have each and both), then
     ``lead``, ``effect_size``, ``p_value``, ``adjusted_p_value`` and ``different`` of
     ``Comparison.pairs`` twice, with ``_absolute`` and ``_complete`` behind their names, and
-    ``driven_by_presence``: different under "absolute", but not, or not in that direction,
-    on the images that have both. Few common images also leave a difference unproven.
+    ``driven_by_presence``: some image has one of the two alone, and they differ under
+    "absolute" but not, or not in that direction, on the images that have both. Few common
+    images also leave a difference unproven.
 
     >>> from sat_nb.datasets.toy import toy
     >>> table = compare_missing(build(*toy()), method="noisy")

@@ -27,7 +27,8 @@ def side_by_side(padded: Comparison, complete: Comparison) -> pd.DataFrame:
     pairs.insert(4, "n_both", pairs.pop("n_compared_complete"))
     same_way = np.sign(pairs["effect_size_absolute"]) == np.sign(pairs["effect_size_complete"])
     shown = pairs["different_complete"] & same_way
-    return pairs.assign(driven_by_presence=pairs["different_absolute"] & ~shown)
+    apart = pairs[["n_a", "n_b"]].max(axis=1) > pairs["n_both"]  # one is there without the other
+    return pairs.assign(driven_by_presence=pairs["different_absolute"] & apart & ~shown)
 
 
 def driven_by_presence(padded: Comparison, complete: Comparison) -> tuple[tuple[str, str], ...]:

@@ -87,6 +87,17 @@ def test_without_gaps_nothing_is_driven_by_presence() -> None:
     pd.testing.assert_frame_equal(result.p_values, complete(table).p_values)
 
 
+def test_segments_that_go_together_do_not_differ_by_presence() -> None:
+    """Five images have a and b, too few for Wilcoxon's test, and Nemenyi's finds them apart."""
+    values = np.tile(np.arange(5.0), (30, 1))
+    values[5:, [0, 4]] = np.nan
+    with pytest.warns(sat.PresenceWarning):
+        result = sat.compare(as_table(values), method="m", test="nemenyi", alpha=0.9)
+    assert result.different.loc["s00", "s04"]
+    assert not complete(as_table(values)).different.loc["s00", "s04"]
+    assert ("s00", "s04") not in result.driven_by_presence
+
+
 def test_side_by_side_is_both_comparisons(table: pd.DataFrame) -> None:
     pairs = sat.compare_missing(table, method="noisy")
     with pytest.warns(sat.PresenceWarning):
