@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,8 +32,8 @@ def signed_rank_tests(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     p_values = np.ones(signed.shape[1])
     many = n_used > EXACT_UP_TO
     p_values[many] = _normal_p(signed[:, many])
-    for column in np.flatnonzero((n_used > 0) & ~many):
-        p_values[column] = _exact_p(signed[:, column])
+    few = (n_used > 0) & ~many
+    p_values[few] = _exact_p(signed[:, few])
     return p_values
 
 
@@ -71,24 +70,32 @@ def _normal_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
     return 2 * ndtr(-np.abs(z))
 
 
-def _exact_p(signed: NDArray[np.float64]) -> float:
+def _exact_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
     """From signed midranks; twice the smaller tail, as the distribution is symmetric."""
-    doubled = np.round(2 * np.sort(np.abs(signed[signed != 0]))).astype(int)
-    positive = round(2 * signed[signed > 0].sum())
-    smaller = min(positive, int(doubled.sum()) - positive)
-    return min(1.0, 2 * _tail(doubled.tolist(), smaller))
+    doubled = np.round(2 * signed).astype(np.int64).T
+    positive = np.where(doubled > 0, doubled, 0).sum(axis=1)
+    sizes = np.abs(doubled)
+    smaller = np.minimum(positive, sizes.sum(axis=1) - positive)
+    return np.minimum(1.0, 2 * _tails(np.ascontiguousarray(sizes), smaller))
 
 
-def _tail(ranks: list[int], at_most: int) -> float:
-    """Probability that whole-number ranks, each counted or not by a fair coin, add up to less
-    than or just ``at_most``. The numbers of outcomes stay below 2**53, so they are exact.
+@numba.njit(cache=True)
+def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probability, row by row, that whole-number ranks, each counted or not by a fair coin, add
+    up to ``at_most`` or less; zeros are no ranks. Numbers of outcomes stay below 2**53, exact.
     """
-    outcomes = np.zeros(at_most + 1)
-    outcomes[0] = 1.0
-    reach = 0
-    for rank in ranks:
-        if rank > at_most:
-            break
-        reach = min(reach + rank, at_most)
-        outcomes[rank : reach + 1] = outcomes[rank : reach + 1] + outcomes[: reach + 1 - rank]
-    return math.ldexp(outcomes.sum(), -len(ranks))
+    found = np.empty(len(ranks))
+    outcomes = np.empty(at_most.max() + 1 if len(ranks) else 1)
+    for row in range(len(ranks)):
+        outcomes[:] = 0.0
+        outcomes[0] = 1.0
+        reach, all_outcomes = 0, 1.0
+        for rank in ranks[row]:
+            if rank == 0:
+                continue
+            all_outcomes *= 2.0
+            reach = min(reach + rank, at_most[row])
+            for total in range(reach, rank - 1, -1):
+                outcomes[total] += outcomes[total - rank]
+        found[row] = outcomes[: at_most[row] + 1].sum() / all_outcomes
+    return found
