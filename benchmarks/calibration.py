@@ -222,7 +222,8 @@ def print_rates(options: argparse.Namespace) -> None:
                 for test, missing in SCENARIOS[name].contests:
                     n_sims = options.sims if test == "wilcoxon-holm" else options.peer_sims
                     found = rate(SCENARIOS[name], test, missing, n, k, n_sims)
-                    power = "" if np.isnan(found.power) else f"{found.power:.3f}"
+                    power = f"{found.power:.3f} ({found.se_power:.4f})"
+                    power = "" if np.isnan(found.power) else power
                     print(
                         f"| {k} | {n} | {name} | {test} | {missing} "
                         f"| {found.error:.4f} ({found.se_error:.4f}) | {power} | {n_sims} |",
