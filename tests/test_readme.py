@@ -45,7 +45,7 @@ def test_command_lines_run_as_they_stand(in_folder: Path) -> None:
         result = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
         assert result.exit_code == 0, f"{line}: {result.output}"
     assert (in_folder / "sat.parquet").exists()
-    assert len(list((in_folder / "figures").iterdir())) == 4
+    assert len(list((in_folder / "figures").iterdir())) == 6
 
 
 def test_make_targets_exist() -> None:

@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.cliques import maximal_cliques
-from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.stats.comparison import Comparison
+from sat_nb.stats.presence import driven_by_presence, side_by_side, warn_of
+from sat_nb.stats.signed_rank import rank_biserial
+from sat_nb.stats.verdicts import TESTS, Verdict
 from sat_nb.table.aggregate import absolute, relative, segment_totals
 from sat_nb.table.schema import check_table
 
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Mean ranks of segments and the tests between them.
-
-    ``mean_ranks`` are the Absolute ones (a missing segment counts as n + 1),
-    ``relative_ranks`` the means over the images that have the segment, ``n_images`` how
-    many have it: Series by segment, best (smallest mean rank) first. ``p_values`` and
-    ``adjusted_p_values`` are square, symmetric DataFrames in that order, 1 on the
-    diagonal. ``groups`` are tuples of two or more segments that do not differ.
-    ``friedman_p`` is the p-value of the test over all segments at once.
-    ``aeon_ranks`` are aeon's own mean ranks (ties averaged, missing segments among them),
-    None for other tests.
-    """
-
-    mean_ranks: pd.Series
-    relative_ranks: pd.Series
-    n_images: pd.Series
-    p_values: pd.DataFrame
-    adjusted_p_values: pd.DataFrame
-    groups: tuple[tuple[str, ...], ...]
-    friedman_p: float
-    n_total: int
-    method: str
-    test: str
-    alpha: float
-    missing: str
-    aeon_ranks: pd.Series | None = None
-
-    def __repr__(self) -> str:
-        best = ", ".join(f"{name} {rank:.2f}" for name, rank in self.mean_ranks.head(3).items())
-        return (
-            f"Comparison({self.method}, {len(self.mean_ranks)} segments, {self.n_total} images, "
-            f"{self.test} at alpha {self.alpha:g}: {best}, ...)"
-        )
+Ranks = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a test says of a rank matrix: arrays (k, k) in the order of its columns."""
-
-    friedman_p: float
-    p_values: NDArray[np.float64]
-    adjusted_p_values: NDArray[np.float64]
-    groups: tuple[tuple[int, ...], ...]
-    own_ranks: NDArray[np.float64] | None = None
+MISSING = ("absolute", "complete")
 
 
 def compare(
@@ -80,17 +39,30 @@ def compare(
     alpha: level at which the differences of all pairs together are tested.
     test: "wilcoxon-holm": Friedman's test and, where it rejects, two-sided Wilcoxon
         signed-rank tests of all pairs with step-down Holm; groups are all maximal sets
-        of segments that do not differ. "aeon": the test behind the paper's diagrams, as
-        in aeon 1.3's ``plot_critical_difference``: one-sided Wilcoxon tests that drop
-        ties, each at alpha / (k - 1); groups grow from each segment down the ranks and
-        stop at the first difference.
+        of segments that do not differ. "nemenyi": Friedman's test and, where it rejects,
+        Nemenyi's critical difference between mean ranks. "aeon": the test behind the
+        paper's diagrams, as in aeon 1.3's ``plot_critical_difference``: one-sided Wilcoxon
+        tests that drop ties, each at alpha / (k - 1); groups grow from each segment down
+        the ranks and stop at the first difference.
     missing: "absolute": an image that lacks a segment ranks it n + 1, as the paper does.
-        Segments that few images have are then worse for that reason alone: read
-        ``n_images`` and ``relative_ranks`` beside the groups.
+        Segments that few images have are then worse for that reason alone: pairs of which
+        only that makes a difference are in ``driven_by_presence``, with a PresenceWarning.
+        "complete": each pair is compared on the images that have both, by Wilcoxon and
+        Holm without Friedman's test, which takes no gaps; ``mean_ranks`` are the relative
+        ones. Pairs then rest on different images, so that a may be ahead of b, b of c, and
+        c of a. A pair that no image has is not tested and counts as not different.
 
-    Raises InvalidInput for fewer than two segments (three with "aeon") or two images.
+    The tests take each image as one independent draw. What they call no difference is that
+    the two segments could change places in any image; under "complete", in the images that
+    have both. Where a segment is missing just because its attribution is small, those images
+    show its strong side, and it seems better than it is. Segments of equal mean but unequal
+    spread can differ in rank, and be found. benchmarks/README.md has the error rates.
 
-    Sources: Demsar 2006 (JMLR 7) for the diagrams; Holm 1979; Hinns & Martens 2025.
+    Raises InvalidInput for fewer than two segments (three with "aeon"), fewer than two
+    images, or "complete" with a test other than "wilcoxon-holm".
+
+    Sources: Demsar 2006 (JMLR 7) for the diagrams and Nemenyi's test; Holm 1979; Hinns &
+    Martens 2025.
 
     >>> from sat_nb.datasets.toy import toy
     >>> result = compare(build(*toy()), method="noisy")
@@ -101,18 +73,84 @@ def compare(
     """
     _check_arguments(table, method, alpha, test, missing)
     rows = table[table["method"] == method]
-    means = _mean_ranks(rows)
+    result = _compared(rows, method, alpha, test, missing)
+    if missing == "absolute" and (result.n_images < result.n_total).any():
+        complete = _compared(rows, method, alpha, "wilcoxon-holm", "complete")
+        driven = driven_by_presence(result, complete)
+        result = replace(result, driven_by_presence=driven)
+        warn_of(result)
+    return result
+
+
+def compare_missing(
+    table: pd.DataFrame, *, method: str, alpha: float = 0.05, test: str = "wilcoxon-holm"
+) -> pd.DataFrame:
+    """The comparison under "absolute" and under "complete" side by side, one row a pair.
+
+    Parameters
+    ----------
+    table, method, alpha: as for ``compare``.
+    test: under "absolute"; "complete" is always Wilcoxon and Holm.
+
+    Returns a DataFrame in the order of the Absolute mean ranks: ``segment_a``,
+    ``segment_b``, ``n_a``, ``n_b`` and ``n_both`` (images that have each and both), then
+    ``lead``, ``effect_size``, ``p_value``, ``adjusted_p_value`` and ``different`` of
+    ``Comparison.pairs`` twice, with ``_absolute`` and ``_complete`` behind their names, and
+    ``driven_by_presence``: some image has one of the two alone, and they differ under
+    "absolute" but not, or not in that direction, on the images that have both. Few common
+    images also leave a difference unproven.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> table = compare_missing(build(*toy()), method="noisy")
+    >>> columns = ["segment_a", "segment_b", "n_both", "lead_absolute", "lead_complete"]
+    >>> table.loc[[7], columns].round(2)
+      segment_a segment_b  n_both  lead_absolute  lead_complete
+    7     mouth      ears      15           1.15            0.8
+    """
+    _check_arguments(table, method, alpha, test, "absolute")
+    rows = table[table["method"] == method]
+    padded = _compared(rows, method, alpha, test, "absolute")
+    complete = _compared(rows, method, alpha, "wilcoxon-holm", "complete")
+    return side_by_side(padded, complete)
+
+
+def rank_matrix(
+    rows: pd.DataFrame, segments: pd.Index, missing: str = "absolute"
+) -> NDArray[np.float64]:
+    """Local ranks (n_images, k) of one method's rows; where a segment is missing, n + 1.
+
+    Under ``missing="complete"`` it is NaN there.
+    """
+    ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
+    ranks = ranks.reindex(columns=segments)
+    if missing == "complete":
+        return ranks.to_numpy(dtype=float)
+    last = rows.groupby("image_id")["n_segments"].first() + 1
+    return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _compared(rows: pd.DataFrame, method: str, alpha: float, test: str, missing: str) -> Comparison:
+    means = _mean_ranks(rows, missing)
     segments = pd.Index(means.index, name="segment")
-    ranks = rank_matrix(rows, segments)
+    ranks = rank_matrix(rows, segments, missing)
     _check_size(ranks, test)
-    verdict = TESTS[test](ranks, alpha, list(segments))
-    own = verdict.own_ranks
+    verdict = _verdict(test, missing, ranks, alpha, segments)
+    n_compared, effect_sizes, leads = _effects(ranks, segments)
+    own = verdict.friedman_ranks
+    friedman_ranks = None if own is None else pd.Series(own, segments, name="friedman_rank")
     return Comparison(
-        mean_ranks=means["absolute"].rename("mean_rank"),
-        relative_ranks=means["relative"].rename("relative_rank"),
+        mean_ranks=means[missing].rename("mean_rank"),
+        relative_ranks=means["complete"].rename("relative_rank"),
+        absolute_ranks=means["absolute"].rename("absolute_rank"),
         n_images=means["n_images"],
         p_values=_square(verdict.p_values, segments),
         adjusted_p_values=_square(verdict.adjusted_p_values, segments),
+        n_compared=n_compared,
+        effect_sizes=effect_sizes,
+        leads=leads,
         groups=tuple(tuple(segments[i] for i in group) for group in verdict.groups),
         friedman_p=verdict.friedman_p,
         n_total=len(ranks),
@@ -120,101 +158,49 @@ def compare(
         test=test,
         alpha=alpha,
         missing=missing,
-        aeon_ranks=None if own is None else pd.Series(own, segments, name="aeon_rank"),
+        friedman_ranks=friedman_ranks,
+        aeon_ranks=friedman_ranks if test == "aeon" else None,
+        critical_difference=verdict.critical_difference,
     )
 
 
-def rank_matrix(rows: pd.DataFrame, segments: pd.Index) -> NDArray[np.float64]:
-    """Local ranks (n_images, k) of one method's rows; a missing segment ranks n + 1."""
-    ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
-    last = rows.groupby("image_id")["n_segments"].first() + 1
-    ranks = ranks.reindex(columns=segments)
-    return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)
+def _verdict(
+    test: str, missing: str, ranks: NDArray[np.float64], alpha: float, segments: pd.Index
+) -> Verdict:
+    asked = TESTS[test].complete if missing == "complete" else TESTS[test].padded
+    if asked is None:
+        able = [name for name, entry in TESTS.items() if entry.complete is not None]
+        raise InvalidInput(
+            f"missing: 'complete' compares each pair on images of its own, and test={test!r} "
+            f"needs every segment in every image; take test={' or '.join(map(repr, able))}, or "
+            "missing='absolute'."
+        )
+    return asked(ranks, alpha, list(segments))
 
 
-# --- the tests: (ranks (n, k), alpha, names) -> Verdict ---------------------------------------
-
-
-def wilcoxon_holm(ranks: NDArray[np.float64], alpha: float, names: list[str]) -> Verdict:
-    """Friedman, then two-sided Wilcoxon signed-rank tests with step-down Holm.
-
-    Images in which a pair ties are dropped from its test (see ``signed_rank_p``). Where
-    Friedman's test does not reject, all segments are one group. Two segments have no
-    Friedman test: the one Wilcoxon test decides.
-    """
-    from statsmodels.stats.multitest import multipletests
-
+def _effects(ranks: NDArray[np.float64], segments: pd.Index) -> tuple[pd.DataFrame, ...]:
+    """By pair: images compared, rank-biserial correlation, and ranks ahead on average."""
     k = ranks.shape[1]
-    pairs = zip(*np.triu_indices(k, 1), strict=True)
-    raw = np.array([signed_rank_p(ranks[:, i] - ranks[:, j]) for i, j in pairs])
-    holm = multipletests(raw, alpha=alpha, method="holm")[1]
-    friedman_p = _friedman(ranks)
-    p_values, adjusted = _symmetric(raw, k), _symmetric(holm, k)
-    alike = adjusted > alpha if k == 2 or friedman_p <= alpha else np.ones((k, k), dtype=bool)
-    return Verdict(friedman_p, p_values, adjusted, maximal_cliques(alike))
+    i, j = np.triu_indices(k, 1)
+    ahead = ranks[:, j] - ranks[:, i]
+    n_pair = np.count_nonzero(~np.isnan(ahead), axis=0)
+    n_all = np.diag(np.count_nonzero(~np.isnan(ranks), axis=0))
+    n_all[i, j] = n_all[j, i] = n_pair
+    nothing = np.where(n_pair > 0, 0.0, np.nan)
+    effects = [n_all]
+    for upper in (rank_biserial(ahead), np.nansum(ahead, axis=0) / np.maximum(n_pair, 1)):
+        square = np.zeros((k, k))
+        square[i, j], square[j, i] = upper + nothing, -upper + nothing
+        effects.append(square)
+    return tuple(_square(effect, segments) for effect in effects)
 
 
-def aeon(ranks: NDArray[np.float64], alpha: float, names: list[str]) -> Verdict:
-    """The verdict of aeon 1.3's ``plot_critical_difference(ranks, lower_better=True)``.
-
-    Its "holm" is the constant level alpha / (k - 1), so ``adjusted_p_values`` are
-    p * (k - 1), at most 1. Where its Friedman test does not reject, everything is one
-    group and all p-values are 1, as aeon returns them.
-    """
-    from aeon.benchmarking.stats import check_friedman, wilcoxon_test
-    from aeon.visualisation.results._critical_difference import _build_cliques
-    from scipy.stats import rankdata
-
-    k = ranks.shape[1]
-    own = rankdata(ranks, axis=1)
-    order = np.array(sorted(range(k), key=lambda i: (own[:, i].mean(), names[i])))
-    friedman_p = float(check_friedman(own)) if np.ptp(own, axis=1).any() else 1.0
-    if friedman_p < alpha:
-        ordered = wilcoxon_test(ranks[:, order], [names[i] for i in order], lower_better=True)
-        cliques = _build_cliques(ordered > alpha / (k - 1))
-    else:
-        ordered, cliques = np.triu(np.ones((k, k))), np.ones((1, k))
-    p_values = np.empty((k, k))
-    p_values[np.ix_(order, order)] = _symmetric(ordered[np.triu_indices(k, 1)], k)
-    adjusted = np.minimum(p_values * (k - 1), 1.0)
-    groups = tuple(tuple(sorted(order[np.flatnonzero(c)].tolist())) for c in cliques)
-    return Verdict(friedman_p, p_values, adjusted, groups, own.mean(axis=0))
-
-
-TESTS: dict[str, Callable[[NDArray[np.float64], float, list[str]], Verdict]] = {
-    "wilcoxon-holm": wilcoxon_holm,
-    "aeon": aeon,
-}
-
-MISSING = ("absolute",)
-
-
-# --- parts --------------------------------------------------------------------------------------
-
-
-def _friedman(ranks: NDArray[np.float64]) -> float:
-    """Friedman's p-value; 1 where all images rank all segments alike, NaN for two segments."""
-    from scipy.stats import friedmanchisquare
-
-    if ranks.shape[1] < 3:
-        return float("nan")
-    if not np.ptp(ranks, axis=1).any():
-        return 1.0
-    return float(friedmanchisquare(*ranks.T).pvalue)
-
-
-def _mean_ranks(rows: pd.DataFrame) -> pd.DataFrame:
+def _mean_ranks(rows: pd.DataFrame, missing: str) -> pd.DataFrame:
     sums = segment_totals(rows, value="rank", by=())
     means = pd.DataFrame(
-        {"absolute": absolute(sums), "relative": relative(sums), "n_images": sums["n_images"]}
+        {"absolute": absolute(sums), "complete": relative(sums), "n_images": sums["n_images"]}
     )
-    return means.reset_index().sort_values(["absolute", "segment"]).set_index("segment")
-
-
-def _symmetric(upper: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    matrix = np.eye(k)
-    matrix[np.triu_indices(k, 1)] = upper
-    return np.maximum(matrix, matrix.T)
+    return means.reset_index().sort_values([missing, "segment"]).set_index("segment")
 
 
 def _square(matrix: NDArray[np.float64], segments: pd.Index) -> pd.DataFrame:
@@ -237,7 +223,7 @@ def _check_arguments(
 
 def _check_size(ranks: NDArray[np.float64], test: str) -> None:
     n, k = ranks.shape
-    fewest = 3 if test == "aeon" else 2
+    fewest = TESTS[test].fewest
     if k < fewest:
         raise InvalidInput(f"table: test={test!r} needs at least {fewest} segments, got {k}.")
     if n < 2:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from scipy.stats import friedmanchisquare
 
 import sat_nb as sat
 from sat_nb.datasets.toy import toy
-from sat_nb.stats.cliques import maximal_cliques
+from sat_nb.stats.cliques import covering_cliques, maximal_cliques
 from sat_nb.stats.compare import rank_matrix
 from sat_nb.stats.signed_rank import signed_rank_p
 from tests.oracles import tables as oracle
+
+pytestmark = pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")  # see test_presence
 
 
 @pytest.fixture
@@ -29,6 +32,23 @@ def test_groups_are_all_maximal_cliques(k: int, seed: int, share: float) -> None
     alike = np.triu(np.random.default_rng(seed).random((k, k)) < share, 1)
     alike = alike | alike.T
     assert set(maximal_cliques(alike)) == oracle.cliques(alike)
+    covering = covering_cliques(alike)
+    assert set(covering) <= oracle.cliques(alike)
+    assert {p for c in covering for p in combinations(c, 2)} == set(
+        zip(*np.nonzero(np.triu(alike)), strict=True)
+    )
+
+
+def test_too_many_groups_become_some_that_cover_all_pairs() -> None:
+    """Moon and Moser's graph: 20 triples, alike across and not within, has 3**20 cliques."""
+    triple = np.arange(60) // 3
+    alike = triple[:, None] != triple[None, :]
+    with pytest.warns(UserWarning, match="more than 1000 maximal groups"):
+        groups = maximal_cliques(alike)
+    assert all(len(set(triple[list(group)])) == 20 for group in groups), "all are maximal"
+    assert {p for g in groups for p in combinations(g, 2)} == set(
+        zip(*np.nonzero(np.triu(alike)), strict=True)
+    )
 
 
 def test_mean_ranks_are_the_aggregates(noisy: pd.DataFrame) -> None:
@@ -52,7 +72,7 @@ def test_p_values_are_wilcoxons_and_holms(noisy: pd.DataFrame) -> None:
     for (a, b), p, adjusted in zip(pairs, raw, oracle.holm(raw), strict=True):
         assert result.p_values.loc[a, b] == result.p_values.loc[b, a] == p
         assert result.adjusted_p_values.loc[a, b] == pytest.approx(adjusted)
-    assert result.friedman_p == friedmanchisquare(*ranks.to_numpy().T).pvalue
+    assert result.friedman_p == pytest.approx(friedmanchisquare(*ranks.to_numpy().T).pvalue)
 
 
 def test_groups_do_not_differ_and_others_do(noisy: pd.DataFrame) -> None:
@@ -163,16 +183,24 @@ def test_sixty_segments() -> None:
         f"i{i}": sat.SegmentationMap(tuple(f"s{k}" for k in range(60)), masks) for i in range(20)
     }
     heat = {i: rng.normal(size=(1, 60)) for i in segments}
-    result = sat.compare(sat.build({"m": heat}, segments, pad_px=0), method="m")
-    assert result.p_values.shape == (60, 60)
+    table = sat.build({"m": heat}, segments, pad_px=0)
+    for test in ("wilcoxon-holm", "nemenyi"):
+        result = sat.compare(table, method="m", test=test)
+        assert result.p_values.shape == (60, 60)
+        assert len(result.pairs()) == 1770
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"method": "lrp"}, "method: unknown name 'lrp'. Valid: 'sharp', 'noisy'"),
-        ({"test": "t-test"}, "test: unknown name 't-test'. Valid: 'wilcoxon-holm', 'aeon'"),
-        ({"missing": "drop"}, "missing: unknown name"),
+        (
+            {"test": "t-test"},
+            "test: unknown name 't-test'. Valid: 'wilcoxon-holm', 'aeon', 'nemenyi'",
+        ),
+        ({"missing": "drop"}, "missing: unknown name 'drop'. Valid: 'absolute', 'complete'"),
+        ({"missing": "complete", "test": "aeon"}, "take test='wilcoxon-holm', or missing="),
+        ({"missing": "complete", "test": "nemenyi"}, "test='nemenyi' needs every segment"),
         ({"alpha": 0}, "alpha: expected a level between 0 and 1"),
     ],
 )

@@ -81,7 +81,7 @@ def test_figures_are_drawn_with_their_numbers(
 ) -> None:
     files = quickstart.draw(result, tmp_path)
     assert sorted(files) == sorted(tmp_path.iterdir())
-    assert len(files) == 10, "the overview, and two pictures a method, each with its CSV"
+    assert len(files) == 15, "the overview, and two pictures a method, each as SVG, PNG and CSV"
     numbers = pd.read_csv(tmp_path / "overview.csv")
     pd.testing.assert_frame_equal(
         numbers, quickstart.watermark_ranks(result), check_exact=False, rtol=1e-5

@@ -1,0 +1,93 @@
+"""Comparison: the finished result of ``compare``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Mean ranks of segments and the tests between them.
+
+    By segment (Series, best first): ``mean_ranks``, those that ``missing`` asks for: under
+    "absolute" a missing segment counts as n + 1, under "complete" they are the relative
+    ones; ``relative_ranks``, the means over the images that have the segment;
+    ``absolute_ranks``; ``n_images``, how many have it; ``friedman_ranks``, 1 to k within
+    each image with ties averaged and missing segments among them, which are those that
+    Friedman's, aeon's and Nemenyi's tests take (None under "complete"); ``aeon_ranks``, the
+    same where the test is aeon's, else None.
+
+    By pair of segments (square DataFrames in that order): ``p_values`` and
+    ``adjusted_p_values``, symmetric, 1 on the diagonal (of a pair that no image has, under
+    "complete", NaN and 1: not tested); ``n_compared``, images that the pair is compared on;
+    ``effect_sizes``, the matched-pairs rank-biserial correlation (Kerby 2014) of row and
+    column, from -1 to 1, and ``leads``, by how many ranks the row is ahead of the column on
+    average: both above 0 where the row has more attribution. NaN without a common image.
+
+    ``groups`` are tuples of two or more segments that do not differ. ``friedman_p`` is the
+    p-value of the test over all segments at once: above alpha nothing differs, whatever the
+    pairs' p-values; NaN where it is not done. ``critical_difference`` is Nemenyi's, between
+    ``friedman_ranks``. ``driven_by_presence`` lists the pairs, better first, that differ
+    under "absolute" and not on the images that have both: see ``compare_missing``.
+    """
+
+    mean_ranks: pd.Series
+    relative_ranks: pd.Series
+    absolute_ranks: pd.Series
+    n_images: pd.Series
+    p_values: pd.DataFrame
+    adjusted_p_values: pd.DataFrame
+    n_compared: pd.DataFrame
+    effect_sizes: pd.DataFrame
+    leads: pd.DataFrame
+    groups: tuple[tuple[str, ...], ...]
+    friedman_p: float
+    n_total: int
+    method: str
+    test: str
+    alpha: float
+    missing: str
+    friedman_ranks: pd.Series | None = None
+    aeon_ranks: pd.Series | None = None
+    critical_difference: float | None = None
+    driven_by_presence: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{name} {rank:.2f}" for name, rank in self.mean_ranks.head(3).items())
+        return (
+            f"Comparison({self.method}, {len(self.mean_ranks)} segments, {self.n_total} images, "
+            f"{self.test} at alpha {self.alpha:g}: {best}, ...)"
+        )
+
+    @property
+    def different(self) -> pd.DataFrame:
+        """Whether each two segments differ: a square, symmetric boolean DataFrame."""
+        return (self.adjusted_p_values <= self.alpha) & (not self.friedman_p > self.alpha)
+
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair, ``segment_a`` the better one by ``mean_ranks``, in their order.
+
+        Columns: ``segment_a``, ``segment_b``, ``n_compared``, ``lead``, ``effect_size``
+        (above 0 where a has more attribution than b), ``p_value``, ``adjusted_p_value``,
+        ``different``.
+
+        >>> from sat_nb.datasets.toy import toy
+        >>> pairs = compare(build(*toy()), method="sharp").pairs()
+        >>> pairs.loc[0, ["segment_a", "segment_b", "lead", "effect_size", "different"]].tolist()
+        ['eyes', 'nose', 1.0, 1.0, True]
+        """
+        names = self.mean_ranks.index.to_numpy()
+        a, b = np.triu_indices(len(names), 1)
+        squares = {
+            "n_compared": self.n_compared,
+            "lead": self.leads,
+            "effect_size": self.effect_sizes,
+            "p_value": self.p_values,
+            "adjusted_p_value": self.adjusted_p_values,
+            "different": self.different,
+        }
+        columns = {column: square.to_numpy()[a, b] for column, square in squares.items()}
+        return pd.DataFrame({"segment_a": names[a], "segment_b": names[b], **columns})

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sat_nb as sat
+from benchmarks.calibration import as_table
+from sat_nb.stats.signed_rank import signed_rank_p
+from tests.oracles import statistics as oracle
+from tests.oracles import tables
+
+
+def gappy(n: int, k: int, share: float, seed: int = 0, apart: float = 0.0) -> pd.DataFrame:
+    """Ranks of k segments; the last is there in a share of the images alone."""
+    rng = np.random.default_rng(seed)
+    values = -rng.normal(size=(n, k)) + np.linspace(0, apart, k)
+    values[rng.random(n) >= share, -1] = np.nan
+    return as_table(values)
+
+
+def complete(table: pd.DataFrame, **options: object) -> sat.Comparison:
+    return sat.compare(table, method="m", missing="complete", **options)
+
+
+def test_each_pair_on_the_images_that_have_both(table: pd.DataFrame) -> None:
+    rows = table[table["method"] == "noisy"]
+    result = sat.compare(rows, method="noisy", missing="complete")
+    names = list(result.mean_ranks.index)
+    raw, pairs = [], [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    for a, b in pairs:
+        differences = oracle.shared_ranks(rows, a, b)
+        raw.append(signed_rank_p(differences))
+        assert result.p_values.loc[a, b] == result.p_values.loc[b, a] == raw[-1]
+        assert result.n_compared.loc[a, b] == len(differences)
+        assert result.leads.loc[a, b] == pytest.approx(-differences.mean())
+        assert result.leads.loc[a, b] == -result.leads.loc[b, a]
+        assert result.effect_sizes.loc[a, b] == -result.effect_sizes.loc[b, a]
+    for (a, b), adjusted in zip(pairs, tables.holm(raw), strict=True):
+        assert result.adjusted_p_values.loc[a, b] == pytest.approx(adjusted)
+    pd.testing.assert_series_equal(result.mean_ranks, result.relative_ranks, check_names=False)
+    assert result.mean_ranks.is_monotonic_increasing
+    assert np.isnan(result.friedman_p)
+    assert result.friedman_ranks is None
+    assert result.n_compared.loc["ears", "eyes"] == 15
+
+
+def test_equal_segments_differ_by_presence_alone_and_it_says_so() -> None:
+    table = gappy(60, 4, 0.4)
+    with pytest.warns(sat.PresenceWarning, match="3 of 3 differences under method 'm' rest on"):
+        result = sat.compare(table, method="m")
+    assert {pair[1] for pair in result.driven_by_presence} == {"s03"}
+    assert len(result.driven_by_presence) == 3
+    assert complete(table).groups == (tuple(complete(table).mean_ranks.index),)
+    with pytest.warns(sat.PresenceWarning):
+        assert sat.compare(table, method="m", test="nemenyi").driven_by_presence
+
+
+def test_a_difference_in_attribution_is_not_presence() -> None:
+    table = gappy(80, 4, 0.8, apart=8.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = sat.compare(table, method="m")
+    assert result.driven_by_presence == ()
+    assert result.different.loc["s00", "s03"]
+
+
+def test_a_difference_the_other_way_is_presence() -> None:
+    """Rare, and first wherever it is: the padding puts it last."""
+    table = gappy(100, 4, 0.2, apart=-8.0)
+    with pytest.warns(sat.PresenceWarning):
+        result = sat.compare(table, method="m")
+    alone = complete(table)
+    assert alone.different.loc["s00", "s03"]
+    assert alone.effect_sizes.loc["s03", "s00"] == 1
+    assert ("s00", "s03") in result.driven_by_presence
+
+
+def test_without_gaps_nothing_is_driven_by_presence() -> None:
+    table = gappy(40, 4, 1.0, apart=1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = sat.compare(table, method="m")
+    assert result.driven_by_presence == ()
+    pd.testing.assert_frame_equal(result.p_values, complete(table).p_values)
+
+
+def test_segments_that_go_together_do_not_differ_by_presence() -> None:
+    """Five images have a and b, too few for Wilcoxon's test, and Nemenyi's finds them apart."""
+    values = np.tile(np.arange(5.0), (30, 1))
+    values[5:, [0, 4]] = np.nan
+    with pytest.warns(sat.PresenceWarning):
+        result = sat.compare(as_table(values), method="m", test="nemenyi", alpha=0.9)
+    assert result.different.loc["s00", "s04"]
+    assert not complete(as_table(values)).different.loc["s00", "s04"]
+    assert ("s00", "s04") not in result.driven_by_presence
+
+
+def test_side_by_side_is_both_comparisons(table: pd.DataFrame) -> None:
+    pairs = sat.compare_missing(table, method="noisy")
+    with pytest.warns(sat.PresenceWarning):
+        padded = sat.compare(table, method="noisy")
+    alone = sat.compare(table, method="noisy", missing="complete")
+    assert len(pairs) == 10
+    for row in pairs.to_dict("records"):
+        a, b = row["segment_a"], row["segment_b"]
+        assert padded.mean_ranks[a] <= padded.mean_ranks[b]
+        assert row["n_both"] == alone.n_compared.loc[a, b] <= min(row["n_a"], row["n_b"])
+        for result, end in ((padded, "_absolute"), (alone, "_complete")):
+            assert row["adjusted_p_value" + end] == result.adjusted_p_values.loc[a, b]
+            assert row["lead" + end] == result.leads.loc[a, b]
+            assert row["effect_size" + end] == result.effect_sizes.loc[a, b]
+            assert row["different" + end] == result.different.loc[a, b]
+    driven = pairs.loc[pairs["driven_by_presence"], ["segment_a", "segment_b"]]
+    assert [tuple(pair) for pair in driven.to_numpy()] == list(padded.driven_by_presence)
+    assert len(driven)
+
+
+def test_pairs_that_never_meet() -> None:
+    values = np.random.default_rng(0).normal([0, 0, 9], size=(16, 3))
+    values[::2, 0] = values[1::2, 1] = np.nan
+    result = complete(as_table(values))
+    assert np.isnan(result.p_values.loc["s00", "s01"])
+    assert result.adjusted_p_values.loc["s00", "s01"] == 1
+    assert result.n_compared.loc["s00", "s01"] == 0
+    assert np.isnan(result.effect_sizes.loc["s00", "s01"])
+    assert [set(group) for group in result.groups] == [{"s00", "s01"}]
+    assert not result.different.loc["s00", "s01"]
+
+
+def test_segments_that_never_meet_at_all() -> None:
+    values = np.full((4, 2), np.nan)
+    values[:2, 0] = values[2:, 1] = 1.0
+    result = complete(as_table(values))
+    assert result.groups == (("s00", "s01"),)
+    assert len(result.pairs()) == 1
+
+
+def test_the_diagram_draws_them() -> None:
+    table = gappy(60, 6, 0.6, apart=2.0)
+    for options in ({"missing": "complete"}, {"test": "nemenyi"}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sat.PresenceWarning)
+            result = sat.compare(table, method="m", **options)
+        ax = sat.plot_critical_difference(result)
+        texts = [text.get_text().strip() for text in ax.texts]
+        assert f"s00  {result.relative_ranks['s00']:.2f} (60)" in texts
+        dots = [line for line in ax.lines if line.get_marker() == "o"]
+        assert len(dots) == len(result.groups) > 0
