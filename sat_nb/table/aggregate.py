@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -35,7 +36,7 @@ AGGREGATIONS: dict[str, Callable[[Sums], pd.Series]] = {"relative": relative, "a
 
 
 def aggregate(
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | os.PathLike[str],
     *,
     how: str = "relative",
     value: str = "mean_attribution",
@@ -45,7 +46,8 @@ def aggregate(
 
     Parameters
     ----------
-    table: from ``build``.
+    table: from ``build``; or the path of what ``write_table`` wrote, a file or a folder of
+        shards, which is then summed up where it lies, by DuckDB, in little memory.
     how: "relative", over the images that have the segment; or "absolute", over all
         images, where a missing segment counts as 0, and in ranks as n + 1 for the n
         segments that the image has (1 in an image without any).
@@ -82,11 +84,18 @@ def aggregate(
     return summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
 
 
-def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
+def segment_totals(
+    table: pd.DataFrame | str | os.PathLike[str], *, value: str, by: Sequence[str]
+) -> Sums:
     """Sums and counts by group and segment, from which both aggregations follow."""
     by = list(by)
-    _check_by(check_table(table), by)
-    _check_unmixed(table, by)
+    if isinstance(table, (str, os.PathLike)):
+        from sat_nb.table.on_disk import totals_on_disk
+
+        return totals_on_disk(table, value=value, by=by)
+    check_by(check_table(table), by)
+    check_unmixed(table, by)
+    check_once(table, by)
     images = table.drop_duplicates([*by, "image_id"])
     images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
     present = table[table["segment"].notna()]
@@ -94,17 +103,21 @@ def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sum
     sums = present.groupby([*by, "segment"], sort=True, dropna=False).agg(
         total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
     )
-    if by:
-        groups = images.groupby(by, dropna=False).agg(
-            n_all=("image_id", "size"), all=("absent", "sum")
-        )
-        sums = sums.join(groups, on=by)
-    else:
-        sums = sums.assign(n_all=len(images), all=images["absent"].sum())
+    groups = images.groupby(by, dropna=False) if by else images.groupby(lambda _: 0)
+    return padded(sums, groups.agg(n_all=("image_id", "size"), all=("absent", "sum")), by)
+
+
+def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
+    """The sums with ``padding`` for ``absent``, given ``n_all`` and ``all`` of each group.
+
+    ``absent`` is what absence would add in the images that have the segment, ``all`` in all.
+    """
+    sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
     return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
 
 
-def _check_by(table: pd.DataFrame, by: list[str]) -> None:
+def check_by(table: pd.DataFrame, by: list[str]) -> None:
+    """Whether groups can be kept apart by these columns."""
     for column in by:
         if column not in table.columns:
             raise unknown_name("by", column, table.columns)
@@ -112,7 +125,7 @@ def _check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
 
 
-def _check_unmixed(table: pd.DataFrame, by: list[str]) -> None:
+def check_unmixed(table: pd.DataFrame, by: list[str]) -> None:
     """No mean over rows that mean different things."""
     for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
         values = table[column].dropna().unique()
@@ -122,6 +135,10 @@ def _check_unmixed(table: pd.DataFrame, by: list[str]) -> None:
                 f"them apart with by=(..., {column!r}), or filter first: "
                 f"table[table.{column} == {values[0]!r}]."
             )
+
+
+def check_once(table: pd.DataFrame, by: list[str]) -> None:
+    """A segment counts once an image."""
     keys = [*by, "image_id", "segment"]
     twice = table.duplicated(keys)
     if twice.any():
