@@ -1,19 +1,14 @@
-"""The sums of a table that stays on disk: DuckDB reads Parquet, a few columns at a time.
-
-Nothing of the data becomes SQL: values and paths are bound, names of columns are quoted.
-"""
+"""The sums of a table that stays on disk: DuckDB reads Parquet, a few columns at a time."""
 
 from __future__ import annotations
 
-import glob
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -21,15 +16,18 @@ from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
 from sat_nb.table.aggregate import Sums, check_by, check_once, check_unmixed, padded
 from sat_nb.table.schema import COLUMNS, check_table
-from sat_nb.table.seal import Seal, apart, read_seal
+from sat_nb.table.seal import apart
 from sat_nb.table.shards import open_shards
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow.dataset as ds
-
-MEMORY = "600MB"  # what DuckDB may hold before it goes on in a temporary folder
-FIXED = ("image_id", "model", "method", "label", "segment", "n_segments")
+from sat_nb.table.sql_rows import (
+    FIXED,
+    Part,
+    Rows,
+    check_names,
+    connected,
+    key_names,
+    partition_rows,
+    read_seals,
+)
 
 
 def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -> Sums:
@@ -47,12 +45,11 @@ def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -
         shards = open_shards(file)
         empty = check_table(shards.schema.empty_table().to_pandas())
         files = list(shards.get_fragments())
-        seals = tuple(filter(None, map(_seal, files)))
     check_by(empty, by)
-    _check_names([*by, value, *FIXED], shards.schema.names)
-    with _readable(file), _connected() as connection:
-        seals = seals if len(seals) == len(files) else ()
-        rows = Rows(connection, *_source(files, value, by, sealed=bool(seals)), seals)
+    check_names([*by, value, *FIXED], shards.schema.names)
+    with _readable(file), connected() as connection:
+        seals = read_seals(connection, files)
+        rows = Rows(connection, *partition_rows(files, value, by, sealed=bool(seals)), seals)
         rows = rows if _apart(rows) else replace(rows, seals=())
         check_unmixed(_kinds(rows, by), by)
         check_once(_repeated(rows, by), by)
@@ -75,18 +72,6 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
     return numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=names))
 
 
-def _seal(file: ds.Fragment) -> Seal | None:
-    """A file's seal, if it names the model and method that the file's folders name."""
-    import pyarrow.dataset as ds
-
-    named = ds.get_partition_keys(file.partition_expression)
-    seal = read_seal(file.metadata)
-    for model, method, *_ in seal.images if seal else ():
-        if (named.get("model", model), named.get("method", method)) != (model, method):
-            return None
-    return seal
-
-
 @contextmanager
 def _readable(file: Path, *errors: type[Exception]) -> Iterator[None]:
     """What Parquet readers raise becomes an error that names the path."""
@@ -101,100 +86,6 @@ def _readable(file: Path, *errors: type[Exception]) -> Iterator[None]:
             f"{file}: cannot be aggregated: not a Segment Attribution Table in Parquet, or not a "
             f"whole one ({error}); write one with sat_nb.write_table."
         ) from error
-
-
-def _check_names(columns: Sequence[str], names: Sequence[str]) -> None:
-    """SQL has no empty names, does not tell names apart by case, and ends them at NUL."""
-    for column in columns:
-        alike = [name for name in names if name.casefold() == column.casefold()]
-        if len(alike) > 1 or not column or "\0" in column:
-            raise InvalidInput(
-                f"table: the columns {alike} cannot be told apart on disk; rename one, or give "
-                "sat_nb.read_table of it."
-            )
-
-
-# --- the rows as DuckDB sees them ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A connection, and what to write after FROM.
-
-    ``seals`` are those of all files; none, where one has no seal or they may share images.
-    """
-
-    connection: duckdb.DuckDBPyConnection
-    sql: str
-    parameters: dict[str, Any]
-    seals: tuple[Seal, ...]
-
-    def ask(self, sql: str, columns: Sequence[str], **parameters: Any) -> pd.DataFrame:
-        """The answer, as objects."""
-        answer = self.connection.execute(sql, self.parameters | parameters)
-        return pd.DataFrame(answer.fetchall(), columns=list(columns), dtype=object)
-
-
-@contextmanager
-def _connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own in memory, which loads nothing and leaves nothing behind."""
-    import duckdb
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings: dict[str, Any] = {
-            "memory_limit": MEMORY,
-            "temp_directory": folder,
-            "preserve_insertion_order": False,
-            "autoload_known_extensions": False,
-            "autoinstall_known_extensions": False,
-        }
-        with duckdb.connect(config=settings) as connection:
-            yield connection
-
-
-def _source(
-    files: Sequence[ds.Fragment], value: str, by: Sequence[str], *, sealed: bool
-) -> tuple[str, dict[str, Any]]:
-    """The rows, with the value as ``v`` and the columns of ``by`` as ``k0``, ``k1``, ...
-
-    Files of one partition are read together; the values in their paths become columns.
-    """
-    import pyarrow.dataset as ds
-
-    partitions: dict[tuple[tuple[str, Any], ...], list[str]] = {}
-    for file in files:
-        constants = ds.get_partition_keys(file.partition_expression)
-        partitions.setdefault(tuple(constants.items()), []).append(glob.escape(file.path))
-    selects, parameters = [], {}
-    for number, (constants, paths) in enumerate(partitions.items()):
-        columns = {column: quoted(column) for column in [*by, value, *FIXED]}
-        for place, (column, constant) in enumerate(constants):
-            if column in columns:
-                kind = "BIGINT" if pd.api.types.is_integer(constant) else "VARCHAR"
-                columns[column] = f"CAST($p{number}_{place} AS {kind})"
-                parameters[f"p{number}_{place}"] = constant
-        named = [f"{columns[column]} AS k{place}" for place, column in enumerate(by)]
-        named += [f"{columns[column]} AS {column}" for column in FIXED]
-        named.append(f"{_number(columns[value], sealed=sealed)} AS v")
-        parameters[f"files{number}"] = paths
-        source = f"read_parquet($files{number}, hive_partitioning = false)"
-        selects.append(f"SELECT {', '.join(named)} FROM {source}")
-    return f"({' UNION ALL '.join(selects)})", parameters
-
-
-def _number(column: str, *, sealed: bool) -> str:
-    """A column as a number; NaN, which sealed files do not have, counts as nothing."""
-    number = f"CAST({column} AS DOUBLE)"
-    return number if sealed else f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
-
-
-def quoted(column: str) -> str:
-    """A column's name as SQL writes it.
-
-    >>> quoted('mean"; DROP TABLE')
-    '"mean""; DROP TABLE"'
-    """
-    return '"' + column.replace('"', '""') + '"'
 
 
 # --- questions ----------------------------------------------------------------------------------
@@ -226,7 +117,7 @@ def _kinds(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
 def _repeated(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
     """Two rows for a segment that occurs twice in an image, or none."""
     columns = [*by, "image_id", "segment"]
-    keys = ", ".join([*_keys(by), "image_id", "segment"])
+    keys = ", ".join([*key_names(by), "image_id", "segment"])
     once = f"SELECT count(*) = count(DISTINCT hash({keys})) FROM {rows.sql}"
     if rows.seals or rows.ask(once, ["once"])["once"].item():
         return pd.DataFrame(columns=columns)
@@ -237,22 +128,37 @@ def _repeated(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
 
 def _present(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
     """By group and segment: total, n_images and absent."""
-    source, total, parameters = f"(FROM {rows.sql} WHERE segment IS NOT NULL)", "sum(v)", {}
     steps = None if value == "rank" else _steps(*_size(rows, value))
-    if steps is not None:
-        total, parameters = "sum(a) + sum(b) + sum(c)", dict(zip("st", steps, strict=True))
-        source = f"(SELECT *, (v + $s) - $s AS a FROM {source})"
-        source = f"(SELECT *, ((v - a) + $t) - $t AS b FROM {source})"
-        source = f"(SELECT *, (v - a) - b AS c FROM {source})"
-    absent = "sum(n_segments + 1)" if value == "rank" else "0"
-    keys = [*_keys(by), "segment"]
+    parameters = {} if steps is None else dict(zip("st", steps, strict=True))
+    keys = ", ".join([*key_names(by), "segment"])
+    parts = " UNION ALL ".join(_part_sums(part, by, value, cut=bool(steps)) for part in rows.parts)
     answer = rows.ask(
-        f"SELECT {', '.join(keys)}, coalesce({total}, 0), count(*), {absent} FROM {source} "
-        f"GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}",
-        [*keys, "total", "n_images", "absent"],
+        f"SELECT {keys}, coalesce(sum(a) + sum(b) + sum(c), 0), sum(n), sum(absent) FROM ({parts}) "
+        f"GROUP BY {keys} ORDER BY {keys}",
+        [*key_names(by), "segment", "total", "n_images", "absent"],
         **parameters,
     )
+    answer = answer[answer["segment"].notna()]  # images without segments; a WHERE takes longer
     return answer.astype({"total": float, "n_images": "int64", "absent": "int64"})
+
+
+def _part_sums(part: Part, by: Sequence[str], value: str, *, cut: bool) -> str:
+    """The sums of one partition: grouping by what is the same in all its rows would take longer."""
+    named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
+    varying = [key for key in [*key_names(by), "segment"] if key not in part.constants]
+    sums = "sum(a) AS a, sum(b) AS b, sum(c) AS c" if cut else "sum(v) AS a, 0.0 AS b, 0.0 AS c"
+    absent = "sum(n_segments) + count(*)" if value == "rank" else "0"
+    return (
+        f"SELECT {', '.join([*named, 'segment', sums])}, count(*) AS n, {absent} AS absent "
+        f"FROM {_cut(part.sql) if cut else part.sql} GROUP BY {', '.join(varying)}"
+    )
+
+
+def _cut(rows: str) -> str:
+    """The rows with ``v`` as the sum of ``a``, ``b`` and ``c``, as ``_steps`` says."""
+    first = f"(SELECT *, (v + $s) - $s AS a FROM {rows})"
+    second = f"(SELECT *, ((v - a) + $t) - $t AS b FROM {first})"
+    return f"(SELECT *, (v - a) - b AS c FROM {second})"
 
 
 def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
@@ -262,17 +168,13 @@ def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
         found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
         found = found[[*by, "n_all", "n_segments"]]
     else:
-        keys = "".join(f"{key}, " for key in _keys(by))
+        keys = "".join(f"{key}, " for key in key_names(by))
         each = f"SELECT {keys}max(n_segments) AS n FROM {rows.sql} GROUP BY {keys}image_id"
         sql = f"SELECT {keys}count(*), coalesce(sum(n), 0) FROM ({each}) GROUP BY ALL"
-        found = rows.ask(sql, [*_keys(by), "n_all", "n_segments"])
+        found = rows.ask(sql, [*key_names(by), "n_all", "n_segments"])
     found = found.astype({"n_all": "int64", "n_segments": "int64"})
     ranks = found["n_segments"] + found["n_all"] if value == "rank" else 0
     return found.drop(columns="n_segments").assign(all=ranks)
-
-
-def _keys(by: Sequence[str]) -> list[str]:
-    return [f"k{place}" for place in range(len(by))]
 
 
 def _size(rows: Rows, value: str) -> tuple[float, int]:

@@ -12,16 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 SEAL = "sat_nb.seal"
 BLOCK = ["model", "method", "image_id"]
@@ -56,6 +53,13 @@ class Seal:
     ids: tuple[tuple[str, str], ...]
     largest: dict[str, float]
 
+    def fits(self, named: Mapping[str, Any]) -> bool:
+        """Whether these values, of the folders that the file is in, are those of its rows."""
+        return all(
+            (named.get("model", model), named.get("method", method)) == (model, method)
+            for model, method, *_ in self.images
+        )
+
     def to_json(self) -> str:
         """For the metadata of a file."""
         return json.dumps(asdict(self))
@@ -83,14 +87,13 @@ def seal(rows: pd.DataFrame) -> Seal | None:
     )
 
 
-def read_seal(metadata: pq.FileMetaData) -> Seal | None:
-    """The seal of a file, if it has one and as many rows as that says."""
-    text = (metadata.metadata or {}).get(SEAL.encode())
+def read_seal(text: bytes | None, n_rows: int) -> Seal | None:
+    """The seal in a file's metadata, if there is one and the file has as many rows as it says."""
     if text is None:
         return None
     found = json.loads(text)
     checked = Seal(**found | {name: tuple(map(tuple, found[name])) for name in ("images", "ids")})
-    return checked if checked.n_rows == metadata.num_rows else None
+    return checked if checked.n_rows == n_rows else None
 
 
 def apart(seals: Sequence[Seal]) -> bool:
