@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from sat_nb.table.schema import check_table
 
 
 def aggregate(
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | os.PathLike[str],
     *,
     how: str = "relative",
     value: str | None = None,
@@ -29,7 +30,8 @@ def aggregate(
 
     Parameters
     ----------
-    table: from ``build``.
+    table: from ``build``; or the path of what ``write_table`` wrote, a file or a folder of
+        shards, which is then summed up where it lies, by DuckDB, in little memory.
     how: a name in AGGREGATIONS. The paper's: "relative", the mean over the images that have
         the segment; "absolute", over all images, where a missing segment counts as 0, and in
         ranks as n + 1 for the n segments that the image has (1 in an image without any).
@@ -38,7 +40,8 @@ def aggregate(
         the segment is among the ``k`` (3) best. "lime": sqrt(sum |value|), the importance of
         Ribeiro et al. 2016. "homogeneity": that importance where it belongs to one class
         (van der Linden et al. 2019); ``classes`` ("predicted" or "label") says in which
-        column classes are, ``of`` which class is meant (by default the sum over all).
+        column classes are, ``of`` which class is meant (by default the sum over all). Of a
+        table on disk: "relative" and "absolute".
     value: "mean_attribution", "abs_mean_attribution" or "rank"; by default the first that the
         aggregation takes: "rank" for "top_k", else "mean_attribution". "lime" and
         "homogeneity" take no ranks.
@@ -76,8 +79,13 @@ def aggregate(
         sums = segment_totals(table, value=value, by=by)
         summary = sums.reset_index()[[*by, "segment", "n_images"]]
         summary.insert(len(by) + 1, result, entry.function(sums, **settings).to_numpy())
-    else:
+    elif isinstance(table, pd.DataFrame):
         summary = _of_rows(table, entry, value, by, settings)
+    else:
+        raise InvalidInput(
+            f"how: {how!r} needs the table in memory, got {type(table).__name__}; give "
+            "read_table(path)."
+        )
     order = [*by, result, "segment"]
     best_first = [True] * len(by) + [small_is_best, True]
     return summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
@@ -87,8 +95,9 @@ def _of_rows(
     table: pd.DataFrame, entry: Aggregation, value: str, by: list[str], settings: dict[str, Any]
 ) -> pd.DataFrame:
     """An aggregation that cannot be had from sums, group by group."""
-    _check_by(check_table(table), by)
-    _check_unmixed(table, by, entry.mixes)
+    check_by(check_table(table), by)
+    check_unmixed(table, by, entry.mixes)
+    check_once(table, by)
     result, _ = entry.result(value)
     parts = []
     groups = table.groupby(by, dropna=False) if by and len(table) else [((), table)]
@@ -102,11 +111,18 @@ def _of_rows(
     return pd.concat(parts)
 
 
-def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
+def segment_totals(
+    table: pd.DataFrame | str | os.PathLike[str], *, value: str, by: Sequence[str]
+) -> Sums:
     """Sums and counts by group and segment, from which both aggregations follow."""
     by = list(by)
-    _check_by(check_table(table), by)
-    _check_unmixed(table, by)
+    if isinstance(table, (str, os.PathLike)):
+        from sat_nb.table.on_disk import totals_on_disk
+
+        return totals_on_disk(table, value=value, by=by)
+    check_by(check_table(table), by)
+    check_unmixed(table, by)
+    check_once(table, by)
     images = table.drop_duplicates([*by, "image_id"])
     images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
     present = table[table["segment"].notna()]
@@ -114,17 +130,21 @@ def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sum
     sums = present.groupby([*by, "segment"], sort=True, dropna=False).agg(
         total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
     )
-    if by:
-        groups = images.groupby(by, dropna=False).agg(
-            n_all=("image_id", "size"), all=("absent", "sum")
-        )
-        sums = sums.join(groups, on=by)
-    else:
-        sums = sums.assign(n_all=len(images), all=images["absent"].sum())
+    groups = images.groupby(by, dropna=False) if by else images.groupby(lambda _: 0)
+    return padded(sums, groups.agg(n_all=("image_id", "size"), all=("absent", "sum")), by)
+
+
+def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
+    """The sums with ``padding`` for ``absent``, given ``n_all`` and ``all`` of each group.
+
+    ``absent`` is what absence would add in the images that have the segment, ``all`` in all.
+    """
+    sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
     return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
 
 
-def _check_by(table: pd.DataFrame, by: list[str]) -> None:
+def check_by(table: pd.DataFrame, by: list[str]) -> None:
+    """Whether groups can be kept apart by these columns."""
     for column in by:
         if column not in table.columns:
             raise unknown_name("by", column, table.columns)
@@ -132,7 +152,7 @@ def _check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
 
 
-def _check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
+def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
     """No mean over rows that mean different things, unless their difference is the point."""
     for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
         values = table[column].dropna().unique()
@@ -142,6 +162,10 @@ def _check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()
                 f"them apart with by=(..., {column!r}), or filter first: "
                 f"table[table.{column} == {values[0]!r}]."
             )
+
+
+def check_once(table: pd.DataFrame, by: list[str]) -> None:
+    """A segment counts once an image."""
     keys = [*by, "image_id", "segment"]
     twice = table.duplicated(keys)
     if twice.any():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
@@ -39,6 +41,11 @@ def check_table(table: object) -> pd.DataFrame:
 
     Further columns are the user's own and welcome.
     """
+    if isinstance(table, (str, os.PathLike)):
+        raise InvalidInput(
+            f"table: expected a DataFrame in memory, got the path {os.fspath(table)!r}; give "
+            "sat_nb.read_table of it, with filters=... where it is large."
+        )
     if not isinstance(table, pd.DataFrame):
         raise InvalidInput(
             f"table: expected a DataFrame from sat_nb.build, got {type(table).__name__}."

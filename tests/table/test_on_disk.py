@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sat_nb as sat
+from sat_nb.table import on_disk
+from sat_nb.table.aggregate import segment_totals
+from tests.oracles import tables as oracle
+from tests.table.test_aggregate import tables
+
+BY = ("model", "method")
+
+
+def ways(table: pd.DataFrame, folder: Path) -> dict[str, Path]:
+    """The same rows: a file, one without a seal, a folder, and one of batches that overlap."""
+    found = {
+        "file": sat.write_table(table, folder / "file.parquet"),
+        "folder": sat.write_table(table, folder / "folder", partition_by=BY),
+        "unsealed": folder / "unsealed.parquet",
+        "batches": folder / "batches",
+    }
+    table.iloc[::-1].to_parquet(found["unsealed"])
+    odd = table["image_id"].map(hash) % 2 == 1
+    for part in (table[odd], table[~odd]):
+        if len(part):
+            sat.write_table(part, found["batches"], partition_by=("method",))
+    return found
+
+
+def assert_alike(path: Path, table: pd.DataFrame, value: str, by: list[str]) -> None:
+    """The very frame of sums that comes from memory."""
+    found = segment_totals(path, value=value, by=by)
+    expected = segment_totals(table, value=value, by=by)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("by", [["method"], ["method", "model"], ["method", "target"], []])
+@pytest.mark.parametrize("value", sat.VALUES)
+def test_sums_are_those_in_memory(
+    table: pd.DataFrame, tmp_path: Path, value: str, by: list[str]
+) -> None:
+    if by:
+        table = pd.concat([table, _vacant()], ignore_index=True)
+        table.loc[table["image_id"] > "image_09", "target"] = 7
+    else:
+        table = table[table["method"] == "sharp"]
+    for path in ways(table, tmp_path).values():
+        assert_alike(path, table, value, by)
+
+
+def _vacant() -> pd.DataFrame:
+    """An image without segments."""
+    empty = sat.SegmentationMap((), np.zeros((0, 2, 2), bool))
+    return sat.build({"sharp": {"v": np.ones((2, 2))}}, {"v": empty})
+
+
+@settings(max_examples=15)
+@given(table=tables(), keep=st.floats(0.3, 1.0), value=st.sampled_from(list(sat.VALUES)))
+def test_filtered_tables_too(
+    tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame, keep: float, value: str
+) -> None:
+    table = table.sample(frac=keep, random_state=0)
+    if not len(table):
+        return
+    for path in ways(table, tmp_path_factory.mktemp("ways")).values():
+        assert_alike(path, table, value, ["method"])
+
+
+@pytest.mark.parametrize("how", ["relative", "absolute"])
+def test_aggregates_are_the_definition(table: pd.DataFrame, tmp_path: Path, how: str) -> None:
+    table = table[table["method"] == "noisy"]
+    expected = oracle.aggregate(table.to_dict("records"), how=how, value="rank")
+    for path in ways(table, tmp_path).values():
+        found = sat.aggregate(path, how=how, value="rank")
+        assert dict(zip(found["segment"], found["rank"], strict=True)) == pytest.approx(expected)
+        expected_frame = sat.aggregate(table, how=how, value="rank")
+        pd.testing.assert_frame_equal(found, expected_frame, rtol=1e-12)
+        pd.testing.assert_frame_equal(sat.aggregate(str(path), how=how, value="rank"), found)
+
+
+def long_table(values: np.ndarray) -> pd.DataFrame:
+    """One segment in as many images as there are values."""
+    one = sat.build({"m": {"x": np.ones((2, 2))}}, {"x": sat.SegmentationMap(("a",), _ones())})
+    table = one.loc[[0] * len(values)].reset_index(drop=True)
+    ids = [f"{i:07d}" for i in range(len(values))]
+    return table.assign(image_id=ids, mean_attribution=values, abs_mean_attribution=np.abs(values))
+
+
+def _ones() -> np.ndarray:
+    return np.ones((1, 2, 2), bool)
+
+
+def hard_sums() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal(20_000) * 10.0 ** rng.integers(-8, 9, 20_000)
+    big = rng.standard_normal(10_000) * 1e8
+    return {
+        "cancelling": np.concatenate([big, -big, [1e-6, 2e-6]]),
+        "wide": wide,
+        "alternating": np.array([1e16, 1.0, -1e16] * 500),
+        "tiny": np.full(7, 5e-324),
+        "huge": np.array([1e300, 1e300, -1e300]),
+        "nothing": np.zeros(5),
+        "missing": np.array([1.0, np.nan, 2.0]),
+    }
+
+
+@pytest.mark.parametrize("name", hard_sums())
+@pytest.mark.parametrize("sealed", [True, False])
+def test_sums_are_exact_however_rows_lie(tmp_path: Path, name: str, sealed: bool) -> None:
+    values = np.random.default_rng(1).permutation(hard_sums()[name])
+    expected = math.fsum(values[~np.isnan(values)])
+    totals = set()
+    for order in (slice(None), slice(None, None, -1)):
+        table = long_table(values[order])
+        path = tmp_path / "t.parquet"
+        write = sat.write_table if sealed else pd.DataFrame.to_parquet
+        write(table, path)
+        found = segment_totals(path, value="mean_attribution", by=["method"])["total"]
+        totals.add(found.item())
+        size = np.nansum(np.abs(values))
+        assert segment_totals(table, value="mean_attribution", by=["method"])[
+            "total"
+        ].item() == pytest.approx(found.item(), abs=1e-9 * size / len(values))
+    assert len(totals) == 1
+    assert totals.pop() == pytest.approx(expected, rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("values", [[np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]])
+def test_infinite_sums_are_those_in_memory(tmp_path: Path, values: list[float]) -> None:
+    table = long_table(np.array(values))
+    path = sat.write_table(table, tmp_path / "t")
+    found, expected = (
+        segment_totals(each, value="mean_attribution", by=[])["total"].item()
+        for each in (path, table)
+    )
+    assert found == expected or (np.isnan(found) and np.isnan(expected))
+
+
+def test_mixing_silently_is_an_error(table: pd.DataFrame, tmp_path: Path) -> None:
+    labelled = table.assign(label=(table["image_id"] < "image_10").astype("Int64"))
+    other = pd.concat([table, table.assign(model="other")])
+    for name, mixed, by in (
+        ("methods", table, ()),
+        ("models", other, ("method",)),
+        ("classes", labelled, ("method",)),
+    ):
+        (tmp_path / name).mkdir()
+        for path in ways(mixed, tmp_path / name).values():
+            with pytest.raises(sat.InvalidInput, match=f"table: holds 2 {name} .*by=.*, or filter"):
+                sat.aggregate(path, by=by)
+    labels = ("method", "label")
+    found = sat.aggregate(tmp_path / "classes" / "folder", by=labels, how="absolute", value="rank")
+    expected = sat.aggregate(labelled, by=labels, how="absolute", value="rank")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_a_segment_counts_once_an_image(table: pd.DataFrame, tmp_path: Path) -> None:
+    twice = pd.concat([table, table[(table["image_id"] == "image_03")].iloc[:1]])
+    said = "several rows for .*'image_id': 'image_03', 'segment': 'eyes'"
+    for path in ways(twice, tmp_path).values():
+        with pytest.raises(sat.InvalidInput, match=said):
+            sat.aggregate(path)
+    vacant = pd.concat([_vacant(), _vacant()])
+    with pytest.raises(sat.InvalidInput, match="'image_id': 'v', 'segment': None"):
+        sat.aggregate(sat.write_table(vacant, tmp_path / "vacant"))
+
+
+def test_a_segment_counts_once_an_image_over_all_shards(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Each shard is sealed; together they say something twice."""
+    sat.write_table(table, tmp_path / "t", partition_by=BY)
+    sat.write_table(table[table["image_id"] > "image_15"], tmp_path / "t", partition_by=BY)
+    with pytest.raises(sat.InvalidInput, match="several rows for .*'image_id': 'image_1[6-9]'"):
+        sat.aggregate(tmp_path / "t")
+
+
+def test_folders_that_were_renamed_are_believed(table: pd.DataFrame, tmp_path: Path) -> None:
+    """Rows have the names that their folders have now."""
+    folder = sat.write_table(table, tmp_path / "t", partition_by=BY)
+    (folder / "model=model").rename(folder / "model=renamed")
+    for by in (["method"], ["method", "model"]):
+        assert_alike(folder, table.assign(model="renamed"), "rank", by)
+
+
+def test_seals_spare_the_full_look(
+    table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches in the order of their ids are proven apart by their ranges."""
+    asked: list[str] = []
+    ask = on_disk.Rows.ask
+
+    def counted(rows: on_disk.Rows, sql: str, *arguments: object, **others: object) -> pd.DataFrame:
+        asked.append(sql)
+        return ask(rows, sql, *arguments, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(on_disk.Rows, "ask", counted)
+    early = table["image_id"] < "image_11"
+    for part in (table[~early], table[early]):
+        sat.write_table(part, tmp_path / "t", partition_by=BY)
+    assert_alike(tmp_path / "t", table, "rank", ["method"])
+    assert not any("hash" in sql or "GROUP BY k0, image_id" in sql for sql in asked)
+    assert len(asked) == 2
+
+
+HOSTILE = ['x"; DROP TABLE y; --', "it's", "{rows}", "$s", "k0", "v", "a", "ä", "a\nb"]
+
+
+@pytest.mark.parametrize("column", HOSTILE)
+def test_names_of_columns_are_names(table: pd.DataFrame, tmp_path: Path, column: str) -> None:
+    table = table.assign(**{column: ["' OR 1=1 --", 'b"'] * 95})
+    table["image_id"] = table["image_id"] + table[column]  # each image on one side
+    path = sat.write_table(table, tmp_path / "t")
+    for value in ("rank", "mean_attribution"):
+        assert_alike(path, table, value, ["method", column])
+
+
+@pytest.mark.parametrize("name", ["Rank", "SEGMENT", "K\0", ""])
+def test_names_that_sql_cannot_tell_apart(table: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    path = sat.write_table(table.assign(**{name: "x"}), tmp_path / "t")
+    with pytest.raises(sat.InvalidInput, match="cannot be told apart on disk; .*read_table"):
+        sat.aggregate(path, by=("method", name), value="rank")
+    with pytest.raises(sat.InvalidInput, match="by: unknown name 'METHOD'. Did you|Valid"):
+        sat.aggregate(path, by=("METHOD",))
+
+
+PATHS = ["it's", 'q"q', "a*", "[ab]", "a?", "{a,b}", "$p0", "back\\slash", "new\nline", "method=x"]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_paths_are_paths(table: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    around = tmp_path / name
+    for decoy in ("ab", "a", "b"):  # what the name would match if it were a pattern
+        (tmp_path / decoy).mkdir()
+        sat.write_table(table.assign(rank=9.0), tmp_path / decoy / "t.parquet")
+    for partition_by in ((), BY):
+        path = sat.write_table(table, around / "t.parquet", partition_by=partition_by)
+        assert_alike(path, table, "rank", ["method"])
+        around = around / name
+
+
+def test_values_in_paths_are_values(table: pd.DataFrame, tmp_path: Path) -> None:
+    names = {"sharp": "../'); DROP", "noisy": ""}
+    table = table.assign(method=table["method"].map(names), model=None, label=pd.NA)
+    table = table.astype({"label": "Int64"})
+    path = sat.write_table(table, tmp_path / "t", partition_by=("method", "model", "label"))
+    assert_alike(path, table, "rank", ["label", "method"])
+    found, expected = (
+        sat.aggregate(each, by=("method", "model"), how="absolute", value="rank")
+        for each in (path, table)
+    )
+    assert found.pop("model").isna().all()
+    assert expected.pop("model").isna().all()
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_errors_name_the_path(table: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(sat.FileMissing, match="table: '.*nowhere' does not exist"):
+        sat.aggregate(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(sat.InvalidInput, match="empty: cannot be aggregated.*no .parquet file"):
+        sat.aggregate(tmp_path / "empty")
+    (tmp_path / "text").write_text("image_id,model\n")
+    with pytest.raises(sat.InvalidInput, match="text: cannot be aggregated"):
+        sat.aggregate(tmp_path / "text")
+    table.drop(columns="rank").to_parquet(tmp_path / "less")
+    with pytest.raises(sat.InvalidInput, match=r"less: .*the columns \['rank'\] are missing"):
+        sat.aggregate(tmp_path / "less")
+    table.assign(rank="first").to_parquet(tmp_path / "words")
+    with pytest.raises(sat.InvalidInput, match="words: .*'rank' is object, expected numbers"):
+        sat.aggregate(tmp_path / "words", value="rank")
+    with pytest.raises(sat.InvalidInput, match="by: unknown name 'colour'"):
+        sat.aggregate(sat.write_table(table, tmp_path / "t"), by=("colour",))
+    with pytest.raises(sat.InvalidInput, match="by: 'segment' cannot be kept apart"):
+        sat.aggregate(tmp_path / "t", by=("segment",))
+
+
+def test_spoilt_files_are_errors_that_name_the_path(table: pd.DataFrame, tmp_path: Path) -> None:
+    whole = sat.write_table(table, tmp_path / "t", partition_by=BY)
+    shard = next(whole.rglob("*.parquet"))
+    content = shard.read_bytes()
+    for spoilt in (content[:100], content[:-1], b"", content[:4] + b"\0" * 3000 + content[3004:]):
+        shard.write_bytes(spoilt)
+        with pytest.raises(sat.InvalidInput, match="t: cannot be aggregated"):
+            sat.aggregate(whole)
+    shard.unlink()
+    table.drop(columns=[*BY, "rank"]).to_parquet(shard)
+    with pytest.raises(sat.InvalidInput, match="t: cannot be aggregated.*rank"):
+        sat.aggregate(whole, value="rank")
+
+
+def test_stale_rows_are_not_believed(table: pd.DataFrame, tmp_path: Path) -> None:
+    """Half of the rows under the metadata of all."""
+    with pq.ParquetFile(sat.write_table(table, tmp_path / "t")) as opened:
+        pq.write_table(opened.read().slice(0, 95), tmp_path / "u")
+    assert_alike(tmp_path / "u", sat.read_table(tmp_path / "u"), "rank", ["method"])
+
+
+def test_other_functions_want_the_table_in_memory(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = sat.write_table(table, tmp_path / "t")
+    with pytest.raises(sat.InvalidInput, match="in memory, got the path '.*t'; give sat_nb.read_t"):
+        sat.compare(path, method="sharp")  # type: ignore[arg-type]
+
+
+def test_nothing_is_left_behind(
+    table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sat.write_table(table, tmp_path / "t", partition_by=BY)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    sat.aggregate(path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_duckdb_is_imported_when_needed() -> None:
+    code = "import sys, sat_nb; sat_nb.aggregate, sat_nb.read_table; print('duckdb' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
