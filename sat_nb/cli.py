@@ -6,6 +6,7 @@ import csv
 import functools
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +109,30 @@ def build(
 
 @main.command()
 @click.argument("table")
-@click.option("--how", default="relative", show_default=True, help="relative or absolute.")
-@click.option("--value", default="rank", show_default=True, help="A column in sat_nb.VALUES.")
+@click.option("--how", default="relative", show_default=True, help="A name in sat_nb.AGGREGATIONS.")
+@click.option(
+    "--value", help="A column in sat_nb.VALUES; by default rank where the aggregation takes it."
+)
+@click.option(
+    "--parameter", "given", multiple=True, help="Of the aggregation, NAME=VALUE, such as k=1."
+)
 @click.option("--by", default="method", show_default=True, help="Columns kept apart, with commas.")
 @click.option("--out", help="A CSV file to write; by default the result is printed.")
 @readable_errors
-def aggregate(table: str, how: str, value: str, by: str, out: str | None) -> None:
-    """Aggregate a table: one row a segment."""
-    columns = tuple(filter(None, by.split(",")))
-    summary = sat.aggregate(sat.read_table(table), how=how, value=value, by=columns)
+def aggregate(
+    table: str, how: str, value: str | None, given: tuple[str, ...], by: str, out: str | None
+) -> None:
+    """Aggregate a table, a file or a folder of shards: one row a segment."""
+    entry = sat.AGGREGATIONS.get(how)
+    if value is None and entry and "rank" in entry.takes:
+        value = "rank"
+    summary = sat.aggregate(
+        sat.read_table(table) if entry and entry.needs == "rows" else table,
+        how=how,
+        value=value,
+        by=tuple(filter(None, by.split(","))),
+        parameters=dict(map(_named, given)),
+    )
     if out is None:
         click.echo(summary.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
         return
@@ -173,6 +189,19 @@ def _preprocess(name: str) -> Any:
             f"--preprocess: {name!r} cannot be imported ({error}); give module:function, the "
             "module on the Python path."
         ) from error
+
+
+def _named(text: str) -> tuple[str, Any]:
+    """A parameter from the command line: a whole number, a number, or text.
+
+    >>> _named("k=1"), _named("share=0.2"), _named("classes=label")
+    (('k', 1), ('share', 0.2), ('classes', 'label'))
+    """
+    name, _, value = text.partition("=")
+    for kind in (int, float):
+        with suppress(ValueError):
+            return name, kind(value)
+    return name, value
 
 
 def _read_labels(path: str) -> dict[str, int]:

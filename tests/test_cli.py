@@ -61,6 +61,15 @@ def test_aggregate_prints_and_writes(table_file: Path, tmp_path: Path) -> None:
     assert list(pd.read_csv(out)) == ["method", "model", "segment", "rank", "n_images"]
 
 
+def test_other_aggregations_and_their_parameters(table_file: Path) -> None:
+    printed = run("aggregate", table_file, "--how", "top_k", "--parameter", "k=1")
+    assert printed.output.split()[:4] == ["method", "segment", "top_k_fraction", "n_images"]
+    assert "importance" in run("aggregate", table_file, "--how", "lime").output
+    wrong = run("aggregate", table_file, "--how", "top_k", "--parameter", "k=few")
+    assert wrong.exit_code == 1
+    assert "k: expected a whole number >= 1, got 'few'" in wrong.output
+
+
 def test_figures_come_with_their_numbers(table_file: Path, tmp_path: Path) -> None:
     result = run("figures", table_file, "--out", tmp_path, "--methods", "lrp.z", "--test", "aeon")
     assert result.exit_code == 0, result.output
