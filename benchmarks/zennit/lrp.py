@@ -6,8 +6,9 @@
 VGG16 with random weights, layer by layer that of tf.keras.applications.VGG16, and one batch of
 random photos, 224 x 224 px. Every method takes its turn in each round; the ratios are paired. "lrp
 epsilon" has the epsilon rule in all layers, as iNNvestigate's ``lrp.epsilon`` has;
-"EpsilonPlusFlat" is a composite that zennit's documentation recommends. Set the results
-beside those of ``python benchmarks/saliency.py``, as ratios; the frameworks differ.
+"EpsilonPlusFlat" is zennit's composite of that name: z+ in convolutions, flat in the first
+layer. Set the results beside those of ``python benchmarks/saliency.py`` as ratios, since the
+frameworks differ.
 """
 
 from __future__ import annotations
