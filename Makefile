@@ -3,10 +3,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ZENNIT := benchmarks/zennit
 PYTHON := $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: figures test lint lab lock benchmarks clean
+.PHONY: figures test lint lab lock benchmarks zennit clean
 
 figures: $(READY)  ## run the main job on the embedded data set, write figures/
 	$(BIN)/sat-nb quickstart --out figures
@@ -26,12 +27,20 @@ benchmarks: $(READY)  ## the measured ratios
 	$(BIN)/python benchmarks/join.py
 	$(BIN)/python benchmarks/bootstrap.py
 
+zennit: $(ZENNIT)/.venv/.ready  ## the peer of benchmarks/saliency.py, in an environment of its own
+	$(ZENNIT)/.venv/bin/python $(ZENNIT)/lrp.py
+
+$(ZENNIT)/.venv/.ready: $(ZENNIT)/requirements.txt
+	$(PYTHON) -m venv $(ZENNIT)/.venv
+	$(ZENNIT)/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 clean:  ## remove the environment and everything that is kept between runs
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 ifeq ($(PYTHON),)
