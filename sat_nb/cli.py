@@ -46,6 +46,12 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
     help="What the model's input needs: a name in sat_nb.PREPROCESS (none, unit, signed, caffe, "
     "torch) or module:function.",
 )
+@click.option(
+    "--fit",
+    default="stretch",
+    show_default=True,
+    help="How photos, and masks alike, come to the model's size: stretch, crop, letterbox, ...",
+)
 @click.option("--methods", help="Saliency methods, with commas; by default the paper's six.")
 @click.option("--target", default="predicted", show_default=True, help="Class number to explain.")
 @click.option("--labels", help="CSV with the columns image_id and label (the true class number).")
@@ -73,6 +79,7 @@ def build(
     segments: str,
     out: str,
     preprocess: str,
+    fit: str,
     methods: str | None,
     target: str,
     labels: str | None,
@@ -92,6 +99,7 @@ def build(
         photos,
         methods=methods.split(",") if methods else sat.PAPER_METHODS,
         preprocess=_preprocess(preprocess),
+        fit=fit,
         target=int(target) if target.lstrip("-").isdigit() else target,
         samples=int(samples) if samples and samples.isdigit() else samples,
         segments=masks if samples == "auto" else None,
