@@ -49,6 +49,11 @@ from .segments import (
     read_segments,
     write_dinox,
 )
+from .segments.names import (
+    rename_segments,
+    renames_as_toml,
+    suggest_renames,
+)
 from .stats import (
     INTERVALS,
     TESTS,
@@ -131,9 +136,12 @@ __all__ = [
     "read_maps",
     "read_segments",
     "read_table",
+    "rename_segments",
+    "renames_as_toml",
     "rerank",
     "select",
     "settled_ranks",
+    "suggest_renames",
     "write_dinox",
     "write_table",
 ]
