@@ -15,6 +15,8 @@ from .images import (
 )
 from .plots import (
     plot_critical_difference,
+    plot_mask_check,
+    plot_mask_edges,
     plot_overlay,
     plot_segments,
 )
@@ -48,6 +50,10 @@ from .segments import (
     SegmentationMap,
     read_segments,
     write_dinox,
+)
+from .segments.checks import (
+    MaskCheck,
+    check_masks,
 )
 from .segments.names import (
     rename_segments,
@@ -114,11 +120,13 @@ __all__ = [
     "IdMismatch",
     "ImageSet",
     "InvalidInput",
+    "MaskCheck",
     "SatError",
     "SegmentationMap",
     "WorkerFailed",
     "aggregate",
     "build",
+    "check_masks",
     "compare",
     "consensus",
     "difference",
@@ -130,6 +138,8 @@ __all__ = [
     "null_segments",
     "paint_superpixels",
     "plot_critical_difference",
+    "plot_mask_check",
+    "plot_mask_edges",
     "plot_overlay",
     "plot_segments",
     "read_images",
