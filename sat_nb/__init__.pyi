@@ -17,6 +17,7 @@ from .plots import (
     plot_critical_difference,
     plot_mask_check,
     plot_mask_edges,
+    plot_mask_sensitivity,
     plot_overlay,
     plot_segments,
 )
@@ -78,6 +79,10 @@ from .stats.controls import (
     excess_over_null,
     null_segments,
 )
+from .stats.sensitivity import (
+    MASK_CHANGES,
+    mask_sensitivity,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -100,6 +105,7 @@ __all__ = [
     "FITS",
     "INTERVALS",
     "MAP_FORMATS",
+    "MASK_CHANGES",
     "MERGES",
     "METHODS",
     "PAPER_METHODS",
@@ -135,11 +141,13 @@ __all__ = [
     "intervals",
     "list_methods",
     "maps_from_arrays",
+    "mask_sensitivity",
     "null_segments",
     "paint_superpixels",
     "plot_critical_difference",
     "plot_mask_check",
     "plot_mask_edges",
+    "plot_mask_sensitivity",
     "plot_overlay",
     "plot_segments",
     "read_images",

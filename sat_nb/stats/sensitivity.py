@@ -1,0 +1,360 @@
+"""How far a ranking depends on the masks: mask_sensitivity."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.images import get_fit
+from sat_nb.segments.measures import bounding_box
+from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.stats.bootstrap import PIECE, check_settings, resample
+from sat_nb.stats.intervals import statistic_of, unit_sums
+from sat_nb.stats.units import UNIT
+from sat_nb.table.aggregations import AGGREGATIONS
+from sat_nb.table.build import build
+from sat_nb.table.schema import rerank
+from sat_nb.table.select import with_images_left
+
+if TYPE_CHECKING:
+    from sat_nb.table.build import Maps
+
+Segments = Mapping[str, SegmentationMap]
+ORDERS = ("relative", "absolute")
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What is changed: maps and masks, how they are joined, and the table that this gives."""
+
+    maps: Maps
+    segments: Segments
+    options: Mapping[str, Any]
+    table: pd.DataFrame
+    other: Segments | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One way to change masks: (setting, amount, seed) -> the table that they then give."""
+
+    table: Callable[[Setting, float, int], pd.DataFrame]
+    amounts: tuple[float, ...]
+    unit: str
+    is_random: bool
+
+
+def mask_sensitivity(
+    maps: Maps,
+    segments: Segments,
+    *,
+    other: Segments | None = None,
+    changes: Mapping[str, Sequence[float]] | Sequence[str] | None = None,
+    how: str = "relative",
+    n_repeats: int = 5,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    progress: bool = True,
+    **options: Any,
+) -> pd.DataFrame:
+    """How far the ranking of segments moves when the masks are a little different.
+
+    The segments' mean ranks (``aggregate(..., value="rank")``) with changed masks are compared
+    with those of the masks as they are, by Kendall's tau-b: 1 is the same order, 0 none in
+    common. Compared are the segments that both have, on the images that both have.
+
+    Parameters
+    ----------
+    maps, segments, options: as for ``build``; ``pad_px`` is 2 by default here too.
+    other: masks of another source for the same images: adds the change "source".
+    changes: names in MASK_CHANGES, or {name: amounts}; by default all.
+        "pad": padded by that many pixels instead. "outline": each mask grown or shrunk by a
+        random whole number of pixels of the map, up to that many; a mask that would vanish keeps
+        its innermost pixels. "dropped": that share of the detections (an image's segment) is
+        missed. "swapped": that share of the detections has the name of another one in the image.
+    how: "relative" or "absolute" mean ranks.
+    n_repeats: of the random changes.
+    level, n_resamples: of the intervals: percentiles over resampled images (the same ones with
+        and without the change), of all repeats together.
+    seed: the same seed gives the same result.
+    progress: show a bar. "pad", "outline" and "source" join maps and masks anew each time.
+
+    Returns a DataFrame, one row a change, amount and method: ``change``, ``amount`` (px or share,
+    see ``unit``; NaN for "source"), ``unit``, ``method``, ``tau`` (mean over the repeats), ``low``,
+    ``high``, ``n_repeats``, ``n_images``, ``n_segments``. A tau is NaN where fewer than two
+    segments are compared, or all of them tie.
+
+    Raises InvalidInput for names and values that are not known; what ``build`` raises.
+
+    Sources: Kendall 1945 (tau-b); Efron 1979.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> maps, segments = toy()
+    >>> found = mask_sensitivity(maps, segments, changes={"pad": [0, 4], "swapped": [0.2]},
+    ...                          progress=False)
+    >>> found.loc[found.method == "sharp", ["change", "amount", "tau", "n_segments"]]
+        change  amount  tau  n_segments
+    0      pad     0.0  1.0           5
+    2      pad     4.0  1.0           5
+    4  swapped     0.2  1.0           5
+    """
+    from tqdm.auto import tqdm
+
+    _check_numbers(how, n_repeats, seed)
+    check_settings(level, n_resamples, "percentile")
+    jobs = _jobs(changes, other)
+    options = {"pad_px": 2, **options}
+    setting = Setting(maps, segments, options, build(maps, segments, **options), other)
+    runs = sum(n_repeats if MASK_CHANGES[name].is_random else 1 for name, _ in jobs)
+    rows: list[dict[str, Any]] = []
+    with tqdm(total=runs, desc="sensitivity", unit="table", disable=not progress) as bar:
+        for name, amount in jobs:
+            change = MASK_CHANGES[name]
+            tables = []
+            for repeat in range(n_repeats if change.is_random else 1):
+                tables.append(change.table(setting, amount, _seed(seed, name, repeat)))
+                bar.update()
+            head = {"change": name, "amount": float(amount), "unit": change.unit}
+            found = _compared(setting.table, tables, how, level, n_resamples, seed)
+            rows += [{**head, **row} for row in found]
+    return pd.DataFrame(rows)
+
+
+def _check_numbers(how: str, n_repeats: int, seed: int) -> None:
+    if how not in ORDERS:
+        raise unknown_name("how", how, ORDERS)
+    for argument, number, least in (("n_repeats", n_repeats, 1), ("seed", seed, 0)):
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
+            raise InvalidInput(f"{argument}: expected a whole number >= {least}, got {number!r}.")
+
+
+def _jobs(
+    changes: Mapping[str, Sequence[float]] | Sequence[str] | None, other: Segments | None
+) -> list[tuple[str, float]]:
+    """(change, amount) in order."""
+    if changes is None:
+        changes = [name for name in MASK_CHANGES if name != "source" or other is not None]
+    elif isinstance(changes, str):
+        changes = [changes]
+    for name in changes:
+        if name not in MASK_CHANGES:
+            raise unknown_name("changes", name, MASK_CHANGES)
+        if name == "source" and other is None:
+            raise InvalidInput("other: 'source' compares with other masks; give them as `other`.")
+    named = isinstance(changes, Mapping)
+    jobs = [(n, a) for n in changes for a in (changes[n] if named else MASK_CHANGES[n].amounts)]
+    for name, amount in jobs:
+        _check_amount(name, amount)
+    return jobs
+
+
+def _check_amount(name: str, amount: float) -> None:
+    unit = MASK_CHANGES[name].unit
+    if unit == "px" and not (amount >= 0 and int(amount) == amount):
+        raise InvalidInput(f"changes[{name!r}]: expected whole pixels >= 0, got {amount!r}.")
+    if unit == "share" and not 0 <= amount <= 1:
+        raise InvalidInput(f"changes[{name!r}]: expected shares from 0 to 1, got {amount!r}.")
+
+
+def _seed(seed: int, name: str, repeat: int) -> int:
+    """Of its own for each change and repeat; amounts share it, so that they are comparable."""
+    return zlib.crc32(f"{seed} {name} {repeat}".encode())
+
+
+# --- the comparison -----------------------------------------------------------------------------
+
+
+def _compared(
+    table: pd.DataFrame,
+    changed: list[pd.DataFrame],
+    how: str,
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    """A row of the result for each method."""
+    for method in table["method"].unique():
+        taus, resampled, sizes = [], [], []
+        for one in changed:
+            sums = _both_sums(table[table["method"] == method], one[one["method"] == method])
+            statistic = _tau_statistic(how, sums.shape[2] // 2)
+            taus.append(statistic(sums.sum(axis=0)[None])[0, 0])
+            resampled.append(resample(sums, statistic, n_resamples, seed)[:, 0])
+            sizes.append((sums.shape[0], sums.shape[2] // 2))
+        pooled = np.concatenate(resampled)
+        pooled = pooled[np.isfinite(pooled)]
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(pooled, tails) if len(pooled) else (np.nan, np.nan)
+        n_images, n_segments = np.min(sizes, axis=0)
+        yield {
+            "method": method,
+            "tau": float(np.mean(taus)),
+            "low": low,
+            "high": high,
+            "n_repeats": len(changed),
+            "n_images": n_images,
+            "n_segments": n_segments,
+        }
+
+
+def _both_sums(table: pd.DataFrame, changed: pd.DataFrame) -> NDArray[np.float64]:
+    """What aggregates follow from: (n_images, 4, 2 k), first of the table, then of the changed."""
+    ids = set(table["image_id"]) & set(changed["image_id"])
+    parts = [t[t["image_id"].isin(ids)].assign(**{UNIT: t["image_id"]}) for t in (table, changed)]
+    names = [pd.Index(part["segment"].dropna().unique()) for part in parts]
+    common = names[0].intersection(names[1]).sort_values()
+    return np.concatenate([unit_sums(part, common, "rank") for part in parts], axis=2)
+
+
+def _tau_statistic(how: str, k: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Sums (r, 4, 2 k) -> Kendall's tau (r, 1) between the two halves' mean ranks."""
+    means_of = statistic_of(AGGREGATIONS[how].function)
+
+    def taus(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = means_of(sums)
+        rows = max(1, PIECE // max(k * k, 1))
+        pieces = [means[start : start + rows] for start in range(0, len(means), rows)]
+        return np.concatenate([tau_of_rows(p[:, :k], p[:, k:]) for p in pieces])[:, None]
+
+    return taus
+
+
+def tau_of_rows(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kendall's tau-b between the rows of two arrays (r, k): (r,); pairs with a NaN do not count.
+
+    >>> tau_of_rows(np.array([[1.0, 2, 3], [1, 2, np.nan]]), np.array([[1.0, 3, 2], [2, 1, 3]]))
+    array([ 0.33333333, -1.        ])
+    """
+    first, second = np.triu_indices(a.shape[1], 1)
+    signs = [np.sign(np.round(x[:, first] - x[:, second], 9)) for x in (a, b)]
+    known = np.isfinite(signs[0]) & np.isfinite(signs[1])
+    x, y = (np.where(known, s, 0.0) for s in signs)
+    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return (x * y).sum(axis=1) / np.where(norms > 0, norms, np.nan)
+
+
+# --- the changes: (setting, amount, seed) -> table ----------------------------------------------
+
+
+def _padded(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+    options = {**setting.options, "pad_px": int(amount)}
+    return build(setting.maps, setting.segments, **options)
+
+
+def _outlined(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+    changed = _Outlined(setting, int(amount), seed)
+    return build(setting.maps, changed, **setting.options)
+
+
+def _from_other(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+    return build(setting.maps, setting.other or {}, **setting.options)
+
+
+def _dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+    """A detection is missed by all methods alike; an image may lose all."""
+    table = setting.table
+    kept = table["segment"].notna().to_numpy()
+    for places, rng in _images(table, seed):
+        kept[places] &= rng.random(len(places)) >= amount
+    rank_by = setting.options.get("rank_by", "abs_mean_attribution")
+    return rerank(with_images_left(table, np.flatnonzero(kept)), by=rank_by)
+
+
+def _swapped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+    """Detections that are drawn change names with any other of the image, one after the other."""
+    names = setting.table["segment"].to_numpy(copy=True)
+    for places, rng in _images(setting.table, seed):
+        n = len(places)
+        for one in np.flatnonzero(rng.random(n) < amount / 2) if n > 1 else ():  # a swap has two
+            pair = places[[one, (one + rng.integers(1, n)) % n]]
+            names[pair] = names[pair[::-1]]
+    return setting.table.assign(segment=names)
+
+
+def _images(
+    table: pd.DataFrame, seed: int
+) -> Iterator[tuple[NDArray[np.intp], np.random.Generator]]:
+    """The rows of each image and method, and a generator that is the same for all methods."""
+    for key, places in table.groupby(["image_id", "method"], sort=False).indices.items():
+        yield places, _generator(seed, key[0])
+
+
+def _generator(seed: int, image_id: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
+
+
+class _Outlined(Mapping[str, SegmentationMap]):
+    """Masks grown or shrunk at random, when asked for."""
+
+    def __init__(self, setting: Setting, most: int, seed: int) -> None:
+        self._setting = setting
+        self._most = most
+        self._seed = seed
+
+    def __getitem__(self, image_id: str) -> SegmentationMap:
+        segmentation = self._setting.segments[image_id]
+        steps = _generator(self._seed, image_id).uniform(-1, 1, len(segmentation))
+        if not len(segmentation):
+            return segmentation
+        scale = self._photo_px(image_id, segmentation)
+        px = np.round(np.round(steps * self._most) * scale).astype(int)
+        masks = [grown(m, p) for m, p in zip(segmentation.masks, px, strict=True)]
+        return SegmentationMap(segmentation.names, np.stack(masks), segmentation.scores)
+
+    def _photo_px(self, image_id: str, segmentation: SegmentationMap) -> float:
+        """Pixels of the masks for one of the map."""
+        maps = self._setting.maps
+        height, width = np.shape(next(iter(maps.values()))[image_id])[:2]
+        name = self._setting.options.get("fit") or getattr(maps, "fit", "stretch")
+        scaled = get_fit(name).frame(segmentation.size, (height, width)).scaled
+        return float(np.sqrt(np.prod(segmentation.size) / np.prod(scaled)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._setting.segments)
+
+    def __len__(self) -> int:
+        return len(self._setting.segments)
+
+
+def grown(mask: NDArray[np.bool_], px: int) -> NDArray[np.bool_]:
+    """A boolean mask (H, W) grown by ``px`` to all sides (a square), or shrunk where negative.
+
+    What lies beyond the image's edge counts as the mask's own, so that a mask at the edge does not
+    leave it. A mask that would vanish keeps what vanishes last.
+    """
+    from scipy.ndimage import distance_transform_cdt
+
+    if px == 0:
+        return mask
+    box = tuple(
+        slice(max(s.start - abs(px) - 1, 0), s.stop + abs(px) + 1) for s in bounding_box(mask)
+    )
+    out = np.zeros_like(mask)
+    if mask.all():
+        return mask
+    if px > 0:
+        out[box] = distance_transform_cdt(~mask[box], "chessboard") <= px
+        return out
+    depth = distance_transform_cdt(mask[box], "chessboard")
+    out[box] = depth > min(-px, depth.max() - 1)
+    return out
+
+
+MASK_CHANGES: dict[str, Change] = {
+    "pad": Change(_padded, (0, 1, 2, 4, 8), "px", is_random=False),
+    "outline": Change(_outlined, (1, 2, 4), "px", is_random=True),
+    "dropped": Change(_dropped, (0.05, 0.1, 0.2), "share", is_random=True),
+    "swapped": Change(_swapped, (0.05, 0.1, 0.2), "share", is_random=True),
+    "source": Change(_from_other, (float("nan"),), "", is_random=False),
+}
+"""What can be done to masks."""
