@@ -79,8 +79,10 @@ from .stats.controls import (
     excess_over_null,
     null_segments,
 )
-from .stats.sensitivity import (
+from .stats.mask_changes import (
     MASK_CHANGES,
+)
+from .stats.sensitivity import (
     mask_sensitivity,
 )
 from .table import (

@@ -49,8 +49,10 @@ def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     ax.invert_yaxis()
     ax.set_xlabel("Kendall's tau with the ranking of the unchanged masks")
     ax.spines[["top", "right"]].set_visible(False)
-    above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
-    for text in ax.legend(frameon=False, fontsize=9, **above).get_texts():
+    legend = ax.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize=9
+    )
+    for text in legend.get_texts():
         text.set_parse_math(False)
     return ax
 

@@ -190,7 +190,7 @@ def _by_name(facts: Facts) -> pd.DataFrame:
         mean_score=("score", "mean"),
     )
     names.insert(1, "detection_rate", names["n_images"] / max(len(facts.sizes), 1))
-    shared = facts.pairs.groupby(["segment", "other"], as_index=False)["shared"].sum()
+    shared = facts.pairs.groupby(["segment", "other"])[["shared"]].sum().reset_index()
     most = shared.sort_values("shared").drop_duplicates("segment", keep="last")
     most = most.set_index("segment").reindex(names.index)
     names["overlaps_with"] = most["other"]

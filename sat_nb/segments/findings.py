@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,9 +139,10 @@ def extents(facts: Facts) -> Iterator[Finding]:
 
 def duplicates(facts: Facts) -> Iterator[Finding]:
     """Two names whose masks are nearly the same, in many of the images that have both."""
-    images = facts.rows.groupby("segment")["image_id"].agg(set)
+    images = {name: set(ids) for name, ids in facts.rows.groupby("segment")["image_id"]}
     same = facts.pairs[facts.pairs["iou"] > DUPLICATE_IOU]
-    for (a, b), rows in same.groupby(["segment", "other"]):
+    for names, rows in same.groupby(["segment", "other"]):
+        a, b = map(str, cast(tuple[str, str], names))
         n_both = len(images[a] & images[b])
         if a < b and len(rows) >= DUPLICATE_SHARE * n_both:
             ids = tuple(rows["image_id"])
@@ -149,7 +150,7 @@ def duplicates(facts: Facts) -> Iterator[Finding]:
                 f"{a!r} and {b!r} are nearly the same mask (IoU > {DUPLICATE_IOU:g}) in "
                 f"{len(ids)} of {n_both} images with both: {shorten(ids)}; are they one thing?"
             )
-            yield Finding("warning", "duplicate", message, str(a), ids)
+            yield Finding("warning", "duplicate", message, a, ids)
 
 
 def fragments(facts: Facts) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -13,43 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.images import get_fit
-from sat_nb.segments.measures import bounding_box
-from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.bootstrap import PIECE, check_settings, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
+from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting
 from sat_nb.stats.units import UNIT
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.build import build
-from sat_nb.table.schema import rerank
-from sat_nb.table.select import with_images_left
 
 if TYPE_CHECKING:
     from sat_nb.table.build import Maps
 
-Segments = Mapping[str, SegmentationMap]
 ORDERS = ("relative", "absolute")
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """What is changed: maps and masks, how they are joined, and the table that this gives."""
-
-    maps: Maps
-    segments: Segments
-    options: Mapping[str, Any]
-    table: pd.DataFrame
-    other: Segments | None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One way to change masks: (setting, amount, seed) -> the table that they then give."""
-
-    table: Callable[[Setting, float, int], pd.DataFrame]
-    amounts: tuple[float, ...]
-    unit: str
-    is_random: bool
 
 
 def mask_sensitivity(
@@ -150,8 +123,8 @@ def _jobs(
             raise unknown_name("changes", name, MASK_CHANGES)
         if name == "source" and other is None:
             raise InvalidInput("other: 'source' compares with other masks; give them as `other`.")
-    named = isinstance(changes, Mapping)
-    jobs = [(n, a) for n in changes for a in (changes[n] if named else MASK_CHANGES[n].amounts)]
+    given = dict(changes) if isinstance(changes, Mapping) else {}
+    jobs = [(n, a) for n in changes for a in given.get(n, MASK_CHANGES[n].amounts)]
     for name, amount in jobs:
         _check_amount(name, amount)
     return jobs
@@ -241,120 +214,3 @@ def tau_of_rows(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.fl
     x, y = (np.where(known, s, 0.0) for s in signs)
     norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
     return (x * y).sum(axis=1) / np.where(norms > 0, norms, np.nan)
-
-
-# --- the changes: (setting, amount, seed) -> table ----------------------------------------------
-
-
-def _padded(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    options = {**setting.options, "pad_px": int(amount)}
-    return build(setting.maps, setting.segments, **options)
-
-
-def _outlined(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    changed = _Outlined(setting, int(amount), seed)
-    return build(setting.maps, changed, **setting.options)
-
-
-def _from_other(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    return build(setting.maps, setting.other or {}, **setting.options)
-
-
-def _dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    """A detection is missed by all methods alike; an image may lose all."""
-    table = setting.table
-    kept = table["segment"].notna().to_numpy()
-    for places, rng in _images(table, seed):
-        kept[places] &= rng.random(len(places)) >= amount
-    rank_by = setting.options.get("rank_by", "abs_mean_attribution")
-    return rerank(with_images_left(table, np.flatnonzero(kept)), by=rank_by)
-
-
-def _swapped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    """Detections that are drawn change names with any other of the image, one after the other."""
-    names = setting.table["segment"].to_numpy(copy=True)
-    for places, rng in _images(setting.table, seed):
-        n = len(places)
-        for one in np.flatnonzero(rng.random(n) < amount / 2) if n > 1 else ():  # a swap has two
-            pair = places[[one, (one + rng.integers(1, n)) % n]]
-            names[pair] = names[pair[::-1]]
-    return setting.table.assign(segment=names)
-
-
-def _images(
-    table: pd.DataFrame, seed: int
-) -> Iterator[tuple[NDArray[np.intp], np.random.Generator]]:
-    """The rows of each image and method, and a generator that is the same for all methods."""
-    for key, places in table.groupby(["image_id", "method"], sort=False).indices.items():
-        yield places, _generator(seed, key[0])
-
-
-def _generator(seed: int, image_id: str) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
-
-
-class _Outlined(Mapping[str, SegmentationMap]):
-    """Masks grown or shrunk at random, when asked for."""
-
-    def __init__(self, setting: Setting, most: int, seed: int) -> None:
-        self._setting = setting
-        self._most = most
-        self._seed = seed
-
-    def __getitem__(self, image_id: str) -> SegmentationMap:
-        segmentation = self._setting.segments[image_id]
-        steps = _generator(self._seed, image_id).uniform(-1, 1, len(segmentation))
-        if not len(segmentation):
-            return segmentation
-        scale = self._photo_px(image_id, segmentation)
-        px = np.round(np.round(steps * self._most) * scale).astype(int)
-        masks = [grown(m, p) for m, p in zip(segmentation.masks, px, strict=True)]
-        return SegmentationMap(segmentation.names, np.stack(masks), segmentation.scores)
-
-    def _photo_px(self, image_id: str, segmentation: SegmentationMap) -> float:
-        """Pixels of the masks for one of the map."""
-        maps = self._setting.maps
-        height, width = np.shape(next(iter(maps.values()))[image_id])[:2]
-        name = self._setting.options.get("fit") or getattr(maps, "fit", "stretch")
-        scaled = get_fit(name).frame(segmentation.size, (height, width)).scaled
-        return float(np.sqrt(np.prod(segmentation.size) / np.prod(scaled)))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._setting.segments)
-
-    def __len__(self) -> int:
-        return len(self._setting.segments)
-
-
-def grown(mask: NDArray[np.bool_], px: int) -> NDArray[np.bool_]:
-    """A boolean mask (H, W) grown by ``px`` to all sides (a square), or shrunk where negative.
-
-    What lies beyond the image's edge counts as the mask's own, so that a mask at the edge does not
-    leave it. A mask that would vanish keeps what vanishes last.
-    """
-    from scipy.ndimage import distance_transform_cdt
-
-    if px == 0:
-        return mask
-    box = tuple(
-        slice(max(s.start - abs(px) - 1, 0), s.stop + abs(px) + 1) for s in bounding_box(mask)
-    )
-    out = np.zeros_like(mask)
-    if mask.all():
-        return mask
-    if px > 0:
-        out[box] = distance_transform_cdt(~mask[box], "chessboard") <= px
-        return out
-    depth = distance_transform_cdt(mask[box], "chessboard")
-    out[box] = depth > min(-px, depth.max() - 1)
-    return out
-
-
-MASK_CHANGES: dict[str, Change] = {
-    "pad": Change(_padded, (0, 1, 2, 4, 8), "px", is_random=False),
-    "outline": Change(_outlined, (1, 2, 4), "px", is_random=True),
-    "dropped": Change(_dropped, (0.05, 0.1, 0.2), "share", is_random=True),
-    "swapped": Change(_swapped, (0.05, 0.1, 0.2), "share", is_random=True),
-    "source": Change(_from_other, (float("nan"),), "", is_random=False),
-}
-"""What can be done to masks."""

@@ -259,7 +259,6 @@ def test_errors_come_first_and_names_are_text() -> None:
     assert result.findings["level"].is_monotonic_increasing
     assert repr(hostile) in "\n".join(result.warnings)
     assert "\x1b" not in str(result)
-    sat.plot_mask_check(result).figure.canvas.draw()
 
 
 @pytest.mark.parametrize("wrong", [{}, 3])

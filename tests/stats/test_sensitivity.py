@@ -15,7 +15,8 @@ from scipy.stats import kendalltau
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
 from sat_nb.datasets.toy import toy
-from sat_nb.stats.sensitivity import MASK_CHANGES, Setting, _Outlined, grown, tau_of_rows
+from sat_nb.stats.mask_changes import MASK_CHANGES, OutlinedSegments, Setting, grown
+from sat_nb.stats.sensitivity import tau_of_rows
 from tests.oracles import sensitivity as oracle
 
 RANKS = st.sampled_from([1.0, 2.0, 2.5, 3.0, 4.0])
@@ -90,7 +91,7 @@ def test_outlines_move_by_pixels_of_the_map() -> None:
     segments = {"a": SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)}
     maps = {"m": {"a": np.ones((40, 40))}}
     start = Setting(maps, segments, {"pad_px": 0}, pd.DataFrame(), None)
-    sides = np.sqrt(_Outlined(start, 2, 0)["a"].masks.sum(axis=(1, 2)))
+    sides = np.sqrt(OutlinedSegments(start, 2, 0)["a"].masks.sum(axis=(1, 2)))
     assert set(sides) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
 
 
