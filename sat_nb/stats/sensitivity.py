@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sat_nb.table.build import Maps
 
 ORDERS = ("relative", "absolute")
+EQUAL = 1e-9  # mean ranks that differ by less are equal
 
 
 def mask_sensitivity(
@@ -57,7 +58,7 @@ def mask_sensitivity(
     how: "relative" or "absolute" mean ranks.
     n_repeats: of the random changes.
     level, n_resamples: of the intervals: percentiles over resampled images (the same ones with
-        and without the change), of all repeats together.
+        and without the change), shared among the repeats.
     seed: the same seed gives the same result.
     progress: show a bar. "pad", "outline" and "source" join maps and masks anew each time.
 
@@ -157,11 +158,12 @@ def _compared(
     """A row of the result for each method."""
     for method in table["method"].unique():
         taus, resampled, sizes = [], [], []
-        for one in changed:
+        each = -(-n_resamples // len(changed))
+        for repeat, one in enumerate(changed):
             sums = _both_sums(table[table["method"] == method], one[one["method"] == method])
             statistic = _tau_statistic(how, sums.shape[2] // 2)
             taus.append(statistic(sums.sum(axis=0)[None])[0, 0])
-            resampled.append(resample(sums, statistic, n_resamples, seed)[:, 0])
+            resampled.append(resample(sums, statistic, each, seed + repeat)[:, 0])
             sizes.append((sums.shape[0], sums.shape[2] // 2))
         pooled = np.concatenate(resampled)
         pooled = pooled[np.isfinite(pooled)]
@@ -209,8 +211,15 @@ def tau_of_rows(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.fl
     array([ 0.33333333, -1.        ])
     """
     first, second = np.triu_indices(a.shape[1], 1)
-    signs = [np.sign(np.round(x[:, first] - x[:, second], 9)) for x in (a, b)]
-    known = np.isfinite(signs[0]) & np.isfinite(signs[1])
-    x, y = (np.where(known, s, 0.0) for s in signs)
-    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    return (x * y).sum(axis=1) / np.where(norms > 0, norms, np.nan)
+    x, y = (_signs(of[:, first] - of[:, second]) for of in (a, b))
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        known = np.isfinite((a + b)[:, first] + (a + b)[:, second])
+        x, y = x * known, y * known
+    agree, n_x, n_y = ((p * q).sum(axis=1, dtype=int) for p, q in ((x, y), (x, x), (y, y)))
+    norms = np.sqrt(n_x * n_y)
+    return agree / np.where(norms > 0, norms, np.nan)
+
+
+def _signs(differences: NDArray[np.float64]) -> NDArray[np.int8]:
+    """-1, 0 or 1; 0 also for what rounding makes of equal means."""
+    return (differences > EQUAL).astype(np.int8) - (differences < -EQUAL).astype(np.int8)
