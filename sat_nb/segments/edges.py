@@ -9,6 +9,7 @@ from sat_nb.images import Masks, Pixels, stretch_image, stretch_masks
 
 SIDE = 512  # photos are looked at with at most that many pixels on their long side
 REACH = 6  # pixels by which outlines are moved, in each of the four directions
+FEWEST = 40  # places of outline; of fewer the best move is chance
 BLUR = 1.0  # pixels; masks are not drawn to the pixel
 
 Profile = NDArray[np.float64]
@@ -30,7 +31,8 @@ def edge_profile(pixels: Pixels, masks: Masks) -> Profile:
 
     Returns a Profile, divided by its own mean: 1 everywhere where outlines and edges have nothing
     to do with each other. The middle is the masks as they are; ``[REACH + 1, REACH]`` the masks
-    moved down by a pixel of the photo brought to SIDE. NaN where there is no outline or no edge.
+    moved down by a pixel of the photo brought to SIDE. NaN where there is no edge, or outline at
+    fewer than FEWEST places.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -39,22 +41,24 @@ def edge_profile(pixels: Pixels, masks: Masks) -> Profile:
     grey = stretch_image(pixels, size).mean(axis=2, dtype=np.float32)
     grey = gaussian_filter(grey, BLUR)
     masks = stretch_masks(masks, size)
-    profile = np.zeros((2 * REACH + 1, 2 * REACH + 1))
+    profile, n_places = np.zeros((2 * REACH + 1, 2 * REACH + 1)), 0
     for axis in (0, 1):
         steps = np.sqrt(np.abs(np.diff(grey, axis=axis)))
         crossings = np.diff(masks, axis=axis + 1).sum(axis=0)
-        profile += _met(steps, crossings)
-    with np.errstate(invalid="ignore"):
-        return profile / profile.mean()
+        inner = crossings[REACH : len(steps) - REACH, REACH : steps.shape[1] - REACH]
+        profile += _met(steps, inner)
+        n_places += np.count_nonzero(inner)
+    if n_places < FEWEST or not profile.any():
+        return np.full_like(profile, np.nan)
+    return profile / profile.mean()
 
 
-def _met(steps: NDArray[np.float32], crossings: NDArray[np.int64]) -> Profile:
-    """The steps at all crossings, for every move of these."""
-    height, width = steps.shape
-    inner = crossings[REACH : height - REACH, REACH : width - REACH]
+def _met(steps: NDArray[np.float32], inner: NDArray[np.int64]) -> Profile:
+    """The steps at all crossings, those within REACH of the border left out, for every move."""
     rows, columns = np.nonzero(inner)
     moves = np.arange(2 * REACH + 1)
-    places = (rows * width + columns)[:, None] + (moves[:, None] * width + moves).ravel()
+    places = (rows * steps.shape[1] + columns)[:, None]
+    places = places + (moves[:, None] * steps.shape[1] + moves).ravel()
     return (inner[rows, columns] @ steps.ravel()[places]).reshape(len(moves), len(moves))
 
 
