@@ -21,6 +21,9 @@ from .plots import (
     plot_image,
     plot_image_table,
     plot_map_grid,
+    plot_mask_check,
+    plot_mask_edges,
+    plot_mask_sensitivity,
     plot_overlay,
     plot_overview,
     plot_prevalence,
@@ -60,6 +63,15 @@ from .segments import (
     read_segments,
     write_dinox,
 )
+from .segments.checks import (
+    MaskCheck,
+    check_masks,
+)
+from .segments.names import (
+    rename_segments,
+    renames_as_toml,
+    suggest_renames,
+)
 from .stats import (
     COMBINATIONS,
     INTERVALS,
@@ -78,6 +90,12 @@ from .stats import (
     intervals,
     null_segments,
     size_effect,
+)
+from .stats.mask_changes import (
+    MASK_CHANGES,
+)
+from .stats.sensitivity import (
+    mask_sensitivity,
 )
 from .table import (
     AGGREGATIONS,
@@ -101,6 +119,7 @@ __all__ = [
     "FITS",
     "INTERVALS",
     "MAP_FORMATS",
+    "MASK_CHANGES",
     "MERGES",
     "METHODS",
     "PAPER_METHODS",
@@ -121,6 +140,7 @@ __all__ = [
     "IdMismatch",
     "ImageSet",
     "InvalidInput",
+    "MaskCheck",
     "PresenceWarning",
     "SatError",
     "SegmentationMap",
@@ -128,6 +148,7 @@ __all__ = [
     "adjust_for_size",
     "aggregate",
     "build",
+    "check_masks",
     "compare",
     "compare_missing",
     "consensus",
@@ -139,6 +160,7 @@ __all__ = [
     "intervals",
     "list_methods",
     "maps_from_arrays",
+    "mask_sensitivity",
     "null_segments",
     "paint_superpixels",
     "plot_critical_difference",
@@ -147,6 +169,9 @@ __all__ = [
     "plot_image",
     "plot_image_table",
     "plot_map_grid",
+    "plot_mask_check",
+    "plot_mask_edges",
+    "plot_mask_sensitivity",
     "plot_overlay",
     "plot_overview",
     "plot_prevalence",
@@ -156,11 +181,14 @@ __all__ = [
     "read_maps",
     "read_segments",
     "read_table",
+    "rename_segments",
+    "renames_as_toml",
     "rerank",
     "save_figure",
     "select",
     "settled_ranks",
     "size_effect",
+    "suggest_renames",
     "to_latex",
     "write_dinox",
     "write_table",

@@ -1,11 +1,11 @@
-"""The command line: ``sat-nb build``, ``aggregate``, ``figures`` and ``quickstart``."""
+"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``masks`` and ``quickstart``."""
 
 from __future__ import annotations
 
 import csv
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,19 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--model", required=True, help="Keras model file (.h5, .keras).")
 @click.option("--images", required=True, help="Folder of photos, or one photo.")
 @click.option("--segments", required=True, help="Folder of mask exports, or one file.")
+@click.option("--rename", help="TOML file of segments' names to replace.")
 @click.option("--out", required=True, help="The table to write (.parquet).")
 @click.option(
     "--preprocess",
     required=True,
     help="What the model's input needs: a name in sat_nb.PREPROCESS (none, unit, signed, caffe, "
     "torch) or module:function.",
+)
+@click.option(
+    "--fit",
+    default="stretch",
+    show_default=True,
+    help="How photos, and masks alike, come to the model's size: stretch, crop, letterbox, ...",
 )
 @click.option("--methods", help="Saliency methods, with commas; by default the paper's six.")
 @click.option("--target", default="predicted", show_default=True, help="Class number to explain.")
@@ -72,8 +79,10 @@ def build(
     model: str,
     images: str,
     segments: str,
+    rename: str | None,
     out: str,
     preprocess: str,
+    fit: str,
     methods: str | None,
     target: str,
     labels: str | None,
@@ -85,7 +94,7 @@ def build(
 ) -> None:
     """Explain photos and join the maps with masks: a table in Parquet."""
     true_classes = _read_labels(labels) if labels else None
-    photos, masks = sat.read_images(images), sat.read_segments(segments)
+    photos, masks = sat.read_images(images), _read_segments(segments, rename)
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
     store = sat.explain(
@@ -93,6 +102,7 @@ def build(
         photos,
         methods=methods.split(",") if methods else sat.PAPER_METHODS,
         preprocess=_preprocess(preprocess),
+        fit=fit,
         target=int(target) if target.lstrip("-").isdigit() else target,
         samples=int(samples) if samples and samples.isdigit() else samples,
         segments=masks if samples == "auto" else None,
@@ -163,6 +173,34 @@ def figures(
             click.echo(file)
 
 
+@main.group("masks")
+def masks_group() -> None:
+    """Look masks over before they mislead."""
+
+
+@masks_group.command()
+@click.argument("exports")
+@click.option("--images", help="Folder of photos: also checks ids, sizes and edges.")
+@click.option("--rename", help="TOML file of names to replace, as `masks names` writes it.")
+@readable_errors
+def check(exports: str, images: str | None, rename: str | None) -> None:
+    """Table of the names and what is suspicious; exit status 1 where masks cannot be used."""
+    result = sat.check_masks(
+        _read_segments(exports, rename), sat.read_images(images) if images else None
+    )
+    click.echo(str(result))
+    if result.errors:
+        raise click.exceptions.Exit(1)
+
+
+@masks_group.command()
+@click.argument("exports")
+@readable_errors
+def names(exports: str) -> None:
+    """Names that may mean one thing, as TOML to be edited, for --rename."""
+    click.echo(sat.renames_as_toml(sat.suggest_renames(sat.read_segments(exports))), nl=False)
+
+
 @main.command()
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--work", default=".cache/quickstart", show_default=True, help="Folder for the rest.")
@@ -175,6 +213,11 @@ def quickstart(out: str, work: str) -> None:
     for file in study.draw(result, out):
         click.echo(f"wrote {file}")
     click.echo(study.finding(result))
+
+
+def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:
+    segments = sat.read_segments(path)
+    return sat.rename_segments(segments, rename) if rename else segments
 
 
 def _preprocess(name: str) -> Any:

@@ -123,11 +123,66 @@ def _read_pixels(file: Path) -> Pixels:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One way to bring an image, and its masks alike, to a size (height, width)."""
+class Frame:
+    """Where a photo lies on the model's input: resized to ``scaled``, its corner at ``corner``.
 
-    image: Callable[[Pixels, tuple[int, int]], Pixels]
-    masks: Callable[[Masks, tuple[int, int]], Masks]
+    Both are (rows, columns) in pixels. A negative corner cuts the photo off at both sides; a
+    positive one leaves bars beside it, in which there is neither photo nor segment.
+    """
+
+    scaled: tuple[int, int]
+    corner: tuple[int, int]
+
+    def on(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The part of an input of ``size`` that shows photo, and that part of the scaled photo."""
+        pairs = [
+            (slice(max(c, 0), min(c + n, side)), slice(max(-c, 0), min(side - c, n)))
+            for c, n, side in zip(self.corner, self.scaled, size, strict=True)
+        ]
+        (rows, from_rows), (columns, from_columns) = pairs
+        return (rows, columns), (from_rows, from_columns)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One way to bring an image, and its masks alike, to a size (height, width).
+
+    ``frame(photo, size)`` places a photo of the size ``photo`` on an input of ``size``.
+    """
+
+    frame: Callable[[tuple[int, int], tuple[int, int]], Frame]
+
+    def image(self, pixels: Pixels, size: tuple[int, int]) -> Pixels:
+        """Bring (H, W, 3) uint8 to ``size`` (bilinear, antialiased); bars beside it are black."""
+        size = size[0], size[1]
+        frame = self.frame((pixels.shape[0], pixels.shape[1]), size)
+        scaled = stretch_image(pixels, frame.scaled)
+        if frame.scaled == size:
+            return scaled
+        fitted = np.zeros((*size, 3), dtype=np.uint8)
+        there, here = frame.on(size)
+        fitted[there] = scaled[here]
+        return fitted
+
+    def masks(self, masks: Masks, size: tuple[int, int]) -> Masks:
+        """Bring boolean (n, H, W) to ``size``; masks outside the frame have no pixel there."""
+        size = size[0], size[1]
+        if len(masks) == 0:
+            return np.zeros((0, *size), dtype=bool)
+        frame = self.frame((masks.shape[1], masks.shape[2]), size)
+        scaled = stretch_masks(masks, frame.scaled)
+        if frame.scaled == size:
+            return scaled
+        fitted = np.zeros((len(masks), *size), dtype=bool)
+        there, here = frame.on(size)
+        fitted[:, *there] = scaled[:, *here]
+        return fitted
+
+    def photo(self, photo: tuple[int, int], size: tuple[int, int]) -> Masks:
+        """Boolean (H, W) of ``size``: where the input shows photo, and not a bar beside it."""
+        shown = np.zeros(size, dtype=bool)
+        shown[self.frame(photo, size).on(size)[0]] = True
+        return shown
 
 
 def stretch_image(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -171,7 +226,48 @@ def _overlaps(n_in: int, n_out: int):  # type: ignore[no-untyped-def]
     return csr_array((length, (start // n_in, start // n_out)), shape=(n_out, n_in))
 
 
-FITS: dict[str, Fit] = {"stretch": Fit(stretch_image, stretch_masks)}
+def _stretched(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+    return Frame(size, (0, 0))
+
+
+def _cropped(of: int, keep: int) -> Callable[[tuple[int, int], tuple[int, int]], Frame]:
+    """Cover ``of`` / ``keep`` times the input, then cut its middle out, rounded as torchvision."""
+
+    def frame(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+        (height, width), (h, w) = photo, (round(side * of / keep) for side in size)
+        by_height = h * width >= w * height
+        scaled = (h, h * width // height) if by_height else (w * height // width, w)
+        top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
+        return Frame(scaled, (-top, -left))
+
+    return frame
+
+
+def _letterboxed(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """The largest that fits in, in the middle, rounded as PIL's ImageOps.pad."""
+    (height, width), (h, w) = photo, size
+    if width * h > height * w:
+        scaled = max(round(height / width * w), 1), w
+    else:
+        scaled = h, max(round(width / height * h), 1)
+    top, left = (round((side - n) / 2) for n, side in zip(scaled, size, strict=True))
+    return Frame(scaled, (top, left))
+
+
+FITS: dict[str, Fit] = {
+    "stretch": Fit(_stretched),
+    "crop": Fit(_cropped(1, 1)),
+    "crop_224_of_256": Fit(_cropped(256, 224)),
+    "letterbox": Fit(_letterboxed),
+}
+"""How photos come to the model's input.
+
+"stretch": both sides resized, whatever the aspect ratio. "crop": the short side resized, the
+middle cut out (torchvision's ``Resize(224)``, ``CenterCrop(224)``; Keras's
+``crop_to_aspect_ratio=True`` to within a pixel). "crop_224_of_256": the same with a margin, as
+torchvision's ImageNet presets: for an input of 224 px the short side becomes 256. "letterbox": the
+long side resized, black bars beside it (Keras's ``pad_to_aspect_ratio=True``).
+"""
 
 
 def get_fit(name: str) -> Fit:

@@ -53,6 +53,17 @@ def test_build_writes_the_same_table_as_python(toy_folder: Path, table_file: Pat
     assert sat.read_table(table_file)["target"].unique().tolist() == [1]
 
 
+def test_geometry_and_names_reach_the_table(toy_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.toml").write_text('[synonyms]\nhead = ["eyes", "nose"]\n')
+    out = tmp_path / "sat.parquet"
+    changes = {"fit": "letterbox", "rename": tmp_path / "names.toml", "methods": "gradient"}
+    result = run(*build_arguments(toy_folder, out, **changes))
+    assert result.exit_code == 0, result.output
+    table = sat.read_table(out)
+    assert set(table["segment"]) == {"head", "mouth", "ears", "rest"}
+    assert table.attrs["sat_nb"]["fit"] == "letterbox"
+
+
 def test_aggregate_prints_and_writes(table_file: Path, tmp_path: Path) -> None:
     printed = run("aggregate", table_file, "--value", "rank")
     assert printed.output.split()[:4] == ["method", "segment", "rank", "n_images"]

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+from scipy import ndimage
 
-from sat_nb import FileMissing, IdMismatch, ImageSet, InvalidInput, read_images
-from sat_nb.images import get_fit, stretch_image
+from sat_nb import FITS, FileMissing, IdMismatch, ImageSet, InvalidInput, read_images
+from sat_nb.images import get_fit
 
 
 def save(path: Path, size: tuple[int, int] = (6, 4), **options: object) -> None:
@@ -38,13 +41,6 @@ def test_grey_and_transparent_become_rgb(tmp_path: Path) -> None:
     images = read_images(tmp_path)
     assert images["grey"].tolist() == [[[7, 7, 7]] * 3] * 2
     assert images["clear"].shape == (2, 3, 3)
-
-
-def test_exif_orientation_is_applied(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    save(tmp_path / "turned.jpg", size=(6, 4), exif=exif)
-    assert read_images(tmp_path).size("turned") == (6, 4)
 
 
 def test_reading_is_lazy_and_errors_name_the_file(tmp_path: Path) -> None:
@@ -83,14 +79,107 @@ def test_arrays_are_checked(wrong: object) -> None:
         ImageSet({"a": wrong})  # type: ignore[dict-item]
 
 
-def test_an_image_and_its_mask_are_stretched_alike() -> None:
-    pixels = np.zeros((40, 60, 3), np.uint8)
-    pixels[5:20, 35:55] = 255
-    mask = pixels[None, :, :, 0] > 0
-    resized = stretch_image(pixels, (16, 10))[:, :, 0] > 127
-    assert (get_fit("stretch").masks(mask, (16, 10))[0] ^ resized).mean() < 0.02
+# --- geometry ------------------------------------------------------------------------------------
+
+
+def photo_of(height: int, width: int) -> np.ndarray:
+    """An asymmetric photo: noise, a bright block that is in no middle, and one at an edge."""
+    pixels = np.random.default_rng(0).integers(0, 60, (height, width, 3)).astype(np.uint8)
+    pixels[height // 2 : height // 2 + height // 5, width // 3 : width // 3 + width // 4] = 255
+    pixels[: height // 4, : width // 6] = 255
+    return pixels
+
+
+def by_torchvision(image: Image.Image, size: tuple[int, int], of: int) -> Image.Image:
+    """Resize(of), CenterCrop(size) as torchvision 0.20 computes them, for a square input."""
+    short, long = sorted(image.size)
+    long = int(of * long / short)
+    width, height = (of, long) if image.width <= image.height else (long, of)
+    left, top = round((width - size[1]) / 2.0), round((height - size[0]) / 2.0)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return resized.crop((left, top, left + size[1], top + size[0]))
+
+
+ORACLES = {
+    "stretch": lambda image, side: image.resize((side, side), Image.Resampling.BILINEAR),
+    "crop": lambda image, side: by_torchvision(image, (side, side), side),
+    "crop_224_of_256": lambda image, side: by_torchvision(image, (side, side), side * 8 // 7),
+    "letterbox": lambda image, side: ImageOps.pad(
+        image, (side, side), Image.Resampling.BILINEAR, color=(0, 0, 0)
+    ),
+}
+SHAPES = [(90, 133), (133, 90), (64, 64), (301, 40), (41, 300)]
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("side", [56, 112])
+def test_photos_are_fitted_as_the_others_do(fit: str, shape: tuple[int, int], side: int) -> None:
+    pixels = photo_of(*shape)
+    expected = np.asarray(ORACLES[fit](Image.fromarray(pixels), side))
+    np.testing.assert_array_equal(get_fit(fit).image(pixels, (side, side)), expected)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [(60, 44), (30, 80), (64, 64)])
+def test_a_photo_and_its_mask_land_on_the_same_pixels(
+    fit: str, shape: tuple[int, int], size: tuple[int, int]
+) -> None:
+    pixels = photo_of(*shape)
+    mask = pixels.min(axis=2) == 255
+    seen = get_fit(fit).image(pixels, size)[:, :, 0] > 255 * 0.55
+    fitted = get_fit(fit).masks(mask[None], size)[0]
+    assert fitted.shape == size
+    outline = fitted ^ ndimage.binary_erosion(fitted, border_value=1)
+    outline |= ndimage.binary_dilation(fitted) ^ fitted
+    assert not ((seen ^ fitted) & ~outline).any()
+
+
+@given(*[st.integers(1, 60)] * 4, st.sampled_from(sorted(FITS)))
+def test_any_photo_fits_any_input(
+    height: int, width: int, rows: int, columns: int, fit: str
+) -> None:
+    ones = np.ones((1, height, width), bool)
+    size = (rows, columns)
+    covered = get_fit(fit).masks(ones, size)[0]
+    np.testing.assert_array_equal(get_fit(fit).photo((height, width), size), covered)
+    white = get_fit(fit).image(np.full((height, width, 3), 255, np.uint8), size)
+    np.testing.assert_array_equal(white[:, :, 0] == 255, covered)
+    if fit != "letterbox":
+        assert covered.all()
+    else:  # one side is full, the bars differ by a pixel at most
+        assert covered.any(axis=1).all() or covered.any(axis=0).all()
+        for side in (covered.any(axis=1), covered.any(axis=0)):
+            assert abs(side.argmax() - side[::-1].argmax()) <= 1
+
+
+def test_no_masks_fit_any_input() -> None:
+    for fit in FITS.values():
+        assert fit.masks(np.zeros((0, 0, 0), bool), (4, 6)).shape == (0, 4, 6)
 
 
 def test_unknown_fit() -> None:
-    with pytest.raises(InvalidInput, match="fit: unknown name 'crop'. Valid: 'stretch'"):
-        get_fit("crop")
+    with pytest.raises(InvalidInput, match="fit: unknown name 'cropp'. Did you mean 'crop'"):
+        get_fit("cropp")
+
+
+TURNS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: a.transpose(1, 0, 2)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: a.transpose(1, 0, 2)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_photos_are_turned_as_a_viewer_turns_them(tmp_path: Path, orientation: int) -> None:
+    pixels = photo_of(20, 32)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_images(tmp_path)["turned"], TURNS[orientation](pixels))

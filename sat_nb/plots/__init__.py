@@ -10,11 +10,13 @@ from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.plots.image_table import held_fractions, plot_image, plot_image_table
 from sat_nb.plots.latex import to_latex
 from sat_nb.plots.map_grid import plot_map_grid
+from sat_nb.plots.masks import plot_mask_check, plot_mask_edges
 from sat_nb.plots.overlay import plot_overlay
 from sat_nb.plots.overview import plot_overview
 from sat_nb.plots.prevalence import plot_prevalence
 from sat_nb.plots.rank_distribution import plot_rank_distribution
 from sat_nb.plots.save import save_figure
+from sat_nb.plots.sensitivity import plot_mask_sensitivity
 
 __all__ = [
     "held_fractions",
@@ -24,6 +26,9 @@ __all__ = [
     "plot_image",
     "plot_image_table",
     "plot_map_grid",
+    "plot_mask_check",
+    "plot_mask_edges",
+    "plot_mask_sensitivity",
     "plot_overlay",
     "plot_overview",
     "plot_prevalence",

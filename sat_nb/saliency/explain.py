@@ -89,7 +89,9 @@ def explain(
         not b": the maps explain logit a minus logit b, and positive values speak for a. A model
         with one output has two classes, 1 and 0.
     fit
-        How images are brought to the model's input size: "stretch".
+        How images are brought to the model's input size, as when it was trained; a name in
+        FITS: "stretch", "crop", "crop_224_of_256" or "letterbox". ``build`` brings the masks there
+        in the same way.
     out
         A folder: maps are kept there, and a call with the same settings goes on where the last
         one stopped. With other settings, targets or photos it adds maps and overwrites none;

@@ -40,6 +40,6 @@ def read_masks(
         )
 
     def masks(image_id: str, *, size: tuple[int, int], fit: str) -> NDArray[np.bool_]:
-        return segments[image_id].merged().resize(size, fit=fit).pad(pad_px).masks
+        return segments[image_id].merged().resize(size, fit=fit, pad_px=pad_px).masks
 
     return masks

@@ -62,10 +62,24 @@ class SegmentationMap:
             return self
         return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
 
-    def resize(self, size: tuple[int, int], *, fit: str = "stretch") -> SegmentationMap:
-        """Bring the masks to ``size`` (height, width), by area, as ``fit`` brings the image."""
-        masks = get_fit(fit).masks(self.masks, size)
-        return self if masks is self.masks else self._with_masks(masks)
+    def resize(
+        self, size: tuple[int, int], *, fit: str = "stretch", pad_px: int = 0
+    ) -> SegmentationMap:
+        """Bring the masks to ``size`` (height, width), by area, as ``fit`` brings the image.
+
+        They then grow by ``pad_px``, within the photo: a letterbox's bars belong to no segment.
+        A mask too small for the grid keeps its best-covered pixel; one that ``fit`` cuts off is
+        not in what the model sees, and so not in the result.
+        """
+        chosen = get_fit(fit)
+        masks = chosen.masks(self.masks, size)
+        if masks is self.masks:
+            return self.pad(pad_px)
+        resized = self._subset(np.flatnonzero(masks.any(axis=(1, 2))), masks).pad(pad_px)
+        if pad_px == 0 or len(resized) == 0:
+            return resized
+        photo = chosen.photo(self.size, size)
+        return resized if photo.all() else resized._with_masks(resized.masks & photo)
 
     def rename(self, mapping: Mapping[str, str]) -> SegmentationMap:
         """Replace the names that are keys of ``mapping``."""
@@ -98,9 +112,7 @@ class SegmentationMap:
         for i in order:
             masks[i] = self.masks[i] & ~taken
             taken |= self.masks[i]
-        kept = [i for i in range(len(self)) if masks[i].any()]
-        scores = None if self.scores is None else self.scores[kept]
-        return SegmentationMap(tuple(self.names[i] for i in kept), masks[kept], scores)
+        return self._subset(np.flatnonzero(masks.any(axis=(1, 2))), masks)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SegmentationMap):
@@ -130,6 +142,12 @@ class SegmentationMap:
 
     def _with_masks(self, masks: NDArray[np.bool_]) -> SegmentationMap:
         return SegmentationMap(self.names, masks, self.scores)
+
+    def _subset(self, kept: NDArray[np.intp], masks: NDArray[np.bool_]) -> SegmentationMap:
+        if len(kept) == len(self):
+            return self._with_masks(masks)
+        scores = None if self.scores is None else self.scores[kept]
+        return SegmentationMap(tuple(self.names[i] for i in kept), masks[kept], scores)
 
 
 def _read_only(array: NDArray) -> NDArray:

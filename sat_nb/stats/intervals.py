@@ -91,7 +91,7 @@ def intervals(
         raise InvalidInput("table: holds no segment, so there is nothing to find intervals of.")
     found = partial(
         bootstrap,
-        statistic=_statistic(aggregation.function),
+        statistic=statistic_of(aggregation.function),
         level=level,
         n_resamples=n_resamples,
         interval=interval,
@@ -139,7 +139,7 @@ def unit_sums(rows: pd.DataFrame, segments: pd.Index, value: str) -> NDArray[np.
     return np.stack([total, n_images, padding, np.broadcast_to(n_all, (n, k))], axis=1)
 
 
-def _statistic(aggregation: Callable[[Sums], pd.Series]) -> Statistic:
+def statistic_of(aggregation: Callable[[Sums], pd.Series]) -> Statistic:
     """The aggregation, of many resamples' sums at once."""
 
     def values(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,7 +88,8 @@ def build(
     rank_by: "abs_mean_attribution" or "mean_attribution"; the largest has rank 1.
     labels: {image_id: true class}.
     model: name of the model; by default the store's, or "model".
-    fit: geometry from image to map; by default the store's, or "stretch".
+    fit: geometry from image to map, a name in FITS; by default the store's, or "stretch".
+        A segment that "crop" cuts off whole is missing from that image, as if it were not there.
     missing: "error", or "skip" to leave out images that lack maps or masks, with a
         warning and a note in ``table.attrs``.
 
@@ -194,13 +195,14 @@ def _prepare(
     image_id: str, merged: SegmentationMap, size: tuple[int, int], recipe: _Recipe
 ) -> _Segments:
     try:
-        runs = mask_runs(merged.resize(size, fit=recipe.fit).pad(recipe.pad_px).masks)
+        fitted = merged.resize(size, fit=recipe.fit, pad_px=recipe.pad_px)
+        runs = mask_runs(fitted.masks)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
     row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
-    scores = np.full(len(merged), np.nan) if merged.scores is None else merged.scores
+    scores = np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores
     fractions = runs.px / (size[0] * size[1])
-    return _Segments(merged.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores)
+    return _Segments(fitted.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores)
 
 
 def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> None:

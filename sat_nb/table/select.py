@@ -97,7 +97,7 @@ def select(
     _check_names(table, wanted)
     _check_limits(wanted)
     rows, places = _filtered(table, wanted)
-    chosen = _with_images_left(rows, places)
+    chosen = with_images_left(rows, places)
     if wanted:
         record = {"filters": wanted, "n_rows": [len(table), len(chosen)]}
         settings = chosen.attrs.get("sat_nb", {})
@@ -188,7 +188,7 @@ def _passing(passes: Filter, rows: pd.DataFrame, wanted: Any) -> NDArray[np.bool
     return passes(rows, wanted).to_numpy(dtype=bool, na_value=False)
 
 
-def _with_images_left(rows: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
+def with_images_left(rows: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
     """Those rows, and one without a segment of each image that has none among them."""
     kept = np.zeros(len(rows), dtype=bool)
     kept[places] = True

@@ -259,8 +259,8 @@ def test_sizes_of_photos_are_checked_where_they_are_declared() -> None:
         sat.maps_from_arrays(arrays, photo_sizes={"a": (12, 10)}, **options)
     with pytest.raises(InvalidInput, match=r"photo_sizes\['a'\]: expected \(height, width\)"):
         sat.maps_from_arrays(arrays, photo_sizes=dict.fromkeys("ab", 12), **options)
-    with pytest.raises(InvalidInput, match="fit: unknown name 'crop'"):
-        sat.maps_from_arrays(arrays, fit="crop", **options)
+    with pytest.raises(InvalidInput, match="fit: unknown name 'cropped'"):
+        sat.maps_from_arrays(arrays, fit="cropped", **options)
 
 
 def test_what_was_adopted_does_not_change_with_the_callers_array() -> None:

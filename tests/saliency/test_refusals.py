@@ -204,8 +204,8 @@ def test_other_arguments(model_files, images, tmp_path):
         explain(file, {}, **OPTIONS)
     with pytest.raises(InvalidInput, match=r"images: expected an ImageSet.*got str; use read_ima"):
         explain(file, "photos/", **OPTIONS)
-    with pytest.raises(InvalidInput, match="fit: unknown name 'crop'"):
-        explain(file, images, **OPTIONS, fit="crop")
+    with pytest.raises(InvalidInput, match="fit: unknown name 'cropped'"):
+        explain(file, images, **OPTIONS, fit="cropped")
     with pytest.raises(InvalidInput, match="batch_size: expected a whole number from 1, got 0"):
         explain(file, images, **OPTIONS, batch_size=0)
     with pytest.raises(InvalidInput, match="out: .* is a file"):

@@ -69,6 +69,32 @@ def test_a_mask_that_would_vanish_keeps_its_best_covered_pixel() -> None:
     assert np.argwhere(resized.masks[0]).tolist() == [[4, 7]]
 
 
+def corners() -> SegmentationMap:
+    """Left edge, middle and one pixel of a photo of 20 x 60 px."""
+    masks = np.zeros((3, 20, 60), bool)
+    masks[0, :, :10] = masks[1, 5:15, 20:40] = masks[2, 10, 30] = True
+    return SegmentationMap(("edge", "middle", "dot"), masks, [0.1, 0.2, 0.3])
+
+
+def test_a_segment_that_is_cut_off_is_absent() -> None:
+    cut = corners().resize((10, 10), fit="crop", pad_px=3)
+    assert cut.names == ("middle", "dot")
+    assert cut.scores is not None
+    assert cut.scores.tolist() == [0.2, 0.3]
+    cut = corners().resize((5, 5), fit="crop")
+    assert cut.masks[1].sum() == 1, "too small for the grid, but in the frame"
+    gone = SegmentationMap(("edge",), corners().masks[:1]).resize((10, 10), fit="crop", pad_px=2)
+    assert (len(gone), gone.size) == (0, (10, 10))
+
+
+def test_bars_belong_to_no_segment() -> None:
+    boxed = corners().resize((60, 60), fit="letterbox", pad_px=4)
+    assert boxed.names == ("edge", "middle", "dot")
+    assert not boxed.masks[:, :20].any()
+    assert not boxed.masks[:, 40:].any()
+    np.testing.assert_array_equal(boxed.masks[:, 20:40], corners().pad(4).masks)
+
+
 def test_rename_then_merge() -> None:
     masks = np.eye(2, dtype=bool)[:, None, :]
     merged = SegmentationMap(("left eye", "eye"), masks).rename({"left eye": "eye"}).merged()

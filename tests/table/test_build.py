@@ -287,7 +287,7 @@ def test_maps_that_are_none(maps: Any, said: str) -> None:
         ({"rank_by": "rank"}, "rank_by: unknown name"),
         ({"missing": "drop"}, "missing: unknown name"),
         ({"pad_px": -1}, "masks of image 'image_00': px: expected a whole number"),
-        ({"fit": "crop"}, "fit: unknown name"),
+        ({"fit": "cropped"}, "fit: unknown name .cropped."),
     ],
 )
 def test_unknown_options(option: dict[str, Any], said: str) -> None:
@@ -363,3 +363,43 @@ def test_no_standard_error_where_nothing_is_sampled():
     table = sat.build(*toy(4))
     assert table["se_mean_attribution"].isna().all()
     assert table["n_samples"].isna().all()
+
+
+def fitted_table(fit, **options):
+    """One photo of 20 x 60 px with three stripes on a 10 x 10 map that is 1, 2, ... by column."""
+    masks = np.zeros((3, 20, 60), bool)
+    masks[0, :, :15] = masks[1, :, 26:36] = masks[2, :, 38:48] = True
+    segments = {"photo": sat.SegmentationMap(("left", "middle", "right"), masks)}
+    maps = {"columns": {"photo": np.tile(np.arange(1.0, 11.0), (10, 1))}}
+    table = sat.build(maps, segments, fit=fit, **options)
+    return table.set_index("segment")[["n_segments", "mean_attribution", "mask_px", "rank"]]
+
+
+def test_the_join_follows_the_crop():
+    """The crop shows the columns 20 to 39 of the photo: left of it is nothing to be counted."""
+    table = fitted_table("crop", pad_px=0)
+    assert list(table.index) == ["middle", "right"]
+    assert table["n_segments"].tolist() == [2, 2]
+    assert table["mask_px"].tolist() == [50, 10]
+    assert table["mean_attribution"].tolist() == [6.0, 10.0]  # columns 4 to 8, column 10
+    assert table["rank"].tolist() == [2, 1]
+
+
+def test_the_join_follows_the_letterbox():
+    """The photo takes rows 3 to 5 of 10 (20 / 60 of 10 is 3), all columns; bars are nobody's."""
+    table = fitted_table("letterbox", pad_px=2)
+    assert table.loc["middle", "mask_px"] == 3 * 6  # columns 4 and 5, and two at either side
+    assert table.loc["left", "mask_px"] == 3 * 5
+    assert table.loc["middle", "mean_attribution"] == 5.5
+
+
+def test_an_image_whose_segments_are_all_cut_off_counts_as_one_without():
+    maps, segments = toy(4)
+    edge = np.zeros((1, 20, 60), bool)
+    edge[0, :, :5] = True
+    segments["image_00"] = sat.SegmentationMap(("eyes",), edge)
+    table = sat.build(maps, segments, fit="crop")
+    row = table[table["image_id"] == "image_00"].iloc[0]
+    assert (row["n_segments"], row["segment"]) == (0, None)
+    summary = sat.aggregate(table, how="absolute", value="rank")
+    assert set(summary["n_images"]) == {3}

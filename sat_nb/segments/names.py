@@ -1,0 +1,296 @@
+"""Names of segments: folded by a list of the user's, and near-duplicates found for that list."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sat_nb.errors import InvalidInput
+from sat_nb.files import existing
+from sat_nb.segments.formats import normalize
+from sat_nb.segments.segmentation import SegmentationMap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TYPO_RATIO = 0.85  # difflib's likeness from which two names may be one, misspelt
+TYPO_LETTERS = 4  # shorter names are too often alike: "ear", "car"
+TYPO_SHARE = 0.2  # a slip is rarer than the right name: at most that share of its images
+
+
+class RenamedSegments(Mapping[str, SegmentationMap]):
+    """Segments under other names, renamed when asked for; see ``rename_segments``."""
+
+    def __init__(self, segments: Mapping[str, SegmentationMap], renames: Mapping[str, str]) -> None:
+        self._segments = segments
+        self._renames = MappingProxyType(dict(renames))
+
+    def __getitem__(self, image_id: str) -> SegmentationMap:
+        segmentation = self._segments[image_id]
+        found = {name: self._renames.get(normalize(name), name) for name in segmentation.names}
+        return segmentation.rename(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._segments)
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._segments
+
+    def __repr__(self) -> str:
+        return f"RenamedSegments({len(self)} images, {len(self._renames)} renames)"
+
+
+def rename_segments(
+    segments: Mapping[str, SegmentationMap],
+    renames: Mapping[str, str] | str | os.PathLike[str] | pd.DataFrame,
+) -> RenamedSegments:
+    """The segments under other names: a lazy Mapping {image_id: SegmentationMap}.
+
+    Parameters
+    ----------
+    segments: {image_id: SegmentationMap}, as from ``read_segments``.
+    renames: {old name: new name}; or what ``suggest_renames`` returns; or a TOML file with
+        either or both of
+
+            [rename]
+            "eyes" = "eye"
+
+            [synonyms]
+            watermark = ["watermark left", "logo"]
+
+    Old names are found whatever their case and blanks. Each name is replaced once; new names are
+    not looked up again. Masks that come to have one name are merged by ``build``.
+
+    Raises InvalidInput for names that are empty or not text, for an old name that gets two new
+    ones, and for a file that is not such TOML; FileMissing.
+
+    >>> eyes = SegmentationMap(("left eye", "eyes"), np.eye(2, dtype=bool)[:, None])
+    >>> rename_segments({"a": eyes}, {"left eye": "eye", "eyes": "eye"})["a"].names
+    ('eye', 'eye')
+    """
+    folded: dict[str, str] = {}
+    for old, new in _pairs(renames):
+        if not all(isinstance(name, str) and name.strip() for name in (old, new)):
+            raise InvalidInput(f"renames: expected names, got {old!r} -> {new!r}.")
+        if folded.setdefault(normalize(old), new) != new:
+            raise InvalidInput(
+                f"renames: {normalize(old)!r} is to become both {folded[normalize(old)]!r} and "
+                f"{new!r}; keep one."
+            )
+    return RenamedSegments(segments, folded)
+
+
+def _pairs(renames: Any) -> list[tuple[Any, Any]]:
+    """(old, new) of a mapping, of suggestions or of a TOML file."""
+    if isinstance(renames, str | os.PathLike):
+        return _read_toml(renames)
+    if isinstance(renames, Mapping):
+        return list(renames.items())
+    if {"segment", "proposal"} <= set(getattr(renames, "columns", ())):
+        return list(zip(renames["segment"], renames["proposal"], strict=True))
+    raise InvalidInput(
+        "renames: expected {old name: new name}, the result of suggest_renames or a TOML file, "
+        f"got {type(renames).__name__}."
+    )
+
+
+def _read_toml(path: str | os.PathLike[str]) -> list[tuple[Any, Any]]:
+    file = existing(path, "renames")
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{file}: not readable as TOML ({error}).") from error
+    rename, synonyms = document.get("rename", {}), document.get("synonyms", {})
+    whole = isinstance(rename, dict) and isinstance(synonyms, dict)
+    if not document or document.keys() - {"rename", "synonyms"} or not whole:
+        raise InvalidInput(
+            f'{file}: expected the tables [rename] (old = "new") and [synonyms] '
+            f'(new = ["old", ...]), got {", ".join(document) or "nothing"}.'
+        )
+    lists = [new for new, olds in synonyms.items() if not isinstance(olds, list)]
+    if lists:
+        raise InvalidInput(f"{file}: synonyms.{lists[0]}: expected a list of names.")
+    return [*rename.items(), *((old, new) for new, olds in synonyms.items() for old in olds)]
+
+
+# --- near-duplicates --------------------------------------------------------------------------
+
+
+def suggest_renames(
+    segments: Mapping[str, SegmentationMap], *, progress: bool = True
+) -> pd.DataFrame:
+    """Names that may mean one thing, each with the name that it could have; for a person to edit.
+
+    The rules of ``NAME_RULES`` are tried in their order: names that are equal under one of them
+    belong together, and are proposed the name among them that most images have. Sides and
+    numbers ("watermark-left", "eye 2") are proposed the bare name, where at least two names
+    share it. What is left over and much rarer than a name that looks alike is taken for a typing
+    error (difflib, Python's standard library).
+
+    Reads every image's masks once, with a bar where ``progress``.
+
+    Returns a DataFrame with ``segment``, ``proposal``, ``reason``, ``n_images`` and
+    ``n_images_proposal`` (images that have either name) and ``n_both`` (images that have both: a
+    hint that they may be two things after all). ``rename_segments`` takes it as it is;
+    ``renames_as_toml`` writes it down for editing.
+
+    >>> one = np.ones((3, 2, 2), bool)
+    >>> segments = {"a": SegmentationMap(("eyes", "mark-left", "nose"), one),
+    ...             "b": SegmentationMap(("eye", "mark right", "nose"), one),
+    ...             "c": SegmentationMap(("eye", "mark right", "nose"), one)}
+    >>> suggest_renames(segments, progress=False)[["segment", "proposal", "reason", "n_images"]]
+          segment proposal  reason  n_images
+    0        eyes      eye  plural         1
+    1  mark right     mark    side         2
+    2   mark-left     mark    side         1
+    """
+    import pandas as pd
+    from tqdm.auto import tqdm
+
+    bar = tqdm(segments, desc="names", unit="image", disable=not progress)
+    images_of: dict[str, set[str]] = {}
+    for image_id in bar:
+        for name in segments[image_id].names:
+            images_of.setdefault(name, set()).add(image_id)
+    counts = Counter({name: len(ids) for name, ids in images_of.items()})
+    nothing: set[str] = set()
+    rows = [
+        {
+            "segment": name,
+            "proposal": proposal,
+            "reason": reason,
+            "n_images": counts[name],
+            "n_images_proposal": counts[proposal],
+            "n_both": len(images_of[name] & images_of.get(proposal, nothing)),
+        }
+        for name, (proposal, reason) in sorted(_proposals(counts).items(), key=_by_proposal)
+    ]
+    columns = ["segment", "proposal", "reason", "n_images", "n_images_proposal", "n_both"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def renames_as_toml(suggestions: pd.DataFrame) -> str:
+    """Suggestions as the TOML that ``rename_segments`` reads, each with its reason; to be edited.
+
+    >>> import pandas as pd
+    >>> row = {"segment": "eyes", "proposal": "eye", "reason": "plural", "n_images": 1,
+    ...        "n_images_proposal": 2, "n_both": 0}
+    >>> print(renames_as_toml(pd.DataFrame([row])))
+    [rename]
+    "eyes" = "eye"  # plural; 1 image, 2 of the other, 0 of both
+    <BLANKLINE>
+    """
+    lines = [
+        f"{_quoted(row.segment)} = {_quoted(row.proposal)}  # {row.reason}; {row.n_images} "
+        f"image{'s' * (row.n_images != 1)}, {row.n_images_proposal} of the other, "
+        f"{row.n_both} of both"
+        for row in suggestions.itertuples()
+    ]
+    return "\n".join(["[rename]", *lines, ""])
+
+
+def _quoted(name: Any) -> str:
+    """A basic string of TOML: JSON's, with the one control character that JSON lets pass."""
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _by_proposal(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
+    return item[1][0], item[0]
+
+
+_IRREGULAR = {
+    "teeth": "tooth", "feet": "foot", "leaves": "leaf", "hooves": "hoof", "men": "man",
+    "women": "woman", "people": "person", "children": "child", "calves": "calf",
+}  # fmt: skip
+_ENDINGS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
+_SIDE = re.compile(r"\b(?:(?:top|bottom|upper|lower|front|rear|back|hind) )?(?:left|right)\b")
+
+
+def _spelling(name: str) -> str:
+    """Case, blanks, hyphens and underscores do not count."""
+    return normalize(re.sub(r"[-_./]", " ", name)) or name
+
+
+def _singular(name: str) -> str:
+    head, _, word = _spelling(name).rpartition(" ")
+    if word in _IRREGULAR:
+        word = _IRREGULAR[word]
+    elif any(word.endswith(ending) for ending, _ in _ENDINGS):
+        ending, one = next(pair for pair in _ENDINGS if word.endswith(pair[0]))
+        word = word[: -len(ending)] + one
+    elif len(word) > 3 and word.endswith("s") and word[-2] not in "sui":
+        word = word[:-1]
+    return f"{head} {word}".strip()
+
+
+def _without_side(name: str) -> str:
+    return _singular(normalize(_SIDE.sub(" ", _spelling(name))) or name)
+
+
+def _without_number(name: str) -> str:
+    bare = re.sub(r"[ #]*\d+$", "", _spelling(name)).strip()
+    return _without_side(bare or name)
+
+
+NAME_RULES: dict[str, Callable[[str], str]] = {
+    "spelling": _spelling,
+    "plural": _singular,
+    "side": _without_side,
+    "number": _without_number,
+}
+"""Which names may mean one thing: those that a rule turns into one text, finest rule first."""
+
+
+def _proposals(counts: Mapping[str, int]) -> dict[str, tuple[str, str]]:
+    """{name: (proposal, reason)} of names with their numbers of images."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        groups.setdefault(_without_number(name), []).append(name)
+    found: dict[str, tuple[str, str]] = {}
+    for bare, names in groups.items():
+        best = _best_name(bare, names, counts)
+        found |= {name: (best, _reason(name, best)) for name in names if name != best}
+    return _with_typos(found, counts)
+
+
+def _best_name(bare: str, names: list[str], counts: Mapping[str, int]) -> str:
+    """The commonest name of a group that has no side or number, else the bare text."""
+    plain = [name for name in names if _singular(name) == bare]
+    things = {_singular(name) for name in names}
+    if not plain and len(things) > 1:
+        return bare
+    return max(plain or names, key=lambda name: counts[name])
+
+
+def _reason(name: str, best: str) -> str:
+    return next(why for why, rule in NAME_RULES.items() if rule(name) == rule(best))
+
+
+def _with_typos(
+    found: dict[str, tuple[str, str]], counts: Mapping[str, int]
+) -> dict[str, tuple[str, str]]:
+    """What is known, and the rare names that are left, each with its likely common name."""
+    for name in [n for n in counts if n not in found and len(n) >= TYPO_LETTERS]:
+        common = [n for n in counts if counts[name] <= TYPO_SHARE * counts[n]]
+        for close in difflib.get_close_matches(name, common, n=1, cutoff=TYPO_RATIO):
+            proposal = _end(close, found)
+            if proposal != name:
+                found[name] = proposal, "typing error"
+    return {name: (_end(name, found), reason) for name, (_, reason) in found.items()}
+
+
+def _end(name: str, found: Mapping[str, tuple[str, str]]) -> str:
+    """What a name becomes where its proposal is itself to be renamed."""
+    while name in found:
+        name = found[name][0]
+    return name

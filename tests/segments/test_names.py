@@ -1,0 +1,153 @@
+"""Names: replaced by a list, and near-duplicates found for it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sat_nb as sat
+from sat_nb import InvalidInput, SegmentationMap
+
+
+def named(*names: str) -> SegmentationMap:
+    return SegmentationMap(names, np.ones((len(names), 2, 2), bool))
+
+
+def many(**counts: int) -> dict[str, SegmentationMap]:
+    """As many images as asked for, one name each."""
+    return {
+        f"{name}{i}": named(name.replace("_", " ")) for name, n in counts.items() for i in range(n)
+    }
+
+
+def proposed(segments: Mapping[str, SegmentationMap]) -> dict[str, tuple[str, str]]:
+    found = sat.suggest_renames(segments, progress=False)
+    return {row.segment: (row.proposal, row.reason) for row in found.itertuples()}
+
+
+def test_names_are_replaced_when_an_image_is_asked_for() -> None:
+    class Counted(dict):
+        read = 0
+
+        def __getitem__(self, key: str) -> SegmentationMap:
+            self.read += 1
+            return super().__getitem__(key)
+
+    segments = Counted(a=named("Left  Eye", "nose"), b=named("eyes"))
+    renamed = sat.rename_segments(segments, {"left eye": "eye", "EYES": "eye"})
+    assert (list(renamed), len(renamed), "b" in renamed, segments.read) == (["a", "b"], 2, True, 0)
+    assert renamed["a"].names == ("eye", "nose")
+    assert segments.read == 1
+    assert renamed["b"].names == ("eye",)
+
+
+def test_names_are_replaced_once() -> None:
+    swapped = sat.rename_segments({"a": named("x", "y")}, {"x": "y", "y": "x"})
+    assert swapped["a"].names == ("y", "x")
+
+
+def test_renamed_masks_are_merged_by_build() -> None:
+    masks = np.zeros((2, 4, 4), bool)
+    masks[0, 0, 0] = masks[1, 3, 3] = True
+    segments = {"a": SegmentationMap(("left eye", "right eye"), masks)}
+    maps = {"m": {"a": np.arange(16.0).reshape(4, 4)}}
+    eyes = sat.rename_segments(segments, {"left eye": "eyes", "right eye": "eyes"})
+    table = sat.build(maps, eyes, pad_px=0)
+    assert table[["segment", "mean_attribution"]].to_numpy().tolist() == [["eyes", 7.5]]
+
+
+def test_a_toml_file_of_renames_and_synonyms(tmp_path: Path) -> None:
+    file = tmp_path / "names.toml"
+    file.write_text('[rename]\n"eyes" = "eye"\n[synonyms]\nmark = ["logo", "Watermark Left"]\n')
+    renamed = sat.rename_segments({"a": named("eyes", "logo", "watermark left", "mane")}, file)
+    assert renamed["a"].names == ("eye", "mark", "mark", "mane")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[rename\n", r"names\.toml: not readable as TOML"),
+        ("", "expected the tables .* got nothing"),
+        ('eyes = "eye"', "expected the tables .* got eyes"),
+        ('[synonyms]\neye = "eyes"', r"synonyms\.eye: expected a list of names"),
+        ("[rename]\neye = 3", "expected names, got 'eye' -> 3"),
+        ('[rename]\neye = " "', "expected names, got 'eye' -> ' '"),
+        ('[rename]\nEye = "a"\neye = "b"', "'eye' is to become both 'a' and 'b'"),
+    ],
+)
+def test_files_that_do_not_serve(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "names.toml"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=said):
+        sat.rename_segments({}, file)
+    with pytest.raises(sat.FileMissing, match="does not exist"):
+        sat.rename_segments({}, tmp_path / "nowhere.toml")
+    with pytest.raises(InvalidInput, match="renames: expected .*, got int"):
+        sat.rename_segments({}, 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"eye": 3, "eyes": 2}, {"eyes": ("eye", "plural")}),
+        ({"eye": 2, "eyes": 3}, {"eye": ("eyes", "plural")}),
+        ({"hoof": 1, "hooves": 3}, {"hoof": ("hooves", "plural")}),
+        ({"left_eye": 2, "eyes": 3}, {"left eye": ("eyes", "side")}),
+        (
+            {"left_eye": 2, "right_eye": 1},
+            {"left eye": ("eye", "side"), "right eye": ("eye", "side")},
+        ),
+        (
+            {"mark_top_left": 1, "mark": 1, "mark_2": 1},
+            {"mark top left": ("mark", "side"), "mark 2": ("mark", "number")},
+        ),
+        ({"watermark": 20, "watermrak": 1}, {"watermrak": ("watermark", "typing error")}),
+        (  # what is misspelt goes where the right name goes
+            {"watermrak": 1, "watermark": 20, "watermarks": 30},
+            {"watermark": ("watermarks", "plural"), "watermrak": ("watermarks", "typing error")},
+        ),
+        (  # no circle: the long name goes to the short one, which is not its misspelling
+            {"left_watermarkingthing": 20, "watermarkingthing": 1},
+            {"left watermarkingthing": ("watermarkingthing", "side")},
+        ),
+        ({"left_eye": 2}, {}),
+        ({"left": 2, "right": 2}, {}),
+        ({"glass": 2, "grass": 2}, {}),
+        ({"mane": 10, "mare": 9}, {}),
+        ({"ear": 30, "car": 1, "nose": 3}, {}),
+        ({"shirt": 47, "t_shirt": 20, "skirt": 55, "sweater": 46, "sweatshirt": 8}, {}),
+    ],
+)
+def test_what_is_proposed(counts: dict[str, int], expected: dict) -> None:
+    assert proposed(many(**counts)) == expected
+
+
+def test_spelling_and_images_of_both() -> None:
+    segments = {"a": named("water-mark", "Water_Mark"), "b": named("water-mark"), "c": named("x")}
+    found = sat.suggest_renames(segments, progress=False)
+    assert found.to_numpy().tolist() == [["Water_Mark", "water-mark", "spelling", 1, 2, 1]]
+
+
+NAMES = st.text(max_size=12).filter(lambda name: name.strip())
+WORDS = st.lists(
+    st.sampled_from(["left", "right", "top", "eye", "eyes", "Eye", "2", "-", "mark", "marks"]),
+    min_size=1,
+    max_size=3,
+).map(" ".join)
+
+
+@settings(max_examples=40)
+@given(st.lists(NAMES | WORDS, min_size=1, max_size=12))
+def test_suggestions_go_through_toml_and_leave_nothing_to_suggest(names: list[str]) -> None:
+    segments = {str(i): named(name) for i, name in enumerate(names)}
+    found = sat.suggest_renames(segments, progress=False)
+    assert not set(found["segment"]) & set(found["proposal"])
+    mapping = dict(zip(found["segment"], found["proposal"], strict=True))
+    if mapping:
+        assert tomllib.loads(sat.renames_as_toml(found))["rename"] == mapping

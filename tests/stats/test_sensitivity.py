@@ -1,0 +1,185 @@
+"""mask_sensitivity: changed masks are joined as changed masks would be, taus are Kendall's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import kendalltau
+
+import sat_nb as sat
+from sat_nb import InvalidInput, SegmentationMap
+from sat_nb.datasets.toy import toy
+from sat_nb.stats.mask_changes import MASK_CHANGES, OutlinedSegments, Setting, grown
+from sat_nb.stats.sensitivity import tau_of_rows
+from tests.oracles import sensitivity as oracle
+
+RANKS = st.sampled_from([1.0, 2.0, 2.5, 3.0, 4.0])
+
+
+def setting(n: int = 12, **options: Any) -> Setting:
+    maps, segments = toy(n)
+    options = {"pad_px": 1, **options}
+    return Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+
+
+def renamed(masks: SegmentationMap, rows: pd.DataFrame) -> SegmentationMap:
+    """The masks that are left, under the names that the table's rows have."""
+    left = [int(i) for i in rows["segment_id"].dropna()]
+    return SegmentationMap(tuple(rows["segment"].dropna()), masks.masks[left])
+
+
+def sensitivity(*args: Any, **options: Any) -> pd.DataFrame:
+    return sat.mask_sensitivity(*args, progress=False, **{"n_resamples": 200, **options})
+
+
+@given(arrays(float, (3, 6), elements=RANKS), arrays(float, (3, 6), elements=RANKS))
+def test_tau_is_scipys(a: np.ndarray, b: np.ndarray) -> None:
+    expected = [kendalltau(x, y, variant="b").statistic for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(tau_of_rows(a, b), expected, atol=1e-12)
+
+
+@settings(max_examples=60)
+@given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(-5, 5))
+def test_masks_grow_and_shrink(mask: np.ndarray, px: int) -> None:
+    mask[0, 0] |= not mask.any()
+    np.testing.assert_array_equal(grown(mask, px), oracle.grown(mask, px))
+
+
+@pytest.mark.parametrize("change", ["dropped", "swapped"])
+@pytest.mark.parametrize("amount", [0.2, 0.9])
+def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -> None:
+    start = setting()
+    table = MASK_CHANGES[change].table(start, amount, 3)
+    one = table[table["method"] == "sharp"]
+    changed = {i: renamed(start.segments[i], rows) for i, rows in one.groupby("image_id")}
+    assert any(changed[i].names != start.segments[i].names for i in changed)
+    expected = sat.build(start.maps, changed, **start.options)
+    pd.testing.assert_frame_equal(
+        table.drop(columns="segment_id").reset_index(drop=True),
+        expected.drop(columns="segment_id"),
+        check_dtype=False,
+    )
+
+
+def test_an_image_may_lose_every_detection() -> None:
+    table = MASK_CHANGES["dropped"].table(setting(), 1.0, 0)
+    assert table["segment"].isna().all()
+    assert table["image_id"].nunique() == 12
+
+
+def test_shares_are_shares() -> None:
+    start = setting(200)
+    n = len(start.table)
+    dropped = MASK_CHANGES["dropped"].table(start, 0.2, 0)
+    assert 1 - len(dropped) / n == pytest.approx(0.2, abs=0.03)
+    names = MASK_CHANGES["swapped"].table(start, 0.2, 0)["segment"]
+    assert (names != start.table["segment"]).mean() == pytest.approx(0.2, abs=0.03)
+    for change in ("dropped", "swapped"):
+        pd.testing.assert_frame_equal(MASK_CHANGES[change].table(start, 0.0, 0), start.table)
+
+
+def test_outlines_move_by_pixels_of_the_map() -> None:
+    """A mask of 160 x 160 on a map of 40 x 40: one pixel of the map is four of the mask."""
+    masks = np.zeros((40, 160, 160), bool)
+    masks[:, 60:100, 60:100] = True
+    segments = {"a": SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)}
+    maps = {"m": {"a": np.ones((40, 40))}}
+    start = Setting(maps, segments, {"pad_px": 0}, pd.DataFrame(), None)
+    sides = np.sqrt(OutlinedSegments(start, 2, 0)["a"].masks.sum(axis=(1, 2)))
+    assert set(sides) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
+
+
+@pytest.mark.parametrize("how", ["relative", "absolute"])
+def test_taus_and_intervals_are_those_of_the_slow_way(how: str) -> None:
+    maps, segments = toy(10)
+    maps = {"noisy": maps["noisy"]}
+    table, changed = (sat.build(maps, segments, pad_px=px) for px in (2, 6))
+    options = {"changes": {"pad": [6]}, "n_resamples": 100, "level": 0.9, "seed": 5}
+    found = sensitivity(maps, segments, how=how, **options).iloc[0]
+    assert found["tau"] == pytest.approx(oracle.tau(table, changed, list(segments), how))
+    expected = oracle.interval(table, changed, how, 100, 0.9, 5)
+    assert (found["low"], found["high"]) == pytest.approx(expected)
+    assert expected[0] < expected[1]
+    assert (found["n_images"], found["n_segments"]) == (10, 5)
+
+
+def test_what_does_not_change_moves_nothing() -> None:
+    changes = {"pad": [2], "outline": [0], "dropped": [0.0], "swapped": [0]}
+    found = sensitivity(*toy(8), changes=changes)
+    assert len(found) == 2 * len(changes)
+    assert (found[["tau", "low", "high"]] == 1.0).all(axis=None)
+    assert found.groupby("change")["n_repeats"].first().to_dict() == {
+        "pad": 1, "outline": 5, "dropped": 5, "swapped": 5,
+    }  # fmt: skip
+
+
+def test_seeds_and_sources() -> None:
+    maps, segments = toy(8)
+    options = {"changes": ["swapped", "source"], "other": segments, "n_repeats": 2}
+    found = sensitivity(maps, segments, **options, seed=1)
+    pd.testing.assert_frame_equal(found, sensitivity(maps, segments, **options, seed=1))
+    assert not found.equals(sensitivity(maps, segments, **options, seed=2))
+    source = found[found["change"] == "source"]
+    assert (source["tau"] == 1.0).all()
+    assert source["amount"].isna().all()
+
+
+def test_another_source_is_compared_on_what_both_have() -> None:
+    maps, segments = toy(8)
+    other = {
+        i: s.rename({"eyes": "rest", "rest": "eyes", "nose": "snout"})
+        for i, s in segments.items()
+        if i != "image_03"
+    }
+    with pytest.warns(UserWarning, match="left out: 1 maps without masks"):
+        found = sensitivity(maps, segments, other=other, changes="source", missing="skip")
+    sharp = found[found["method"] == "sharp"].iloc[0]
+    assert (sharp["n_images"], sharp["n_segments"]) == (7, 4)
+    assert sharp["tau"] < 0
+    apart = {i: s.rename(dict.fromkeys(s.names, "x")) for i, s in segments.items()}
+    found = sensitivity(maps, segments, other=apart, changes="source")
+    assert found[["tau", "low", "high"]].isna().all(axis=None)
+
+
+def test_options_of_build_reach_it() -> None:
+    maps, segments = toy(8)
+    found = sensitivity(maps, segments, changes={"pad": [0]}, pad_px=0, rank_by="mean_attribution")
+    assert (found["tau"] == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"changes": ["padd"]}, "changes: unknown name 'padd'. Did you mean 'pad'"),
+        ({"changes": ["source"]}, "other: 'source' compares with other masks"),
+        ({"changes": {"pad": [1.5]}}, r"changes\['pad'\]: expected whole pixels >= 0, got 1.5"),
+        ({"changes": {"dropped": [20]}}, r"changes\['dropped'\]: expected shares from 0 to 1"),
+        ({"how": "median"}, "how: unknown name 'median'"),
+        ({"n_repeats": 0}, "n_repeats: expected a whole number >= 1"),
+        ({"seed": -1}, "seed: expected a whole number >= 0"),
+        ({"n_resamples": 10}, "n_resamples: 10 are too few"),
+        ({"pool": "max"}, "pool: unknown name 'max'"),
+    ],
+)
+def test_what_it_refuses(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        sensitivity(*toy(2), **options)
+
+
+def test_the_picture_has_a_line_a_change_and_a_colour_a_method() -> None:
+    found = sensitivity(*toy(8), changes={"pad": [0, 4], "swapped": [0.1]}, n_repeats=1)
+    found["method"] = found["method"].replace({"noisy": "$noisy$"})
+    ax = sat.plot_mask_sensitivity(found)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["pad 0 px", "pad 4 px", "swapped 10%"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["sharp", "$noisy$"]
+    points = ax.lines[1].get_xdata()
+    assert list(points) == found.loc[found["method"] == "$noisy$", "tau"].tolist()
+    ax.figure.canvas.draw()
+    with pytest.raises(InvalidInput, match=r"columns \['tau'\] are missing"):
+        sat.plot_mask_sensitivity(found.drop(columns="tau"))

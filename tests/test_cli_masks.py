@@ -1,0 +1,57 @@
+"""``sat-nb masks``: the check's verdict is the exit status, the names are TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import sat_nb as sat
+from sat_nb.cli import main
+from tests.segments.test_checks import photographed
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    photos, segments = photographed(8)
+    for sub in ("photos", "exports"):
+        (tmp_path / sub).mkdir()
+    for i, (image_id, segmentation) in enumerate(segments.items()):
+        Image.fromarray(photos[image_id]).save(tmp_path / "photos" / f"{image_id}.png")
+        named = segmentation.rename({"box": "box" if i else "boxes"})
+        sat.write_dinox(tmp_path / "exports" / f"{image_id}.json", named)
+    return tmp_path
+
+
+def test_names_are_toml_that_check_takes(folder: Path) -> None:
+    result = run("masks", "names", folder / "exports")
+    text = result.stdout
+    assert tomllib.loads(text) == {"rename": {"boxes": "box"}}
+    (folder / "renames.toml").write_text(text)
+    options = ("--images", folder / "photos")
+    before = run("masks", "check", folder / "exports", *options)
+    assert (before.exit_code, "'boxes' is in 1 of 8 images" in before.stdout) == (0, True)
+    after = run("masks", "check", folder / "exports", *options, "--rename", folder / "renames.toml")
+    assert after.exit_code == 0
+    assert "8 images, 2 names, 0 errors, 0 warnings" in after.stdout
+
+
+def test_errors_are_the_exit_status(folder: Path) -> None:
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "photos" / "p03.png")
+    (folder / "exports" / "p04.json").write_text("{")
+    result = run("masks", "check", folder / "exports", "--images", folder / "photos")
+    assert result.exit_code == 1
+    assert "error: masks of 'p03' are 64 x 64 px" in result.stdout
+    assert "p04.json: not readable as JSON" in result.stdout
+    assert run("masks", "check", folder / "exports").exit_code == 1
+    (folder / "exports" / "p04.json").unlink()
+    assert run("masks", "check", folder / "exports").exit_code == 0
+    assert "does not exist" in run("masks", "check", folder / "nowhere").output
