@@ -47,6 +47,7 @@ from .segments import (
     SEGMENT_FORMATS,
     SegmentationMap,
     read_segments,
+    write_coco,
     write_dinox,
 )
 from .stats import (
@@ -134,6 +135,7 @@ __all__ = [
     "rerank",
     "select",
     "settled_ranks",
+    "write_coco",
     "write_dinox",
     "write_table",
 ]
