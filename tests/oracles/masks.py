@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -116,7 +117,7 @@ def fill_coco_polygon(points: list[tuple[float, float]], size: tuple[int, int]) 
     walked = [
         step for a, b in zip(fine, fine[1:] + fine[:1], strict=True) for step in _fine_line(a, b)
     ]
-    changes: list[int] = []
+    changes: Counter[int] = Counter()
     for (u, v), (next_u, next_v) in itertools.pairwise(walked):
         if u == next_u:
             continue
@@ -124,8 +125,11 @@ def fill_coco_polygon(points: list[tuple[float, float]], size: tuple[int, int]) 
         if x != int(x) or x < 0 or x > width - 1:
             continue
         y = min(max((min(v, next_v) + 0.5) / 5 - 0.5, 0), height)
-        changes.append(int(x) * height + math.ceil(y))
-    flat = [sum(change <= i for change in changes) % 2 == 1 for i in range(height * width)]
+        changes[int(x) * height + math.ceil(y)] += 1
+    flat, on = [], False
+    for i in range(height * width):
+        on ^= changes[i] % 2 == 1
+        flat.append(on)
     return np.array(flat).reshape(width, height).T
 
 
