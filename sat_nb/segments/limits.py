@@ -94,7 +94,13 @@ def check_count(items: Sequence[Any], field: str) -> None:
 
 def check_inside(file: Path, folder: Path) -> None:
     """Refuse a file that a link or ``..`` takes out of its folder."""
-    if not file.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # loops, and what no file system takes
+        raise InvalidInput(
+            f"{brief(str(file))}: not a file that can be followed ({error})."
+        ) from error
+    if not inside:
         raise InvalidInput(
             f"{str(file)!r} leads out of {str(folder)!r}; copy the file into the folder, or name "
             "the folder that it is in."

@@ -75,7 +75,7 @@ def _read(
 
 
 def _find_png(file: Path, name: Any) -> Path:
-    if not isinstance(name, str) or not name or "\0" in name or len(name) > 1000:
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > 255:
         raise InvalidInput(f"annotation.file_name: expected a PNG's name, got {brief(name)}.")
     for folder in (file.with_suffix(""), file.parent):
         picture = folder / name

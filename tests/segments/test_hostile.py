@@ -267,6 +267,19 @@ def test_panoptic_pngs_stay_in_the_folder(tmp_path: Path, name: str) -> None:
         read_segments(tmp_path / "exports")["a"]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("x" * 300, "expected a PNG's name"), ("\ud800", "followed"), ("loop.png", "followed")],
+)
+def test_panoptic_pngs_that_no_file_can_be(tmp_path: Path, name: str, said: str) -> None:
+    document = copy.deepcopy(made.PANOPTIC)
+    document["annotations"][0]["file_name"] = name
+    write(tmp_path / "val.json", document)
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    with pytest.raises(InvalidInput, match=rf"val\.json: .*{said}"):
+        read_segments(tmp_path)["a"]
+
+
 # --- the others are read ---------------------------------------------------------------------
 
 
