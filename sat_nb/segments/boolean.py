@@ -40,10 +40,9 @@ def parse_boolean(document: object) -> SegmentationMap:
         raise InvalidInput("expected a folder of boolean PNGs, or a .npz file of boolean arrays.")
     arrays, scores = _by_name(document)
     check_count(arrays, "masks")
-    masks = [(name, _mask(name, values)) for name, values in arrays]
     return assemble([
-        Piece(f"mask {name[:80]!r}", name, mask.shape, partial(np.asarray, mask), score)
-        for (name, mask), score in zip(masks, scores, strict=True)
+        _piece(name, _mask(name, values), score)
+        for (name, values), score in zip(arrays, scores, strict=True)
     ])  # fmt: skip
 
 
@@ -120,6 +119,11 @@ def _by_name(arrays: MaskArrays) -> tuple[list[tuple[str, NDArray]], list[float]
             f"{masks.shape}, {names.dtype} {names.shape} and {scores.dtype} {scores.shape}."
         )
     return list(zip(names.tolist(), masks, strict=True)), scores.astype(float).tolist()
+
+
+def _piece(name: str, mask: NDArray[np.bool_], score: float) -> Piece:
+    height, width = mask.shape
+    return Piece(f"mask {name[:80]!r}", name, (height, width), partial(np.asarray, mask), score)
 
 
 def _mask(name: str, values: NDArray) -> NDArray[np.bool_]:

@@ -111,8 +111,7 @@ def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> S
     """
     if not annotations:
         return assemble([])
-    size = [entry.get("height"), entry.get("width")]
-    size = checked_size(size, "images: [height, width]")
+    size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
     return assemble([_piece(item, size, names) for item in annotations])
 
 

@@ -51,6 +51,7 @@ def parse_label_png(document: object) -> SegmentationMap:
             "expected a grey or palette PNG, whose values are labels, got "
             f"{values.dtype} {values.shape}; colours are no labels, save the indices."
         )
+    height, width = values.shape
     present = [int(value) for value in np.unique(values)]
     nameless = [v for v in present if v not in names and v not in _NOTHING]
     if nameless:
@@ -59,7 +60,7 @@ def parse_label_png(document: object) -> SegmentationMap:
             "to leave it out."
         )
     return assemble([
-        Piece(f"value {value}", name, values.shape, partial(np.equal, values, value))
+        Piece(f"value {value}", name, (height, width), partial(np.equal, values, value))
         for value in present
         if (name := names.get(value))
     ])  # fmt: skip

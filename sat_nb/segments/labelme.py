@@ -37,8 +37,8 @@ def parse_labelme(document: Any) -> SegmentationMap:
     """
     document = checked_dict(document, "the document")
     shapes = checked_list(document.get("shapes"), "shapes")
-    size = [document.get("imageHeight"), document.get("imageWidth")]
-    size = checked_size(size, "[imageHeight, imageWidth]")
+    stated = [document.get("imageHeight"), document.get("imageWidth")]
+    size = checked_size(stated, "[imageHeight, imageWidth]")
     return assemble([_piece(shape, size, f"shapes[{i}]") for i, shape in enumerate(shapes)])
 
 

@@ -40,6 +40,7 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Segme
         raise InvalidInput(
             f"the PNG: expected RGB, whose colours are ids, got {pixels.dtype} {pixels.shape}."
         )
+    height, width = pixels.shape[:2]
     ids = pixels[..., :3] @ np.array([1, 256, 256**2], dtype=np.int32)
     names_by_id = {}
     for i, info in enumerate(infos):
@@ -54,7 +55,7 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Segme
     if unnamed:
         raise InvalidInput(f"the PNG has the id {min(unnamed)}, which segments_info does not have.")
     return assemble([
-        Piece(f"segment {number}", name, ids.shape, partial(np.equal, ids, number))
+        Piece(f"segment {number}", name, (height, width), partial(np.equal, ids, number))
         for number, name in names_by_id.items()
     ])  # fmt: skip
 
