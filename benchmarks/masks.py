@@ -6,7 +6,7 @@ DINO-X exports (coco_rle) of 640 x 480 pixels, brought to 224 x 224. The peers p
 with json: one decodes every mask with pycocotools and resizes it with Pillow (by area) one at a
 time; the other only decodes. In every turn each goes once over all files. Bounds: 5 times the
 first peer's speed, or 1.5 times the bare decoding's time. The peak is that of a process of its own
-that reads 100 images, and then all.
+that reads a tenth of the images, or all.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ def main() -> None:
             print(f"{key:16} {statistics.median(seconds):.2f} s")
         print("one at a time / ours  ", ratio(times["one at a time"], times["ours"]), " bound 5")
         print("ours / decoding       ", ratio(times["ours"], times["decoding"]), " bound 1.5")
-        print("reading / decoding    ", ratio(times["reading alone"], times["decoding"]))
-        for n in (100, options.images):
+        print(
+            "reading / decoding    ", ratio(times["reading alone"], times["decoding"]), flush=True
+        )
+        for n in (options.images // 10, options.images):
             print(f"growth of the peak over {n} images: {peak(folder, n) / 1024:.1f} MB")
 
 
