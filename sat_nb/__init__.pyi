@@ -61,6 +61,7 @@ from .segments import (
     SEGMENT_FORMATS,
     SegmentationMap,
     read_segments,
+    write_coco,
     write_dinox,
 )
 from .segments.checks import (
@@ -190,6 +191,7 @@ __all__ = [
     "size_effect",
     "suggest_renames",
     "to_latex",
+    "write_coco",
     "write_dinox",
     "write_table",
 ]

@@ -201,29 +201,18 @@ def stretch_masks(masks: Masks, size: tuple[int, int]) -> Masks:
     """
     if masks.shape[1:] == tuple(size):
         return masks
+    from sat_nb.areas import covered_areas, overlaps  # compiles: not before it is needed
+
     resized = np.zeros((len(masks), *size), dtype=bool)
     if len(masks) == 0:
         return resized
-    rows = _overlaps(masks.shape[1], size[0])
-    columns = _overlaps(masks.shape[2], size[1])
+    rows, columns = overlaps(masks.shape[1], size[0]), overlaps(masks.shape[2], size[1])
     for mask, out in zip(masks, resized, strict=True):
-        covered = (columns @ (rows @ mask.astype(np.int64)).T).T
+        covered = covered_areas(mask, rows, columns)
         np.greater_equal(2 * covered, mask.size, out=out)
         if not out.any():
             out.flat[covered.argmax()] = True
     return resized
-
-
-def _overlaps(n_in: int, n_out: int):  # type: ignore[no-untyped-def]
-    """Sparse (n_out, n_in): how much of each input cell an output cell covers, in 1/n_out cells.
-
-    Every row adds up to ``n_in``: one output cell is n_in / n_out input cells long.
-    """
-    from scipy.sparse import csr_array
-
-    edges = np.union1d(np.arange(n_in + 1) * n_out, np.arange(n_out + 1) * n_in)
-    start, length = edges[:-1], np.diff(edges)
-    return csr_array((length, (start // n_in, start // n_out)), shape=(n_out, n_in))
 
 
 def _stretched(photo: tuple[int, int], size: tuple[int, int]) -> Frame:

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import written_whole
-from sat_nb.segments.rle import CODECS, MAX_PIXELS
+from sat_nb.segments.limits import (
+    brief,
+    check_count,
+    checked_dict,
+    checked_name,
+    checked_number,
+)
+from sat_nb.segments.pieces import Piece, assemble, rle_decoder
+from sat_nb.segments.rle import CODECS
 from sat_nb.segments.segmentation import SegmentationMap
 
 _PATHS = ((), ("result",), ("data", "result"))
@@ -39,14 +47,8 @@ def parse_dinox(document: object) -> SegmentationMap:
             "expected a DINO-X export with a list `objects` (bare, or under `result` or "
             "`data.result`); export the detection result as JSON."
         )
-    parts = [_parse_object(item, f"objects[{i}]") for i, item in enumerate(objects)]
-    if not parts:
-        return SegmentationMap((), np.zeros((0, 0, 0), dtype=bool))
-    names, masks, scores = zip(*parts, strict=True)
-    sizes = sorted({mask.shape for mask in masks})
-    if len(sizes) > 1:
-        raise InvalidInput(f"objects: expected masks of one size, got {sizes[0]} and {sizes[1]}.")
-    return SegmentationMap(names, np.stack(masks), np.array(scores))
+    check_count(objects, "objects")
+    return assemble([_piece(item, f"objects[{i}]") for i, item in enumerate(objects)])
 
 
 def write_dinox(
@@ -55,13 +57,14 @@ def write_dinox(
     """Write the segments as a DINO-X export, one object a mask; the file is written whole.
 
     ``codec`` is "coco_rle" or "dds_rle"; the latter is written as DINO-X does, without a
-    ``format`` key. Reading the file back gives the same masks, bit for bit.
+    ``format`` key. Reading the file back gives the same masks, bit for bit; a score that is not
+    known (NaN) is left out.
     """
     if codec not in CODECS:
         raise unknown_name("codec", codec, CODECS)
     scores = np.ones(len(segmentation)) if segmentation.scores is None else segmentation.scores
     objects = [
-        {"category": name, "score": float(score), "bbox": _box(mask), "mask": _mask(mask, codec)}
+        {"category": name, **known_score(score), "bbox": _box(mask), "mask": _mask(mask, codec)}
         for name, mask, score in zip(segmentation.names, segmentation.masks, scores, strict=True)
     ]
     with written_whole(path) as part:
@@ -79,57 +82,31 @@ def _objects(document: object) -> list[Any] | None:
     return None
 
 
-def _parse_object(item: Any, field: str) -> tuple[str, NDArray[np.bool_], float]:
-    if not isinstance(item, dict):
-        raise InvalidInput(f"{field}: expected an object, got {type(item).__name__}.")
-    name = item.get("category")
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"{field}.category: expected a name, got {name!r}.")
-    return name, _parse_mask(item.get("mask"), f"{field}.mask"), _parse_score(item, field)
-
-
-def _parse_score(item: dict[str, Any], field: str) -> float:
-    score = item.get("score", np.nan)
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        raise InvalidInput(f"{field}.score: expected a number, got {score!r}.")
-    return float(score)
-
-
-def _parse_mask(mask: Any, field: str) -> NDArray[np.bool_]:
+def _piece(item: Any, field: str) -> Piece:
+    item = checked_dict(item, field)
+    name = checked_name(item.get("category"), f"{field}.category")
+    score = checked_number(item["score"], f"{field}.score") if "score" in item else np.nan
+    mask, field = item.get("mask"), f"{field}.mask"
     if not isinstance(mask, dict) or not isinstance(mask.get("counts"), str):
         raise InvalidInput(
             f"{field}: expected {{counts, size}} with a run-length string; export with the "
             "target 'mask', boxes alone are not enough."
         )
     codec = mask.get("format", "dds_rle")
-    if codec not in CODECS:
-        raise unknown_name(f"{field}.format", codec, CODECS)
-    size = _parse_size(mask.get("size"), f"{field}.size")
-    try:
-        decoded = CODECS[codec][1](mask["counts"], size)
-    except InvalidInput as error:
-        raise InvalidInput(
-            f"{field}.{error}; the export is damaged, or its `format` is wrong."
-        ) from error
-    if not decoded.any():
-        raise InvalidInput(f"{field}.counts: the mask has no pixel; take the object out.")
-    return decoded
-
-
-def _parse_size(size: Any, field: str) -> tuple[int, int]:
-    whole = (
-        isinstance(size, list) and len(size) == 2 and all(type(s) is int and s > 0 for s in size)
-    )
-    if not whole or size[0] * size[1] > MAX_PIXELS:
-        raise InvalidInput(
-            f"{field}: expected [height, width], {MAX_PIXELS} pixels at most, got {size!r}."
-        )
-    return size[0], size[1]
+    if not isinstance(codec, str) or codec not in CODECS:
+        given = codec[:80] if isinstance(codec, str) else brief(codec)
+        raise unknown_name(f"{field}.format", given, CODECS)
+    return Piece(field, name, *rle_decoder(mask, codec, field), score)
 
 
 def _mask(mask: NDArray[np.bool_], codec: str) -> dict[str, Any]:
     code = {"counts": CODECS[codec][0](mask), "size": list(mask.shape)}
     return code if codec == "dds_rle" else {**code, "format": codec}
+
+
+def known_score(score: float) -> dict[str, float]:
+    """The entry of a score in an export; none for NaN, which JSON does not have."""
+    return {} if np.isnan(score) else {"score": checked_number(float(score), "scores")}
 
 
 def _box(mask: NDArray[np.bool_]) -> list[float]:

@@ -3,24 +3,24 @@
 Both hold the lengths of alternating runs of background and foreground, in a string of
 6-bit characters (chr 48 to 111). ``coco_rle`` goes down the columns and covers the
 mask; ``dds_rle`` goes along the rows and leaves the trailing background out.
-Run lengths are checked against the size before pycocotools sees them: it reads what
-does not fit without a word.
+Run lengths are checked against the size: pycocotools reads what does not fit without a
+word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from sat_nb.errors import InvalidInput
+from sat_nb.segments.limits import MAX_PIXELS
 
 Mask = NDArray[np.bool_]
 Size = tuple[int, int]
-
-MAX_PIXELS = 2**28  # 268 megapixels: a larger size in an export is an error or an attack
 
 
 def decode_coco(counts: str, size: Size) -> Mask:
@@ -31,13 +31,60 @@ def decode_coco(counts: str, size: Size) -> Mask:
            [0, 1, 0],
            [0, 0, 1]])
     """
-    covered = int(run_lengths(counts).sum())
-    if covered != size[0] * size[1]:
-        raise InvalidInput(
-            f"counts: expected runs of {size[0]} x {size[1]} = {size[0] * size[1]} pixels "
-            f"in all, got {covered}"
-        )
-    return coco.decode({"size": list(size), "counts": counts.encode("ascii")}).astype(bool)
+    mask = np.zeros(size, dtype=np.uint8)
+    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    if not _fill_columns(codes, mask):
+        _check_covered(int(run_lengths(counts).sum()), size)  # says what is wrong
+        raise InvalidInput(f"counts: expected runs of {size[0]} x {size[1]} pixels")
+    return mask.view(bool)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_columns(codes, mask):  # type: ignore[no-untyped-def]
+    """Set the foreground runs of a string in an empty (H, W) mask; whether it fitted exactly.
+
+    As ``run_lengths`` and a loop, in one go, and five times as fast as pycocotools, whose masks
+    lie column by column and would have to be turned.
+    """
+    height, total = mask.shape[0], mask.size
+    position, start, n_runs, run, before = 0, 0, 0, 0, 0
+    while position < codes.size:
+        value, shift, more = np.int64(0), 0, True
+        while more:
+            if position == codes.size or shift > 35 or not 48 <= codes[position] <= 111:
+                return False
+            code = np.int64(codes[position]) - 48
+            value |= (code & 31) << shift
+            position, shift, more = position + 1, shift + 5, code >= 32
+            if code & 48 == 16:
+                value -= np.int64(1) << shift
+        if n_runs > 2:
+            value += before
+        if not 0 <= value <= total - start:
+            return False
+        if n_runs % 2:
+            column, row = start // height, start % height
+            for _ in range(value):
+                mask[row, column] = 1
+                row += 1
+                if row == height:
+                    row, column = 0, column + 1
+        before, run, start, n_runs = run, value, start + value, n_runs + 1
+    return start == total
+
+
+def decode_runs(runs: Sequence[object], size: Size) -> Mask:
+    """The boolean (H, W) mask of COCO's uncompressed runs: a list of whole numbers.
+
+    >>> decode_runs([0, 1, 2, 1], (2, 2)).astype(int)
+    array([[1, 0],
+           [0, 1]])
+    """
+    if not all(type(run) is int and 0 <= run <= MAX_PIXELS for run in runs):
+        raise InvalidInput(f"counts: expected whole numbers from 0 to {MAX_PIXELS}")
+    _check_covered(sum(runs), size)  # type: ignore[arg-type]
+    code = coco.frPyObjects({"size": list(size), "counts": list(runs)}, *size)
+    return coco.decode(code).view(bool)
 
 
 def encode_coco(mask: Mask) -> str:
@@ -66,7 +113,7 @@ def decode_dds(counts: str, size: Size) -> Mask:
     else:
         runs[-1] += missing
     transposed = coco.frPyObjects({"size": [width, height], "counts": runs}, width, height)
-    return np.ascontiguousarray(coco.decode(transposed).T.astype(bool))
+    return coco.decode(transposed).T.view(bool)
 
 
 def encode_dds(mask: Mask) -> str:
@@ -115,8 +162,23 @@ def run_lengths(counts: str) -> NDArray[np.int64]:
     # x[i] += x[i - 2] from the fourth number on: two running sums, the first number apart
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
-    if values.min() < 0:
+    return _checked_runs(values)
+
+
+def _check_covered(covered: int, size: Size) -> None:
+    height, width = size
+    if covered != height * width:
+        raise InvalidInput(
+            f"counts: expected runs of {height} x {width} = {height * width} pixels "
+            f"in all, got {covered}"
+        )
+
+
+def _checked_runs(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    if values.size and values.min() < 0:
         raise InvalidInput("counts: holds a run of negative length")
+    if values.size and values.max() > MAX_PIXELS:  # so that their sum cannot overflow
+        raise InvalidInput(f"counts: holds a run of more than {MAX_PIXELS} pixels")
     return values
 
 

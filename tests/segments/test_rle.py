@@ -29,6 +29,22 @@ def test_slow_decoder_agrees(codec: str, mask: np.ndarray) -> None:
     np.testing.assert_array_equal(oracle.decode(text, mask.shape, row_major=ROW_MAJOR[codec]), mask)
 
 
+@given(st.text("0123OPno`/", max_size=8), st.integers(1, 9), st.integers(1, 9))
+def test_any_string_is_refused_or_read_as_the_slow_decoder_does(
+    text: str, height: int, width: int
+) -> None:
+    try:
+        covered = int(run_lengths(text).sum())
+    except InvalidInput:
+        covered = -1
+    if covered != height * width:
+        with pytest.raises(InvalidInput, match="counts: "):
+            CODECS["coco_rle"][1](text, (height, width))
+        return
+    slow = oracle.decode(text, (height, width), row_major=False)
+    np.testing.assert_array_equal(CODECS["coco_rle"][1](text, (height, width)), slow)
+
+
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
 def test_run_lengths_are_those_that_pycocotools_wrote(runs: list[int]) -> None:
     total = sum(runs)

@@ -1,0 +1,159 @@
+"""One image in every format, made by hand: 4 x 5 pixels, an eye (2 x 2) and a mane (4 x 1)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+NAMES = ("eye", "mane")
+MASKS = np.array(
+    [
+        [[0, 0, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 0, 0]],
+        [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1]],
+    ],
+    dtype=bool,
+)
+EYE, MANE = {"size": [4, 5], "counts": "52207"}, {"size": [4, 5], "counts": "`04"}
+EYE_RUNS = {"size": [4, 5], "counts": [5, 2, 2, 2, 9]}
+EYE_POLYGON = [[1, 1, 3, 1, 3, 3, 1, 3]]
+CATEGORIES = [{"id": 3, "name": "eye"}, {"id": 1, "name": "mane"}]
+IMAGES = [
+    {"id": 7, "file_name": "a.jpg", "height": 4, "width": 5},
+    {"id": 9, "file_name": "sub/nothing.jpg", "height": 4, "width": 5},
+]
+INFOS = [{"id": 513, "category_id": 3}, {"id": 3 * 65536 + 7, "category_id": 1}]
+
+DINOX = {
+    "objects": [
+        {"category": "eye", "score": 0.5, "mask": {**EYE, "format": "coco_rle"}},
+        {
+            "category": "mane",
+            "score": 0.25,
+            "mask": {"size": [4, 5], "counts": "41400000"},
+        },  # runs 4, 1, ... along the rows
+    ]
+}
+GROUNDED_SAM_2 = {
+    "image_path": "a.jpg",
+    "annotations": [
+        {"class_name": "eye", "bbox": [1, 1, 3, 3], "segmentation": EYE, "score": [[0.5]]},
+        {"class_name": "mane", "bbox": [4, 0, 5, 4], "segmentation": MANE, "score": 0.25},
+    ],
+    "box_format": "xyxy",
+    "img_width": 5,
+    "img_height": 4,
+}
+LABELME = {
+    "version": "5.0.1",
+    "shapes": [
+        {
+            "label": "eye",
+            "points": [[1, 1], [2, 1], [2, 2], [1, 2]],
+            "shape_type": "polygon",
+            "group_id": None,
+        },
+        {"label": "mane", "points": [[4, 3], [4, 0]], "shape_type": "rectangle"},
+    ],
+    "imagePath": "a.jpg",
+    "imageData": None,
+    "imageHeight": 4,
+    "imageWidth": 5,
+}
+
+
+def coco(eye: Any) -> dict[str, Any]:
+    annotations = [
+        {"id": 1, "image_id": 7, "category_id": 3, "segmentation": eye, "iscrowd": 0},
+        {"id": 2, "image_id": 7, "category_id": 1, "segmentation": MANE, "iscrowd": 1},
+    ]
+    return {
+        "info": {"year": 2026, "description": "Zebras’ heads [1], {a}"},
+        "images": IMAGES,
+        "annotations": annotations,
+        "categories": CATEGORIES,
+    }
+
+
+PANOPTIC = {
+    "images": IMAGES,
+    "annotations": [{"image_id": 7, "file_name": "a.png", "segments_info": INFOS}],
+    "categories": CATEGORIES,
+}
+
+
+def png(values: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def labelme_mask() -> dict[str, Any]:
+    code = base64.b64encode(png(np.full((2, 2), 255, np.uint8))).decode()
+    eye = {"label": "eye", "points": [[1, 1], [2, 2]], "shape_type": "mask", "mask": code}
+    return {**LABELME, "shapes": [eye, LABELME["shapes"][1]]}
+
+
+def panoptic_pixels() -> np.ndarray:
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    pixels[MASKS[0]], pixels[MASKS[1]] = (1, 2, 0), (7, 0, 3)
+    return pixels
+
+
+def write(path: Path, content: Any) -> Path:
+    """A file with these bytes, or with this as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def write_json(document: Any) -> Callable[[Path], None]:
+    return lambda folder: (write(folder / "a.json", document), None)[1]
+
+
+def write_panoptic(folder: Path) -> None:
+    write(folder / "val.json", PANOPTIC)
+    write(folder / "val" / "a.png", png(panoptic_pixels()))
+
+
+def write_labels(folder: Path) -> None:
+    write(folder / "labels.json", {"0": None, "3": "eye", "200": "mane"})
+    picture = Image.fromarray((3 * MASKS[0] + 200 * MASKS[1]).astype(np.uint8), "P")
+    picture.putpalette([i for c in range(256) for i in (c, 255 - c, 7)])
+    picture.save(folder / "a.png")
+
+
+def write_png_folder(folder: Path) -> None:
+    write(folder / "a" / "eye.png", png(MASKS[0]))
+    grey = (255 * MASKS[1]).astype(np.uint8)
+    write(folder / "a" / "mane.png", png(np.stack([grey] * 3, axis=-1)))
+
+
+def write_npz(folder: Path) -> None:
+    np.savez_compressed(folder / "a.npz", eye=MASKS[0], mane=MASKS[1].astype(np.uint8))
+
+
+def write_stacked_npz(folder: Path) -> None:
+    np.savez(folder / "a.npz", masks=MASKS, names=np.array(NAMES))
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "dinox": write_json(DINOX),
+    "grounded_sam_2": write_json(GROUNDED_SAM_2),
+    "labelme": write_json(LABELME),
+    "labelme, mask": write_json(labelme_mask()),
+    "coco, polygon": write_json(coco(EYE_POLYGON)),
+    "coco, string": write_json(coco(EYE)),
+    "coco, counts": write_json(coco(EYE_RUNS)),
+    "coco_panoptic": write_panoptic,
+    "label_png": write_labels,
+    "boolean, png": write_png_folder,
+    "boolean, npz": write_npz,
+    "boolean, stacked npz": write_stacked_npz,
+}

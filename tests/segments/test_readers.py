@@ -1,0 +1,287 @@
+"""Every format, from hand-made files, against the same masks and against slow decoders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from sat_nb import SEGMENT_FORMATS, FileMissing, InvalidInput, SegmentationMap, read_segments
+from sat_nb.segments.documents import elements
+from sat_nb.segments.label_png import LabelPicture, parse_label_png
+from sat_nb.segments.panoptic import parse_coco_panoptic
+from sat_nb.segments.polygons import fill_coco, fill_labelme
+from sat_nb.segments.rle import decode_runs
+from tests.oracles import masks as oracle
+from tests.segments import formats as made
+from tests.segments.formats import write
+
+SIDES = st.integers(1, 12)
+
+
+@pytest.mark.parametrize("case", made.WRITERS)
+def test_every_format_gives_the_same_masks(tmp_path: Path, case: str) -> None:
+    made.WRITERS[case](tmp_path)
+    format_ = case.split(",")[0]
+    for read in (read_segments(tmp_path), read_segments(tmp_path, format=format_)):
+        assert "a" in read
+        assert read["a"].names == made.NAMES
+        np.testing.assert_array_equal(read["a"].masks, made.MASKS)
+        scored = format_ in {"dinox", "grounded_sam_2"}
+        assert (read["a"].scores is not None) == scored
+        if scored:
+            assert read["a"].scores.tolist() == [0.5, 0.25]
+
+
+def test_every_format_is_here() -> None:
+    assert {case.split(",")[0] for case in made.WRITERS} | {"grounded_sam"} == set(SEGMENT_FORMATS)
+
+
+def test_a_set_has_the_images_without_objects(tmp_path: Path) -> None:
+    write(tmp_path / "instances.json", made.coco(made.EYE))
+    read = read_segments(tmp_path / "instances.json")
+    assert list(read) == ["a", "sub/nothing"]
+    assert len(read["sub/nothing"]) == 0
+
+
+def test_formats_mix_in_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "set.json", made.coco(made.EYE))
+    write(tmp_path / "b.json", made.DINOX)
+    np.savez(tmp_path / "c.npz", eye=made.MASKS[0])
+    (tmp_path / "c.png").write_bytes(b"a photo")
+    assert sorted(read_segments(tmp_path)) == ["a", "b", "c", "sub/nothing"]
+    write(tmp_path / "a.json", made.DINOX)
+    with pytest.raises(InvalidInput, match=r"'a', and so has .*a\.json; keep one"):
+        read_segments(tmp_path)
+
+
+def test_a_set_is_read_an_image_at_a_time(tmp_path: Path) -> None:
+    document = made.coco(made.EYE)
+    file = write(tmp_path / "set.json", document)
+    read = read_segments(file)
+    raw = file.read_bytes()
+    file.write_bytes(raw.replace(b'"52207"', b'"5220!"'))
+    with pytest.raises(InvalidInput, match=r"set\.json: annotation 1\.segmentation\.counts"):
+        read["a"]
+    assert len(read["sub/nothing"]) == 0, "the other image is not touched"
+
+
+@pytest.mark.parametrize("indent", [None, 3])
+def test_names_and_ids_in_other_scripts(tmp_path: Path, indent: int | None) -> None:
+    document = made.coco(made.EYE)
+    document["categories"] = [{"id": 3, "name": "œil"}, {"id": 1, "name": "зебра"}]
+    document["images"] = [{**made.IMAGES[0], "file_name": "ゼブラ\\1.jpg"}]
+    text = json.dumps(document, ensure_ascii=indent is None, indent=indent)
+    (tmp_path / "set.json").write_text(text, encoding="utf-8")
+    read = read_segments(tmp_path)
+    assert read["ゼブラ/1"].names == ("œil", "зебра")
+
+
+def test_names_for_each_image_in_labels_json(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    made.write_labels(tmp_path / "sub")
+    (tmp_path / "sub" / "labels.json").unlink()
+    write(tmp_path / "labels.json", {"a": {"3": "Iris", "200": "hair"}, "b": {}})
+    assert read_segments(tmp_path)["sub/a"].names == ("iris", "hair")
+    assert read_segments(tmp_path / "sub")["a"].names == ("iris", "hair")
+    assert read_segments(tmp_path / "sub" / "a.png")["a"].names == ("iris", "hair")
+
+
+def test_nothing_and_void_need_no_name() -> None:
+    values = np.array([[0, 255, 2]], np.uint8)
+    assert parse_label_png(LabelPicture(values, [None, "x", "eye"])).names == ("eye",)
+    named = parse_label_png(LabelPicture(values, {"0": "sky", "2": "eye", "255": "edge"}))
+    assert named.names == ("sky", "eye", "edge")
+    with pytest.raises(InvalidInput, match=r"the value 2 has no name in labels\.json"):
+        parse_label_png(LabelPicture(values, ["sky"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("mask.json", [{"value": 0, "label": "background"}], "Grounded-SAM 1.*Grounded-SAM-2"),
+        ("a.json", {**made.LABELME, "shapes": [{"label": "x", "points": [[1, 1]],
+         "shape_type": "point"}]}, r"shapes\[0\]\.shape_type: unknown name .*'polygon'"),
+        ("a.json", {**made.LABELME, "imageHeight": None}, r"\[imageHeight, imageWidth\]: expected"),
+        ("a.json", {**made.LABELME, "shapes": [{"label": "x", "points": [[1, 1], [2, 2]]}]},
+         r"shapes\[0\]\.points: expected 3 points or more, got 2"),
+        ("a.json", {**made.labelme_mask(), "imageHeight": 2}, r"shapes\[0\]\.mask: .*2 x 2"),
+        ("a.png", made.png(made.MASKS[0]), r"needs a labels\.json beside it"),
+        ("a/eye.png", made.png(np.arange(9, dtype=np.uint8)[:, None]), "two values, got 1, 8"),
+        ("a/eye.png", made.png(made.panoptic_pixels()), r"eye\.png.*\(4, 5, 3\)"),
+        ("a/eye.png", made.png(np.zeros((2, 2), np.uint8)), "has no pixel"),
+        ("a.npz", b"PK", r"not readable as \.npz"),
+    ],
+)  # fmt: skip
+def test_damaged_files_are_named(tmp_path: Path, name: str, content: Any, said: str) -> None:
+    write(tmp_path / name, content)
+    read = read_segments(tmp_path)
+    with pytest.raises(InvalidInput, match=rf"(?s){name.split('/')[0]}.*{said}"):
+        read[next(iter(read))]
+
+
+def change(document: dict[str, Any], key: str, **changes: Any) -> dict[str, Any]:
+    """The document with changes in the first element of the list under key."""
+    first, *others = document[key]
+    return {**document, key: [{**first, **changes}, *others]}
+
+
+COCO = made.coco(made.EYE)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (change(COCO, "annotations", image_id=8), "annotations: no image has the id 8"),
+        (change(COCO, "annotations", image_id=None), r"annotations.*\.image_id: expected a whole"),
+        (change(COCO, "images", id=9), "the id 9 occurs twice"),
+        (change(COCO, "images", file_name="sub/nothing.png"), "two have the file_name 'sub/noth"),
+        (change(COCO, "images", file_name="../a.jpg"), "file_name: expected a relative path"),
+        (change(COCO, "images", file_name="/etc/a.jpg"), "file_name: expected a relative path"),
+        (change(COCO, "images", file_name="C:\\a.jpg"), "file_name: expected a relative path"),
+        (change(COCO, "images", file_name="a\x00.jpg"), "file_name: expected a relative path"),
+        (change(COCO, "categories", name=""), "categories, .*: expected a name"),
+        (change(COCO, "categories", id=1), "the id 1 occurs twice"),
+    ],
+)
+def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, said: str) -> None:
+    file = write(tmp_path / "set.json", document)
+    with pytest.raises(InvalidInput, match=rf"set\.json: .*{said}"):
+        read_segments(file)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (change(COCO, "annotations", category_id=2), "no category has the id 2"),
+        (change(COCO, "annotations", segmentation=[]), "holds no polygon"),
+        (change(COCO, "annotations", segmentation=[[1, 1, 3]]), r"\[0\]: expected \[x1, y1"),
+        (change(COCO, "annotations", segmentation=[[0, 0, 3, 3]]), "3 points or more, got 2"),
+        (change(COCO, "annotations", segmentation=[[0, 0, 3, 1e9, 3, 3]]), "far outside the 4 x 5"),
+        (
+            change(COCO, "annotations", segmentation={"size": [5, 4], "counts": "52207"}),
+            r"size: expected the image's \(4, 5\), got \(5, 4\)",
+        ),
+        (
+            change(COCO, "annotations", segmentation={"size": [4, 5], "counts": [5, -2, 17]}),
+            "counts: expected whole numbers",
+        ),
+        (change(COCO, "images", width="5"), r"\[height, width\]: expected .*'5'"),
+    ],
+)
+def test_damaged_annotations_are_named(tmp_path: Path, document: Any, said: str) -> None:
+    read = read_segments(write(tmp_path / "set.json", document))
+    with pytest.raises(InvalidInput, match=rf"set\.json: .*{said}"):
+        read["a"]
+
+
+def test_panoptic_ids_have_to_agree(tmp_path: Path) -> None:
+    names = {3: "eye", 1: "mane"}
+    pixels, info = made.panoptic_pixels(), {"segments_info": made.INFOS[:1]}
+    with pytest.raises(InvalidInput, match="the PNG has the id 196615, which segments_info"):
+        parse_coco_panoptic(info, pixels, names)
+    pixels[made.MASKS[1]] = 0
+    assert parse_coco_panoptic(info, pixels, names).names == ("eye",)
+    with pytest.raises(InvalidInput, match=r"segment 196615: the mask has no pixel"):
+        parse_coco_panoptic({"segments_info": made.INFOS}, pixels, names)
+    made.write_panoptic(tmp_path)
+    (tmp_path / "val" / "a.png").unlink()
+    with pytest.raises(FileMissing, match=r"val\.json: the PNG 'a\.png' is neither in 'val'"):
+        read_segments(tmp_path)["a"]
+
+
+# --- slow decoders --------------------------------------------------------------------------
+
+
+@given(mask=arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)))
+def test_counts_lists(mask: np.ndarray) -> None:
+    flat = np.concatenate([[False], mask.T.ravel(), [not mask[-1, -1]]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    runs = np.diff(edges, prepend=0).tolist()
+    np.testing.assert_array_equal(oracle.fill_runs(runs, mask.shape), mask)
+    np.testing.assert_array_equal(decode_runs(runs, mask.shape), mask)
+
+
+@settings(max_examples=60)
+@given(st.data(), SIDES, SIDES, st.integers(3, 6))
+def test_coco_polygons(data: st.DataObject, height: int, width: int, n: int) -> None:
+    x = st.floats(-0.5 * width, 1.5 * width) | st.integers(0, width)
+    y = st.floats(-0.5 * height, 1.5 * height) | st.integers(0, height)
+    points = data.draw(st.lists(st.tuples(x, y), min_size=n, max_size=n))
+    flat = [coordinate for point in points for coordinate in point]
+    slow = oracle.fill_coco_polygon(points, (height, width))
+    np.testing.assert_array_equal(fill_coco([flat], (height, width), "segmentation"), slow)
+    twice = fill_coco([flat, [0, 0, 1, 0, 1, 1, 0, 1]], (height, width), "segmentation")
+    corner = oracle.fill_coco_polygon([(0, 0), (1, 0), (1, 1), (0, 1)], (height, width))
+    np.testing.assert_array_equal(twice, slow | corner)
+
+
+@settings(max_examples=60)
+@given(st.data(), SIDES, SIDES, st.integers(3, 6))
+def test_labelme_polygons(data: st.DataObject, height: int, width: int, n: int) -> None:
+    point = st.tuples(st.integers(0, width), st.integers(0, height))
+    points = data.draw(st.lists(point, min_size=n, max_size=n, unique=True))
+    mask = fill_labelme("polygon", points, (height, width), "points")
+    inside, near = oracle.polygon_bounds(points, (height, width))
+    assert not (inside & ~mask).any(), "what is within the outline belongs to the mask"
+    assert not (mask & ~near).any(), "and nothing that is a pixel or more away from it"
+
+
+@pytest.mark.parametrize(("kind", "n"), [("rectangle", 8 * 6), ("circle", 13)])
+def test_labelme_shapes(kind: str, n: int) -> None:
+    points = {"rectangle": [[9, 2], [2, 7]], "circle": [[5, 5], [5, 7]]}[kind]
+    mask = fill_labelme(kind, points, (12, 12), "points")
+    x, y = np.meshgrid(np.arange(12), np.arange(12))
+    if kind == "rectangle":
+        np.testing.assert_array_equal(mask, (x >= 2) & (x <= 9) & (y >= 2) & (y <= 7))
+    else:
+        distance = np.hypot(x - 5, y - 5)
+        assert mask[distance <= 1.5].all()
+        assert not mask[distance >= 3].any()
+
+
+@given(arrays(np.uint8, st.tuples(SIDES, SIDES, st.just(3)), elements=st.integers(0, 2)))
+def test_panoptic_pixels(pixels: np.ndarray) -> None:
+    ids = oracle.panoptic_ids(pixels)
+    present = sorted(set(ids.ravel().tolist()) - {0})
+    infos = [{"id": number, "category_id": 1} for number in present]
+    read = parse_coco_panoptic({"segments_info": infos}, pixels, {1: "x"})
+    assert len(read) == len(present)
+    for number, mask in zip(present, read.masks, strict=True):
+        np.testing.assert_array_equal(mask, ids == number)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(st.text(max_size=4), JSON, max_size=4),
+    st.sampled_from([None, 2]),
+    st.booleans(),
+)
+def test_walking_through_finds_what_parsing_finds(
+    document: dict[str, Any], indent: int | None, ascii_: bool
+) -> None:
+    raw = json.dumps(document, indent=indent, ensure_ascii=ascii_).encode("utf-8", "surrogatepass")
+    found: dict[str, list[Any]] = {}
+    for key, _, (start, end) in elements(raw.decode("latin-1")):
+        found.setdefault(key, []).append(json.loads(raw[start:end]))
+    expected = {k: v if isinstance(v, list) else [v] for k, v in document.items()}
+    assert list(found.values()) == [v for v in expected.values() if v]
+
+
+def test_no_object_has_no_masks() -> None:
+    assert SegmentationMap((), np.zeros((0, 0, 0), bool)) == parse_label_png(
+        LabelPicture(np.zeros((2, 2), np.uint8), {})
+    )
