@@ -88,6 +88,7 @@ def plot_image(
     segmentation: SegmentationMap | None = None,
     highlight: str | Iterable[str] = (),
     most: int = 20,
+    fit: str = "stretch",
     figure: Figure | None = None,
 ) -> Figure:
     """Draw a photo, its map and masks above it, beside its own table.
@@ -102,15 +103,16 @@ def plot_image(
     attribution: the image's map, float (h, w) or (h, w, C).
     segmentation: the image's masks.
     highlight, most: as in ``plot_image_table``.
+    fit: as in ``plot_overlay``.
     figure: to draw on; a new one by default, as wide as a page.
     """
     rows = _of_one_image(rows)
     if attribution is not None and segmentation is not None and "held_fraction" not in rows:
-        rows = held_fractions(rows, attribution, segmentation)
+        rows = held_fractions(rows, attribution, segmentation, fit=fit)
     lines = min(len(rows), most)
     figure = style.figure_or_new(figure, style.PAGE, max(3.2, 0.9 + style.LINE_INCHES * lines))
     photo, table = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    plot_overlay(pixels, attribution, segmentation, ax=photo)
+    plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit)
     title = style.short(rows["image_id"].iloc[0])
     photo.set_title(title, fontsize=TEXT, color=INK, **PLAIN)
     plot_image_table(rows, ax=table, highlight=highlight, most=most)

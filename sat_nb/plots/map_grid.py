@@ -31,6 +31,7 @@ def plot_map_grid(
     maps: Maps,
     *,
     image_ids: Sequence[str] | None = None,
+    fit: str | None = None,
     figure: Figure | None = None,
 ) -> Figure:
     """Draw photos in rows and, beside each, its maps: one column a method, or a model.
@@ -44,11 +45,12 @@ def plot_map_grid(
     maps: {column: {image_id: float (h, w) or (h, w, C)}}, such as an AttributionStore, or a dict
         {model: store[method]}.
     image_ids: the rows; by default the first four images that have a map in the first column.
+    fit: as in ``plot_overlay``; by default the store's, or "stretch".
     figure: to draw on; a new one by default, as wide as a page.
 
     Raises IdMismatch where an image has no photo or no map.
     """
-    columns = list(maps)
+    columns, fit = list(maps), fit or str(getattr(maps, "fit", "stretch"))
     ids = _rows(images, maps, image_ids)
     n_across = 1 + len(columns)
     side = min(1.6, (style.PAGE - 0.3) / n_across)
@@ -73,7 +75,7 @@ def plot_map_grid(
         )
         for ax, column in zip(row[1:], columns, strict=True):
             attribution = maps[column][image_id]
-            plot_overlay(pixels, attribution, ax=ax)
+            plot_overlay(pixels, attribution, ax=ax, fit=fit)
             limits.append((image_id, column, limit_of(pooled(attribution))))
     for ax, title in zip(axes[0], ["photo", *columns], strict=True):
         ax.set_title(style.fitted(title, TEXT, 0.95 * side), fontsize=TEXT, color=INK, **PLAIN)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
+from sat_nb.images import get_fit
 from sat_nb.plots import style
 from sat_nb.plots.style import INK, SMALL
 from sat_nb.segments import SegmentationMap
@@ -32,8 +33,9 @@ def plot_overlay(
     *,
     ax: Axes | None = None,
     opacity: float = 0.85,
+    fit: str = "stretch",
 ) -> Axes:
-    """Draw a photo, its map above it and its masks' outlines, each brought to the photo's size.
+    """Draw a photo, its map above it and its masks' outlines, each where it belongs on the photo.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def plot_overlay(
     segmentation: masks to outline and to number; their names stand below the picture.
     ax: axes to draw on; a new figure by default.
     opacity: of the strongest attribution, from 0 to 1.
+    fit: how the photo was brought to the map's grid, ``maps.fit``: a name in FITS. Of a map
+        made with "crop" the photo's rim has none; a letterbox's bars are not drawn.
 
     Raises InvalidInput for other shapes, and for maps that are not finite.
     """
@@ -62,7 +66,9 @@ def plot_overlay(
     else:
         grey = 255 - (255 - pixels.mean(axis=2)) * (1 - _WASHED)
         ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
-        _draw_map(ax, pooled(attribution), extent, opacity)
+        heat = pooled(attribution)
+        _draw_map(ax, heat, map_extent((height, width), heat.shape, fit), opacity)
+        ax.set(xlim=(0, width), ylim=(height, 0))
     if segmentation is not None and len(segmentation):
         _draw_masks(ax, segmentation, (width, height))
         across, down = style.size_of(ax)
@@ -76,6 +82,23 @@ def check_pixels(pixels: object, argument: str = "pixels") -> None:
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.shape[2] != 3:
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels)
         raise InvalidInput(f"{argument}: expected uint8 (H, W, 3), got {got}.")
+
+
+def map_extent(
+    photo: tuple[int, int], size: tuple[int, ...], fit: str
+) -> tuple[float, float, float, float]:
+    """Where a map of ``size`` lies on the photo (H, W): left, right, bottom, top in its pixels.
+
+    >>> map_extent((100, 200), (50, 50), "stretch"), map_extent((100, 200), (50, 50), "crop")
+    ((0.0, 200.0, 100.0, 0.0), (50.0, 150.0, 100.0, 0.0))
+    """
+    frame = get_fit(fit).frame(photo, (size[0], size[1]))
+    ends = [
+        ((0 - corner) * side / scaled, (n - corner) * side / scaled)
+        for corner, side, scaled, n in zip(frame.corner, photo, frame.scaled, size, strict=True)
+    ]
+    (top, bottom), (left, right) = ends
+    return left, right, bottom, top
 
 
 def pooled(attribution: NDArray) -> NDArray:

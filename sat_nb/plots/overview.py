@@ -29,6 +29,7 @@ def plot_overview(
     *,
     highlight: str | Iterable[str] = (),
     most: int = 12,
+    fit: str = "stretch",
     figure: Figure | None = None,
 ) -> Figure:
     """Draw the way from a photo to the aggregate: photo, map, masks, the photo's table, all photos.
@@ -44,6 +45,7 @@ def plot_overview(
     summary: the aggregate of all photos; see ``plot_segments``.
     highlight: segments to colour in both tables.
     most: at most that many segments in each table.
+    fit: as in ``plot_overlay``.
     figure: to draw on; a new one by default, as wide as a page.
     """
     figure = style.figure_or_new(figure, style.PAGE, 5.4)
@@ -51,7 +53,7 @@ def plot_overview(
     photo, heat, masks = top.subplots(1, 3)
     one, many = bottom.subplots(1, 2)
     plot_overlay(pixels, ax=photo)
-    plot_overlay(pixels, attribution, ax=heat)
+    plot_overlay(pixels, attribution, ax=heat, fit=fit)
     plot_overlay(pixels, segmentation=segmentation, ax=masks)
     plot_image_table(rows, ax=one, highlight=highlight, most=most)
     plot_segments(summary, ax=many, highlight=highlight, most=most)

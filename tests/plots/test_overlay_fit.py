@@ -1,0 +1,39 @@
+"""A map lies on the photo where the model saw it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sat_nb as sat
+from sat_nb.images import get_fit
+from sat_nb.plots.overlay import map_extent
+
+
+@pytest.mark.parametrize("fit", sat.FITS)
+@pytest.mark.parametrize("photo", [(60, 100), (100, 60), (80, 80)])
+def test_a_spot_of_the_photo_is_under_its_own_map(fit, photo):
+    """A white square, brought to the map's grid by the fit, is drawn over itself."""
+    pixels = np.zeros((*photo, 3), dtype=np.uint8)
+    top, left = photo[0] // 2 - 12, photo[1] // 2 + 2
+    pixels[top : top + 10, left : left + 10] = 255
+    seen = get_fit(fit).image(pixels, (40, 40)).mean(axis=2)
+    ax = sat.plot_overlay(pixels, seen / 255, fit=fit)
+    left_end, right_end, bottom_end, top_end = ax.images[1].get_extent()
+    rows, columns = np.nonzero(seen > 127)
+    down = top_end + (np.array([rows.min(), rows.max() + 1]) / 40) * (bottom_end - top_end)
+    across = left_end + (np.array([columns.min(), columns.max() + 1]) / 40) * (right_end - left_end)
+    cell = max(photo) / 40
+    assert down == pytest.approx([top, top + 10], abs=cell)
+    assert across == pytest.approx([left, left + 10], abs=cell)
+    assert ax.get_xlim() == (0, photo[1])
+    assert ax.get_ylim() == (photo[0], 0)
+
+
+def test_a_letterboxs_bars_lie_beside_the_photo():
+    assert map_extent((100, 200), (224, 224), "letterbox") == (0.0, 200.0, 150.0, -50.0)
+
+
+def test_unknown_fit():
+    with pytest.raises(sat.InvalidInput, match="fit.*unknown name 'cropped'.*'letterbox'"):
+        sat.plot_overlay(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4)), fit="cropped")
