@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput
 from sat_nb.images import get_fit
 from sat_nb.plots import style
@@ -52,6 +53,8 @@ def plot_overlay(
     Raises InvalidInput for other shapes, and for maps that are not finite.
     """
     check_pixels(pixels)
+    if not is_number(opacity) or not 0 <= opacity <= 1:
+        raise InvalidInput(f"opacity: expected a number from 0 to 1, got {opacity!r}.")
     height, width = pixels.shape[:2]
     names = [] if segmentation is None else list(dict.fromkeys(segmentation.names))
     texts = [f"{k} {style.short(name, 20)}" for k, name in enumerate(names, 1)]
@@ -104,7 +107,7 @@ def map_extent(
 def pooled(attribution: NDArray) -> NDArray:
     """A map (h, w) or (h, w, C) with its channels summed: (h, w)."""
     attribution = np.asarray(attribution)
-    if attribution.ndim not in (2, 3):
+    if attribution.ndim not in (2, 3) or attribution.size == 0:
         raise InvalidInput(
             f"attribution: expected float (h, w) or (h, w, C), got {attribution.dtype} "
             f"{attribution.shape}."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sat_nb
+from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput
 from sat_nb.images import ImageSet, Pixels, get_fit
 from sat_nb.saliency.asking import ask_twice
@@ -160,8 +161,8 @@ def explain(
     masks = read_masks(segments, images, samples, pad_px)
     targets = read_targets(target, list(images))
     get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
-    _checked_whole(batch_size, "batch_size", 1), _checked_whole(seed, "seed", 0)
-    pool = shared_pool(_checked_whole(workers, "workers", 1), max_memory=read_bytes(max_memory))
+    checked_whole("batch_size", batch_size, 1), checked_whole("seed", seed)
+    pool = shared_pool(checked_whole("workers", workers, 1), max_memory=read_bytes(max_memory))
     with model_file(model, input_size=input_size) as file:
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
@@ -247,12 +248,6 @@ def _checked_images(images: Any) -> ImageSet:
     if not len(images):
         raise InvalidInput("images: expected at least one image, got none.")
     return images
-
-
-def _checked_whole(value: int, argument: str, least: int) -> int:
-    if not isinstance(value, int) or value < least:
-        raise InvalidInput(f"{argument}: expected a whole number from {least}, got {value!r}.")
-    return value
 
 
 class _Silent:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:
@@ -308,12 +308,5 @@ def _registered(method: Method, samples: int | str | None) -> dict[str, Any]:
 def _check_counts(method: Method, parameters: Mapping[str, Any]) -> None:
     least = {method.count: 1, "max_samples": FEWEST}
     for name, value in parameters.items():
-        if name in least and not (_is_whole(value) and value >= least[name]):
-            raise InvalidInput(
-                f"parameters[{method.name!r}][{name!r}]: expected a whole number from "
-                f"{least[name]}, got {value!r}."
-            )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+        if name in least:
+            checked_whole(f"parameters[{method.name!r}][{name!r}]", value, least[name])

@@ -123,6 +123,10 @@ def check_masks(
     if not isinstance(segments, Mapping) or not segments:
         came = "an empty one" if isinstance(segments, Mapping) else type(segments).__name__
         raise InvalidInput(f"segments: expected {{image_id: SegmentationMap}}, got {came}.")
+    if images is not None and not isinstance(images, Mapping):
+        raise InvalidInput(
+            f"images: expected an ImageSet or {{image_id: pixels}}, got {type(images).__name__}."
+        )
     notes = _Notes()
     for image_id in tqdm(segments, desc="masks", unit="image", disable=not progress):
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_level, checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
 
 Floats = NDArray[np.float64]
@@ -146,8 +147,8 @@ def check_settings(level: float, n_resamples: int, interval: str) -> None:
     """Raise InvalidInput for settings that no interval can have."""
     if interval not in INTERVALS:
         raise unknown_name("interval", interval, INTERVALS)
-    if not 0 < level < 1:
-        raise InvalidInput(f"level: expected a share between 0 and 1, such as 0.95, got {level!r}.")
+    checked_level("level", level, 0.95)
+    checked_whole("n_resamples", n_resamples, 1)
     needed = int(np.ceil(round(2 * FEWEST / (1 - level), 6)))
     if n_resamples < needed:
         raise InvalidInput(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.comparison import Comparison
 from sat_nb.stats.presence import driven_by_presence, side_by_side, warn_of
@@ -217,8 +218,7 @@ def _check_arguments(
         raise unknown_name("test", test, TESTS)
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
-    if not 0 < alpha < 1:
-        raise InvalidInput(f"alpha: expected a level between 0 and 1, such as 0.05, got {alpha!r}.")
+    checked_level("alpha", alpha, 0.05)
 
 
 def _check_size(ranks: NDArray[np.float64], test: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_whole
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.signed_rank import signed_rank_p
@@ -100,12 +100,10 @@ def null_segments(
             "segments: expected {image_id: SegmentationMap}, as from read_segments, got "
             f"{type(segments).__name__}."
         )
-    for argument, number, least in (("n", n, 1), ("seed", seed, 0)):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
-            raise InvalidInput(f"{argument}: expected a whole number >= {least}, got {number!r}.")
+    n, seed = checked_whole("n", n, 1), checked_whole("seed", seed)
     if merge not in MERGES:
         raise unknown_name("merge", merge, MERGES)
-    return NullSegments(segments, int(n), merge, int(seed))
+    return NullSegments(segments, n, merge, seed)
 
 
 def placements(

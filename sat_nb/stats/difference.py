@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.bootstrap import bootstrap, check_settings
 from sat_nb.stats.pairing import Pairs, pair, rows_of_one_model
@@ -101,8 +102,7 @@ def difference(
     mouth      3.00    3.10        0.10             1.000
     eyes       1.00    1.75        0.75             0.010
     """
-    if not 0 < alpha < 1:
-        raise InvalidInput(f"alpha: expected a level between 0 and 1, such as 0.05, got {alpha!r}.")
+    checked_level("alpha", alpha, 0.05)
     check_settings(1 - alpha, n_resamples, interval)
     a = rows_of_one_model(table_a, "table_a", method)
     b = rows_of_one_model(table_b, "table_b", method)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_columns, checked_whole
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.bootstrap import Statistic, bootstrap, check_settings
 from sat_nb.stats.units import UNIT, Unit, cell_sums, warn_of_few, with_units
@@ -25,7 +26,7 @@ def intervals(
     *,
     how: str = "relative",
     value: str = "mean_attribution",
-    by: Sequence[str] = ("method",),
+    by: str | Sequence[str] = ("method",),
     unit: Unit = "image_id",
     level: float = 0.95,
     n_resamples: int = 10_000,
@@ -85,6 +86,8 @@ def intervals(
             f"how: {how!r} does not follow from sums over images, of which intervals are; expected "
             f"one of {', '.join(map(repr, of_sums))}."
         )
+    checked_whole("seed", seed)
+    by = checked_columns(by)
     rows = with_units(check_table(table), unit, by)
     summary = aggregate(rows, how=how, value=value, by=by)
     if summary.empty:
@@ -97,7 +100,7 @@ def intervals(
         interval=interval,
         seed=seed,
     )
-    groups = [g for _, g in rows.groupby(list(by), dropna=False)] if by else [rows]
+    groups = [g for _, g in rows.groupby(by, dropna=False)] if by else [rows]
     warn_of_few(min(group[UNIT].nunique() for group in groups), unit)
     bounds = pd.concat([_group_bounds(group, value, by, found) for group in groups])
     return summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")

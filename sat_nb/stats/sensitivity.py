@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_whole, is_number
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.bootstrap import PIECE, check_settings, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
@@ -106,9 +106,7 @@ def mask_sensitivity(
 def _check_numbers(how: str, n_repeats: int, seed: int) -> None:
     if how not in ORDERS:
         raise unknown_name("how", how, ORDERS)
-    for argument, number, least in (("n_repeats", n_repeats, 1), ("seed", seed, 0)):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
-            raise InvalidInput(f"{argument}: expected a whole number >= {least}, got {number!r}.")
+    checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
 
 
 def _jobs(
@@ -133,9 +131,9 @@ def _jobs(
 
 def _check_amount(name: str, amount: float) -> None:
     unit = MASK_CHANGES[name].unit
-    if unit == "px" and not (amount >= 0 and int(amount) == amount):
+    if unit == "px" and not (is_number(amount) and amount >= 0 and int(amount) == amount):
         raise InvalidInput(f"changes[{name!r}]: expected whole pixels >= 0, got {amount!r}.")
-    if unit == "share" and not 0 <= amount <= 1:
+    if unit == "share" and not (is_number(amount) and 0 <= amount <= 1):
         raise InvalidInput(f"changes[{name!r}]: expected shares from 0 to 1, got {amount!r}.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sat_nb.arguments import checked_columns
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.table.aggregations import AGGREGATIONS as AGGREGATIONS
 from sat_nb.table.aggregations import VALUES as VALUES
@@ -23,7 +24,7 @@ def aggregate(
     *,
     how: str = "relative",
     value: str | None = None,
-    by: Sequence[str] = ("method",),
+    by: str | Sequence[str] = ("method",),
     parameters: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """One row a segment: its values in many images as one number (Hinns & Martens 2025).
@@ -73,7 +74,7 @@ def aggregate(
     2  noisy   mouth            0.05        20
     """
     entry, value, settings = chosen(how, value, parameters)
-    by = list(by)
+    by = checked_columns(by)
     result, small_is_best = entry.result(value)
     if entry.needs == "sums":
         sums = segment_totals(table, value=value, by=by)

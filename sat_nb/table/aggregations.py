@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import is_number, is_whole
 from sat_nb.errors import InvalidInput, unknown_name
 
 VALUES: dict[str, bool] = {
@@ -165,15 +165,15 @@ def _entropy(importance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _is_count(k: object) -> bool:
-    return isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1
+    return is_whole(k) and k >= 1  # type: ignore[operator]
 
 
 def _is_trim(share: object) -> bool:
-    return isinstance(share, Real) and not isinstance(share, bool) and 0 <= float(share) < 0.5
+    return is_number(share) and 0 <= share < 0.5  # type: ignore[operator]
 
 
 def _is_class(of: object) -> bool:
-    return of is None or (isinstance(of, Integral) and not isinstance(of, bool))
+    return of is None or is_whole(of)
 
 
 AGGREGATIONS: dict[str, Aggregation] = {

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.table.schema import IMAGE_KEY, RANK_BY, check_table
 
@@ -42,7 +43,7 @@ def settled_ranks(
     """
     if by not in RANK_BY:
         raise unknown_name("by", by, RANK_BY)
-    if not times >= 0:
+    if not is_number(times) or times < 0:
         raise InvalidInput(f"times: expected standard errors from 0, got {times!r}.")
     rows = check_table(table)
     values, errors = rows[by].to_numpy(float), rows["se_mean_attribution"].to_numpy(float)

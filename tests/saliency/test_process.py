@@ -107,7 +107,7 @@ def test_error_of_one_worker_ends_all_in_words(model_files, images):
 
 @pytest.mark.parametrize("workers", [0, 1.5, "2"])
 def test_workers_are_counted(workers, model_files, images):
-    with pytest.raises(InvalidInput, match="workers: expected a whole number from 1"):
+    with pytest.raises(InvalidInput, match="workers: expected a whole number >= 1"):
         explain(model_files["logits.h5"], images, **OPTIONS, workers=workers)
 
 

@@ -206,7 +206,7 @@ def test_other_arguments(model_files, images, tmp_path):
         explain(file, "photos/", **OPTIONS)
     with pytest.raises(InvalidInput, match="fit: unknown name 'cropped'"):
         explain(file, images, **OPTIONS, fit="cropped")
-    with pytest.raises(InvalidInput, match="batch_size: expected a whole number from 1, got 0"):
+    with pytest.raises(InvalidInput, match="batch_size: expected a whole number >= 1, got 0"):
         explain(file, images, **OPTIONS, batch_size=0)
     with pytest.raises(InvalidInput, match="out: .* is a file"):
         explain(file, images, **OPTIONS, out=tmp_path / "file")

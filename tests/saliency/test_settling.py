@@ -238,13 +238,13 @@ def test_explain_settles_ranks_and_the_table_says_so(model_files, images, segmen
     [
         ({"samples": "auto"}, InvalidInput, "segments: samples='auto'.*got none"),
         ({"samples": "much"}, InvalidInput, "samples: expected.*'auto', got 'much'"),
-        ({"samples": 0}, InvalidInput, "'n_samples'.*whole number from 1, got 0"),
+        ({"samples": 0}, InvalidInput, "'n_samples'.*whole number >= 1, got 0"),
         ({"segments": {}}, InvalidInput, "segments: are looked at under samples='auto' only"),
         ({"samples": "auto", "segments": {}}, IdMismatch, "no masks for 5 of 5 images: 'a'"),
         (
             {"samples": "auto", "parameters": {"smoothgrad": {"max_samples": 8}}},
             InvalidInput,
-            "'max_samples'.*from 16, got 8",
+            "'max_samples'.*>= 16, got 8",
         ),
         (
             {"samples": "auto", "parameters": {"smoothgrad": {"n_samples": 8}}},

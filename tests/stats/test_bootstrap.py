@@ -343,7 +343,7 @@ def test_few_units_are_told(table: pd.DataFrame) -> None:
     ("options", "said"),
     [
         ({"interval": "bc"}, "interval: unknown name 'bc'. Did you mean 'bca'?"),
-        ({"level": 95}, "level: expected a share between 0 and 1, such as 0.95, got 95"),
+        ({"level": 95}, "level: expected a number between 0 and 1, such as 0.95, got 95"),
         ({"n_resamples": 199}, "n_resamples: 199 are too few for level 0.95; .* at least 200"),
         ({"unit": "colour"}, "unit: unknown name 'colour'"),
         ({"unit": "position"}, "unit: 'position' differs between the segments of image 'image_00'"),

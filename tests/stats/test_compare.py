@@ -201,7 +201,7 @@ def test_sixty_segments() -> None:
         ({"missing": "drop"}, "missing: unknown name 'drop'. Valid: 'absolute', 'complete'"),
         ({"missing": "complete", "test": "aeon"}, "take test='wilcoxon-holm', or missing="),
         ({"missing": "complete", "test": "nemenyi"}, "test='nemenyi' needs every segment"),
-        ({"alpha": 0}, "alpha: expected a level between 0 and 1"),
+        ({"alpha": 0}, "alpha: expected a number between 0 and 1"),
     ],
 )
 def test_unknown_names(table: pd.DataFrame, options: dict, said: str) -> None:

@@ -251,7 +251,7 @@ def test_one_model_and_one_class_each(two: Tables) -> None:
     ("options", "said"),
     [
         ({"method": "lrp"}, "method .in table_a.: unknown name 'lrp'. Valid: 'm'"),
-        ({"alpha": 5}, "alpha: expected a level between 0 and 1"),
+        ({"alpha": 5}, "alpha: expected a number between 0 and 1"),
         ({"missing": "drop"}, "missing: unknown name 'drop'. Valid: 'error', 'skip'"),
         ({"interval": "bcs"}, "interval: unknown name 'bcs'"),
         ({"n_resamples": 10}, "n_resamples: 10 are too few"),

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from sat_nb.arguments import checked_whole
 from sat_nb.datasets.equids.photo import (
     CLASS_NAMES,
-    check_count,
     check_size,
     render,
     watermark_text,
@@ -155,9 +155,9 @@ def load(folder: str | os.PathLike[str]) -> EquidsFolder:
 
 
 def _check(settings: Settings) -> None:
-    check_count("n_train", settings.n_train, 1)
-    check_count("n_test", settings.n_test, 1)
-    check_count("seed", settings.seed)
+    checked_whole("n_train", settings.n_train, 1)
+    checked_whole("n_test", settings.n_test, 1)
+    checked_whole("seed", settings.seed)
     check_size(settings.size)
     if not 0.0 <= settings.watermark_share <= 1.0:
         raise InvalidInput(

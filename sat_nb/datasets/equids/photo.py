@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arguments import checked_whole
 from sat_nb.datasets.equids import skeleton
 from sat_nb.datasets.equids.animal import Animal, draw_animal, draw_placement
 from sat_nb.datasets.equids.coat import paint_coat, surface
@@ -89,15 +90,9 @@ def _check(species: str, seed: int, index: int, split: str, size: int) -> None:
         raise unknown_name("species", species, CLASS_NAMES)
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
-    check_count("seed", seed)
-    check_count("index", index)
+    checked_whole("seed", seed)
+    checked_whole("index", index)
     check_size(size)
-
-
-def check_count(name: str, value: int, least: int = 0) -> None:
-    """Raise InvalidInput unless ``value`` is a whole number of at least ``least``."""
-    if int(value) != value or value < least:
-        raise InvalidInput(f"{name}: expected a whole number >= {least}, got {value!r}.")
 
 
 def check_size(size: int) -> None:

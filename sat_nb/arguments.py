@@ -1,0 +1,48 @@
+"""Arguments that many functions take, checked alike and refused in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from sat_nb.errors import InvalidInput
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number, Python's or numpy's; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number that can be compared; True, False and NaN are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and value == value
+
+
+def checked_whole(argument: str, value: Any, least: int = 0) -> int:
+    """``value``, or InvalidInput where it is no whole number of at least ``least``.
+
+    >>> checked_whole("n_repeats", np.int64(5), 1)
+    5
+    """
+    if not is_whole(value) or value < least:
+        raise InvalidInput(f"{argument}: expected a whole number >= {least}, got {value!r}.")
+    return int(value)
+
+
+def checked_level(argument: str, value: Any, usual: float) -> float:
+    """``value``, or InvalidInput where it is no share between 0 and 1, such as ``usual``."""
+    if not is_number(value) or not 0 < value < 1:
+        raise InvalidInput(
+            f"{argument}: expected a number between 0 and 1, such as {usual:g}, got {value!r}."
+        )
+    return float(value)
+
+
+def checked_columns(by: str | Sequence[str]) -> list[str]:
+    """The columns to group by; one name alone is one column.
+
+    >>> checked_columns("method"), checked_columns(("method", "model"))
+    (['method'], ['method', 'model'])
+    """
+    return [by] if isinstance(by, str) else list(by)
