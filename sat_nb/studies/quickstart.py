@@ -7,9 +7,6 @@ looks at.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +22,7 @@ from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.studies import cnn
 from sat_nb.studies.figures import draw_method, save
 from sat_nb.studies.overview import draw_overview
+from sat_nb.studies.run import kept_folder
 
 MARKED, CONTROL = "half_marked", "unmarked"
 SEGMENT = "watermark"
@@ -127,7 +125,7 @@ def _one_model(
     n_explained: int,
 ) -> tuple[equids.EquidsFolder, sat.AttributionStore, pd.DataFrame, dict[str, float]]:
     """Photos, training, maps and table of one model, in a folder named by all that decides them."""
-    folder = work / f"{name}_{_digest({**asdict(settings), 'epochs': epochs})}"
+    folder = kept_folder(work, name, {**asdict(settings), "epochs": epochs}, cnn)
     options = {k: v for k, v in asdict(settings).items() if k != "version"}
     data = equids.make(folder / "equids", **options)
     images, model = sat.read_images(data.images), folder / f"{name}.h5"
@@ -151,9 +149,3 @@ def _one_model(
         for part, ids in parts.items()
     }
     return data, maps, table, accuracy
-
-
-def _digest(settings: dict[str, object]) -> str:
-    """Twelve characters that change with the settings and with how the model is trained."""
-    text = json.dumps(settings, sort_keys=True) + inspect.getsource(cnn)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
