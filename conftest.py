@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,13 @@ collect_ignore = ["sat_nb/saliency/worker.py", "sat_nb/saliency/engine"]
 # A bar in a notebook sends some thirty messages a second, which nbval reads only when the cell
 # has ended; ZeroMQ drops them from the thousandth on, the one that says "idle" among them.
 os.environ.setdefault("TQDM_MININTERVAL", "5")
+
+# Studies, in notebooks too, run at their smallest, in a folder of this run: what one has trained
+# the others use, and nothing is left from an earlier run.
+os.environ.setdefault("SAT_NB_SIZE", "tiny")
+_WORK = None if "SAT_NB_WORK" in os.environ else tempfile.TemporaryDirectory(prefix="sat_nb-")
+if _WORK is not None:
+    os.environ["SAT_NB_WORK"] = _WORK.name
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
