@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.images import get_fit
-from sat_nb.segments.measures import bounding_box
+from sat_nb.segments.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import build
 from sat_nb.table.schema import rerank
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from sat_nb.table.build import Maps
 
 Segments = Mapping[str, SegmentationMap]
+Advance = Callable[[int], Any]
+
+BLOCK = 8  # images whose maps and masks are in memory together
+NEEDED = ["image_id", "method", "segment", "rank", "n_segments"]  # what mean ranks follow from
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,35 +38,172 @@ class Setting:
     table: pd.DataFrame
     other: Segments | None
 
+    @property
+    def fit(self) -> str:
+        """The geometry from image to map."""
+        return str(self.options.get("fit") or getattr(self.maps, "fit", "stretch"))
+
+
+@dataclass(frozen=True)
+class Try:
+    """One change that is tried: how much, and the seed of what is random."""
+
+    amount: float
+    seed: int
+
 
 @dataclass(frozen=True)
 class Change:
-    """One way to change masks: (setting, amount, seed) -> the table that they then give."""
+    """One way to change masks: (setting, tries, advance) -> the table that each try gives.
 
-    table: Callable[[Setting, float, int], pd.DataFrame]
+    All tries come together, so that an image's masks are read once for all of them. ``advance``
+    is told how many joins (an image and a try) are done. The tables have at least the columns
+    NEEDED.
+    """
+
+    tables: Callable[[Setting, Sequence[Try], Advance], list[pd.DataFrame]]
     amounts: tuple[float, ...]
     unit: str
     is_random: bool
 
 
-# --- the changes: (setting, amount, seed) -> table ----------------------------------------------
+# --- masks are changed, and joined anew -----------------------------------------------------------
 
 
-def _padded(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    options = {**setting.options, "pad_px": int(amount)}
-    return build(setting.maps, setting.segments, **options)
+def _padded(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
+    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
+        for one in tries:
+            options = {**setting.options, "pad_px": int(one.amount)}
+            yield _joined(maps, masks, setting, options)
+
+    return _in_blocks(setting, setting.segments, join, len(tries), advance)
 
 
-def _outlined(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    changed = OutlinedSegments(setting, int(amount), seed)
-    return build(setting.maps, changed, **setting.options)
+def _outlined(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
+    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
+        size = {i: a.shape[:2] for by_id in maps.values() for i, a in by_id.items()}
+        changed = {i: outlined(i, masks[i], size[i], setting.fit, tries) for i in masks}
+        for number in range(len(tries)):
+            yield _joined(maps, {i: c[number] for i, c in changed.items()}, setting)
+
+    return _in_blocks(setting, setting.segments, join, len(tries), advance)
 
 
-def _from_other(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    return build(setting.maps, setting.other or {}, **setting.options)
+def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
+    table = build(setting.maps, setting.other or {}, **setting.options)
+    advance(len(tries) * table["image_id"].nunique())
+    return [table[NEEDED]] * len(tries)
 
 
-def _dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+def _in_blocks(
+    setting: Setting,
+    segments: Segments,
+    join: Callable[[Maps, Segments], Iterator[pd.DataFrame]],
+    n_tries: int,
+    advance: Advance,
+) -> list[pd.DataFrame]:
+    """A table a try, put together from a few images at a time, whose masks are read once."""
+    ids = list(setting.table["image_id"].unique())
+    parts: list[list[pd.DataFrame]] = [[] for _ in range(n_tries)]
+    for start in range(0, len(ids), BLOCK):
+        block = ids[start : start + BLOCK]
+        masks = {i: segments[i] for i in block}
+        maps = {m: {i: np.asarray(of[i]) for i in block} for m, of in setting.maps.items()}
+        for part, table in zip(parts, join(maps, masks), strict=True):
+            part.append(table[NEEDED])
+            advance(len(block))
+    return [pd.concat(part, ignore_index=True) for part in parts]
+
+
+def _joined(
+    maps: Maps, masks: Segments, setting: Setting, options: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    return build(maps, masks, **{**(options or setting.options), "fit": setting.fit})
+
+
+def outlined(
+    image_id: str, masks: SegmentationMap, size: tuple[int, ...], fit: str, tries: Sequence[Try]
+) -> list[SegmentationMap]:
+    """The masks of one image, grown or shrunk at random by up to ``amount`` pixels of the map.
+
+    ``size`` (height, width) is the map's. One SegmentationMap a try; every mask by a number of
+    pixels of its own.
+    """
+    if not len(masks):
+        return [masks] * len(tries)
+    scaled = get_fit(fit).frame(masks.size, (size[0], size[1])).scaled
+    scale = float(np.sqrt(np.prod(masks.size) / np.prod(scaled)))  # pixels of the masks for one
+    steps = [_generator(one.seed, image_id).uniform(-1, 1, len(masks)) for one in tries]
+    px = [
+        np.round(np.round(step * int(one.amount)) * scale).astype(int)
+        for step, one in zip(steps, tries, strict=True)
+    ]
+    reach = int(np.abs(px).max())
+    depths = [Depths(mask, reach) for mask in masks.masks]
+    changed = []
+    for by in px:
+        grown = np.zeros_like(masks.masks)
+        for out, depth, n in zip(grown, depths, by.tolist(), strict=True):
+            depth.grow(n, out)
+        grown.flags.writeable = False  # a SegmentationMap copies what can still be changed
+        changed.append(SegmentationMap(masks.names, grown, masks.scores))
+    return changed
+
+
+class Depths:
+    """How deep each pixel lies in a boolean mask (H, W), as far as ``reach`` pixels around it.
+
+    In steps of a king on a chessboard: 1 for the mask's outermost pixels, more within; -1 for
+    the pixels next to it, less farther out. What lies beyond the image's edge counts as the
+    mask's own, so that a mask at the edge does not leave it.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], reach: int) -> None:
+        from scipy.ndimage import distance_transform_cdt
+
+        rows, columns = bounding_box(mask)
+        self._box: Box = (
+            slice(max(rows.start - reach - 1, 0), rows.stop + reach + 1),
+            slice(max(columns.start - reach - 1, 0), columns.stop + reach + 1),
+        )
+        part = mask[self._box]
+        if part.all():  # the whole image: there is nothing that it could lose to
+            self._depth = np.full(part.shape, np.iinfo(np.int32).max, dtype=np.int32)
+        else:
+            self._depth = distance_transform_cdt(part, "chessboard")
+            self._depth -= distance_transform_cdt(~part, "chessboard")
+        self._deepest = int(self._depth.max())
+
+    def grow(self, px: int, out: NDArray[np.bool_]) -> None:
+        """Set in an empty (H, W) the mask grown by ``px`` to all sides (a square), or shrunk.
+
+        A mask that would vanish keeps what vanishes last.
+        """
+        if px > 0:
+            np.greater_equal(self._depth, -px, out=out[self._box])
+        else:
+            np.greater(self._depth, min(-px, self._deepest - 1), out=out[self._box])
+
+
+# --- rows are changed -------------------------------------------------------------------------
+
+
+def _of_rows(
+    change: Callable[[Setting, float, int], pd.DataFrame],
+) -> Callable[[Setting, Sequence[Try], Advance], list[pd.DataFrame]]:
+    """The tables of a change (setting, amount, seed) that needs the joined table only."""
+
+    def tables(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
+        found = []
+        for one in tries:
+            found.append(change(setting, one.amount, one.seed))
+            advance(setting.table["image_id"].nunique())
+        return found
+
+    return tables
+
+
+def dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
     """A detection is missed by all methods alike; an image may lose all."""
     table = setting.table
     kept = table["segment"].notna().to_numpy()
@@ -72,7 +213,7 @@ def _dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
     return rerank(with_images_left(table, np.flatnonzero(kept)), by=rank_by)
 
 
-def _swapped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
+def swapped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
     """Detections that are drawn change names with any other of the image, one after the other."""
     names = setting.table["segment"].to_numpy(copy=True)
     for places, rng in _images(setting.table, seed):
@@ -97,68 +238,11 @@ def _generator(seed: int, image_id: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
 
 
-class OutlinedSegments(Mapping[str, SegmentationMap]):
-    """Masks grown or shrunk at random, when asked for."""
-
-    def __init__(self, setting: Setting, most: int, seed: int) -> None:
-        self._setting = setting
-        self._most = most
-        self._seed = seed
-
-    def __getitem__(self, image_id: str) -> SegmentationMap:
-        segmentation = self._setting.segments[image_id]
-        steps = _generator(self._seed, image_id).uniform(-1, 1, len(segmentation))
-        if not len(segmentation):
-            return segmentation
-        scale = self._photo_px(image_id, segmentation)
-        px = np.round(np.round(steps * self._most) * scale).astype(int)
-        masks = [grown(m, p) for m, p in zip(segmentation.masks, px, strict=True)]
-        return SegmentationMap(segmentation.names, np.stack(masks), segmentation.scores)
-
-    def _photo_px(self, image_id: str, segmentation: SegmentationMap) -> float:
-        """Pixels of the masks for one of the map."""
-        maps = self._setting.maps
-        height, width = np.shape(next(iter(maps.values()))[image_id])[:2]
-        name = self._setting.options.get("fit") or getattr(maps, "fit", "stretch")
-        scaled = get_fit(str(name)).frame(segmentation.size, (height, width)).scaled
-        return float(np.sqrt(np.prod(segmentation.size) / np.prod(scaled)))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._setting.segments)
-
-    def __len__(self) -> int:
-        return len(self._setting.segments)
-
-
-def grown(mask: NDArray[np.bool_], px: int) -> NDArray[np.bool_]:
-    """A boolean mask (H, W) grown by ``px`` to all sides (a square), or shrunk where negative.
-
-    What lies beyond the image's edge counts as the mask's own, so that a mask at the edge does not
-    leave it. A mask that would vanish keeps what vanishes last.
-    """
-    from scipy.ndimage import distance_transform_cdt
-
-    if px == 0:
-        return mask
-    box = tuple(
-        slice(max(s.start - abs(px) - 1, 0), s.stop + abs(px) + 1) for s in bounding_box(mask)
-    )
-    out = np.zeros_like(mask)
-    if mask.all():
-        return mask
-    if px > 0:
-        out[box] = distance_transform_cdt(~mask[box], "chessboard") <= px
-        return out
-    depth = distance_transform_cdt(mask[box], "chessboard")
-    out[box] = depth > min(-px, depth.max() - 1)
-    return out
-
-
 MASK_CHANGES: dict[str, Change] = {
     "pad": Change(_padded, (0, 1, 2, 4, 8), "px", is_random=False),
     "outline": Change(_outlined, (1, 2, 4), "px", is_random=True),
-    "dropped": Change(_dropped, (0.05, 0.1, 0.2), "share", is_random=True),
-    "swapped": Change(_swapped, (0.05, 0.1, 0.2), "share", is_random=True),
+    "dropped": Change(_of_rows(dropped), (0.05, 0.1, 0.2), "share", is_random=True),
+    "swapped": Change(_of_rows(swapped), (0.05, 0.1, 0.2), "share", is_random=True),
     "source": Change(_from_other, (float("nan"),), "", is_random=False),
 }
 """What can be done to masks."""

@@ -15,7 +15,7 @@ from scipy.stats import kendalltau
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
 from sat_nb.datasets.toy import toy
-from sat_nb.stats.mask_changes import MASK_CHANGES, OutlinedSegments, Setting, grown
+from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Depths, Setting, Try, outlined
 from sat_nb.stats.sensitivity import tau_of_rows
 from tests.oracles import sensitivity as oracle
 
@@ -26,6 +26,17 @@ def setting(n: int = 12, **options: Any) -> Setting:
     maps, segments = toy(n)
     options = {"pad_px": 1, **options}
     return Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+
+
+def changed_tables(change: str, start: Setting, *tries: Try) -> list[pd.DataFrame]:
+    n_done: list[int] = []
+    tables = MASK_CHANGES[change].tables(start, tries, n_done.append)
+    assert sum(n_done) == len(tries) * start.table["image_id"].nunique()
+    return tables
+
+
+def changed_table(change: str, start: Setting, amount: float, seed: int = 0) -> pd.DataFrame:
+    return changed_tables(change, start, Try(amount, seed))[0]
 
 
 def renamed(masks: SegmentationMap, rows: pd.DataFrame) -> SegmentationMap:
@@ -48,14 +59,17 @@ def test_tau_is_scipys(a: np.ndarray, b: np.ndarray) -> None:
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(-5, 5))
 def test_masks_grow_and_shrink(mask: np.ndarray, px: int) -> None:
     mask[0, 0] |= not mask.any()
-    np.testing.assert_array_equal(grown(mask, px), oracle.grown(mask, px))
+    for reach in (abs(px), abs(px) + 3):
+        grown = np.zeros_like(mask)
+        Depths(mask, reach).grow(px, grown)
+        np.testing.assert_array_equal(grown, oracle.grown(mask, px))
 
 
 @pytest.mark.parametrize("change", ["dropped", "swapped"])
 @pytest.mark.parametrize("amount", [0.2, 0.9])
 def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -> None:
     start = setting()
-    table = MASK_CHANGES[change].table(start, amount, 3)
+    table = changed_table(change, start, amount, 3)
     one = table[table["method"] == "sharp"]
     changed = {i: renamed(start.segments[i], rows) for i, rows in one.groupby("image_id")}
     assert any(changed[i].names != start.segments[i].names for i in changed)
@@ -68,7 +82,7 @@ def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -
 
 
 def test_an_image_may_lose_every_detection() -> None:
-    table = MASK_CHANGES["dropped"].table(setting(), 1.0, 0)
+    table = changed_table("dropped", setting(), 1.0)
     assert table["segment"].isna().all()
     assert table["image_id"].nunique() == 12
 
@@ -76,23 +90,54 @@ def test_an_image_may_lose_every_detection() -> None:
 def test_shares_are_shares() -> None:
     start = setting(200)
     n = len(start.table)
-    dropped = MASK_CHANGES["dropped"].table(start, 0.2, 0)
+    dropped = changed_table("dropped", start, 0.2)
     assert 1 - len(dropped) / n == pytest.approx(0.2, abs=0.03)
-    names = MASK_CHANGES["swapped"].table(start, 0.2, 0)["segment"]
+    names = changed_table("swapped", start, 0.2)["segment"]
     assert (names != start.table["segment"]).mean() == pytest.approx(0.2, abs=0.03)
     for change in ("dropped", "swapped"):
-        pd.testing.assert_frame_equal(MASK_CHANGES[change].table(start, 0.0, 0), start.table)
+        pd.testing.assert_frame_equal(changed_table(change, start, 0.0), start.table)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_changes_join_as_build_does(fit: str) -> None:
+    """Images in blocks, all tries together: the same tables as from build, one try at a time."""
+    start = setting(BLOCK + 3, fit=fit)
+    for px, table in zip((0, 3), changed_tables("pad", start, Try(0, 0), Try(3, 0)), strict=True):
+        whole = sat.build(start.maps, start.segments, pad_px=px, fit=fit)
+        pd.testing.assert_frame_equal(table, whole[table.columns])
+    tries = (Try(1, 4), Try(3, 5))
+    for one, table in zip(tries, changed_tables("outline", start, *tries), strict=True):
+        changed = {
+            i: outlined(i, masks, (20, 16), fit, [one])[0] for i, masks in start.segments.items()
+        }
+        assert any((changed[i].masks != start.segments[i].masks).any() for i in changed)
+        whole = sat.build(start.maps, changed, pad_px=1, fit=fit)
+        pd.testing.assert_frame_equal(table, whole[table.columns])
+
+
+def test_an_image_is_read_once_for_all_amounts_of_a_change() -> None:
+    start, reads = setting(BLOCK + 3), []
+
+    class Counted(dict[str, SegmentationMap]):
+        def __getitem__(self, image_id: str) -> SegmentationMap:
+            reads.append(image_id)
+            return super().__getitem__(image_id)
+
+    counted = Setting(start.maps, Counted(start.segments), start.options, start.table, None)
+    for change in ("pad", "outline"):
+        reads.clear()
+        changed_tables(change, counted, Try(1, 0), Try(2, 0), Try(2, 1))
+        assert sorted(reads) == sorted(start.segments)
 
 
 def test_outlines_move_by_pixels_of_the_map() -> None:
     """A mask of 160 x 160 on a map of 40 x 40: one pixel of the map is four of the mask."""
     masks = np.zeros((40, 160, 160), bool)
     masks[:, 60:100, 60:100] = True
-    segments = {"a": SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)}
-    maps = {"m": {"a": np.ones((40, 40))}}
-    start = Setting(maps, segments, {"pad_px": 0}, pd.DataFrame(), None)
-    sides = np.sqrt(OutlinedSegments(start, 2, 0)["a"].masks.sum(axis=(1, 2)))
-    assert set(sides) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
+    segmentation = SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)
+    changed, nothing = outlined("a", segmentation, (40, 40), "stretch", [Try(2, 0), Try(0, 0)])
+    assert set(np.sqrt(changed.masks.sum(axis=(1, 2)))) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
+    assert nothing == segmentation
 
 
 @pytest.mark.parametrize("how", ["relative", "absolute"])
