@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sat_nb.errors import FileMissing, IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.files import existing
 from sat_nb.segments.boolean import is_boolean, parse_boolean
+from sat_nb.segments.celebamask import is_celebamask, parse_celebamask
 from sat_nb.segments.coco import index_coco, is_coco, is_coco_panoptic
 from sat_nb.segments.dinox import is_dinox, parse_dinox
 from sat_nb.segments.grounded_sam import (
@@ -35,6 +36,9 @@ SEGMENT_FORMATS: dict[str, SegmentFormat | SegmentSet] = {
     "labelme": SegmentFormat("LabelMe (JSON)", is_labelme, parse_labelme),
     "label_png": SegmentFormat(
         "label PNGs with labels.json", is_label_png, parse_label_png, suffixes=(".png",)
+    ),
+    "celebamask": SegmentFormat(
+        "CelebAMask-HQ's parts (PNGs)", is_celebamask, parse_celebamask, suffixes=(".png",)
     ),
     "boolean": SegmentFormat(
         "boolean PNGs or .npz", is_boolean, parse_boolean, suffixes=(".npz", ".png")
@@ -117,7 +121,7 @@ def read_segments(
     ----------
     path: a folder (and its subfolders), or one file: JSON (DINO-X, Grounded-SAM-2, LabelMe, COCO
         instances and panoptic), .npz, or PNGs where there is no JSON or .npz: label pictures with
-        a labels.json, or a folder of boolean PNGs an image.
+        a labels.json, CelebAMask-HQ's parts, or a folder of boolean PNGs an image.
     format: a name in SEGMENT_FORMATS; by default each file's content tells.
     image_id: turns an id (a file's path without extension, with ``/``; in COCO's formats that of
         ``file_name``) into the image's.
