@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.images import get_fit
-from sat_nb.segments.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.stats.outlines import Grid, Try, generator, outlined, steps_of
 from sat_nb.table.build import build
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
@@ -43,13 +41,15 @@ class Setting:
         """The geometry from image to map."""
         return str(self.options.get("fit") or getattr(self.maps, "fit", "stretch"))
 
+    @property
+    def joining(self) -> dict[str, Any]:
+        """The options of ``build`` for maps that have left their store."""
+        return {**self.options, "fit": self.fit}
 
-@dataclass(frozen=True)
-class Try:
-    """One change that is tried: how much, and the seed of what is random."""
-
-    amount: float
-    seed: int
+    def grid(self, size: tuple[int, int]) -> Grid:
+        """How masks come to a map of that size."""
+        pad_px, merge = self.options["pad_px"], self.options.get("merge", "union")
+        return Grid(size, self.fit, pad_px, merge)
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,30 @@ class Change:
 def _padded(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         for one in tries:
-            options = {**setting.options, "pad_px": int(one.amount)}
-            yield _joined(maps, masks, setting, options)
+            yield build(maps, masks, **{**setting.joining, "pad_px": int(one.amount)})
 
-    return _in_blocks(setting, setting.segments, join, len(tries), advance)
+    return _in_blocks(setting, join, len(tries), advance)
 
 
 def _outlined(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
-        size = {i: a.shape[:2] for by_id in maps.values() for i, a in by_id.items()}
-        changed = {i: outlined(i, masks[i], size[i], setting.fit, tries) for i in masks}
-        for number in range(len(tries)):
-            yield _joined(maps, {i: c[number] for i, c in changed.items()}, setting)
+    """Masks come to the maps' grid here, and are joined as they are."""
+    joining = {**setting.joining, "fit": "stretch", "pad_px": 0}
 
-    return _in_blocks(setting, setting.segments, join, len(tries), advance)
+    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
+        first = next(iter(maps.values()))
+        steps = {i: steps_of(i, masks[i], _size(first[i]), setting.fit, tries) for i in masks}
+        changed = [
+            (some, {i: outlined(masks[i], steps[i], setting.grid(_size(by_id[i]))) for i in masks})
+            for some in _of_one_size(maps)
+            for by_id in [next(iter(some.values()))]
+        ]
+        for number in range(len(tries)):
+            yield pd.concat(
+                build(some, {i: each[number] for i, each in of.items()}, **joining)
+                for some, of in changed
+            )
+
+    return _in_blocks(setting, join, len(tries), advance)
 
 
 def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
@@ -95,9 +105,20 @@ def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> lis
     return [table[NEEDED]] * len(tries)
 
 
+def _size(attribution: NDArray) -> tuple[int, int]:
+    return attribution.shape[0], attribution.shape[1]
+
+
+def _of_one_size(maps: Maps) -> list[Maps]:
+    """The methods whose maps have the same sizes, together."""
+    groups: dict[tuple[tuple[int, int], ...], dict[str, Any]] = {}
+    for method, by_id in maps.items():
+        groups.setdefault(tuple(map(_size, by_id.values())), {})[method] = by_id
+    return list(groups.values())
+
+
 def _in_blocks(
     setting: Setting,
-    segments: Segments,
     join: Callable[[Maps, Segments], Iterator[pd.DataFrame]],
     n_tries: int,
     advance: Advance,
@@ -107,82 +128,12 @@ def _in_blocks(
     parts: list[list[pd.DataFrame]] = [[] for _ in range(n_tries)]
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
-        masks = {i: segments[i] for i in block}
+        masks = {i: setting.segments[i] for i in block}
         maps = {m: {i: np.asarray(of[i]) for i in block} for m, of in setting.maps.items()}
         for part, table in zip(parts, join(maps, masks), strict=True):
             part.append(table[NEEDED])
             advance(len(block))
     return [pd.concat(part, ignore_index=True) for part in parts]
-
-
-def _joined(
-    maps: Maps, masks: Segments, setting: Setting, options: Mapping[str, Any] | None = None
-) -> pd.DataFrame:
-    return build(maps, masks, **{**(options or setting.options), "fit": setting.fit})
-
-
-def outlined(
-    image_id: str, masks: SegmentationMap, size: tuple[int, ...], fit: str, tries: Sequence[Try]
-) -> list[SegmentationMap]:
-    """The masks of one image, grown or shrunk at random by up to ``amount`` pixels of the map.
-
-    ``size`` (height, width) is the map's. One SegmentationMap a try; every mask by a number of
-    pixels of its own.
-    """
-    if not len(masks):
-        return [masks] * len(tries)
-    scaled = get_fit(fit).frame(masks.size, (size[0], size[1])).scaled
-    scale = float(np.sqrt(np.prod(masks.size) / np.prod(scaled)))  # pixels of the masks for one
-    steps = [_generator(one.seed, image_id).uniform(-1, 1, len(masks)) for one in tries]
-    px = [
-        np.round(np.round(step * int(one.amount)) * scale).astype(int)
-        for step, one in zip(steps, tries, strict=True)
-    ]
-    reach = int(np.abs(px).max())
-    depths = [Depths(mask, reach) for mask in masks.masks]
-    changed = []
-    for by in px:
-        grown = np.zeros_like(masks.masks)
-        for out, depth, n in zip(grown, depths, by.tolist(), strict=True):
-            depth.grow(n, out)
-        grown.flags.writeable = False  # a SegmentationMap copies what can still be changed
-        changed.append(SegmentationMap(masks.names, grown, masks.scores))
-    return changed
-
-
-class Depths:
-    """How deep each pixel lies in a boolean mask (H, W), as far as ``reach`` pixels around it.
-
-    In steps of a king on a chessboard: 1 for the mask's outermost pixels, more within; -1 for
-    the pixels next to it, less farther out. What lies beyond the image's edge counts as the
-    mask's own, so that a mask at the edge does not leave it.
-    """
-
-    def __init__(self, mask: NDArray[np.bool_], reach: int) -> None:
-        from scipy.ndimage import distance_transform_cdt
-
-        rows, columns = bounding_box(mask)
-        self._box: Box = (
-            slice(max(rows.start - reach - 1, 0), rows.stop + reach + 1),
-            slice(max(columns.start - reach - 1, 0), columns.stop + reach + 1),
-        )
-        part = mask[self._box]
-        if part.all():  # the whole image: there is nothing that it could lose to
-            self._depth = np.full(part.shape, np.iinfo(np.int32).max, dtype=np.int32)
-        else:
-            self._depth = distance_transform_cdt(part, "chessboard")
-            self._depth -= distance_transform_cdt(~part, "chessboard")
-        self._deepest = int(self._depth.max())
-
-    def grow(self, px: int, out: NDArray[np.bool_]) -> None:
-        """Set in an empty (H, W) the mask grown by ``px`` to all sides (a square), or shrunk.
-
-        A mask that would vanish keeps what vanishes last.
-        """
-        if px > 0:
-            np.greater_equal(self._depth, -px, out=out[self._box])
-        else:
-            np.greater(self._depth, min(-px, self._deepest - 1), out=out[self._box])
 
 
 # --- rows are changed -------------------------------------------------------------------------
@@ -231,11 +182,7 @@ def _images(
     images = table["image_id"].to_numpy()
     for places in table.groupby(["image_id", "method"], sort=False).indices.values():
         rows = np.asarray(places)
-        yield rows, _generator(seed, images[rows[0]])
-
-
-def _generator(seed: int, image_id: str) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
+        yield rows, generator(seed, images[rows[0]])
 
 
 MASK_CHANGES: dict[str, Change] = {

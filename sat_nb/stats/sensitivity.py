@@ -14,7 +14,8 @@ from sat_nb.arguments import checked_whole, is_number
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.bootstrap import PIECE, check_settings, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
-from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting, Try
+from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting
+from sat_nb.stats.outlines import Try
 from sat_nb.stats.units import UNIT
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.build import build

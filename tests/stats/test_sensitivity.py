@@ -15,7 +15,8 @@ from scipy.stats import kendalltau
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
 from sat_nb.datasets.toy import toy
-from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Depths, Setting, Try, outlined
+from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Setting
+from sat_nb.stats.outlines import Depths, Grid, Try, outlined, steps_of
 from sat_nb.stats.sensitivity import tau_of_rows
 from tests.oracles import sensitivity as oracle
 
@@ -98,21 +99,44 @@ def test_shares_are_shares() -> None:
         pd.testing.assert_frame_equal(changed_table(change, start, 0.0), start.table)
 
 
-@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
-def test_changes_join_as_build_does(fit: str) -> None:
+def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Try) -> SegmentationMap:
+    [steps] = steps_of(image_id, masks, (20, 16), fit, [one])
+    grown = [oracle.grown(m, px) for m, px in zip(masks.masks, steps, strict=True)]
+    return SegmentationMap(masks.names, np.stack(grown))
+
+
+@pytest.mark.parametrize("merge", ["union", "numbered"])
+@pytest.mark.parametrize("fit", ["stretch", "letterbox", "crop"])
+def test_changes_join_as_build_does(fit: str, merge: str) -> None:
     """Images in blocks, all tries together: the same tables as from build, one try at a time."""
-    start = setting(BLOCK + 3, fit=fit)
-    for px, table in zip((0, 3), changed_tables("pad", start, Try(0, 0), Try(3, 0)), strict=True):
-        whole = sat.build(start.maps, start.segments, pad_px=px, fit=fit)
-        pd.testing.assert_frame_equal(table, whole[table.columns])
-    tries = (Try(1, 4), Try(3, 5))
+    maps, segments = toy(BLOCK + 3)
+    for i, masks in segments.items():  # wider than the maps, some of them with two masks a name
+        two = masks.rename({"nose": "mouth"}) if i > "image_04" else masks
+        wide = np.repeat(two.masks, 2, axis=2)
+        segments[i] = SegmentationMap(two.names, wide & (np.arange(32) > 11))
+    segments["image_02"] = SegmentationMap((), np.zeros((0, 0, 0), bool))
+    maps["noisy"] = {i: values[:10] for i, values in maps["noisy"].items()}  # of another size
+    options = {"fit": fit, "merge": merge, "pad_px": 1}
+    start = Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+    tries = (Try(0, 0), Try(3, 0))
+    for one, table in zip(tries, changed_tables("pad", start, *tries), strict=True):
+        whole = sat.build(maps, segments, **{**options, "pad_px": int(one.amount)})
+        assert same_rows(table, whole)
+    tries = (Try(1, 4), Try(3, 5), Try(3, 4))
     for one, table in zip(tries, changed_tables("outline", start, *tries), strict=True):
         changed = {
-            i: outlined(i, masks, (20, 16), fit, [one])[0] for i, masks in start.segments.items()
+            i: grown_slowly(i, masks, fit, one) if len(masks) else masks
+            for i, masks in segments.items()
         }
-        assert any((changed[i].masks != start.segments[i].masks).any() for i in changed)
-        whole = sat.build(start.maps, changed, pad_px=1, fit=fit)
-        pd.testing.assert_frame_equal(table, whole[table.columns])
+        assert any((changed[i].masks != segments[i].masks).any() for i in changed)
+        assert same_rows(table, sat.build(maps, changed, **options))
+
+
+def same_rows(table: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Whatever their order, which follows the sizes of the maps."""
+    columns = list(table.columns)
+    first, second = (t[columns].fillna("").sort_values(columns) for t in (table, whole))
+    return len(table) > 0 and first.reset_index(drop=True).equals(second.reset_index(drop=True))
 
 
 def test_an_image_is_read_once_for_all_amounts_of_a_change() -> None:
@@ -135,9 +159,11 @@ def test_outlines_move_by_pixels_of_the_map() -> None:
     masks = np.zeros((40, 160, 160), bool)
     masks[:, 60:100, 60:100] = True
     segmentation = SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)
-    changed, nothing = outlined("a", segmentation, (40, 40), "stretch", [Try(2, 0), Try(0, 0)])
-    assert set(np.sqrt(changed.masks.sum(axis=(1, 2)))) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
-    assert nothing == segmentation
+    steps, none = steps_of("a", segmentation, (40, 40), "stretch", [Try(2, 0), Try(0, 0)])
+    assert set(steps) == {4 * k for k in (-2, -1, 0, 1, 2)}
+    assert set(none) == {0}
+    [changed] = outlined(segmentation, [steps], Grid((160, 160), "stretch", 0, "union"))
+    assert np.sqrt(changed.masks.sum(axis=(1, 2))).tolist() == [40 + 2 * s for s in steps]
 
 
 @pytest.mark.parametrize("how", ["relative", "absolute"])
