@@ -252,8 +252,7 @@ def quickstart(out: str, work: str) -> None:
 
 
 def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:
-    segments = sat.read_segments(path)
-    return sat.rename_segments(segments, rename) if rename else segments
+    return sat.read_segments(path, rename=rename)
 
 
 def _preprocess(name: str) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import sat_nb as sat
@@ -139,3 +142,38 @@ def test_coco_polygons(real_data: Path) -> None:
                 points = list(zip(polygon[::2], polygon[1::2], strict=True))
                 slow |= oracle.fill_coco_polygon(points, read.size)
             np.testing.assert_array_equal(mask, slow)
+
+
+DAMAGED = (
+    "chihuahua/exports", "ccp/exports", "labelme/data_annotated",
+    "labelme/data_dataset_coco/annotations.json", "celebamask/masks", "coco_panoptic/masks",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", DAMAGED)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_damaged_real_files_give_masks_or_an_error(
+    real_data: Path, part: str, data: st.DataObject
+) -> None:
+    """Bytes changed, inserted and cut off; the error names the file."""
+    source = real_data / part
+    files = [source] if source.is_file() else sorted(source.iterdir())
+    file = next(f for f in files if f.suffix in (".json", ".png"))
+    raw = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / file.name).write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
+        if file.suffix == ".png":
+            shutil.copy(source.parent / "labels.json", folder)
+        try:
+            masks = [masks.masks for masks in sat.read_segments(folder).values()]
+            assert all(mask.dtype == bool for mask in masks)
+        except (sat.InvalidInput, sat.FileMissing) as error:
+            said = str(error)
+        else:
+            said = name
+        assert name in said
