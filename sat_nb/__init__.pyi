@@ -70,6 +70,7 @@ from .segments.checks import (
     check_masks,
 )
 from .segments.fetch import (
+    Fetched,
     fetch_masks,
 )
 from .segments.names import (
@@ -145,6 +146,7 @@ __all__ = [
     "Consensus",
     "Difference",
     "ExternalMaps",
+    "Fetched",
     "FileMissing",
     "IdMismatch",
     "ImageSet",

@@ -164,12 +164,12 @@ class DinoxApi:
         failed = ""
         try:
             async with self._client.stream(method, path, json=body) as response:
-                raw = b""
+                raw = bytearray()
                 async for piece in response.aiter_bytes():
                     raw += piece
                     if len(raw) > MAX_JSON_BYTES:
                         break
-                return response.status_code, response.headers, raw
+                return response.status_code, response.headers, bytes(raw)
         except (httpx.TransportError, httpx.DecodingError) as error:
             failed = self._quoted(f"{type(error).__name__}: {error}")
         raise Again(f"no answer from {self._base_url} ({failed})")  # out of the except: no cause

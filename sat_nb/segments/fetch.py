@@ -7,9 +7,6 @@ stopped goes on where it was. Needs httpx and tenacity: ``pip install 'sat-nb[fe
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
-import json
 import os
 import re
 import threading
@@ -21,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole, is_number
 from sat_nb.errors import CannotFetch, InvalidInput, shorten
-from sat_nb.files import existing, files_by_id, written_whole
-from sat_nb.images import IMAGE_SUFFIXES
-from sat_nb.segments.dinox import parse_dinox
+from sat_nb.files import written_whole
 from sat_nb.segments.dinox_api import (
     BASE_URL,
     TOKEN_VARIABLE,
@@ -34,7 +29,13 @@ from sat_nb.segments.dinox_api import (
     Token,
     checked_base_url,
 )
-from sat_nb.segments.documents import read_json
+from sat_nb.segments.fetch_files import (
+    checked_export,
+    encoded,
+    export_file,
+    photo_files,
+    sorted_out,
+)
 from sat_nb.segments.limits import checked_name
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ MODEL = "DINO-X-1.0"
 MAX_PHOTO_BYTES = 10 * 2**20  # as sent, before base64 makes a third more of it
 UNANSWERED = 3  # photos in a row for which no attempt got an answer: the service is away
 SEPARATOR = " . "  # of the prompts
-SENT_AS_THEY_ARE = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def fetch_masks(
 
     Requests that fail for a while (too many, server errors, no connection) are repeated up to
     eight times, later each time, or when the server says. A photo that the API does not take
-    is a problem, and the others go on. Each export also holds the request that it answers.
+    is a problem, and the others go on. Each export also holds the request that it answers;
+    detections whose mask covers nothing are left out of it.
 
     Returns a :class:`Fetched`; calling again tries the problems again.
 
@@ -112,8 +113,8 @@ def fetch_masks(
     ask = _request(prompts, bbox_threshold, iou_threshold, model)
     checked_whole("in_flight", in_flight, 1), checked_whole("max_photo_bytes", max_photo_bytes, 1)
     base_url, token = checked_base_url(base_url), _token()
-    files = _photo_files(photos)
-    kept, left = _sorted_out(files, Path(out), ask)
+    files = photo_files(photos)
+    kept, left = sorted_out(files, Path(out), ask)
     from tqdm.auto import tqdm
 
     with tqdm(
@@ -177,10 +178,10 @@ class _Run:
             self.bar.update()
 
     async def _one(self, api: DinoxApi, image_id: str, file: Path) -> None:
-        picture, size = _encoded(file, self.max_photo_bytes)
+        picture, size = encoded(file, self.max_photo_bytes)
         result = await api.detect({**self.ask, "image": picture})
-        export = _checked_export(result, size, self.ask)
-        with written_whole(_export_file(self.out, image_id)) as part:
+        export = checked_export(result, size, self.ask)
+        with written_whole(export_file(self.out, image_id)) as part:
             part.write_text(export, encoding="utf-8")
         self.new.append(image_id)
 
@@ -265,92 +266,3 @@ def _request(
         "iou_threshold": float(iou_threshold),
         "mask_format": "coco_rle",
     }
-
-
-def _photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:
-    root = existing(photos, "photos")
-    if root.is_file():
-        return {root.stem: root}
-    files = files_by_id(root, IMAGE_SUFFIXES)
-    if not files:
-        raise InvalidInput(f"photos: no photo in {str(root)!r}.")
-    return files
-
-
-def _encoded(file: Path, most: int) -> tuple[str, tuple[int, int]]:
-    """A photo as a data URL, and its (height, width) after EXIF orientation."""
-    from PIL import Image, ImageOps
-
-    try:
-        raw = file.read_bytes()
-        with Image.open(io.BytesIO(raw)) as image:
-            kind = SENT_AS_THEY_ARE.get(image.format or "")
-            turned = image.getexif().get(0x0112, 1) != 1
-            shown = ImageOps.exif_transpose(image) if turned else image
-            if kind is None or turned:
-                stream, kind = io.BytesIO(), "png"
-                shown.convert("RGB").save(stream, "PNG")
-                raw = stream.getvalue()
-            size = (shown.height, shown.width)
-    except Exception as error:  # what Pillow raises on damaged files is not a closed list
-        raise InvalidInput(f"not readable as a photo ({error}).") from None
-    if len(raw) > most:
-        raise InvalidInput(
-            f"has {len(raw)} bytes, {most} at most are sent; make it smaller, its masks alike, or "
-            "raise max_photo_bytes."
-        )
-    return f"data:image/{kind};base64,{base64.b64encode(raw).decode('ascii')}", size
-
-
-# --- what is kept -------------------------------------------------------------------------------
-
-
-def _sorted_out(
-    files: Mapping[str, Path], out: Path, ask: Mapping[str, Any]
-) -> tuple[list[str], dict[str, Path]]:
-    """The ids that have a sound export, and the photos that are left."""
-    if out.exists() and not out.is_dir():
-        raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
-    kept, left, others = [], {}, []
-    for image_id, file in files.items():
-        asked = _asked(_export_file(out, image_id))
-        if asked is None:
-            left[image_id] = file
-            continue
-        kept.append(image_id)
-        if asked and asked != ask:
-            others.append(image_id)
-    if others:
-        raise InvalidInput(
-            f"out: {str(out)!r} holds {len(others)} exports of another request (prompts, "
-            f"thresholds or model): {shorten(others)}; give another folder, or take them out."
-        )
-    return kept, left
-
-
-def _asked(export: Path) -> dict[str, Any] | None:
-    """The request that a sound export answers, {} where it does not say; None for no such file."""
-    if not export.is_file():
-        return None
-    try:
-        document = read_json(export)
-        parse_dinox(document)
-    except InvalidInput:
-        return None
-    asked = document.get("request") if isinstance(document, dict) else None
-    return asked if isinstance(asked, dict) else {}
-
-
-def _checked_export(result: Any, size: tuple[int, int], ask: Mapping[str, Any]) -> str:
-    """The export file's text, where its masks can be read and are the photo's size."""
-    objects = result.get("objects") if isinstance(result, dict) else None
-    if not isinstance(objects, list):
-        raise PhotoFailed("expected a result with a list `objects`, got none.")
-    found = parse_dinox({"objects": objects})
-    if len(found) and found.size != size:
-        raise PhotoFailed(f"the masks are {found.size} (height, width), the photo is {size}.")
-    return json.dumps({"objects": objects, "request": dict(ask)})
-
-
-def _export_file(out: Path, image_id: str) -> Path:
-    return out / f"{image_id}.json"

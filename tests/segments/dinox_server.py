@@ -87,7 +87,7 @@ def detected(body: Any) -> dict[str, Any]:
     objects = []
     for i, name in enumerate(body["prompt"]["text"].split(" . ")):
         mask = np.zeros(size, bool)
-        mask[i] = True
+        mask[i % size[0]] = True
         code = {"counts": encode_coco(mask), "size": list(size), "format": "coco_rle"}
         box = [0.0, float(i), float(size[1]), float(i + 1)]
         objects.append({"category": name, "score": 0.5, "bbox": box, "mask": code})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -25,7 +26,8 @@ from sat_nb import CannotFetch, InvalidInput
 from sat_nb.cli import main
 from sat_nb.segments import dinox_api, fetch
 from sat_nb.segments.dinox_api import DinoxApi, Pace, Token, checked_base_url
-from tests.segments.dinox_server import SECRET, Dinox, error, ok, running
+from sat_nb.segments.rle import encode_coco
+from tests.segments.dinox_server import SECRET, Dinox, detected, error, ok, running
 
 QUOTA, RATE = "Token out of Quota", "Token exceeds Rate Limit"
 NAMES = ("eye", "mane", "hoof")
@@ -351,6 +353,19 @@ def test_masks_of_another_size_are_not_kept(dinox: Dinox, photos: Path) -> None:
     dinox.before["status"] = [ok({"status": "success", "result": {"objects": [other]}})]
     found = fetched(dinox, photos, in_flight=1)
     assert "the masks are (2, 2) (height, width), the photo is (6, 9)" in found.problems["0"]
+
+
+def test_detections_of_nothing_are_left_out(dinox: Dinox, photos: Path) -> None:
+    """Here "hoof" was found, and its mask is empty: 6 x 9 pixels of background."""
+    found = detected({"image": f",{one_photo(photos)}", "prompt": {"text": "eye . hoof"}})
+    found["objects"][1]["mask"]["counts"] = encode_coco(np.zeros((6, 9), bool))
+    dinox.before["status"] = [ok({"status": "success", "result": found})]
+    assert dict(fetched(dinox, photos, in_flight=1).problems) == {}
+    assert sat.read_segments(photos.parent / "exports")["0"].names == ("eye",)
+
+
+def one_photo(photos: Path) -> str:
+    return base64.b64encode((photos / "0.jpg").read_bytes()).decode()
 
 
 def test_a_task_that_is_never_done(
