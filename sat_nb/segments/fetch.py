@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole, is_number
-from sat_nb.errors import CannotFetch, InvalidInput, shorten
+from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, shorten
 from sat_nb.files import written_whole
 from sat_nb.segments.dinox_api import (
     BASE_URL,
@@ -105,7 +105,7 @@ def fetch_masks(
 
     Raises CannotFetch where the token is refused, its quota is spent, or the service does not
     answer: exports that are written stay. InvalidInput for arguments, no token, and a folder
-    ``out`` with exports of another request; FileMissing.
+    ``out`` with exports of another request; FileMissing; CannotWrite.
 
     Source: https://cloud.deepdataspace.com/docs (DINO-X, detection, version 2).
     """
@@ -180,9 +180,12 @@ class _Run:
     async def _one(self, api: DinoxApi, image_id: str, file: Path) -> None:
         picture, size = encoded(file, self.max_photo_bytes)
         result = await api.detect({**self.ask, "image": picture})
-        export = checked_export(result, size, self.ask)
-        with written_whole(export_file(self.out, image_id)) as part:
-            part.write_text(export, encoding="utf-8")
+        export, target = checked_export(result, size, self.ask), export_file(self.out, image_id)
+        try:
+            with written_whole(target) as part:
+                part.write_text(export, encoding="utf-8")
+        except OSError as error:
+            raise CannotWrite(f"out: {target} cannot be written ({error}).") from error
         self.new.append(image_id)
 
 

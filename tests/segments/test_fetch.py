@@ -505,6 +505,13 @@ def test_folders_that_do_not_serve(dinox: Dinox, photos: Path, tmp_path: Path) -
         fetched(dinox, photos)
 
 
+def test_what_cannot_be_written_ends_it(dinox: Dinox, photos: Path) -> None:
+    (photos.parent / "exports" / "1.json").mkdir(parents=True)
+    with pytest.raises(sat.CannotWrite, match=r"out: .*1\.json cannot be written"):
+        fetched(dinox, photos, in_flight=1)
+    assert list(exports(photos)) == ["0"], "and nothing half-written"
+
+
 def test_what_is_missing_is_named(
     dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
