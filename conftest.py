@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,19 @@ if _WORK is not None:
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
+
+# Folders whose tests share costly things: one process runs all of them. Elsewhere a file's tests
+# stay together.
+TOGETHER = ("tests/real", "tests/ui")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name each test's group for pytest-xdist."""
+    for item in items:
+        file = item.path.relative_to(Path(__file__).parent)
+        group = next((folder for folder in TOGETHER if file.is_relative_to(folder)), file)
+        item.add_marker(pytest.mark.xdist_group(str(group)))
 
 
 @pytest.fixture(autouse=True)
