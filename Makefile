@@ -15,7 +15,7 @@ figures: $(READY)  ## run the main job on the embedded data set, write figures/
 	$(BIN)/sat-nb quickstart --out figures
 
 test: $(READY)  ## all tests and notebooks
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 lint: $(READY)  ## ruff and the type checker
 	$(BIN)/ruff check

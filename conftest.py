@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,17 +28,21 @@ settings.register_profile("sat_nb", deadline=None)  # machines are shared and no
 settings.load_profile("sat_nb")
 
 # Folders whose tests share costly things: one process runs all of them. Elsewhere a file's tests
-# stay together.
-TOGETHER = ("tests/real", "tests/ui")
+# stay together. (pytest-xdist's own "loadgroup" does nothing under pytest 9.2.)
+TOGETHER = ("tests/real/", "tests/ui/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name each test's group for pytest-xdist."""
-    for item in items:
-        file = item.path.relative_to(Path(__file__).parent)
-        group = next((folder for folder in TOGETHER if file.is_relative_to(folder)), file)
-        item.add_marker(pytest.mark.xdist_group(str(group)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which tests pytest-xdist hands to one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)
