@@ -187,6 +187,7 @@ ATTACKS: dict[str, tuple[str, Callable[[], Any], str]] = {
     "long runs": ("a.json", lambda: claims([9, 9], "ooooooo0" * 99), "run of more than 268435456"),
     "negative counts": ("a.json", lambda: claims([9, 9], "5O"), "negative length"),
     "too many objects": ("a.json", lambda: {"objects": [SMALL] * 10_001}, "10000 masks at most"),
+    "millions of objects": ("a.json", lambda: b'{"objects":[' + b"{}," * 3_000_000, "values; exp"),
     "too many pixels": ("a.json", lambda: {"objects": [HUGE] * 5}, "5 masks of 16384 x 16384"),
     "deep": ("a.json", lambda: b'{"objects":' + b"[" * 100_000, "not readable as JSON"),
     "long name": ("a.json", lambda: labelled(category="x" * 10_000), "200 characters at most, got"),
