@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.stats.outlines import Grid, Try, generator, outlined, steps_of
+from sat_nb.stats.outlines import Grid, Try, generator, outlined, padded, steps_of
 from sat_nb.table.build import build
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Segments = Mapping[str, SegmentationMap]
 Advance = Callable[[int], Any]
+Size = tuple[int, int]
+Changed = Sequence[SegmentationMap]  # one a try
 
 BLOCK = 8  # images whose maps and masks are in memory together
 NEEDED = ["image_id", "method", "segment", "rank", "n_segments"]  # what mean ranks follow from
@@ -41,12 +43,7 @@ class Setting:
         """The geometry from image to map."""
         return str(self.options.get("fit") or getattr(self.maps, "fit", "stretch"))
 
-    @property
-    def joining(self) -> dict[str, Any]:
-        """The options of ``build`` for maps that have left their store."""
-        return {**self.options, "fit": self.fit}
-
-    def grid(self, size: tuple[int, int]) -> Grid:
+    def grid(self, size: Size) -> Grid:
         """How masks come to a map of that size."""
         pad_px, merge = self.options["pad_px"], self.options.get("merge", "union")
         return Grid(size, self.fit, pad_px, merge)
@@ -71,32 +68,48 @@ class Change:
 
 
 def _padded(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
-        for one in tries:
-            yield build(maps, masks, **{**setting.joining, "pad_px": int(one.amount)})
+    pads = [int(one.amount) for one in tries]
 
-    return _in_blocks(setting, join, len(tries), advance)
+    def change(image_id: str, masks: SegmentationMap, size: Size, of: Size) -> Changed:
+        return padded(masks, pads, setting.grid(size))
+
+    return _on_grid(setting, change, len(tries), advance)
 
 
 def _outlined(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    """Masks come to the maps' grid here, and are joined as they are."""
-    joining = {**setting.joining, "fit": "stretch", "pad_px": 0}
+    def change(image_id: str, masks: SegmentationMap, size: Size, of: Size) -> Changed:
+        steps = steps_of(image_id, masks, of, setting.fit, tries)
+        return outlined(masks, steps, setting.grid(size))
+
+    return _on_grid(setting, change, len(tries), advance)
+
+
+def _on_grid(
+    setting: Setting,
+    change: Callable[[str, SegmentationMap, Size, Size], Changed],
+    n_tries: int,
+    advance: Advance,
+) -> list[pd.DataFrame]:
+    """Tables of masks that ``change`` brings to the maps' grid, and that are joined as they are.
+
+    It is told the image's id and masks, and the (height, width) of this and of the first map.
+    """
+    joining = {**setting.options, "fit": "stretch", "pad_px": 0}
 
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         first = next(iter(maps.values()))
-        steps = {i: steps_of(i, masks[i], _size(first[i]), setting.fit, tries) for i in masks}
         changed = [
-            (some, {i: outlined(masks[i], steps[i], setting.grid(_size(by_id[i]))) for i in masks})
+            (some, {i: change(i, masks[i], _size(by_id[i]), _size(first[i])) for i in masks})
             for some in _of_one_size(maps)
             for by_id in [next(iter(some.values()))]
         ]
-        for number in range(len(tries)):
+        for number in range(n_tries):
             yield pd.concat(
                 build(some, {i: each[number] for i, each in of.items()}, **joining)
                 for some, of in changed
             )
 
-    return _in_blocks(setting, join, len(tries), advance)
+    return _in_blocks(setting, join, n_tries, advance)
 
 
 def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
@@ -105,13 +118,13 @@ def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> lis
     return [table[NEEDED]] * len(tries)
 
 
-def _size(attribution: NDArray) -> tuple[int, int]:
+def _size(attribution: NDArray) -> Size:
     return attribution.shape[0], attribution.shape[1]
 
 
 def _of_one_size(maps: Maps) -> list[Maps]:
     """The methods whose maps have the same sizes, together."""
-    groups: dict[tuple[tuple[int, int], ...], dict[str, Any]] = {}
+    groups: dict[tuple[Size, ...], dict[str, Any]] = {}
     for method, by_id in maps.items():
         groups.setdefault(tuple(map(_size, by_id.values())), {})[method] = by_id
     return list(groups.values())

@@ -53,7 +53,19 @@ def steps_of(
     ]
 
 
-def outlined(masks: SegmentationMap, steps: Sequence[Sequence[int]], grid: Grid) -> list:
+def padded(masks: SegmentationMap, pads: Sequence[int], grid: Grid) -> list[SegmentationMap]:
+    """One SegmentationMap on the grid for each pad, in pixels of the map: fitted only once."""
+    if not len(masks):
+        return [masks] * len(pads)
+    fitted = MERGES[grid.merge](masks).resize(grid.size, fit=grid.fit)
+    photo = get_fit(grid.fit).photo(masks.size, grid.size)  # a letterbox's bars have no segment
+    grown = [fitted.pad(px) for px in pads]
+    return [SegmentationMap(one.names, one.masks & photo) for one in grown]
+
+
+def outlined(
+    masks: SegmentationMap, steps: Sequence[Sequence[int]], grid: Grid
+) -> list[SegmentationMap]:
     """One SegmentationMap on the grid for each list of steps: merged, grown, fitted and padded.
 
     A name whose masks grow by the same steps as in an earlier list is not fitted again.
