@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -116,6 +117,13 @@ def test_requests_are_as_documented(dinox: Dinox, photos: Path) -> None:
             "iou_threshold": 0.8,
             "mask_format": "coco_rle",
         }
+
+
+def test_a_notebook_has_a_loop_of_its_own_running(dinox: Dinox, photos: Path) -> None:
+    async def cell() -> fetch.Fetched:
+        return fetched(dinox, photos)
+
+    assert len(asyncio.run(cell()).new) == 5
 
 
 def test_photos_are_sent_as_they_are_shown(dinox: Dinox, tmp_path: Path) -> None:
