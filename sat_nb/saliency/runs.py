@@ -23,6 +23,8 @@ from sat_nb.saliency.chunks import Chunks, FolderChunks, Key, MemoryChunks, file
 from sat_nb.saliency.codec import FORMAT, Chunk
 
 STORE_FILE = "store.json"
+ENGINE = 2
+"""Counted up where the engine's values change, if by rounding: older maps are not reused."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
     return _sha256(
         {
             "format": FORMAT,
+            "engine": ENGINE,
             "model": [model.get("sha256"), model.get("input_shape")],
             "preprocess": preprocess["fingerprint"] if isinstance(preprocess, dict) else preprocess,
             "fit": settings["fit"],

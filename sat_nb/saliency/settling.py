@@ -25,8 +25,7 @@ from sat_nb.saliency.sampling import (
     REPLICATES,
     Doubles,
     Floats,
-    Gradient,
-    gradients_at,
+    Gradients,
     noisy,
     on_the_way,
     pieces,
@@ -42,7 +41,7 @@ FEWEST_NODES = 4
 
 
 def smoothgrad(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
@@ -62,7 +61,7 @@ def smoothgrad(
     means: list[Doubles] = []
     done = False
     for points in noisy(image, seed, noise, _rounds(max_samples, points_at_once)):
-        maps = gradients_at(gradient, points, target)
+        maps = gradients(points, target, np.eye(len(points), dtype=np.float32))
         for i, one in enumerate(maps, start=len(means)):
             sums[i % REPLICATES] += one
         means.extend(segment_means(maps, masks))
@@ -77,7 +76,7 @@ def smoothgrad(
 
 
 def integrated_gradients(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
@@ -96,7 +95,7 @@ def integrated_gradients(
 
     def total(nodes: Doubles) -> Doubles:
         points = on_the_way(image, baseline, nodes, pieces(len(nodes), points_at_once))
-        return weighted_sums(gradient, points, target, np.ones((1, len(nodes))))[0]
+        return weighted_sums(gradients, points, target, np.ones((1, len(nodes))))[0]
 
     n, done = FEWEST_NODES, False
     rise = image - np.float32(baseline)
