@@ -64,7 +64,8 @@ class Worker:
         self._process = _start(self._log, n_threads, max_memory)
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)
-        widen(self._requests), widen(self._replies)
+        for pipe in (self._requests, self._replies):
+            widen(pipe)
         self.owner_pid = os.getpid()
 
     @property

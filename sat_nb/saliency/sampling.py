@@ -10,7 +10,7 @@ are in ``settling``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -93,16 +93,17 @@ def integrated_gradients(
     seed: int,
     points_at_once: int,
     n_nodes: int = 36,
-    baseline: float = 0.0,
+    baseline: float | Sequence[float] = 0.0,
     rule: str = "midpoint",
 ) -> Chunk:
     """(x - baseline) times the mean gradient on the way there (Sundararajan et al. 2017, eq. 1).
 
     The integral on the straight path is taken at ``n_nodes`` points by ``rule``, a name in
     :data:`QUADRATURES`. ``baseline`` is the value of every input of the reference image, in
-    the preprocessed space. Nothing is random. Of midpoint nodes every third one is a midpoint
-    rule too: where ``n_nodes`` is a multiple of three, the array ``coarser`` (H, W) holds the
-    map by these alone, summed over the channels, from which a table estimates the error.
+    the preprocessed space, or a list of one a channel. Nothing is random. Of midpoint nodes every
+    third one is a midpoint rule too: where ``n_nodes`` is a multiple of three, the array
+    ``coarser`` (H, W) holds the map by these alone, summed over the channels, from which a table
+    estimates the error.
     """
     if rule not in QUADRATURES:
         raise unknown_name("parameters['integrated_gradients']['rule']", rule, QUADRATURES)
@@ -112,7 +113,7 @@ def integrated_gradients(
         both = np.stack([weights, 3 * weights * (np.arange(n_nodes) % 3 == 1)])
     points = on_the_way(image, baseline, nodes, pieces(n_nodes, points_at_once))
     means = weighted_sums(gradients, points, target, both)
-    maps = ((image - np.float32(baseline)) * means).astype(np.float32)
+    maps = ((image - np.asarray(baseline, np.float32)) * means).astype(np.float32)
     arrays = {"coarser": maps[1].sum(axis=2)} if len(maps) > 1 else {}
     return Chunk(maps[0], arrays=arrays, facts={"n_samples": n_nodes})
 
@@ -186,7 +187,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def on_the_way(
-    image: Floats, baseline: float, nodes: Doubles, piece: Iterable[range]
+    image: Floats, baseline: float | Sequence[float], nodes: Doubles, piece: Iterable[range]
 ) -> Iterator[Points]:
     """Points on the straight line from the baseline to the image."""
     start = np.full_like(image, baseline)

@@ -11,14 +11,14 @@ functions take what those of ``sampling`` take, and ``masks`` (k, H, W) on the m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.saliency.codec import Chunk
-from sat_nb.saliency.methods import FEWEST
+from sat_nb.saliency.parameters import FEWEST
 from sat_nb.saliency.sampling import (
     COARSER_ERRORS,
     QUADRATURES,
@@ -84,7 +84,7 @@ def integrated_gradients(
     seed: int,
     points_at_once: int,
     max_samples: int,
-    baseline: float,
+    baseline: float | Sequence[float],
 ) -> Chunk:
     """As :func:`sampling.integrated_gradients` by 4, 12, 36, ... midpoint nodes, as it takes.
 
@@ -98,7 +98,7 @@ def integrated_gradients(
         return weighted_sums(gradients, points, target, np.ones((1, len(nodes))))[0]
 
     n, done = FEWEST_NODES, False
-    rise = image - np.float32(baseline)
+    rise = image - np.asarray(baseline, np.float32)
     sums = total(_midpoints(n))
     finer = rise * sums / n
     coarser = None

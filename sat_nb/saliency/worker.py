@@ -52,14 +52,15 @@ class Loaded:
     file: ModelFile
     classifier: Classifier
     explainers: dict[tuple[str, str], Explainer] = field(default_factory=dict)
-    starts: dict[tuple[str, float], Floats] = field(default_factory=dict)
+    starts: dict[tuple[str, str], Floats] = field(default_factory=dict)
 
-    def at_baseline(self, baseline: float, output: str) -> Floats:
-        """(1, k): the outputs for an input of this one value."""
-        if (output, baseline) not in self.starts:
+    def at_baseline(self, baseline: float | Sequence[float], output: str) -> Floats:
+        """(1, k): the outputs for an input of this value, or of one a channel."""
+        key = output, repr(baseline)
+        if key not in self.starts:
             start = np.full((1, *self.classifier.graph.shape), baseline, dtype=np.float32)
-            self.starts[output, baseline] = self.classifier.outputs(start, output)
-        return self.starts[output, baseline]
+            self.starts[key] = self.classifier.outputs(start, output)
+        return self.starts[key]
 
 
 _loaded: Loaded | None = None

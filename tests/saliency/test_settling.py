@@ -10,7 +10,8 @@ from scipy.stats import norm
 
 from sat_nb.errors import IdMismatch, InvalidInput
 from sat_nb.saliency import explain, sampling, settling
-from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.methods import read_methods
+from sat_nb.saliency.parameters import read_parameters
 from sat_nb.saliency.store import AttributionStore
 from sat_nb.segments import SegmentationMap
 from sat_nb.table import build, settled_ranks
