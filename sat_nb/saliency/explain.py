@@ -197,6 +197,7 @@ def explain(
         )
         with _progress_bar(len(images) * len(chosen), progress) as bar:
             explain_batches(job, pieces(list(images), batch_size), bar)
+        job.run.asked_for([m.name for m in chosen], list(images))  # where nothing was to be done
     return AttributionStore(job.run, methods=[m.name for m in chosen], image_ids=images)
 
 

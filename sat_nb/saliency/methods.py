@@ -34,13 +34,13 @@ OUTPUTS = ("logit", "probability")
 class Method:
     """One saliency method.
 
-    ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", "random",
-    or "innvestigate" for that package's own code), ``analyzer`` the name there. ``parameters``
-    go to the analyzer, or to the function ``sampling`` (a name in
-    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one. ``count`` names the parameter
-    that counts its samples, and ``max_samples`` is the budget where it is "auto". ``sign`` says
-    what the sign of a map means, ``layers`` which layers the method knows. ``images_at_once``
-    caps the images of one request; None means no cap.
+    ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", or
+    "innvestigate" for that package's own code), ``analyzer`` the name there; "random" needs no
+    worker. ``parameters`` go to the analyzer, or to the function ``sampling`` (a name in
+    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one; where it is set, the seed decides
+    the maps. ``count`` names the parameter that counts its samples, and ``max_samples`` is the
+    budget where it is "auto". ``sign`` says what the sign of a map means, ``layers`` which layers
+    the method knows. ``images_at_once`` caps the images of one request; None means no cap.
     """
 
     name: str

@@ -135,17 +135,14 @@ QUADRATURES: dict[str, Callable[[int], tuple[Doubles, Doubles]]] = {
 """n -> nodes in [0, 1] and their weights, which add up to 1."""
 
 
-def random(
-    gradients: Gradients, image: Floats, target: Any, *, seed: int, points_at_once: int
-) -> Chunk:
+def random_map(shape: tuple[int, int, int], *, seed: int) -> Chunk:
     """Standard normal noise that knows neither image nor model: what a method must beat."""
-    return Chunk(np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32))
+    return Chunk(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
 
 
 SAMPLINGS: dict[str, Callable[..., Chunk]] = {
     "smoothgrad": smoothgrad,
     "integrated_gradients": integrated_gradients,
-    "random": random,
 }
 
 

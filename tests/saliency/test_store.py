@@ -437,6 +437,20 @@ def test_store_of_another_format(content, model_files, images, tmp_path):
         explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path)
 
 
+@pytest.mark.parametrize("file", ["images/*.json", "asked/*.json", "settings.json"])
+def test_damaged_record_is_named_and_written_anew(file, store, model_files, images, tmp_path):
+    (damaged, *_) = sorted((tmp_path / "maps" / "runs").glob(f"*/{file}"))
+    before = damaged.read_text()
+    for content in ("", "3", "[]", '{"image_id": "a"}', '{"image_id": "a", "facts": {"x": 1}}'):
+        damaged.write_text(content)
+        with pytest.raises(InvalidInput, match=f"{damaged.name}: not .*delete"):
+            AttributionStore.open(tmp_path / "maps")
+    if damaged.name != "settings.json":  # without these a run is none
+        damaged.unlink()
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps")
+        assert damaged.read_text() == before
+
+
 @pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:20], lambda d: b"", flip])
 def test_damaged_chunk_is_named_and_computed_anew(damage, store, model_files, images, tmp_path):
     file = next((tmp_path / "maps" / "maps" / "gradient").glob("a-*.map"))
