@@ -28,6 +28,7 @@ from .plots import (
     plot_overview,
     plot_prevalence,
     plot_rank_distribution,
+    plot_ranking_stability,
     plot_segments,
     save_figure,
     to_latex,
@@ -98,6 +99,10 @@ from .stats.mask_changes import (
 from .stats.sensitivity import (
     mask_sensitivity,
 )
+from .stats.stability import (
+    images_needed,
+    ranking_stability,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -158,6 +163,7 @@ __all__ = [
     "excess_over_null",
     "explain",
     "held_fractions",
+    "images_needed",
     "intervals",
     "list_methods",
     "maps_from_arrays",
@@ -177,7 +183,9 @@ __all__ = [
     "plot_overview",
     "plot_prevalence",
     "plot_rank_distribution",
+    "plot_ranking_stability",
     "plot_segments",
+    "ranking_stability",
     "read_images",
     "read_maps",
     "read_segments",
