@@ -39,7 +39,7 @@ def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
     """
     present = table[table["segment"].notna()]
     wanted = pd.MultiIndex.from_frame(present[KEYS]).unique()
-    lacking = wanted.difference(effects.index)
+    lacking = wanted[~wanted.isin(effects.index)]
     if len(lacking):
         raise IdMismatch(
             f"effects: {len(lacking)} segments of the table have none (image, segment): "
