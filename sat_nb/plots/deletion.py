@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, SMALL, TEXT
+from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +47,7 @@ def plot_deletion(
     figure.supxlabel(
         "Kendall's tau between ranks and effects, mean over images", fontsize=TEXT, color=INK
     )
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, fontsize=SMALL
-    )
+    style.legend_above(figure, axes[0])
     style.keep_numbers(axes[0], result)
     return figure
 

@@ -43,8 +43,7 @@ def plot_randomisation(
         ax.set_title((titles or {}).get(measure, measure), fontsize=TEXT, color=INK, loc="left")
     axes[0].set_ylabel("similarity with the trained model's", fontsize=TEXT, color=INK)
     figure.supxlabel("random from the output down to", fontsize=TEXT, color=INK)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False, fontsize=SMALL)
+    style.legend_above(figure, axes[0])
     style.keep_numbers(axes[0], result)
     return figure
 

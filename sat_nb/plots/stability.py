@@ -55,12 +55,12 @@ def plot_ranking_stability(
             label=style.short(method),
         )
     ax.axhline(enough, color=QUIET, linewidth=0.8, linestyle=":", gid="enough")
-    _finish(ax, np.unique(result["n_images"]))
+    _finish(ax, np.unique(result["n_images"]), methods)
     style.keep_numbers(ax, result)
     return ax
 
 
-def _finish(ax: Axes, sizes: np.ndarray) -> None:
+def _finish(ax: Axes, sizes: np.ndarray, methods: list[str]) -> None:
     style.frame_lightly(ax, rows=False)
     ax.grid(axis="y", color=FAINT, linewidth=0.6)
     ax.set_axisbelow(True)
@@ -70,4 +70,7 @@ def _finish(ax: Axes, sizes: np.ndarray) -> None:
     ax.set_ylim(top=1.03)
     ax.set_xlabel("images in each of two separate samples", fontsize=TEXT, color=INK)
     ax.set_ylabel("Kendall's tau of their rankings", fontsize=TEXT, color=INK)
-    style.legend_of(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
+    columns = style.legend_columns(methods, style.size_of(ax)[0])
+    style.legend_of(
+        ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(columns, 3), borderaxespad=0.2
+    )

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DIGITS = 3
-_MEASURED = {
+MEASURED = {
     "whole": "by the change of the logit",
     "by pixel": "by the change of the logit for a pixel",
 }
-_MEASURES = {
+MEASURES = {
     "map": "maps (Spearman, pixel by pixel)",
     "ranking": "ranks of segments (Kendall's tau)",
 }
@@ -34,8 +34,8 @@ def draw(result: Any, out: str | os.PathLike[str]) -> list[Path]:
     folder, name = Path(out), "does_it_hold"
     rounded = [f.round(DIGITS) for f in (result.deletion, result.randomisation, result.stability)]
     files = [
-        *save(plot_deletion(rounded[0], titles=_MEASURED), folder / f"{name}_deletion"),
-        *save(plot_randomisation(rounded[1], titles=_MEASURES), folder / f"{name}_randomisation"),
+        *save(plot_deletion(rounded[0], titles=MEASURED), folder / f"{name}_deletion"),
+        *save(plot_randomisation(rounded[1], titles=MEASURES), folder / f"{name}_randomisation"),
         *save(sat.plot_ranking_stability(rounded[2]), folder / f"{name}_stability"),
     ]
     if result.data == "embedded":  # photos of others are not ours to publish
