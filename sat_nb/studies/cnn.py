@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def train_cnn(
     batch_size: int = 32,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    progress: bool = True,
 ) -> TrainedCnn:
     """Train a small CNN to tell the classes apart and write it as Keras HDF5, whole or not at all.
 
@@ -48,7 +49,9 @@ def train_cnn(
     labels: {image_id: class}, classes 0 .. n-1.
     out: the model's file. Its input is float32 (batch, H, W, 3) in [0, 1] (``preprocess="unit"``),
         its output the softmax over the classes.
-    seed: of the weights, the order and the mirroring; repeats the run as far as TensorFlow does.
+    seed: of the weights, the order and the mirroring; the same seed gives the same model on one
+        machine. For that, TensorFlow's ops are made deterministic in this process from here on.
+    progress: show a bar.
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
     """
@@ -57,6 +60,7 @@ def train_cnn(
     pixels, classes = _pixels(images, ids), np.array([labels[i] for i in ids])
     started = time.perf_counter()
     tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
     model = small_cnn(pixels.shape[1:], int(classes.max()) + 1)
     steps = epochs * -(-len(ids) // batch_size)
     falling = tf.keras.optimizers.schedules.CosineDecay(learning_rate, steps)
@@ -64,7 +68,8 @@ def train_cnn(
         tf.keras.optimizers.Adam(falling), "sparse_categorical_crossentropy", ["accuracy"]
     )
     batches = _batches(tf, pixels, classes, batch_size, seed)
-    fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=[_progress(tf, epochs)])
+    callbacks = [_progress(tf, epochs)] if progress else []
+    fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks)
     with written_whole(out) as part:
         _save(model, part)
     history = {name: [float(v) for v in values] for name, values in fitted.history.items()}
@@ -108,15 +113,23 @@ def small_cnn(shape: tuple[int, ...], n_classes: int) -> Any:
 
 def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> float:
     """Share, 0 to 1, of the images named by ``labels`` that the model file classifies rightly."""
+    found = predicted(model, images, labels)
+    return sum(found[i] == label for i, label in labels.items()) / len(labels)
+
+
+def predicted(
+    model: str | os.PathLike[str], images: Images, image_ids: Iterable[str]
+) -> dict[str, int]:
+    """{image_id: class that the model file gives it}."""
     tf = _eager_tensorflow()
-    ids = _ids(images, labels)
+    ids = _ids(images, image_ids)
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
-    right = 0
+    found: dict[str, int] = {}
     for start in range(0, len(ids), 64):
         batch = ids[start : start + 64]
         scores = network(_pixels(images, batch).astype(np.float32) / 255).numpy()
-        right += int((scores.argmax(axis=1) == [labels[i] for i in batch]).sum())
-    return right / len(ids)
+        found.update(zip(batch, scores.argmax(axis=1).tolist(), strict=True))
+    return found
 
 
 def _save(model: Any, file: Path) -> None:
@@ -137,9 +150,10 @@ def _eager_tensorflow() -> Any:
     return tf
 
 
-def _ids(images: Images, labels: Labels) -> list[str]:
-    ids = [i for i in labels if i in images]
-    missing = [i for i in labels if i not in images]
+def _ids(images: Images, wanted: Iterable[str]) -> list[str]:
+    wanted = list(wanted)
+    ids = [i for i in wanted if i in images]
+    missing = [i for i in wanted if i not in images]
     if missing or not ids:
         raise IdMismatch(
             f"labels: {shorten(missing) or 'no image'} not among the images, which are "

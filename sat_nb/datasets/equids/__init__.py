@@ -34,6 +34,15 @@ letters anyway, and a clean and a marked photo differ in the mask and nowhere el
 """
 
 from sat_nb.datasets.equids.folder import EquidsFolder, Settings, load, make
-from sat_nb.datasets.equids.photo import CLASS_NAMES, Example, render
+from sat_nb.datasets.equids.photo import CLASS_NAMES, Example, render, render_pair
 
-__all__ = ["CLASS_NAMES", "EquidsFolder", "Example", "Settings", "load", "make", "render"]
+__all__ = [
+    "CLASS_NAMES",
+    "EquidsFolder",
+    "Example",
+    "Settings",
+    "load",
+    "make",
+    "render",
+    "render_pair",
+]
