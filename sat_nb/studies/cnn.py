@@ -39,6 +39,7 @@ def train_cnn(
     batch_size: int = 32,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    smallest_crop: float = 1.0,
 ) -> TrainedCnn:
     """Train a small CNN to tell the classes apart and write it as Keras HDF5, whole or not at all.
 
@@ -49,6 +50,8 @@ def train_cnn(
     out: the model's file. Its input is float32 (batch, H, W, 3) in [0, 1] (``preprocess="unit"``),
         its output the softmax over the classes.
     seed: of the weights, the order and the mirroring; repeats the run as far as TensorFlow does.
+    smallest_crop: below 1, each photo is cut each time to a random part of at least that share of
+        its sides, and resized to its size.
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
     """
@@ -63,7 +66,7 @@ def train_cnn(
     model.compile(
         tf.keras.optimizers.Adam(falling), "sparse_categorical_crossentropy", ["accuracy"]
     )
-    batches = _batches(tf, pixels, classes, batch_size, seed)
+    batches = _batches(tf, pixels, classes, batch_size, seed, smallest_crop)
     fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=[_progress(tf, epochs)])
     with written_whole(out) as part:
         _save(model, part)
@@ -157,16 +160,28 @@ def _pixels(images: Images, ids: list[str]) -> NDArray[np.uint8]:
     return np.stack(arrays)
 
 
-def _batches(tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int) -> Any:
+def _batches(
+    tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int, smallest_crop: float
+) -> Any:
     """Shuffled batches of float32 in [0, 1]; each photo is mirrored half of the time."""
     data = tf.data.Dataset.from_tensor_slices((pixels, classes.astype(np.int32)))
     data = data.shuffle(len(classes), seed=seed, reshuffle_each_iteration=True)
 
     def prepare(photo: Any, label: Any) -> tuple[Any, Any]:
         photo = tf.cast(photo, tf.float32) / 255.0
+        if smallest_crop < 1:
+            photo = _cropped(tf, photo, smallest_crop, seed)
         return tf.image.random_flip_left_right(photo, seed=seed), label
 
     return data.map(prepare).batch(batch_size).prefetch(1)
+
+
+def _cropped(tf: Any, photo: Any, smallest: float, seed: int) -> Any:
+    """A random part of the photo (H, W, 3), resized to its size (bilinear)."""
+    side = tf.random.uniform([], smallest, 1.0, seed=seed)
+    corner = tf.random.uniform([2], seed=seed + 1) * (1.0 - side)
+    box = tf.concat([corner, corner + side], axis=0)
+    return tf.image.crop_and_resize(photo[None], box[None], [0], tf.shape(photo)[:2])[0]
 
 
 def _progress(tf: Any, epochs: int) -> Any:
