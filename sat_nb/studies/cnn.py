@@ -39,6 +39,7 @@ def train_cnn(
     batch_size: int = 32,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    smallest_crop: float = 1.0,
     progress: bool = True,
 ) -> TrainedCnn:
     """Train a small CNN to tell the classes apart and write it as Keras HDF5, whole or not at all.
@@ -51,6 +52,8 @@ def train_cnn(
         its output the softmax over the classes.
     seed: of the weights, the order and the mirroring; the same seed gives the same model on one
         machine. For that, TensorFlow's ops are made deterministic in this process from here on.
+    smallest_crop: below 1, each photo is cut each time to a random part of at least that share of
+        its sides, and resized to its size.
     progress: show a bar.
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
@@ -67,7 +70,7 @@ def train_cnn(
     model.compile(
         tf.keras.optimizers.Adam(falling), "sparse_categorical_crossentropy", ["accuracy"]
     )
-    batches = _batches(tf, pixels, classes, batch_size, seed)
+    batches = _batches(tf, pixels, classes, batch_size, seed, smallest_crop)
     callbacks = [_progress(tf, epochs)] if progress else []
     fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks)
     with written_whole(out) as part:
@@ -171,16 +174,28 @@ def _pixels(images: Images, ids: list[str]) -> NDArray[np.uint8]:
     return np.stack(arrays)
 
 
-def _batches(tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int) -> Any:
+def _batches(
+    tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int, smallest_crop: float
+) -> Any:
     """Shuffled batches of float32 in [0, 1]; each photo is mirrored half of the time."""
     data = tf.data.Dataset.from_tensor_slices((pixels, classes.astype(np.int32)))
     data = data.shuffle(len(classes), seed=seed, reshuffle_each_iteration=True)
 
     def prepare(photo: Any, label: Any) -> tuple[Any, Any]:
         photo = tf.cast(photo, tf.float32) / 255.0
+        if smallest_crop < 1:
+            photo = _cropped(tf, photo, smallest_crop, seed)
         return tf.image.random_flip_left_right(photo, seed=seed), label
 
     return data.map(prepare).batch(batch_size).prefetch(1)
+
+
+def _cropped(tf: Any, photo: Any, smallest: float, seed: int) -> Any:
+    """A random part of the photo (H, W, 3), resized to its size (bilinear)."""
+    side = tf.random.uniform([], smallest, 1.0, seed=seed)
+    corner = tf.random.uniform([2], seed=seed + 1) * (1.0 - side)
+    box = tf.concat([corner, corner + side], axis=0)
+    return tf.image.crop_and_resize(photo[None], box[None], [0], tf.shape(photo)[:2])[0]
 
 
 def _progress(tf: Any, epochs: int) -> Any:
