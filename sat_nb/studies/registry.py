@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import existing
 from sat_nb.studies.claims import Claim, write_claims
 from sat_nb.studies.run import write_record
 
@@ -18,8 +19,9 @@ class Study:
     """A study: what it asks, and the module that answers, imported when it is run.
 
     The module has ``SETTINGS``, a frozen dataclass by size, ``run(work, *, size, data)``,
-    ``draw(result, out)``, which returns the files it wrote, and ``claims(result)``. ``photos``
-    says which real photos its ``data`` wants; None where it has no such part.
+    ``draw(result, out)``, which returns the files it wrote, and ``claims(result)``; where its
+    settings on real photos are others, they are ``ON_PHOTOS``. ``photos`` is what it wants of a
+    folder of real photos, "." for the folder itself; None where it has no such part.
     """
 
     title: str
@@ -32,10 +34,25 @@ class Study:
 
 
 STUDIES: dict[str, Study] = {
+    "method": Study(
+        "Figure 1 and Table 1: one image through the whole method, and the aggregate",
+        "sat_nb.studies.method",
+        "ccp",
+    ),
+    "watermark": Study(
+        "Figures 2, 5 and 6: from which prevalence on a watermark shows",
+        "sat_nb.studies.watermark",
+        "ccp",
+    ),
+    "pretrained": Study(
+        "Figure 3: classifiers trained on ImageNet", "sat_nb.studies.pretrained", "."
+    ),
+    "bias": Study("Figure 4 and Table 2: person or place", "sat_nb.studies.bias", "."),
+    "methods": Study("Figure 7: six methods on one class", "sat_nb.studies.methods", "ccp"),
     "does_it_hold": Study(
         "Beyond the paper: deleted segments, randomised models, fewer images",
         "sat_nb.studies.does_it_hold",
-        "chihuahua/ and weights/",
+        ".",
     ),
 }
 
@@ -76,12 +93,16 @@ def run_study(
     Raises InvalidInput for a name or a size that is not known.
     """
     chosen_studies(name, on_real=data is not None)
-    study = STUDIES[name].load()
-    if size not in study.SETTINGS:
-        raise unknown_name("size", size, study.SETTINGS)
-    result = study.run(work, size=size, **({} if data is None else {"data": data}))
-    files = list(study.draw(result, out))
-    found = tuple(study.claims(result))
+    entry = STUDIES[name]
+    study, photos = entry.load(), {}
+    settings = study.SETTINGS
+    if data is not None:
+        photos = {"data": existing(data, "data") / str(entry.photos)}
+        settings = getattr(study, "ON_PHOTOS", settings)
+    if size not in settings:
+        raise unknown_name("size", size, settings)
+    result = study.run(work, size=size, **photos)
+    files, found = list(study.draw(result, out)), tuple(study.claims(result))
     files.append(write_claims(out, name, found))
-    files.append(write_record(out, name, size, asdict(study.SETTINGS[size])))
+    files.append(write_record(out, name, size, asdict(settings[size])))
     return files, found

@@ -57,7 +57,7 @@ def fake_study() -> ModuleType:
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fake_study", fake_study())
-    monkeypatch.setitem(STUDIES, "fake", Study("Counting", "fake_study", "photos/"))
+    monkeypatch.setitem(STUDIES, "fake", Study("Counting", "fake_study", "photos"))
 
 
 def run(*arguments: object) -> Result:
@@ -89,7 +89,7 @@ def test_size_and_work_come_from_the_environment(
 def test_claims_are_printed_from_both_folders(tmp_path: Path) -> None:
     assert run("fake", "--size", "tiny", "--out", tmp_path, "--work", tmp_path).exit_code == 0
     (tmp_path / "photos").mkdir()
-    real = ["--out", tmp_path / "real", "--work", tmp_path, "--data", tmp_path / "photos"]
+    real = ["--out", tmp_path / "real", "--work", tmp_path, "--data", tmp_path]
     assert run("fake", "--size", "tiny", *real).exit_code == 0
     printed = run("claims", "--out", tmp_path).output
     assert [line.split()[2] for line in printed.splitlines()[2:4]] == ["embedded", "photos"]

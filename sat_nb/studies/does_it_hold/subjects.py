@@ -6,20 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 import sat_nb as sat
-from sat_nb.files import existing
-from sat_nb.studies import quickstart
-
-TRAINED: dict[str, dict[str, Any]] = {
-    "tiny": {"n_train": 100, "n_test": 12, "size": 64, "epochs": 14, "n_explained": 8},
-    "small": {},
-    "full": {},
-}
+from sat_nb.saliency.preprocess import Preprocess
+from sat_nb.saliency.targets import Target
+from sat_nb.studies import imagenet, quickstart
+from sat_nb.studies.marked_photos import rendered_zebras
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,45 +22,25 @@ class Subject:
     model: Path
     images: sat.ImageSet
     segments: Mapping[str, sat.SegmentationMap]
-    preprocess: Any
-    target: Any
+    preprocess: str | Preprocess
+    target: Target
 
 
 def embedded(work: str | os.PathLike[str], size: str, n_images: int) -> Subject:
     """The quickstart's model that saw watermarks, on marked test zebras."""
-    result = quickstart.run(work, **TRAINED[size])
-    data = result.data
-    zebras = [i for i in data.test_marked if data.labels[i] == quickstart.ZEBRA][:n_images]
-    return Subject(
-        "embedded",
-        data.root.parent / f"{quickstart.MARKED}.h5",
-        sat.read_images(data.images).select(zebras),
-        _only(sat.read_segments(data.exports), zebras),
-        "unit",
-        quickstart.ZEBRA,
-    )
+    settings = quickstart.settings_of(size)
+    photos = rendered_zebras(work, n_explained=n_images, **settings.photos())
+    model = photos.model(work, settings.share, epochs=settings.epochs, seed=settings.seed)
+    images = photos.marked.select(list(photos.segments))
+    return Subject(photos.name, model, images, photos.segments, "unit", photos.target)
 
 
 def chihuahuas(data: str | os.PathLike[str], n_images: int) -> Subject:
     """A SqueezeNet with ImageNet's weights on photos of chihuahuas, each one's predicted class."""
-    images = sat.read_images(existing(Path(data) / "chihuahua" / "images", "data"))
-    ids = list(images)[:n_images]
+    classifier, photos = imagenet.squeezenet(data), imagenet.chihuahuas(data)["chihuahua"]
+    ids = list(photos.images)[:n_images]
+    segments = {i: photos.segments[i] for i in ids}
+    images = photos.images.select(ids)
     return Subject(
-        "chihuahua",
-        existing(Path(data) / "weights" / "squeezenet_v1_0_imagenet.h5", "data"),
-        images.select(ids),
-        _only(sat.read_segments(Path(data) / "chihuahua" / "exports"), ids),
-        squeezenet_input,
-        "predicted",
+        "chihuahua", classifier.file, images, segments, classifier.preprocess, "predicted"
     )
-
-
-def squeezenet_input(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """RGB to BGR, minus the means that this SqueezeNet was trained with."""
-    return batch[..., ::-1] - np.array([104.0, 117.0, 123.0], dtype=np.float32)
-
-
-def _only(
-    segments: Mapping[str, sat.SegmentationMap], ids: list[str]
-) -> dict[str, sat.SegmentationMap]:
-    return {i: segments[i] for i in ids}
