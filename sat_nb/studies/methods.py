@@ -45,7 +45,11 @@ def run(
     work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
 ) -> Methods:
     """Explain by six methods, as :func:`quickstart.run`, and compare their rankings."""
-    main = quickstart.run(work, size=size, data=data)
+    return agreeing(quickstart.run(work, size=size, data=data))
+
+
+def agreeing(main: Quickstart) -> Methods:
+    """The agreement between the methods of a main job, model by model."""
     table = main.table
     return Methods(main, {name: sat.consensus(table[table["model"] == name]) for name in MODELS})
 

@@ -32,8 +32,10 @@ METHOD = "lrp.z"  # the paper's choice
 ALL_SHARES = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.35, 0.50, 0.75, 1.0)
 BY_CONTROL = "SAT, against models without watermarks"
 BY_NULL = "SAT, against null segments"
-BY_GAP = "accuracy, clean less marked"
+BY_GAP = "accuracy, marks as in training less marks reversed"
+BY_MARKED = "accuracy, clean less all marked"
 BY_CLEAN = "accuracy on clean photos"
+ACCURACIES = ("clean", "marked", "as_trained", "reversed")
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ class Watermark:
     """What the study found.
 
     ``table`` has the rows of all models, with the columns ``marked_fraction`` and ``seed``;
-    ``accuracy`` a row a model: ``marked_fraction``, ``seed``, ``clean``, ``marked``, shares of
-    the test photos. ``ranks`` is the mean local rank by ``marked_fraction`` and ``segment``,
-    with intervals over seeds. ``measures`` holds, for each way to tell, an array (shares, seeds,
-    photos) that is above 0 where the model uses the watermark, ``part_above_null`` the same of
-    ``photos.part`` against null segments. ``maps`` are those of the first seed, by share.
+    ``accuracy`` a row a model: ``marked_fraction``, ``seed``, and the shares of test photos that
+    are classified rightly: ``clean``, all ``marked``, with marks ``as_trained`` (on photos of the
+    marked class alone) and ``reversed`` (on the others alone). ``ranks`` is the mean local rank
+    by ``marked_fraction`` and ``segment``, with intervals over seeds. ``measures`` holds, for
+    each way to tell, an array (shares, seeds, photos) that is above 0 where the model uses the
+    watermark, ``part_above_null`` the same of ``photos.part`` against null segments. ``maps``
+    are those of the first seed, by share.
     """
 
     photos: MarkedPhotos
@@ -108,9 +112,13 @@ class Watermark:
         return float(at.loc[segment, "rank"])
 
     def gap(self, share: float) -> float:
-        """Mean accuracy on clean less that on marked test photos, -1 to 1."""
+        """Mean accuracy with marks as in training less that on clean photos, -1 to 1.
+
+        A model that knows the class by its mark alone has 100 % and 50 %; on photos that are
+        all marked it has 50 % as well, so that clean less all marked shows nothing of it.
+        """
         at = self.accuracy[self.accuracy["marked_fraction"] == share]
-        return float((at["clean"] - at["marked"]).mean())
+        return float((at["as_trained"] - at["clean"]).mean())
 
 
 def run(
@@ -172,7 +180,7 @@ class _OneModel:
     seed: int
     maps: Mapping[str, NDArray]
     table: pd.DataFrame
-    right: pd.DataFrame  # by test photo: whether it is classified rightly, clean and marked
+    right: pd.DataFrame  # by test photo: whether it is classified rightly, a column of ACCURACIES
     above_null: Mapping[str, pd.Series]  # by segment and image
 
     @property
@@ -219,8 +227,12 @@ def _right(model: Path, photos: MarkedPhotos) -> pd.DataFrame:
         found = {name: cnn.predicted(model, s, photos.test_labels) for name, s in sets.items()}
         with written_whole(file) as part:
             part.write_text(json.dumps(found))
-    found = pd.DataFrame(json.loads(file.read_text()))
-    return found.eq(pd.Series(photos.test_labels), axis=0)
+    labels = pd.Series(photos.test_labels)
+    right = pd.DataFrame(json.loads(file.read_text())).eq(labels, axis=0)
+    is_target = labels.reindex(right.index) == photos.target
+    right["as_trained"] = right["marked"].where(is_target, right["clean"])
+    right["reversed"] = right["clean"].where(is_target, right["marked"])
+    return right
 
 
 # --- all models -----------------------------------------------------------------------------------
@@ -235,13 +247,17 @@ def _ranks(table: pd.DataFrame) -> pd.DataFrame:
 def _measures(found: list[_OneModel], settings: Settings) -> dict[str, NDArray[np.float64]]:
     watermark = [one.table[one.table["segment"] == WATERMARK] for one in found]
     ranks = _by_share([rows.set_index("image_id")["rank"] for rows in watermark], settings)
-    clean = _by_share([one.right["clean"].astype(float) for one in found], settings)
-    gap = clean - _by_share([one.right["marked"].astype(float) for one in found], settings)
+    right = {
+        name: _by_share([one.right[name].astype(float) for one in found], settings)
+        for name in ACCURACIES
+    }
+    gap, effect = right["as_trained"] - right["reversed"], right["clean"] - right["marked"]
     return {
         BY_CONTROL: ranks[:1] - ranks,  # in pairs of equal seeds
         BY_NULL: _by_share([one.above_null[WATERMARK] for one in found], settings),
         BY_GAP: gap - gap[:1],
-        BY_CLEAN: clean[:1] - clean,
+        BY_MARKED: effect - effect[:1],
+        BY_CLEAN: right["clean"][:1] - right["clean"],
     }
 
 
@@ -252,12 +268,12 @@ def _by_share(series: list[pd.Series], settings: Settings) -> NDArray[np.float64
 
 
 def accuracy_intervals(result: Watermark) -> pd.DataFrame:
-    """Mean accuracy by ``marked_fraction`` and ``photos`` (clean, marked), intervals over seeds."""
+    """Mean accuracy by ``marked_fraction`` and ``photos``, of ACCURACIES; intervals over seeds."""
     rows = []
     for share, models in result.accuracy.groupby("marked_fraction"):
-        values = models[["clean", "marked"]].to_numpy()
+        values = models[list(ACCURACIES)].to_numpy()
         sums = np.stack([values, np.ones_like(values)], axis=1)
         bounds = bootstrap(sums, lambda sums: sums[:, 0] / sums[:, 1])
-        for k, photos in enumerate(("clean", "marked")):
+        for k, photos in enumerate(ACCURACIES):
             rows.append((share, photos, values[:, k].mean(), bounds.low[k], bounds.high[k]))
     return pd.DataFrame(rows, columns=["marked_fraction", "photos", "accuracy", "low", "high"])
