@@ -6,7 +6,7 @@ import numpy as np
 
 from sat_nb.studies.claims import Claim
 from sat_nb.studies.marked_photos import WATERMARK
-from sat_nb.studies.watermark import BY_CLEAN, BY_CONTROL, BY_GAP, BY_NULL, Watermark
+from sat_nb.studies.watermark_models import BY_CLEAN, BY_CONTROL, BY_GAP, BY_NULL, Watermark
 from sat_nb.studies.watermark_signs import fraction_before, signs
 
 SIGNAL, STABLE = 0.15, 0.25  # the paper's shares
@@ -52,7 +52,7 @@ def stable_accuracy(result: Watermark) -> Claim:
     share = _nearest(result, STABLE)
     at = result.accuracy.groupby("marked_fraction")[["clean", "marked"]].mean()
     before = ", ".join(
-        f"{at.loc[s, 'clean']:.1%}/{at.loc[s, 'marked']:.1%} at {s:.0%}" for s in (0.0, share)
+        f"{at['clean'][s]:.1%}/{at['marked'][s]:.1%} at {s:.0%}" for s in (0.0, share)
     )
     return _claim(
         result,

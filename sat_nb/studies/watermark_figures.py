@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.studies.figures import save
 from sat_nb.studies.marked_photos import WATERMARK
-from sat_nb.studies.watermark import BY_CONTROL, BY_GAP, Watermark, accuracy_intervals
+from sat_nb.studies.watermark_models import BY_CONTROL, BY_GAP, Watermark, accuracy_intervals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_prevalence(result: Watermark) -> Figure:
             text = f"the {what} tells from {share:.0%} on"
         else:
             text = f"the {what} does not tell"
-        place = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
         ax.text(1.0, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
     return figure
 

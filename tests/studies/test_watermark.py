@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.studies import cnn, watermark, watermark_claims, watermark_figures
+from sat_nb.studies import cnn, watermark, watermark_figures
 from sat_nb.studies.claims import write_claims
 from sat_nb.studies.run import work_folder
 from sat_nb.studies.watermark import BY_CONTROL, BY_GAP, Settings, Watermark
@@ -70,11 +70,11 @@ def test_a_second_run_trains_nothing_and_says_the_same(
 def test_figures_are_drawn_with_their_numbers_and_no_photos_of_others(
     result: Watermark, tmp_path: Path
 ) -> None:
-    names = {file.name for file in watermark_figures.draw(result, tmp_path)}
+    names = {file.name for file in watermark.draw(result, tmp_path)}
     assert names == {file.name for file in tmp_path.iterdir()}
     assert {"figure_2_maps.png", "figure_5_prevalence.csv", "figure_6_segments.svg"} < names
     real = replace(result, photos=replace(result.photos, name="ccp"))
-    shown = {file.name for file in watermark_figures.draw(real, tmp_path / "real")}
+    shown = {file.name for file in watermark.draw(real, tmp_path / "real")}
     assert {name for name in names if not name.startswith("figure_2")} == shown
 
 
@@ -90,7 +90,7 @@ def test_figure_5_holds_both_ranks_and_four_accuracies(result: Watermark) -> Non
 
 
 def test_claims_are_written(result: Watermark, tmp_path: Path) -> None:
-    found = watermark_claims.claims(result)
+    found = watermark.claims(result)
     assert {claim.data for claim in found} == {"embedded"}
     assert len(pd.read_csv(write_claims(tmp_path, "watermark", found))) == 5
 
@@ -148,7 +148,7 @@ def test_verdicts_follow_from_the_numbers(
     verdicts: tuple[str, ...],
 ) -> None:
     case = known(result, rank_from=rank_from, gap_from=gap_from, clean_from=clean_from)
-    found = watermark_claims.claims(case)
+    found = watermark.claims(case)
     assert tuple(claim.verdict for claim in found[:3]) == verdicts
     assert found[3].verdict == "holds", "the rank stays, the gap grows"
     assert found[4].verdict == "holds"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image
@@ -50,10 +50,11 @@ class Photo:
         """Write what is missing of its files."""
         clean = self.clean if self.clean and not self._there(self.clean) else None
         marked = self.marked if self.marked and not self._there(self.marked) else None
-        options = {"index": self.index, "split": self.split, "size": self.size}
+        options: dict[str, Any] = {"index": self.index, "split": self.split, "size": self.size}
         if clean and marked:
             pair = render_pair(self.species, self.seed, **options)
-            self._write(clean, pair[0]), self._write(marked, pair[1])
+            self._write(clean, pair[0])
+            self._write(marked, pair[1])
         elif clean or marked:
             one = render(self.species, self.seed, **options, watermark=marked is not None)
             self._write(str(clean or marked), one)
