@@ -45,7 +45,11 @@ def run(
     work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
 ) -> Methods:
     """Explain by six methods, as :func:`quickstart.run`, and compare their rankings."""
-    main = quickstart.run(work, size=size, data=data)
+    return agreeing(quickstart.run(work, size=size, data=data))
+
+
+def agreeing(main: Quickstart) -> Methods:
+    """The agreement between the methods of a main job, model by model."""
     table = main.table
     return Methods(main, {name: sat.consensus(table[table["model"] == name]) for name in MODELS})
 
@@ -102,8 +106,8 @@ def _draw_taus(ax: Axes, tau: pd.DataFrame) -> None:
     ax.set_yticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
     ax.set_xticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
     ax.xaxis.tick_top()
-    for text in ax.get_xticklabels():
-        text.set(rotation=45, ha="left", rotation_mode="anchor")
+    for label in ax.get_xticklabels():
+        label.set(rotation=45, ha="left", rotation_mode="anchor")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(tau.to_numpy()):
@@ -140,10 +144,10 @@ def claims(result: Methods) -> tuple[Claim, ...]:
     found = result.agreement[MARKED]
     table = ranks(result).drop(columns="mean_rank")
     first = table.idxmin()
-    w = concordance(result).set_index("model")
+    w = concordance(result).set_index("model").to_dict("index")
     together = found.ranking.index[0]
     n_first = int((first == together).sum())
-    more = w.loc[MARKED, "low"] > w.loc[MARKED, "by_chance"]
+    more = w[MARKED]["low"] > w[MARKED]["by_chance"]
     verdict = "holds" if n_first == len(first) else "holds in part" if more else "does not hold"
     watermark = table.loc[WATERMARK].round(1)
     return (
@@ -153,10 +157,10 @@ def claims(result: Methods) -> tuple[Claim, ...]:
             "do they put the same segment first).",
             result.main.photos.name,
             f"{n_first} of {len(first)} methods put {together} first. Kendall's W in an image "
-            f"{w.loc[MARKED, 'w_in_image']:.2f} [{w.loc[MARKED, 'low']:.2f}, "
-            f"{w.loc[MARKED, 'high']:.2f}] with the shortcut, {w.loc[CONTROL, 'w_in_image']:.2f} "
-            f"[{w.loc[CONTROL, 'low']:.2f}, {w.loc[CONTROL, 'high']:.2f}] without, by chance "
-            f"{w.loc[MARKED, 'by_chance']:.2f}; the watermark's mean rank is {watermark.min():.1f} "
+            f"{w[MARKED]['w_in_image']:.2f} [{w[MARKED]['low']:.2f}, "
+            f"{w[MARKED]['high']:.2f}] with the shortcut, {w[CONTROL]['w_in_image']:.2f} "
+            f"[{w[CONTROL]['low']:.2f}, {w[CONTROL]['high']:.2f}] without, by chance "
+            f"{w[MARKED]['by_chance']:.2f}; the watermark's mean rank is {watermark.min():.1f} "
             f"({watermark.idxmin()}) to {watermark.max():.1f} ({watermark.idxmax()}).",
             verdict,
         ),

@@ -6,7 +6,7 @@ import numpy as np
 
 from sat_nb.studies.claims import Claim
 from sat_nb.studies.marked_photos import WATERMARK
-from sat_nb.studies.watermark import BY_CLEAN, BY_CONTROL, BY_GAP, BY_NULL, Watermark
+from sat_nb.studies.watermark_models import BY_CLEAN, BY_CONTROL, BY_GAP, BY_NULL, Watermark
 from sat_nb.studies.watermark_signs import fraction_before, signs
 
 SIGNAL, STABLE = 0.15, 0.25  # the paper's shares
@@ -43,20 +43,24 @@ def signal(result: Watermark) -> Claim:
 
 
 def stable_accuracy(result: Watermark) -> Claim:
-    """Holds where neither clean accuracy nor the gap tells up to 25 %; in part where one does."""
+    """Holds where neither clean accuracy nor the marks' effect on it tells up to 25 %.
+
+    In part where one of the two does not.
+    """
     found = result.earliest().set_index("measure")["earliest"]
     quiet = [found[measure] > STABLE for measure in (BY_CLEAN, BY_GAP)]
     share = _nearest(result, STABLE)
     at = result.accuracy.groupby("marked_fraction")[["clean", "marked"]].mean()
     before = ", ".join(
-        f"{at.loc[s, 'clean']:.1%}/{at.loc[s, 'marked']:.1%} at {s:.0%}" for s in (0.0, share)
+        f"{at['clean'][s]:.1%}/{at['marked'][s]:.1%} at {s:.0%}" for s in (0.0, share)
     )
     return _claim(
         result,
         "Figure 5",
         "Accuracy is stable until 25 % prevalence.",
-        f"Clean/marked {before}; the gap tells from {_share(found[BY_GAP])} on, accuracy on clean "
-        f"photos from {_share(found[BY_CLEAN])}.",
+        f"Clean/all marked {before}; accuracy on clean photos tells from "
+        f"{_share(found[BY_CLEAN])} on, marks as in training less marks reversed from "
+        f"{_share(found[BY_GAP])}.",
         ("does not hold", "holds in part", "holds")[sum(quiet)],
     )
 
@@ -74,7 +78,8 @@ def table_first(result: Watermark) -> Claim:
         result,
         "Figure 5",
         "The table shows the shortcut where out-of-distribution accuracy does not yet.",
-        f"Earliest share for the table {_spoken(rows.loc[BY_CONTROL])}, for the accuracy gap "
+        f"Earliest share for the table {_spoken(rows.loc[BY_CONTROL])}, for accuracy (marks as in "
+        f"training less reversed) "
         f"{_spoken(rows.loc[BY_GAP])}; the table is first in {before:.0%} of the draws of seeds, "
         f"second in {after:.0%}.",
         verdict,
@@ -82,7 +87,11 @@ def table_first(result: Watermark) -> Claim:
 
 
 def plateau(result: Watermark) -> Claim:
-    """Holds where past 25 % the rank gains at most 1 while the gap grows by 20 % at least."""
+    """Holds where past 25 % the rank gains at most 1 while the gap grows by 20 % at least.
+
+    The gap is that of marks as in training to clean photos, which is 50 % at most, as in the
+    paper.
+    """
     start, end = _nearest(result, STABLE), result.settings.shares[-1]
     ranks = result.rank(start), result.rank(end)
     gaps = result.gap(start), result.gap(end)
@@ -127,7 +136,7 @@ def _original(part: str) -> str:
 
 
 def _nearest(result: Watermark, share: float) -> float:
-    return min(result.settings.shares, key=lambda s: abs(s - share))
+    return min(result.settings.shares[1:], key=lambda s: abs(s - share))
 
 
 def _spoken(row: object) -> str:

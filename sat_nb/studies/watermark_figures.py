@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,12 +13,19 @@ from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.studies.figures import save
 from sat_nb.studies.marked_photos import WATERMARK
-from sat_nb.studies.watermark import BY_CONTROL, BY_GAP, Watermark, accuracy_intervals
+from sat_nb.studies.watermark_models import BY_CONTROL, BY_GAP, Watermark, accuracy_intervals
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-N_PHOTOS, N_PANELS = 3, 3
+N_PHOTOS = 3
+NAMES = {
+    "clean": "clean",
+    "marked": "all marked",
+    "as_trained": "marks as in training",
+    "reversed": "marks reversed",
+}
 
 
 def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
@@ -49,33 +56,28 @@ def draw_maps(result: Watermark) -> Figure:
 
 def draw_prevalence(result: Watermark) -> Figure:
     """Figure 5: the watermark's rank and the accuracy, with where each of them first tells."""
-    figure = sat.plot_prevalence(numbers(result))
+    figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
     found = result.earliest().set_index("measure")["earliest"]
-    for ax, measure, what in zip(figure.axes, (BY_CONTROL, BY_GAP), ("SAT", "gap"), strict=True):
+    told = {BY_CONTROL: "table", BY_GAP: "accuracy"}
+    for ax, (measure, what) in zip(figure.axes, told.items(), strict=True):
         share = found[measure]
         if share <= 1:
             ax.axvline(share, color=style.ACCENT, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0)
             text = f"the {what} tells from {share:.0%} on"
         else:
-            text = f"the {what} never tells"
-        place = {"transform": ax.transAxes, "ha": "right", "va": "center"}
-        low = 0.5 if measure == BY_CONTROL else 0.9
-        ax.text(0.985, low, text, fontsize=style.SMALL, color=style.ACCENT, **place)
+            text = f"the {what} does not tell"
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
+        ax.text(1.0, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
     return figure
 
 
-def draw_segments(result: Watermark) -> Figure:
+def draw_segments(result: Watermark) -> Axes:
     """Figure 6: mean ranks of all segments at a few shares, intervals over seeds."""
-    shares = panels(result.settings.shares)
-    most = 12
-    figure = style.figure_or_new(None, style.PAGE, 0.9 + style.LINE_INCHES * 1.15 * most)
-    for ax, share in zip(figure.subplots(1, len(shares), sharex=True), shares, strict=True):
-        at = result.ranks[result.ranks["marked_fraction"] == share]
-        summary = at.drop(columns="marked_fraction").sort_values(["rank", "segment"])
-        sat.plot_segments(summary, ax=ax, highlight=WATERMARK, most=most)
-        title = f"{share:.0%} marked"
-        ax.set_title(title, fontsize=style.TEXT, color=style.INK, loc="left", fontweight="bold")
-    return figure
+    shares = panels(result.settings.shares)[::-1]  # segments go by their rank at the largest
+    parts = [result.ranks[result.ranks["marked_fraction"] == share] for share in shares]
+    names = {share: f"{share:.0%} marked" for share in shares}
+    summary = pd.concat(parts).replace({"marked_fraction": names})
+    return sat.plot_segments(summary, highlight=WATERMARK, most=12)
 
 
 def panels(shares: tuple[float, ...]) -> tuple[float, ...]:
@@ -94,16 +96,13 @@ def numbers(result: Watermark) -> pd.DataFrame:
     ranks = shown.rename(columns={"segment": "series", "rank": "value"}).assign(measure="rank")
     accuracies = accuracy_intervals(result).assign(measure="accuracy")
     accuracies = accuracies.rename(columns={"photos": "series", "accuracy": "value"})
-    accuracies["series"] += " test photos"
+    accuracies = accuracies.replace({"series": NAMES})
     columns = ["marked_fraction", "measure", "series", "value", "low", "high"]
     both = pd.concat([ranks[columns], accuracies[columns]])
-    order = [WATERMARK, result.photos.part]
-    place = both["series"].map({name: k for k, name in enumerate(order)}).fillna(len(order))
-    return _rounded(
-        both.assign(place=place)
-        .sort_values(["place", "series", "marked_fraction"])[columns]
-        .reset_index(drop=True)
-    )
+    order = [WATERMARK, result.photos.part, *NAMES.values()]
+    place = both["series"].map({name: k for k, name in enumerate(order)})
+    ordered = both.assign(place=place).sort_values(["place", "marked_fraction"])
+    return _rounded(ordered[columns].reset_index(drop=True))
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

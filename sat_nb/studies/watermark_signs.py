@@ -90,7 +90,7 @@ def above_null(table: pd.DataFrame, null_table: pd.DataFrame, segment: str) -> p
     own = table[table["segment"] == segment].set_index("image_id")["abs_mean_attribution"]
     placed = null_table[null_table["segment"].str.fullmatch(rf"null: {segment} \d+")]
     above = placed["image_id"].map(own) - placed["abs_mean_attribution"]
-    return np.sign(above).groupby(placed["image_id"]).mean()
+    return above.map(np.sign).groupby(placed["image_id"]).mean()
 
 
 def _earliest(values: NDArray[np.float64], shares: Sequence[float], alpha: float) -> float:

@@ -67,7 +67,7 @@ def render_pair(
 
     >>> clean, marked = render_pair("zebra", seed=7, size=64)
     >>> bool((clean.pixels != marked.pixels).any()), clean.watermark, marked.watermark
-    (True, None, 'stock24')
+    (True, None, 'img.farm')
     """
     rendered = _rendered(species, seed, index, split, size)
     return rendered.clean(), rendered.marked()

@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import Image
@@ -49,10 +50,11 @@ class Photo:
         """Write what is missing of its files."""
         clean = self.clean if self.clean and not self._there(self.clean) else None
         marked = self.marked if self.marked and not self._there(self.marked) else None
-        options = {"index": self.index, "split": self.split, "size": self.size}
+        options: dict[str, Any] = {"index": self.index, "split": self.split, "size": self.size}
         if clean and marked:
             pair = render_pair(self.species, self.seed, **options)
-            self._write(clean, pair[0]), self._write(marked, pair[1])
+            self._write(clean, pair[0])
+            self._write(marked, pair[1])
         elif clean or marked:
             one = render(self.species, self.seed, **options, watermark=marked is not None)
             self._write(str(clean or marked), one)
@@ -97,21 +99,12 @@ def help_out(number: int) -> None:
 @contextmanager
 def _helpers(photos: Sequence[Photo], n: int) -> Iterator[None]:
     """Processes that write photos, too. Nothing depends on them: who dies is done without."""
-    text = json.dumps([asdict(photo) for photo in photos]).encode()
-    path = json.dumps([entry or os.getcwd() for entry in sys.path if isinstance(entry, str)])
-    helpers = []
+    helpers: list[subprocess.Popen[bytes]] = []
     try:
-        for number in range(n):
-            helper = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, path, str(number)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            helpers.append(helper)
-            assert helper.stdin is not None
-            with helper.stdin as pipe:
-                pipe.write(text)
+        with suppress(OSError):
+            for number in range(n):
+                helpers.append(_start(number))
+                _tell(helpers[-1], photos)
         yield
         for helper in helpers:
             helper.wait()  # at most for the photo that it is at
@@ -119,3 +112,18 @@ def _helpers(photos: Sequence[Photo], n: int) -> Iterator[None]:
         for helper in helpers:
             helper.kill()
             helper.wait()
+
+
+def _start(number: int) -> subprocess.Popen[bytes]:
+    path = json.dumps([entry or os.getcwd() for entry in sys.path if isinstance(entry, str)])
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _PROGRAM, path, str(number)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _tell(helper: subprocess.Popen[bytes], photos: Sequence[Photo]) -> None:
+    with cast(BinaryIO, helper.stdin) as pipe:
+        pipe.write(json.dumps([asdict(photo) for photo in photos]).encode())
