@@ -27,6 +27,7 @@ from sat_nb.studies.bias_tables import (
     Bias,
     accuracy_table,
     difference,
+    first,
     leading,
     over_seeds,
     person_ranks,
@@ -45,8 +46,8 @@ __all__ = ["SETTINGS", "Bias", "claims", "draw", "run"]
 def draw(result: Bias, out: str | os.PathLike[str]) -> list[Path]:
     """Write Figure 4's panels, the differences, the accuracies; rendered photos with their maps."""
     files = [
-        *save(draw_leading(result), Path(out) / "bias_segments", leading_segments(result)),
-        *save(draw_differences(result), Path(out) / "bias_difference", differences(result)),
+        *save(draw_leading(result), Path(out) / "bias_segments"),
+        *save(draw_differences(result), Path(out) / "bias_difference"),
         _write(Path(out) / "bias_accuracy.csv", result.accuracy.round(4)),
         _write(Path(out) / "bias_person.csv", person_ranks(result).round(4)),
     ]
@@ -61,16 +62,6 @@ def _write(file: Path, numbers: pd.DataFrame) -> Path:
     return file
 
 
-def leading_segments(result: Bias, *, most: int = 7) -> pd.DataFrame:
-    """The up to seven leading segments of each action and kind, one below the other."""
-    parts = [
-        leading(result, action, kind, most=most).assign(action=action, kind=kind)
-        for action in ACTIONS
-        for kind in KINDS
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
 def draw_leading(result: Bias) -> Figure:
     """Figure 4: the leading segments by mean rank; an action a row, a kind of model a column."""
     import matplotlib.pyplot as plt
@@ -80,7 +71,9 @@ def draw_leading(result: Bias) -> Figure:
     )
     for action, row in zip(ACTIONS, axes, strict=True):
         for kind, ax in zip(KINDS, row, strict=True):
-            sat.plot_segments(leading(result, action, kind), ax=ax, highlight=PERSON)
+            found = leading(result, action, kind)
+            sat.plot_segments(found, ax=ax, highlight=PERSON)
+            style.keep_numbers(ax, found.assign(action=action, kind=kind))
             ax.set_title(f"{action}, {kind}", fontsize=style.TEXT, loc="left", **style.PLAIN)
     return figure
 
@@ -89,22 +82,15 @@ def draw_differences(result: Bias) -> Figure:
     """How the mean ranks move from the biased to the less biased models, an action a row."""
     import matplotlib.pyplot as plt
 
-    found = [difference(result, action) for action in ACTIONS]
-    heights = [1.0 + style.LINE_INCHES * 1.2 * len(one.table) for one in found]
+    found = {action: difference(result, action) for action in ACTIONS}
+    heights = [1.0 + style.LINE_INCHES * 1.2 * len(one.table) for one in found.values()]
     figure = plt.figure(figsize=(style.PAGE * 0.7, sum(heights)), layout="constrained")
     axes = figure.subplots(len(ACTIONS), 1, height_ratios=heights)
-    for action, one, ax in zip(ACTIONS, found, axes, strict=True):
+    for (action, one), ax in zip(found.items(), axes, strict=True):
         sat.plot_difference(one, ax=ax, highlight=PERSON)
-        ax.set_title(f"{action}\n{ax.get_title(loc='left')}", fontsize=style.SMALL, loc="left")
+        style.keep_numbers(ax, one.table.reset_index().assign(action=action))
+        ax.set_title(f"{action}: {ax.get_title(loc='left')}", fontsize=style.SMALL, loc="left")
     return figure
-
-
-def differences(result: Bias) -> pd.DataFrame:
-    """The tables of all three differences, one below the other."""
-    parts = [
-        difference(result, action).table.reset_index().assign(action=action) for action in ACTIONS
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def draw_maps(result: Bias, *, method: str = METHOD) -> Figure:
@@ -130,11 +116,7 @@ def claims(result: Bias) -> tuple[Claim, ...]:
 
 
 def _on_top(result: Bias) -> Claim:
-    firsts = {
-        (action, kind): leading(result, action, kind, most=1)["segment"].iloc[0]
-        for action in ACTIONS
-        for kind in KINDS
-    }
+    firsts = {(action, kind): first(result, action, kind) for action in ACTIONS for kind in KINDS}
     where = [f"{action} ({kind})" for (action, kind), name in firsts.items() if name == PERSON]
     others = sorted({name for name in firsts.values() if name != PERSON})
     own = sum(name in (PERSON, *PARTS) for name in firsts.values())

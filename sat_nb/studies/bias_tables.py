@@ -44,7 +44,7 @@ class Settings:
 
 SETTINGS = {
     "tiny": Settings(50, 20, 48, 4, (0,), 10, (METHOD, "deep_taylor")),
-    "small": Settings(200, 80, 80, 24, (0, 1, 2), 40),
+    "small": Settings(200, 80, 64, 30, (0, 1, 2), 40),
     "full": Settings(0, 0, 128, 40, (0, 1, 2, 3, 4), 200),
 }
 
@@ -192,7 +192,7 @@ def _described(table: pd.DataFrame, photos: BiasedPhotos) -> pd.DataFrame:
 
 
 def over_seeds(
-    result: Bias, action: str, *, method: str | None = None, part: str = IN_BIAS
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
 ) -> pd.DataFrame:
     """Rows of both kinds for one action, each photo's ranks averaged over the models of a kind.
 
@@ -200,7 +200,6 @@ def over_seeds(
     accident of one training is in the mean.
     """
     table = result.table
-    method = method or METHOD
     rows = table[
         (table["action"] == action) & (table["method"] == method) & (table["part"] == part)
     ]
@@ -217,23 +216,38 @@ def over_seeds(
     return one.assign(model=one["kind"])[[*table.columns]]
 
 
-def leading(result: Bias, action: str, kind: str, *, most: int = 7, **which: str) -> pd.DataFrame:
+def leading(
+    result: Bias, action: str, kind: str, *, most: int = 7, method: str = METHOD
+) -> pd.DataFrame:
     """The up to seven segments of least mean rank (Relative), with bootstrap intervals.
 
     Those in less than a fifth of the photos are left out: theirs would be means of a few.
     """
-    rows = over_seeds(result, action, **which)
-    rows = rows[rows["kind"] == kind]
+    rows = _common(over_seeds(result, action, method=method), kind)
     summary = sat.intervals(rows, value="rank")
-    summary = summary[summary["n_images"] >= COMMON * rows["image_id"].nunique()]
     return summary.sort_values(["rank", "segment"], ignore_index=True).head(most)
 
 
-def difference(result: Bias, action: str, **which: str) -> sat.Difference:
+def first(result: Bias, action: str, kind: str, *, method: str = METHOD) -> str:
+    """The segment that :func:`leading` puts first."""
+    rows = _common(over_seeds(result, action, method=method), kind)
+    return str(rows.groupby("segment")["rank"].mean().sort_index().idxmin())
+
+
+def _common(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows of one kind whose segments are in a fifth of its photos at least."""
+    rows = rows[rows["kind"] == kind]
+    in_photos = rows.groupby("segment")["image_id"].transform("nunique")
+    return rows.loc[in_photos >= COMMON * rows["image_id"].nunique()]
+
+
+def difference(
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
+) -> sat.Difference:
     """Where the ranks of one action moved from the biased models to the less biased ones."""
-    rows = over_seeds(result, action, **which)
+    rows = over_seeds(result, action, method=method, part=part)
     biased, less = (rows[rows["kind"] == kind] for kind in KINDS)
-    return sat.difference(biased, less, method=which.get("method", METHOD), alpha=ALPHA)
+    return sat.difference(biased, less, method=method, alpha=ALPHA)
 
 
 def person_ranks(result: Bias) -> pd.DataFrame:
