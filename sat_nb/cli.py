@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -248,6 +249,7 @@ def study(
         return
     for chosen in chosen_studies(name, on_real=data is not None):
         click.echo(f"{chosen}: {STUDIES[chosen].title}")
+        started = time.perf_counter()
         files, _ = run_study(
             chosen,
             size=size or chosen_size(),
@@ -257,6 +259,7 @@ def study(
         )
         for file in files:
             click.echo(f"wrote {file}")
+        click.echo(f"{chosen}: {(time.perf_counter() - started) / 60:.1f} minutes")
 
 
 def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:

@@ -226,29 +226,42 @@ def result(**frames: pd.DataFrame) -> SimpleNamespace:
     return SimpleNamespace(data="embedded", **frames)
 
 
-def test_verdicts_follow_from_the_numbers() -> None:
+def changed(frame: str, methods: tuple[str, ...], **values: float) -> list[str]:
+    """The five verdicts where one frame's rows of these methods have other values."""
+    rows = getattr(result(), frame)
+    chosen = rows["method"].isin(methods)
+    other = rows.assign(**{column: rows[column].mask(chosen, v) for column, v in values.items()})
+    return [claim.verdict for claim in verdicts.claims(result(**{frame: other}))]
+
+
+ONE, BOTH = ("lrp.z",), ("lrp.z", "gradient")
+
+
+def test_all_holds_where_every_method_does() -> None:
     assert [claim.verdict for claim in verdicts.claims(result())] == ["holds"] * 5
-    frames = {n: getattr(result(), n) for n in ("deletion", "randomisation", "stability")}
-    one = {n: frame["method"] == "lrp.z" for n, frame in frames.items()}
-    for changes, method, expected in (
-        ({"gain_low": -0.1}, "lrp.z", ["holds in part"] * 2 + ["holds"] * 3),
-        ({"low": -0.1}, None, ["does not hold"] * 2 + ["holds"] * 2 + ["cannot tell"]),
-        ({"left_low": 0.6, "left_high": 0.8}, "lrp.z", "in part"),
-        ({"left_low": 0.6, "left_high": 0.8}, None, "does not hold"),
-        ({"left_low": -0.6, "left_high": 0.8}, None, "cannot tell"),
-    ):
-        changed = {}
-        for name, frame in frames.items():
-            there = {c: v for c, v in changes.items() if c in frame}
-            rows = one[name] if method else frame["method"] != ""
-            if name == "stability" and "low" in there:
-                there = {"tau": 0.5}
-            changed[name] = frame.assign(**{c: frame[c].mask(rows, v) for c, v in there.items()})
-        found = [claim.verdict for claim in verdicts.claims(result(**changed))]
-        if isinstance(expected, list):
-            assert found == expected
-        else:
-            assert all(expected in verdict for verdict in found[2:4])
+
+
+@pytest.mark.parametrize("column", ["low", "gain_low"])
+def test_ranks_must_be_above_zero_and_above_noise(column: str) -> None:
+    assert changed("deletion", ONE, **{column: -0.1})[:2] == ["holds in part"] * 2
+    assert changed("deletion", BOTH, **{column: -0.1})[:2] == ["does not hold"] * 2
+
+
+def test_what_is_left_of_maps_decides() -> None:
+    surely, perhaps = {"left_low": 0.6, "left_high": 0.8}, {"left_low": -0.2, "left_high": 0.8}
+    faintly = {"left_low": 0.1, "left_high": 0.3}
+    assert changed("randomisation", ONE, **surely)[2:4] == ["holds in part"] * 2
+    assert changed("randomisation", BOTH, **surely)[2:4] == ["does not hold"] * 2
+    assert changed("randomisation", BOTH, **perhaps)[2:4] == ["cannot tell"] * 2
+    assert changed("randomisation", ONE, **perhaps)[2:4] == ["holds in part"] * 2
+    assert changed("randomisation", BOTH, **faintly)[2:4] == ["holds in part"] * 2
+
+
+def test_too_few_images_to_tell_are_no_failure() -> None:
+    assert changed("stability", ONE, tau=0.8)[4] == "holds in part"
+    assert changed("stability", BOTH, tau=0.8)[4] == "cannot tell"
+    assert changed("stability", BOTH, tau=0.8, n_images=100)[4] == "does not hold"
+    assert changed("stability", BOTH, tau=0.95, n_images=200)[4] == "does not hold"
 
 
 def test_a_method_that_fails_one_deletion_is_not_marked() -> None:
