@@ -68,7 +68,8 @@ def as_markdown(claims: pd.DataFrame) -> str:
 
 def all_claims(figures: str | os.PathLike[str]) -> pd.DataFrame:
     """The claims of ``figures`` and, where there are any, of ``figures/real``."""
-    folders = [Path(figures), *filter(Path.is_dir, [Path(figures) / "real"])]
+    real = Path(figures) / "real"
+    folders = [Path(figures), *([real] if any(real.glob("claims_*.csv")) else [])]
     return in_order(pd.concat([read_claims(folder) for folder in folders], ignore_index=True))
 
 
