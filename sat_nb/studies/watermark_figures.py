@@ -58,23 +58,28 @@ def draw_prevalence(result: Watermark) -> Figure:
     """Figure 5: the watermark's rank and the accuracy, with where each of them first tells."""
     figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
     found = result.earliest().set_index("measure")["earliest"]
-    told = {BY_CONTROL: "table", BY_GAP: "accuracy"}
+    told = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
     for ax, (measure, what) in zip(figure.axes, told.items(), strict=True):
         share = found[measure]
         if share <= 1:
             ax.axvline(share, color=style.ACCENT, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0)
-            text = f"the {what} tells from {share:.0%} on"
+            text = f"{what} tells from {share:.0%} on"
         else:
-            text = f"the {what} does not tell"
+            text = f"{what} does not tell"
         place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
         ax.text(1.0, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
     return figure
 
 
 def draw_segments(result: Watermark) -> Axes:
-    """Figure 6: mean ranks of all segments at a few shares, intervals over seeds."""
+    """Figure 6: mean ranks at a few shares, of segments that a tenth of the photos have.
+
+    Intervals are over seeds.
+    """
     shares = panels(result.settings.shares)[::-1]  # segments go by their rank at the largest
-    parts = [result.ranks[result.ranks["marked_fraction"] == share] for share in shares]
+    n_maps = result.settings.n_explained * len(result.settings.seeds)
+    usual = result.ranks[result.ranks["n_images"] >= n_maps / 10]
+    parts = [usual[usual["marked_fraction"] == share] for share in shares]
     names = {share: f"{share:.0%} marked" for share in shares}
     summary = pd.concat(parts).replace({"marked_fraction": names})
     return sat.plot_segments(summary, highlight=WATERMARK, most=12)
