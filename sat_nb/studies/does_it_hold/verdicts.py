@@ -29,9 +29,9 @@ def claims(result: Any) -> tuple[Claim, ...]:
 # --- deletion -----------------------------------------------------------------------------------
 
 DELETED = {
-    "whole": "the higher a segment ranks, the more the prediction changes without it",
-    "by pixel": "the higher a segment ranks, the more the prediction changes for each of its "
-    "pixels that is deleted (ranks are of means over pixels)",
+    "whole": "The higher a segment ranks, the more the prediction changes without it.",
+    "by pixel": "The higher a segment ranks, the more the prediction changes for each of its "
+    "pixels that is deleted (ranks are of means over pixels).",
 }
 
 
@@ -62,10 +62,10 @@ def _ranges(rows: pd.DataFrame, marked: pd.Series | None = None) -> str:
 # --- randomised models --------------------------------------------------------------------------
 
 VANISH = {
-    "map": "maps depend on what the model has learnt: with random weights they vanish "
-    "(Adebayo et al. 2018)",
-    "ranking": "rankings of segments depend on what the model has learnt: with random weights "
-    "they vanish",
+    "map": "Maps depend on what the model has learnt: with random weights they vanish "
+    "(Adebayo et al. 2018).",
+    "ranking": "Rankings of segments depend on what the model has learnt: with random weights "
+    "they vanish.",
 }
 
 
@@ -126,7 +126,7 @@ def _stable(result: Any) -> Claim:
     return Claim(
         WHERE,
         f"{PAPERS_IMAGES} images of a class, as in the paper, are enough for a ranking that other "
-        "images repeat",
+        "images repeat.",
         result.data,
         f"images in each of two separate samples from which on Kendall's tau of their rankings is "
         f"at least {STABLE} on average: {told}",
