@@ -45,7 +45,7 @@ def usual(table: pd.DataFrame, *, least: float = 0.1) -> pd.DataFrame:
 
     What one photo in a hundred has may lead by chance.
     """
-    found = table.groupby("segment")["image_id"].nunique()
+    found = table.groupby("segment")["image_id"].agg("nunique")
     kept = found[found >= least * table["image_id"].nunique()].index
     return table[table["segment"].isin(kept)]
 
