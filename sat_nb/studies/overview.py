@@ -40,6 +40,16 @@ def draw_overview(
     )
 
 
+def usual(table: pd.DataFrame, *, least: float = 0.1) -> pd.DataFrame:
+    """The rows of segments that this share of the images have at least; ranks stay as they are.
+
+    What one photo in a hundred has may lead by chance.
+    """
+    found = table.groupby("segment")["image_id"].agg("nunique")
+    kept = found[found >= least * table["image_id"].nunique()].index
+    return table[table["segment"].isin(kept)]
+
+
 def typical(rows: pd.DataFrame, segment: str) -> str:
     """The image in which the segment's rank is nearest to its mean rank."""
     ranks = rows[rows["segment"] == segment].set_index("image_id")["rank"]

@@ -86,3 +86,16 @@ def test_equal_methods_agree(main: Quickstart) -> None:
     result = methods.agreeing(replace(main, table=table))
     assert methods.concordance(result)["w_in_image"].tolist() == [1.0, 1.0]
     assert methods.claims(result)[0].verdict == "holds"
+
+
+def test_rare_segments_lead_nothing(main: Quickstart) -> None:
+    table = main.table
+    rare = table["segment"].eq("tail") & ~table["image_id"].isin(list(main.photos.segments)[:5])
+    table = table[~rare].copy()
+    table.loc[table["segment"] == "tail", ["abs_mean_attribution", "rank"]] = [99.0, 1.0]
+    case = replace(main, table=table)
+    assert "tail" not in set(method.table_1(case)["segment"])
+    assert method.claims(case)[0].verdict == method.claims(main)[0].verdict
+    both = pd.concat([table, table.assign(method="other")], ignore_index=True)
+    result = methods.agreeing(replace(main, table=both))
+    assert "tail" not in result.agreement[MARKED].ranking.index
