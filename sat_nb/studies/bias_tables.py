@@ -193,10 +193,12 @@ def without_parts(result: Bias) -> Bias:
     """The same with whole persons only, ranked again.
 
     The mean over a whole lies between the means over its parts, so a person never leads where its
-    parts have masks of their own; the paper's plots have the person alone.
+    parts have masks of their own; the paper's plots have the person alone. For the same reason the
+    background is left out where the place has masks of its own.
     """
-    table = sat.rerank(sat.select(result.table, without=PARTS))
-    return replace(result, table=table)
+    others = set(result.table["segment"]) - {PERSON, BACKGROUND, *PARTS}
+    left_out = (*PARTS, BACKGROUND) if others else PARTS
+    return replace(result, table=sat.rerank(sat.select(result.table, without=left_out)))
 
 
 # --- what it says --------------------------------------------------------------------------------

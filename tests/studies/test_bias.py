@@ -153,12 +153,19 @@ def test_verdicts_follow_the_attribution_of_the_person(result: bias.Bias) -> Non
     assert always[bias.ON_TOP].verdict == "does not hold"
 
 
-def test_without_parts_ranks_go_from_one_among_the_rest(result: bias.Bias) -> None:
+def test_without_parts_the_rest_is_ranked_again(result: bias.Bias) -> None:
     whole = bias_tables.without_parts(result).table
-    assert not set(whole["segment"]) & set(bias_tables.PARTS)
-    keys = ["model", "method", "image_id"]
-    assert (whole.groupby(keys)["rank"].max() == whole.groupby(keys).size()).all()
-    assert whole.groupby(keys)["rank"].min().max() == 1
+    assert not set(whole["segment"]) & {*bias_tables.PARTS, "background"}
+    ranks = whole.groupby(["model", "method", "image_id"])["rank"].agg(["sum", "size"])
+    assert (ranks["sum"] == ranks["size"] * (ranks["size"] + 1) / 2).all()
+
+
+def test_the_background_stays_where_it_is_all_that_is_known_of_the_place(
+    result: bias.Bias,
+) -> None:
+    table = sat.select(result.table, segments=["person", "background", *bias_tables.PARTS])
+    known = bias_tables.without_parts(replace(result, table=table)).table
+    assert set(known["segment"]) == {"person", "background"}
 
 
 def test_above_the_background_is_by_photo(result: bias.Bias) -> None:
