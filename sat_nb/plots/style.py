@@ -114,6 +114,7 @@ def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
         ax.set_xticks(rank_ticks(max(int(last_rank), 2), width))
     lines = wrapped(text.split(" "), TEXT, max(width, 1.2), " ")
     ax.set_xlabel(lines, fontsize=TEXT, color=INK)
+    ax.xaxis.get_offset_text().set(fontsize=SMALL, color=QUIET)
     return width
 
 

@@ -20,7 +20,7 @@ BIASED, LESS = "biased", "less biased"
 KINDS = (BIASED, LESS)
 IN_BIAS, OUT_OF_BIAS = "in bias", "out of bias"
 HELD_OUT = 0.2  # of each action's training photos; half of its test photos
-SMALLEST_CROP = 0.6  # of a photo's sides, for the less biased model
+SMALLEST_CROP = 0.7  # of a photo's sides, for the less biased model
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,14 @@ def train(
     work: Path, kind: str, seed: int, photos: BiasedPhotos, pixels: Stretched, epochs: int
 ) -> Path:
     """The model of one kind and seed, below ``work``, trained unless it is there."""
-    ids = split(photos).train[kind]
+    ids, crop = split(photos).train[kind], SMALLEST_CROP if kind == LESS else 1.0
     settings = {
         "photos": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         "size": pixels._size,
         "epochs": epochs,
         "seed": seed,
         "kind": kind,
+        "crop": crop,
     }
     model = kept_folder(work, "bias", settings, cnn) / f"{kind.replace(' ', '_')}_{seed}.h5"
     if not model.exists():
@@ -97,7 +98,7 @@ def train(
             out=model,
             epochs=epochs,
             seed=seed,
-            smallest_crop=SMALLEST_CROP if kind == LESS else 1.0,
+            smallest_crop=crop,
         )
     return model
 

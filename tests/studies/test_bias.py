@@ -13,6 +13,7 @@ import pytest
 import sat_nb as sat
 from sat_nb.studies import bias, bias_tables, biased_models
 from sat_nb.studies.biased_models import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
+from sat_nb.studies.claims import Claim
 from sat_nb.studies.run import work_folder
 
 
@@ -115,7 +116,7 @@ def test_figures_are_drawn_with_their_numbers(result: bias.Bias, tmp_path: Path)
     files = bias.draw(result, tmp_path)
     assert sorted(files) == sorted(tmp_path.iterdir())
     assert {f.stem for f in files} == {
-        f"bias_{n}" for n in ("segments", "difference", "accuracy", "person", "maps")
+        f"bias_{n}" for n in ("segments", "whole", "difference", "accuracy", "person", "maps")
     }
     moved = pd.read_csv(tmp_path / "bias_difference.csv").set_index(["action", "segment"])
     person = bias.difference(result, "fishing").table.loc["person"]
@@ -126,26 +127,52 @@ def test_figures_are_drawn_with_their_numbers(result: bias.Bias, tmp_path: Path)
     assert not any("maps" in file.name for file in real), "no photo of others is drawn"
 
 
-def claimed(result: bias.Bias, ranks: dict[tuple[str, str], float]) -> dict[str, sat.Difference]:
-    """The claims where the person's rank is as given by (action, kind), others' as they were."""
+def claimed(result: bias.Bias, leads: set[tuple[str, str]]) -> dict[str, Claim]:
+    """The claims where the person leads in the plots named (action, kind), last elsewhere."""
     table = result.table.copy()
-    for (action, kind), rank in ranks.items():
-        rows = (table["action"] == action) & (table["kind"] == kind)
-        table.loc[rows & (table["segment"] == "person"), "rank"] = rank
+    person = table["segment"] == "person"
+    table.loc[person, "abs_mean_attribution"] = 0.0
+    for action, kind in leads:
+        rows = person & (table["action"] == action) & (table["kind"] == kind)
+        table.loc[rows, "abs_mean_attribution"] = 1e9
     return {claim.paper: claim for claim in bias.claims(replace(result, table=table))}
 
 
-def test_verdicts_follow_the_ranks_of_the_person(result: bias.Bias) -> None:
-    low = {(action, kind): 9.0 for action in bias_tables.ACTIONS for kind in KINDS}
-    higher = low | {(action, LESS): 4.0 for action in bias_tables.ACTIONS}
-    assert claimed(result, low)[bias.HIGHER].verdict == "does not hold"
-    assert claimed(result, higher)[bias.HIGHER].verdict == "holds"
-    assert "9.00 to 4.00" in claimed(result, higher)[bias.HIGHER].found
-    assert claimed(result, higher | {("diving", LESS): 9.0})[bias.HIGHER].verdict == "holds in part"
-    assert claimed(result, higher)[bias.ON_TOP].verdict == "does not hold"
-    one = claimed(result, higher | {("diving", LESS): 0.5})[bias.ON_TOP]
-    assert one.verdict == "holds"
-    assert "in 1 of 6 plots: diving (less biased)" in one.found
+def test_verdicts_follow_the_attribution_of_the_person(result: bias.Bias) -> None:
+    never = claimed(result, set())
+    assert never[bias.HIGHER].verdict == "does not hold"
+    assert never[bias.ON_TOP].verdict == "does not hold"
+    once = claimed(result, {("diving", LESS)})
+    assert once[bias.HIGHER].verdict == "holds in part"
+    assert once[bias.ON_TOP].verdict == "holds"
+    assert "in 1 of 6 plots: diving (less biased); elsewhere" in once[bias.ON_TOP].found
+    always = claimed(result, {(action, LESS) for action in bias_tables.ACTIONS})
+    assert always[bias.HIGHER].verdict == "holds"
+    assert "to 1.00" in always[bias.HIGHER].found
+    assert "above the background in" in always[bias.HIGHER].found
+    assert always[bias.ON_TOP].verdict == "does not hold"
+
+
+def test_without_parts_the_rest_is_ranked_again(result: bias.Bias) -> None:
+    whole = bias_tables.without_parts(result).table
+    assert not set(whole["segment"]) & {*bias_tables.PARTS, "background"}
+    ranks = whole.groupby(["model", "method", "image_id"])["rank"].agg(["sum", "size"])
+    assert (ranks["sum"] == ranks["size"] * (ranks["size"] + 1) / 2).all()
+
+
+def test_the_background_stays_where_it_is_all_that_is_known_of_the_place(
+    result: bias.Bias,
+) -> None:
+    table = sat.select(result.table, segments=["person", "background", *bias_tables.PARTS])
+    known = bias_tables.without_parts(replace(result, table=table)).table
+    assert set(known["segment"]) == {"person", "background"}
+
+
+def test_above_the_background_is_by_photo(result: bias.Bias) -> None:
+    above = bias_tables.above_background(result, "fishing")
+    rows = bias_tables.over_seeds(result, "fishing").query("kind == @LESS")
+    ranks = rows.pivot_table(index="image_id", columns="segment", values="rank")
+    assert above[LESS].to_dict() == (ranks["person"] < ranks["background"]).to_dict()
 
 
 def test_accuracy_out_of_bias_decides(result: bias.Bias) -> None:
