@@ -1,6 +1,7 @@
 __version__: str
 
 from .errors import (
+    CannotFetch,
     CannotWrite,
     FileMissing,
     IdMismatch,
@@ -69,10 +70,17 @@ from .segments.checks import (
     MaskCheck,
     check_masks,
 )
+from .segments.fetch import (
+    Fetched,
+    fetch_masks,
+)
 from .segments.names import (
     rename_segments,
     renames_as_toml,
     suggest_renames,
+)
+from .segments.prompts import (
+    prompts,
 )
 from .stats import (
     COMBINATIONS,
@@ -137,11 +145,13 @@ __all__ = [
     "TESTS",
     "VALUES",
     "AttributionStore",
+    "CannotFetch",
     "CannotWrite",
     "Comparison",
     "Consensus",
     "Difference",
     "ExternalMaps",
+    "Fetched",
     "FileMissing",
     "IdMismatch",
     "ImageSet",
@@ -162,6 +172,7 @@ __all__ = [
     "evidence",
     "excess_over_null",
     "explain",
+    "fetch_masks",
     "held_fractions",
     "images_needed",
     "intervals",
@@ -185,6 +196,7 @@ __all__ = [
     "plot_rank_distribution",
     "plot_ranking_stability",
     "plot_segments",
+    "prompts",
     "ranking_stability",
     "read_images",
     "read_maps",
