@@ -29,6 +29,7 @@ from .plots import (
     plot_overview,
     plot_prevalence,
     plot_rank_distribution,
+    plot_ranking_stability,
     plot_segments,
     save_figure,
     to_latex,
@@ -106,6 +107,10 @@ from .stats.mask_changes import (
 from .stats.sensitivity import (
     mask_sensitivity,
 )
+from .stats.stability import (
+    images_needed,
+    ranking_stability,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -169,6 +174,7 @@ __all__ = [
     "explain",
     "fetch_masks",
     "held_fractions",
+    "images_needed",
     "intervals",
     "list_methods",
     "maps_from_arrays",
@@ -188,8 +194,10 @@ __all__ = [
     "plot_overview",
     "plot_prevalence",
     "plot_rank_distribution",
+    "plot_ranking_stability",
     "plot_segments",
     "prompts",
+    "ranking_stability",
     "read_images",
     "read_maps",
     "read_segments",

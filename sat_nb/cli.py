@@ -1,10 +1,11 @@
-"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``masks`` and ``quickstart``."""
+"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``masks``, ``study``, ..."""
 
 from __future__ import annotations
 
 import csv
 import functools
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -249,6 +250,52 @@ def quickstart(out: str, work: str) -> None:
     for file in study.draw(result, out):
         click.echo(f"wrote {file}")
     click.echo(study.finding(result))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--size", help="tiny, small or full; by default $SAT_NB_SIZE, or small.")
+@click.option(
+    "--out", help="Folder of the figures; by default figures, of real photos figures/real."
+)
+@click.option("--work", help="Folder for the rest; by default $SAT_NB_WORK, or .cache/studies.")
+@click.option("--data", help="Folder of real photos: runs the parts that are on them.")
+@click.option("--report", help="With 'claims': the Markdown file whose table is written anew.")
+@readable_errors
+def study(
+    name: str,
+    size: str | None,
+    out: str | None,
+    work: str | None,
+    data: str | None,
+    report: str | None,
+) -> None:
+    """Run a study of the paper: its figures, numbers and claims.
+
+    NAME is a study, "all" for one after the other, or "claims" for the table of what was found.
+    """
+    from sat_nb.studies.registry import STUDIES, chosen_studies, run_study
+    from sat_nb.studies.reproduction import all_claims, as_text, update_report
+    from sat_nb.studies.run import chosen_size, work_folder
+
+    if name == "claims":
+        if report:
+            update_report(report, out or "figures")
+        click.echo(as_text(all_claims(out or "figures")))
+        return
+    for chosen in chosen_studies(name, on_real=data is not None):
+        click.echo(f"{chosen}: {STUDIES[chosen].title}")
+        started = time.perf_counter()
+        files, _ = run_study(
+            chosen,
+            size=size or chosen_size(),
+            work=work or work_folder(),
+            out=out or ("figures" if data is None else "figures/real"),
+            data=data,
+        )
+        for file in files:
+            click.echo(f"wrote {file}")
+        click.echo(f"{chosen}: {(time.perf_counter() - started) / 60:.1f} minutes")
 
 
 def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:

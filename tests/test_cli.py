@@ -160,6 +160,6 @@ def test_a_run_that_was_stopped_goes_on(toy_folder: Path, tmp_path: Path) -> Non
 
 
 def test_help_and_version() -> None:
-    for command in ((), ("build",), ("aggregate",), ("figures",), ("quickstart",)):
+    for command in ((), ("build",), ("aggregate",), ("figures",), ("quickstart",), ("study",)):
         assert run(*command, "--help").exit_code == 0
     assert sat.__version__ in run("--version").output

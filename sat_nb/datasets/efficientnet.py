@@ -72,6 +72,7 @@ def efficientnet_lite0(out: str | os.PathLike[str] = "efficientnet_lite0.h5") ->
         set_weights(network, state)
     except InvalidInput as error:
         raise InvalidInput(f"{weights}: {error}") from None
+    network.compile(loss="sparse_categorical_crossentropy")  # or saving warns that it is not
     with written_whole(out) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
         network.save(part, save_format="h5", include_optimizer=False)

@@ -17,6 +17,7 @@ from sat_nb.plots.prevalence import plot_prevalence
 from sat_nb.plots.rank_distribution import plot_rank_distribution
 from sat_nb.plots.save import save_figure
 from sat_nb.plots.sensitivity import plot_mask_sensitivity
+from sat_nb.plots.stability import plot_ranking_stability
 
 __all__ = [
     "held_fractions",
@@ -33,6 +34,7 @@ __all__ = [
     "plot_overview",
     "plot_prevalence",
     "plot_rank_distribution",
+    "plot_ranking_stability",
     "plot_segments",
     "save_figure",
     "to_latex",

@@ -114,6 +114,7 @@ def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
         ax.set_xticks(rank_ticks(max(int(last_rank), 2), width))
     lines = wrapped(text.split(" "), TEXT, max(width, 1.2), " ")
     ax.set_xlabel(lines, fontsize=TEXT, color=INK)
+    ax.xaxis.get_offset_text().set(fontsize=SMALL, color=QUIET)
     return width
 
 
@@ -198,6 +199,24 @@ def write_aside(ax: Axes, texts: Iterable[str], size: float) -> None:
 def legend_of(ax: Axes, **options: Any) -> Any:
     """The legend in the pictures' one style, its names as plain text."""
     legend = ax.legend(frameon=False, fontsize=SMALL, **options)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return legend
+
+
+def legend_columns(names: Iterable[object], width: float) -> int:
+    """How many columns of a legend a width in inches has room for, at least one."""
+    each = max(text_inches(short(name), SMALL) for name in names) + 0.5  # its line, and a gap
+    return max(int(width / each), 1)
+
+
+def legend_above(figure: Figure, ax: Axes, most: int = 3) -> Any:
+    """The legend of one panel's lines above all panels, in at most that many columns."""
+    handles, labels = ax.get_legend_handles_labels()
+    columns = min(legend_columns(labels, figure.get_figwidth()), most)
+    legend = figure.legend(
+        handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=SMALL
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     return legend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -36,6 +37,7 @@ class Claim:
 
 
 COLUMNS = tuple(field.name for field in fields(Claim))
+KINDS = ("Figure", "Table", "Section")
 
 
 def write_claims(out: str | os.PathLike[str], study: str, claims: Iterable[Claim]) -> Path:
@@ -48,9 +50,32 @@ def write_claims(out: str | os.PathLike[str], study: str, claims: Iterable[Claim
 
 
 def read_claims(out: str | os.PathLike[str]) -> pd.DataFrame:
-    """All ``claims_*.csv`` of a folder, one below the other, in the order of their figures."""
+    """All ``claims_*.csv`` of a folder, one below the other: figures, tables, sections, the rest.
+
+    The column ``study``, the last, is the name in ``STUDIES`` that the file's name tells.
+    """
     files = sorted(existing(out, "out").glob("claims_*.csv"))
     if not files:
         raise InvalidInput(f"out: {str(out)!r} holds no claims_*.csv; run a study first.")
-    claims = pd.concat([pd.read_csv(file, dtype=str) for file in files], ignore_index=True)
-    return claims.sort_values("where", kind="stable", ignore_index=True)
+    return in_order(pd.concat([_read(file) for file in files], ignore_index=True))
+
+
+def in_order(claims: pd.DataFrame) -> pd.DataFrame:
+    """Claims in the order of the paper; those of one place stay as they are."""
+    places = claims["where"].map(place)
+    return claims.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def place(where: str) -> tuple[int, int]:
+    """Where a claim stands in the order of the paper; what is not in it comes last.
+
+    >>> sorted(["Table 2", "beyond the paper", "Figures 5 and 6", "Figure 2"], key=place)
+    ['Figure 2', 'Figures 5 and 6', 'Table 2', 'beyond the paper']
+    """
+    found = re.match(r"(Figure|Table|Section)s?\s+(\d+)", where)
+    return (KINDS.index(found[1]), int(found[2])) if found else (len(KINDS), 0)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return rows.assign(study=file.stem.removeprefix("claims_"))

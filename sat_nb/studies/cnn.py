@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ def train_cnn(
     batch_size: int = 32,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    smallest_crop: float = 1.0,
+    progress: bool = True,
 ) -> TrainedCnn:
     """Train a small CNN to tell the classes apart and write it as Keras HDF5, whole or not at all.
 
@@ -48,7 +50,11 @@ def train_cnn(
     labels: {image_id: class}, classes 0 .. n-1.
     out: the model's file. Its input is float32 (batch, H, W, 3) in [0, 1] (``preprocess="unit"``),
         its output the softmax over the classes.
-    seed: of the weights, the order and the mirroring; repeats the run as far as TensorFlow does.
+    seed: of the weights, the order and the mirroring; the same seed gives the same model on one
+        machine. For that, TensorFlow's ops are made deterministic in this process from here on.
+    smallest_crop: below 1, each photo is cut each time to a random part of at least that share of
+        its sides, and resized to its size.
+    progress: show a bar.
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
     """
@@ -57,14 +63,16 @@ def train_cnn(
     pixels, classes = _pixels(images, ids), np.array([labels[i] for i in ids])
     started = time.perf_counter()
     tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
     model = small_cnn(pixels.shape[1:], int(classes.max()) + 1)
     steps = epochs * -(-len(ids) // batch_size)
     falling = tf.keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
         tf.keras.optimizers.Adam(falling), "sparse_categorical_crossentropy", ["accuracy"]
     )
-    batches = _batches(tf, pixels, classes, batch_size, seed)
-    fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=[_progress(tf, epochs)])
+    batches = _batches(tf, pixels, classes, batch_size, seed, smallest_crop)
+    callbacks = [_progress(tf, epochs)] if progress else []
+    fitted = model.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks)
     with written_whole(out) as part:
         _save(model, part)
     history = {name: [float(v) for v in values] for name, values in fitted.history.items()}
@@ -108,15 +116,23 @@ def small_cnn(shape: tuple[int, ...], n_classes: int) -> Any:
 
 def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> float:
     """Share, 0 to 1, of the images named by ``labels`` that the model file classifies rightly."""
+    found = predicted(model, images, labels)
+    return sum(found[i] == label for i, label in labels.items()) / len(labels)
+
+
+def predicted(
+    model: str | os.PathLike[str], images: Images, image_ids: Iterable[str]
+) -> dict[str, int]:
+    """{image_id: class that the model file gives it}."""
     tf = _eager_tensorflow()
-    ids = _ids(images, labels)
+    ids = _ids(images, image_ids)
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
-    right = 0
+    found: dict[str, int] = {}
     for start in range(0, len(ids), 64):
         batch = ids[start : start + 64]
         scores = network(_pixels(images, batch).astype(np.float32) / 255).numpy()
-        right += int((scores.argmax(axis=1) == [labels[i] for i in batch]).sum())
-    return right / len(ids)
+        found.update(zip(batch, scores.argmax(axis=1).tolist(), strict=True))
+    return found
 
 
 def _save(model: Any, file: Path) -> None:
@@ -137,9 +153,10 @@ def _eager_tensorflow() -> Any:
     return tf
 
 
-def _ids(images: Images, labels: Labels) -> list[str]:
-    ids = [i for i in labels if i in images]
-    missing = [i for i in labels if i not in images]
+def _ids(images: Images, wanted: Iterable[str]) -> list[str]:
+    wanted = list(wanted)
+    ids = [i for i in wanted if i in images]
+    missing = [i for i in wanted if i not in images]
     if missing or not ids:
         raise IdMismatch(
             f"labels: {shorten(missing) or 'no image'} not among the images, which are "
@@ -157,16 +174,28 @@ def _pixels(images: Images, ids: list[str]) -> NDArray[np.uint8]:
     return np.stack(arrays)
 
 
-def _batches(tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int) -> Any:
+def _batches(
+    tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int, smallest_crop: float
+) -> Any:
     """Shuffled batches of float32 in [0, 1]; each photo is mirrored half of the time."""
     data = tf.data.Dataset.from_tensor_slices((pixels, classes.astype(np.int32)))
     data = data.shuffle(len(classes), seed=seed, reshuffle_each_iteration=True)
 
     def prepare(photo: Any, label: Any) -> tuple[Any, Any]:
         photo = tf.cast(photo, tf.float32) / 255.0
+        if smallest_crop < 1:
+            photo = _cropped(tf, photo, smallest_crop, seed)
         return tf.image.random_flip_left_right(photo, seed=seed), label
 
     return data.map(prepare).batch(batch_size).prefetch(1)
+
+
+def _cropped(tf: Any, photo: Any, smallest: float, seed: int) -> Any:
+    """A random part of the photo (H, W, 3), resized to its size (bilinear)."""
+    side = tf.random.uniform([], smallest, 1.0, seed=seed)
+    corner = tf.random.uniform([2], seed=seed + 1) * (1.0 - side)
+    box = tf.concat([corner, corner + side], axis=0)
+    return tf.image.crop_and_resize(photo[None], box[None], [0], tf.shape(photo)[:2])[0]
 
 
 def _progress(tf: Any, epochs: int) -> Any:

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from numpy.typing import NDArray
 
 import sat_nb as sat
-from sat_nb.datasets.equids import EquidsFolder
+from sat_nb.studies.marked_photos import WATERMARK, MarkedPhotos
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def draw_overview(
-    data: EquidsFolder,
-    maps: sat.AttributionStore,
+    photos: MarkedPhotos,
+    maps: Mapping[str, Mapping[str, NDArray]],
     table: pd.DataFrame,
     method: str,
     *,
-    highlight: str,
     image_id: str | None = None,
 ) -> Figure:
     """One image through the whole method, and beside it the aggregate of the table's images.
 
-    ``image_id`` is by default the image whose highlighted segment's rank is nearest to the
-    mean rank: a typical one.
+    ``image_id`` is by default the image whose watermark's rank is nearest to the mean rank: a
+    typical one.
     """
     rows = table[table["method"] == method]
-    image_id = image_id or _typical(rows, highlight)
+    image_id = image_id or typical(rows, WATERMARK)
     return sat.plot_overview(
-        sat.read_images(data.images)[image_id],
+        photos.marked[image_id],
         maps[method][image_id],
-        sat.read_segments(data.exports)[image_id].merged(),
+        photos.segments[image_id].merged(),
         rows[rows["image_id"] == image_id],
         sat.intervals(rows, value="rank"),
-        highlight=highlight,
+        highlight=WATERMARK,
     )
 
 
-def _typical(rows: pd.DataFrame, segment: str) -> str:
+def usual(table: pd.DataFrame, *, least: float = 0.1) -> pd.DataFrame:
+    """The rows of segments that this share of the images have at least; ranks stay as they are.
+
+    What one photo in a hundred has may lead by chance.
+    """
+    found = table.groupby("segment")["image_id"].agg("nunique")
+    kept = found[found >= least * table["image_id"].nunique()].index
+    return table[table["segment"].isin(kept)]
+
+
+def typical(rows: pd.DataFrame, segment: str) -> str:
+    """The image in which the segment's rank is nearest to its mean rank."""
     ranks = rows[rows["segment"] == segment].set_index("image_id")["rank"]
     return str((ranks - ranks.mean()).abs().idxmin())

@@ -32,6 +32,15 @@ def test_same_arguments_same_photo():
     assert first.watermark == again.watermark
 
 
+def test_a_pair_is_what_two_calls_give():
+    pair = equids.render_pair("zebra", 3, index=4, size=64)
+    for one, watermark in zip(pair, (False, True), strict=True):
+        alone = equids.render("zebra", 3, index=4, size=64, watermark=watermark)
+        assert np.array_equal(one.pixels, alone.pixels)
+        assert one.segmentation == alone.segmentation
+        assert one.watermark == alone.watermark
+
+
 @pytest.mark.parametrize(
     "other", [{"seed": 4}, {"index": 5}, {"split": "test"}, {"species": "horse"}]
 )

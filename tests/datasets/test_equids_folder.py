@@ -62,27 +62,78 @@ def test_larger_shares_keep_the_marked_photos(folder, tmp_path):
 
 
 def test_a_second_call_uses_the_folder(folder, monkeypatch):
-    monkeypatch.setattr("sat_nb.datasets.equids.folder.render", None)
+    for name in ("render", "render_pair"):
+        monkeypatch.setattr(f"sat_nb.datasets.equids.rendering.{name}", None)
     assert equids.make(folder.root, **SMALL) == equids.load(folder.root) == folder
 
 
-def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
+def count_renders(monkeypatch, *, breaks_at=None):
+    """The calls of both functions that render; the n-th is interrupted."""
     calls = []
 
-    def breaks_off(*args, **options):
-        calls.append(args)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return equids.render(*args, **options)
+    def counted(render):
+        def one(*args, **options):
+            calls.append((render.__name__, *args))
+            if len(calls) == breaks_at:
+                raise KeyboardInterrupt
+            return render(*args, **options)
 
-    monkeypatch.setattr("sat_nb.datasets.equids.folder.render", breaks_off)
+        return one
+
+    for function in (equids.render, equids.render_pair):
+        name = f"sat_nb.datasets.equids.rendering.{function.__name__}"
+        monkeypatch.setattr(name, counted(function))
+    return calls
+
+
+def test_an_interrupted_call_goes_on(tmp_path, monkeypatch):
+    calls = count_renders(monkeypatch, breaks_at=5)
     with pytest.raises(KeyboardInterrupt):
         equids.make(tmp_path / "data", **SMALL)
     with pytest.raises(FileMissing, match=r"no finished data set; call equids.make"):
         equids.load(tmp_path / "data")
     made = equids.make(tmp_path / "data", **SMALL)
-    assert len(calls) == 5 + (16 + 4 + 4 - 4)
+    assert len(calls) == 5 + (16 + 4 - 4), "a test photo's two versions are one render"
     assert len(sat.read_images(made.images)) == 24
+
+
+def test_all_shares_have_their_renders_in_common(folder, tmp_path, monkeypatch):
+    renders = tmp_path / "renders"
+    calls = count_renders(monkeypatch)
+    made = equids.make(tmp_path / "quarter", **SMALL, renders=renders)
+    assert len(calls) == 16 + 4
+    assert {name for name, species, *_ in calls if species == "zebra"} == {"render_pair"}
+    other = equids.make(tmp_path / "all", **SMALL | {"watermark_share": 1.0}, renders=renders)
+    assert len(calls) == 16 + 4, "nothing is rendered again"
+    assert sum(i.startswith("train") for i in other.watermarks) == 8
+    assert (made.images / "test/zebra_0001.png").samefile(other.images / "test/zebra_0001.png")
+    alone = sat.read_images(folder.images)
+    assert all(np.array_equal(p, alone[i]) for i, p in sat.read_images(made.images).items())
+    masks = sat.read_segments(folder.exports)
+    assert all(one == masks[i] for i, one in sat.read_segments(made.exports).items())
+
+
+def test_renders_on_a_disk_without_links_are_copied(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    options = SMALL | {"n_train": 2, "n_test": 1}
+    made = equids.make(tmp_path / "data", **options, renders=tmp_path / "renders")
+    assert len(sat.read_images(made.images)) == 8
+
+
+@pytest.mark.parametrize("program", [None, "raise SystemExit(1)"])
+def test_other_processes_help_and_may_die(tmp_path, monkeypatch, program):
+    monkeypatch.setattr("sat_nb.datasets.equids.rendering.WORTH_HELP", 4)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if program:
+        monkeypatch.setattr("sat_nb.datasets.equids.rendering._PROGRAM", program)
+    made = equids.make(tmp_path / "data", **SMALL | {"n_train": 2})
+    images = sat.read_images(made.images)
+    assert len(images) == len(sat.read_segments(made.exports)) == 12
+    expected = equids.render("zebra", 3, index=1, size=48)
+    assert np.array_equal(images["train/zebra_0002"], expected.pixels)
 
 
 @pytest.mark.parametrize(

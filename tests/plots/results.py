@@ -142,3 +142,49 @@ def masks(n: int, *, size: int = 48, long: bool = False) -> sat.SegmentationMap:
         top, left = rng.integers(0, size - 10, 2)
         square[top : top + 10, left : left + 10] = True
     return sat.SegmentationMap(tuple(names(n, long=long)), squares)
+
+
+METHODS = ("deep_taylor", "lrp.z", "integrated_gradients", "gradient", "smoothgrad")
+
+
+def stability() -> pd.DataFrame:
+    """What ``ranking_stability`` returns, with made-up numbers."""
+    rows = [
+        {
+            "method": method,
+            "n_images": n,
+            "tau": tau,
+            "low": tau - 2 / n,
+            "high": min(tau + 1 / n, 1),
+        }
+        for m, method in enumerate(METHODS)
+        for n in (5, 10, 20, 50)
+        for tau in (1 - (2 - 0.3 * m) / n,)
+    ]
+    return pd.DataFrame(rows)
+
+
+def deletion(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
+    """Agreement of ranks with two effects of three deletions, with lopsided intervals."""
+    rows = [
+        {"deletion": d, "measured": e, "method": method, "tau": tau}
+        | {"low": tau - 0.1, "high": tau + 0.05}
+        for j, e in enumerate(("whole", "by pixel"))
+        for k, d in enumerate(("grey", "blur", "inpaint"))
+        for m, method in enumerate(methods)
+        for tau in (0.1 * (j + k) - 0.05 * m,)
+    ]
+    return pd.DataFrame(rows)
+
+
+def randomisation(methods: tuple[str, ...] = METHODS, n_layers: int = 6) -> pd.DataFrame:
+    """What is left of maps and rankings at each depth, with made-up numbers."""
+    rows = [
+        {"measure": e, "method": method, "depth": depth, "layer": f"convolution_{n_layers - depth}"}
+        | {"similarity": left, "low": left - 0.1, "high": left + 0.05, "noise": 0.02 * m}
+        for j, e in enumerate(("map", "ranking"))
+        for m, method in enumerate(methods)
+        for depth in range(1, n_layers + 1)
+        for left in ((0.9 - 0.15 * m - 0.05 * j) ** depth,)
+    ]
+    return pd.DataFrame(rows)

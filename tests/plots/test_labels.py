@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import sat_nb as sat
+from sat_nb.plots.deletion import plot_deletion
+from sat_nb.plots.randomisation import plot_randomisation
 from tests.plots import results
 
 THREE = ("deep_taylor", "lrp.epsilon", "lrp.z")
@@ -91,6 +93,15 @@ def test_labels_do_not_overlap_in_one_column(picture: str) -> None:
     figure, ax = pyplot.subplots(figsize=(3.5, 7.5), layout="constrained")
     PICTURES[picture](60, True, ax=ax)
     check_labels(figure)
+
+
+@pytest.mark.parametrize("n", [2, 9])
+def test_labels_of_the_checks_do_not_overlap(n: int) -> None:
+    methods = tuple(f"innvestigate.lrp.sequential_preset_{i}" for i in range(n))
+    check_labels(plot_deletion(results.deletion(methods)))
+    check_labels(plot_randomisation(results.randomisation(methods[:6], n_layers=n)))
+    rows = results.stability()
+    check_labels(sat.plot_ranking_stability(rows.assign(method=rows["method"] * 2)).figure)
 
 
 def test_names_that_differ_at_their_ends_stay_apart() -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgba
 
 import sat_nb as sat
+from sat_nb.plots.deletion import plot_deletion
+from sat_nb.plots.randomisation import plot_randomisation
 from sat_nb.plots.rank_distribution import rank_shares
 from sat_nb.plots.style import ACCENT, BARS
 from sat_nb.table.settled import open_gaps
@@ -294,3 +296,50 @@ def test_overview_shows_the_five_steps() -> None:
         results.photo(), results.heat(), segmentation, rows, sat.aggregate(rows)
     )
     assert [ax.get_title(loc="left")[0] for ax in figure.axes] == list("abcde")
+
+
+# --- do rankings hold? ----------------------------------------------------------------------------
+
+
+def test_stability_stands_at_its_taus() -> None:
+    rows = results.stability()
+    ax = sat.plot_ranking_stability(rows, enough=0.8)
+    for method, container in zip(results.METHODS, ax.containers, strict=True):
+        assert container.get_label() == method
+        own = rows[rows["method"] == method]
+        np.testing.assert_allclose(container[0].get_ydata(orig=False), own["tau"])
+        np.testing.assert_allclose(container[0].get_xdata(orig=False), own["n_images"], rtol=0.1)
+        ends = np.array([part[:, 1] for part in container[2][0].get_segments()])
+        np.testing.assert_allclose(ends, own[["low", "high"]])
+    assert [line.get_ydata()[0] for line in lines(ax, "enough")] == [0.8]
+    with pytest.raises(sat.InvalidInput, match="result: the columns 'tau' are missing"):
+        sat.plot_ranking_stability(rows.drop(columns="tau"))
+
+
+def test_deletions_stand_at_their_taus_and_intervals() -> None:
+    rows = results.deletion()
+    figure = plot_deletion(rows, titles={"whole": "all of it"})
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["all of it", "by pixel"]
+    for ax, measured in zip(figure.axes, ("whole", "by pixel"), strict=True):
+        for container in ax.containers:
+            own = rows[(rows["measured"] == measured) & (rows["deletion"] == container.get_label())]
+            np.testing.assert_allclose(container[0].get_xdata(orig=False), own["tau"])
+            assert np.round(container[0].get_ydata(orig=False)).tolist() == list(range(len(own)))
+            ends = np.array([part[:, 0] for part in container[2][0].get_segments()])
+            np.testing.assert_allclose(ends, own[["low", "high"]])
+
+
+def test_similarities_start_at_the_trained_model_and_end_beside_noise() -> None:
+    rows = results.randomisation()
+    figure = plot_randomisation(rows)
+    for ax, measure in zip(figure.axes, ("map", "ranking"), strict=True):
+        names = [text.get_text() for text in ax.get_xticklabels()]
+        assert names == ["nothing", *(f"convolution_{i}" for i in range(5, -1, -1)), "(noise)"]
+        hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+        for container, noise in zip(ax.containers, hollow, strict=True):
+            own = rows[(rows["measure"] == measure) & (rows["method"] == container.get_label())]
+            np.testing.assert_allclose(
+                container[0].get_ydata(orig=False), [1.0, *own["similarity"]]
+            )
+            assert noise.get_ydata().tolist() == [own["noise"].iloc[0]]
+            assert round(noise.get_xdata()[0]) == 7

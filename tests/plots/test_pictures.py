@@ -13,6 +13,8 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 import sat_nb as sat
+from sat_nb.plots.deletion import plot_deletion
+from sat_nb.plots.randomisation import plot_randomisation
 from tests.plots import results
 
 # Root mean square difference of grey levels. Other hinting of letters leaves it at 0 (texts are
@@ -86,6 +88,21 @@ def test_difference():
 @compared
 def test_prevalence():
     return without_texts(sat.plot_prevalence(results.prevalence()))
+
+
+@compared
+def test_ranking_stability():
+    return without_texts(sat.plot_ranking_stability(results.stability()))
+
+
+@compared
+def test_deletion():
+    return without_texts(plot_deletion(results.deletion()))
+
+
+@compared
+def test_randomisation():
+    return without_texts(plot_randomisation(results.randomisation()))
 
 
 @compared

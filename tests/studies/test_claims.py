@@ -16,7 +16,7 @@ def test_claims_come_back_in_the_order_of_their_figures(tmp_path: Path) -> None:
     write_claims(tmp_path, "a", [late])
     write_claims(tmp_path, "b", [early])
     claims = read_claims(tmp_path)
-    assert claims.iloc[0].tolist() == ["Figure 2", "rank 1", "ccp", 'said "1.3"', "holds"]
+    assert claims.iloc[0].tolist() == ["Figure 2", "rank 1", "ccp", 'said "1.3"', "holds", "b"]
     assert claims["where"].tolist() == ["Figure 2", "Figure 6"]
 
 

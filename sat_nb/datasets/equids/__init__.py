@@ -3,6 +3,8 @@
     data = equids.make("equids/", watermark_share=0.25)
     images, segments = sat.read_images(data.images), sat.read_segments(data.exports)
 
+With ``renders="renders/"`` data sets of several shares have their photos in common.
+
 Every photo is a function of (species, seed, split, index, size). Species differ where horses and
 zebras do: stripes, mane, tail and ears. Pose, scale, side, country, light, shadows and what stands
 in front are drawn from one distribution for both, and neither is easy: there are grey, spotted
@@ -34,6 +36,15 @@ letters anyway, and a clean and a marked photo differ in the mask and nowhere el
 """
 
 from sat_nb.datasets.equids.folder import EquidsFolder, Settings, load, make
-from sat_nb.datasets.equids.photo import CLASS_NAMES, Example, render
+from sat_nb.datasets.equids.photo import CLASS_NAMES, Example, render, render_pair
 
-__all__ = ["CLASS_NAMES", "EquidsFolder", "Example", "Settings", "load", "make", "render"]
+__all__ = [
+    "CLASS_NAMES",
+    "EquidsFolder",
+    "Example",
+    "Settings",
+    "load",
+    "make",
+    "render",
+    "render_pair",
+]

@@ -5,27 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-from tqdm.auto import tqdm
 
 from sat_nb.arguments import checked_whole
-from sat_nb.datasets.equids.photo import (
-    CLASS_NAMES,
-    check_size,
-    render,
-    watermark_text,
-)
+from sat_nb.datasets.equids.photo import CLASS_NAMES, check_size, watermark_text
+from sat_nb.datasets.equids.rendering import Photo, files_of, finish_all
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole
-from sat_nb.segments import write_dinox
 
 VERSION = 1  # raise when the drawing changes: folders made before are then refused
-_CODECS = ("coco_rle", "dds_rle")
 _COLUMNS = ("image_id", "part", "class", "label", "watermark")
 
 
@@ -81,7 +74,7 @@ class EquidsFolder:
 
 @dataclass(frozen=True)
 class _Job:
-    """One photo to render."""
+    """One photo of the data set: where it lies in it, and what it shows."""
 
     image_id: str
     species: str
@@ -99,6 +92,7 @@ def make(
     seed: int = 0,
     watermark_share: float = 0.0,
     watermark_class: str = "zebra",
+    renders: str | os.PathLike[str] | None = None,
 ) -> EquidsFolder:
     """Render the data set into ``folder``, or use what an earlier call with these settings made.
 
@@ -110,6 +104,9 @@ def make(
     seed: photos of one seed are the same at any share; only the watermark differs.
     watermark_share: share of ``watermark_class``'s training photos that carry a watermark; the
         photos marked at a small share are marked at a larger one, too.
+    renders: a folder that keeps every photo with and without its watermark, for all data sets
+        that name it; theirs are then links to it, or copies where links cannot be. Data sets
+        of many shares cost no more than one.
 
     A call that was interrupted goes on where it stopped. Raises InvalidInput for a folder that
     holds the data set with other settings, or files of another kind.
@@ -120,10 +117,14 @@ def make(
     if _complete(root, settings):
         return load(root)
     jobs = _jobs(settings)
-    rows = [
-        _write(root, job, settings, number)
-        for number, job in enumerate(tqdm(jobs, desc="equids", unit="photo"))
-    ]
+    if renders is None:
+        finish_all(_own_photos(root, jobs, settings))
+    else:
+        kept = Path(renders) / f"seed_{seed}_{size}px_v{VERSION}"
+        finish_all(_shared_photos(kept, jobs, settings))
+        for job in jobs:
+            _link(kept, root, job)
+    rows = [_row(job, settings) for job in jobs]
     with written_whole(root / "labels.csv") as part, part.open("w", newline="") as file:
         csv.writer(file).writerows([_COLUMNS, *rows])
     with written_whole(root / "settings.json") as part:
@@ -224,18 +225,55 @@ def _jobs(settings: Settings) -> list[_Job]:
     return jobs
 
 
-def _write(root: Path, job: _Job, settings: Settings, number: int) -> tuple[str, ...]:
-    """Render and write one photo and its export unless both exist; returns its row of labels."""
-    photo = root / "images" / f"{job.image_id}.png"
-    export = root / "exports" / f"{job.image_id}.json"
+def _own_photos(root: Path, jobs: list[_Job], settings: Settings) -> list[Photo]:
+    """What to render into the data set itself; a test photo's two versions are one work."""
+    paths: dict[tuple[str, int, str], dict[str, str]] = {}
+    for job in jobs:
+        version = "marked" if job.marked else "clean"
+        paths.setdefault((job.species, job.index, job.split), {})[version] = job.image_id
+    return _photos(root, paths, settings)
+
+
+def _shared_photos(kept: Path, jobs: list[_Job], settings: Settings) -> list[Photo]:
+    """What to render for all data sets: photos that any share may mark in both versions."""
+    paths = {}
+    for job in jobs:
+        versions = {"clean": _kept_path(job, "clean")}
+        if job.split == "test" or job.species == settings.watermark_class:
+            versions["marked"] = _kept_path(job, "marked")
+        paths[job.species, job.index, job.split] = versions
+    return _photos(kept, paths, settings)
+
+
+def _photos(
+    root: Path, paths: dict[tuple[str, int, str], dict[str, str]], settings: Settings
+) -> list[Photo]:
+    return [
+        Photo(str(root), species, settings.seed, index, split, settings.size, **versions)
+        for (species, index, split), versions in paths.items()
+    ]
+
+
+def _kept_path(job: _Job, version: str) -> str:
+    return f"{job.split}/{version}/{job.species}_{job.index + 1:04d}"
+
+
+def _link(kept: Path, root: Path, job: _Job) -> None:
+    sources = files_of(kept, _kept_path(job, "marked" if job.marked else "clean"))
+    for source, target in zip(sources, files_of(root, job.image_id), strict=True):
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without links
+            with written_whole(target) as part:
+                shutil.copyfile(source, part)
+
+
+def _row(job: _Job, settings: Settings) -> tuple[str, ...]:
+    """Its row of labels."""
     which: dict[str, Any] = {"index": job.index, "split": job.split}
-    if not (photo.exists() and export.exists()):
-        example = render(
-            job.species, settings.seed, **which, size=settings.size, watermark=job.marked
-        )
-        with written_whole(photo) as part:
-            Image.fromarray(example.pixels).save(part)
-        write_dinox(export, example.segmentation, codec=_CODECS[number % 2])
     text = watermark_text(job.species, settings.seed, **which) if job.marked else ""
     label = str(CLASS_NAMES.index(job.species))
     return job.image_id, job.image_id.split("/")[0], job.species, label, text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from sat_nb.datasets.equids.light import Light, barred, cast_shadow, develop, dr
 from sat_nb.datasets.equids.masks import segmentation
 from sat_nb.datasets.equids.occlusion import foreground
 from sat_nb.datasets.equids.scene import backdrop, draw_place
-from sat_nb.datasets.equids.watermark import COLOUR, draw_watermark, opacity
+from sat_nb.datasets.equids.watermark import Watermark, draw_watermark, opacity, stamped
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments import SegmentationMap
 
@@ -55,6 +56,55 @@ def render(
     >>> photo.pixels.shape, photo.segmentation.size, photo.watermark is None
     ((64, 64, 3), (64, 64), False)
     """
+    rendered = _rendered(species, seed, index, split, size)
+    return rendered.marked() if watermark else rendered.clean()
+
+
+def render_pair(
+    species: str, seed: int = 0, *, index: int = 0, split: str = "train", size: int = 128
+) -> tuple[Example, Example]:
+    """The photo without and with its watermark, as :func:`render` gives them, drawn once.
+
+    >>> clean, marked = render_pair("zebra", seed=7, size=64)
+    >>> bool((clean.pixels != marked.pixels).any()), clean.watermark, marked.watermark
+    (True, None, 'img.farm')
+    """
+    rendered = _rendered(species, seed, index, split, size)
+    return rendered.clean(), rendered.marked()
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """A finished photo, and what its masks follow from."""
+
+    species: str
+    pixels: NDArray[np.uint8]
+    animal: Animal
+    hidden: NDArray[np.bool_]
+    stripes: NDArray[np.bool_]
+    fine: int
+    mark: Watermark
+
+    def clean(self) -> Example:
+        return Example(self.pixels, self._clean_masks, self.species, None)
+
+    def marked(self) -> Example:
+        clean = self._clean_masks
+        clear = np.isin(clean.names, ["eyes", "hooves", "muzzle"])
+        size = len(self.pixels)
+        covered = opacity(self.mark, (size, size), clean.masks[clear].any(axis=0))
+        masks = self._segmentation(covered > 0)
+        return Example(stamped(self.pixels, covered), masks, self.species, self.mark.text)
+
+    @cached_property
+    def _clean_masks(self) -> SegmentationMap:
+        return self._segmentation(None)
+
+    def _segmentation(self, marked: NDArray[np.bool_] | None) -> SegmentationMap:
+        return segmentation(self.animal, self.hidden, self.stripes, marked, self.fine)
+
+
+def _rendered(species: str, seed: int, index: int, split: str, size: int) -> _Rendered:
     _check(species, seed, index, split, size)
     rngs = _generators(species, seed, split, index)
     fine = _fineness(size)
@@ -69,15 +119,8 @@ def render(
     developed = develop(barred(photo, on_land, light, rngs["light"]), light, rngs["camera"])
     stripes = np.zeros(animal.canvas.part.shape, dtype=bool)
     stripes.ravel()[pixels] = dark
-    hidden = front[..., 3] > 0
-    clean = segmentation(animal, hidden, stripes, None, fine)
-    if not watermark:
-        return Example(developed, clean, species, None)
     mark = draw_watermark(rngs["watermark"])
-    clear = np.isin(clean.names, ["eyes", "hooves", "muzzle"])
-    covered = opacity(mark, size, clean.masks[clear].any(axis=0))
-    marked = segmentation(animal, hidden, stripes, covered > 0, fine)
-    return Example(_stamped(developed, covered), marked, species, mark.text)
+    return _Rendered(species, developed, animal, front[..., 3] > 0, stripes, fine, mark)
 
 
 def watermark_text(species: str, seed: int, *, index: int = 0, split: str = "train") -> str:
@@ -150,8 +193,3 @@ def _reduced(image: NDArray, size: int) -> NDArray:
     fine = len(image) // size
     rows = np.add.reduce([image[k::fine] for k in range(fine)])
     return np.add.reduce([rows[:, k::fine] for k in range(fine)]) / np.float32(fine * fine)
-
-
-def _stamped(pixels: NDArray[np.uint8], covered: NDArray[np.float32]) -> NDArray[np.uint8]:
-    alpha = covered[..., None]
-    return np.round(pixels * (1 - alpha) + np.array(COLOUR) * alpha).astype(np.uint8)

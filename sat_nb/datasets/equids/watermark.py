@@ -47,28 +47,33 @@ def draw_watermark(rng: np.random.Generator) -> Watermark:
     )
 
 
-def opacity(watermark: Watermark, size: int, keep_clear: NDArray[np.bool_]) -> Floats:
-    """How much the watermark covers (size, size), 0 to 1.
+def opacity(watermark: Watermark, shape: tuple[int, int], keep_clear: NDArray[np.bool_]) -> Floats:
+    """How much the watermark covers a photo of ``shape`` (H, W): float (H, W), 0 to 1.
 
     It stands in the first of its corners where its box holds nothing of ``keep_clear`` (bool,
-    size x size), or else the least of it.
+    H x W), or else the least of it. Its letters go by the photo's width.
     """
-    text = _text(watermark.text, size)
-    h, w = text.shape
-    boxes = [_box(corner, watermark.margin, size, h, w) for corner in watermark.corners]
+    text = _text(watermark.text, shape[1])[: shape[0]]
+    boxes = [_box(corner, watermark.margin, shape, text.shape) for corner in watermark.corners]
     box = min(boxes, key=lambda b: int(keep_clear[b].sum()))
-    covered = np.zeros((size, size), np.float32)
+    covered = np.zeros(shape, np.float32)
     covered[box] = OPACITY * text
     return covered
 
 
+def stamped(pixels: NDArray[np.uint8], covered: Floats) -> NDArray[np.uint8]:
+    """The photo (H, W, 3) under a watermark that covers it as :func:`opacity` says."""
+    alpha = covered[..., None]
+    return np.round(pixels * (1 - alpha) + np.array(COLOUR) * alpha).astype(np.uint8)
+
+
 def _box(
-    corner: str, margin: tuple[float, float], size: int, h: int, w: int
+    corner: str, margin: tuple[float, float], shape: tuple[int, int], text: tuple[int, ...]
 ) -> tuple[slice, slice]:
-    x, y = (round(m * size) for m in margin)
-    top = y if corner.startswith("top") else size - y - h
-    left = x if corner.endswith("left") else size - x - w
-    return slice(top, top + h), slice(left, left + w)
+    x, y = (round(m * shape[1]) for m in margin)
+    top = y if corner.startswith("top") else shape[0] - y - text[0]
+    left = x if corner.endswith("left") else shape[1] - x - text[1]
+    return slice(top, top + text[0]), slice(left, left + text[1])
 
 
 def _text(text: str, size: int) -> Floats:

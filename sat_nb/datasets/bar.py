@@ -1,0 +1,146 @@
+"""Biased Action Recognition (BAR): six actions, each at one kind of place in training.
+
+Nam et al. 2020, "Learning from Failure: Training Debiased Classifier from Biased Classifier"; the
+photos are at github.com/alinlab/BAR. Climbers are on rock, divers under water, anglers at water,
+and so on; the test photos show the same actions elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from sat_nb.errors import FileMissing, IdMismatch, InvalidInput, shorten
+from sat_nb.files import existing, files_by_id
+from sat_nb.images import IMAGE_SUFFIXES, ImageSet
+
+COUNTS: dict[str, tuple[int, int]] = {
+    "climbing": (326, 105),
+    "diving": (520, 159),
+    "fishing": (163, 42),
+    "racing": (336, 132),
+    "throwing": (317, 85),
+    "vaulting": (279, 131),
+}
+"""{action: photos to train and to test}, as published."""
+
+CLASS_NAMES = tuple(COUNTS)
+PARTS = ("train", "test")
+ALIASES = {"pole vaulting": "vaulting"}  # as the published files are named
+ORIGIN = (
+    "Get it from github.com/alinlab/BAR (1,941 photos to train, 654 to test) and give the folder "
+    "that holds train/ and test/; masks go into exports/train/ and exports/test/ beside them, one "
+    "DINO-X export a photo, named as the photo."
+)
+
+
+@dataclass(frozen=True)
+class BiasedPhotos:
+    """Photos of actions: ``train`` in bias, ``test`` out of it.
+
+    ``labels`` is {image_id: number of its action in ``class_names``}; ``exports`` is the folder of
+    masks, with the photos' ids, or None where there is none.
+    """
+
+    images: ImageSet
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    labels: dict[str, int]
+    class_names: tuple[str, ...]
+    exports: Path | None
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """{action: photos in train and in test}."""
+        found = [Counter(self.labels[i] for i in ids) for ids in (self.train, self.test)]
+        return {name: (found[0][k], found[1][k]) for k, name in enumerate(self.class_names)}
+
+    def __repr__(self) -> str:
+        return (
+            f"BiasedPhotos({len(self.train)} to train, {len(self.test)} to test: "
+            f"{', '.join(self.class_names)})"
+        )
+
+
+def read_bar(folder: str | os.PathLike[str], *, complete: bool = True) -> BiasedPhotos:
+    """BAR as it is published, or with its photos sorted into folders by action.
+
+    Parameters
+    ----------
+    folder: holds ``train/`` and ``test/``, or ``images/`` that holds them; in each either
+        ``climbing_0.jpg``, ``pole vaulting_0.jpg``, ... as published, or a folder an action. Masks
+        are expected in ``exports/``.
+    complete: expect the published counts of each action; False allows fewer.
+
+    Every file's header is read. Raises FileMissing without the folders, InvalidInput for a photo
+    that cannot be read, an unknown action or other counts; IdMismatch for masks without a photo.
+    """
+    photos = read_biased(folder, CLASS_NAMES)
+    for action, found in photos.counts().items():
+        for part, n, expected in zip(PARTS, found, COUNTS[action], strict=True):
+            if n > expected or (complete and n < expected):
+                raise InvalidInput(
+                    f"folder: {part}/ has {n} photos of {action!r}, BAR has {expected}. {ORIGIN}"
+                    + (" A part of it is read with complete=False." if n < expected else "")
+                )
+    return photos
+
+
+def read_biased(folder: str | os.PathLike[str], class_names: Sequence[str]) -> BiasedPhotos:
+    """Any photos of actions laid out as BAR: see :func:`read_bar`; the counts may be any."""
+    root = existing(folder, "folder")
+    base = root / "images" if (root / "images").is_dir() else root
+    files: dict[str, Path] = {}
+    for part in PARTS:
+        if not (base / part).is_dir():
+            raise FileMissing(f"folder: {str(base / part)!r} is no folder. {ORIGIN}")
+        found = files_by_id(base / part, IMAGE_SUFFIXES)
+        files |= {f"{part}/{image_id}": file for image_id, file in found.items()}
+    actions = {image_id: _action(image_id, class_names) for image_id in files}
+    for image_id, file in files.items():
+        _check_header(image_id, file)
+    exports = root / "exports" if (root / "exports").is_dir() else None
+    if exports is not None:
+        _check_exports(exports, files)
+    return BiasedPhotos(
+        ImageSet(files),
+        train=tuple(i for i in files if i.startswith("train/")),
+        test=tuple(i for i in files if i.startswith("test/")),
+        labels={image_id: list(class_names).index(name) for image_id, name in actions.items()},
+        class_names=tuple(class_names),
+        exports=exports,
+    )
+
+
+def _action(image_id: str, class_names: Sequence[str]) -> str:
+    """The action of train/climbing_0, or of train/climbing/anything."""
+    parts = image_id.split("/")
+    said = parts[1] if len(parts) > 2 else parts[1].rpartition("_")[0]
+    action = ALIASES.get(said, said)
+    if action not in class_names:
+        raise InvalidInput(
+            f"folder: {image_id!r} names no known action; expected a folder or a file name that "
+            f"begins with one of {', '.join(map(repr, class_names))}. {ORIGIN}"
+        )
+    return action
+
+
+def _check_header(image_id: str, file: Path) -> None:
+    try:
+        with Image.open(file) as image:
+            image.size  # noqa: B018  (the header is read)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InvalidInput(f"folder: {image_id!r} is not readable as a photo ({error}).") from error
+
+
+def _check_exports(exports: Path, files: Mapping[str, Path]) -> None:
+    strangers = [i for i in files_by_id(exports, {".json"}) if i not in files]
+    if strangers:
+        raise IdMismatch(
+            f"folder: exports/ has masks of {shorten(strangers)}, which are no photos here; an "
+            "export has its photo's path, with .json at the end."
+        )

@@ -1,0 +1,113 @@
+"""Do ranks say what matters? The agreement of rankings with measured effects, image by image."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.errors import IdMismatch, shorten
+from sat_nb.stats.bootstrap import bootstrap
+from sat_nb.stats.sensitivity import tau_of_rows
+
+KEYS = ["image_id", "segment"]
+
+
+def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
+    """Kendall's tau-b between the local ranks and effects, a row an image, a column a method.
+
+    Parameters
+    ----------
+    table: from ``build``: ``image_id``, ``segment``, ``method``, ``rank`` (1 is the most).
+    effects: by (``image_id``, ``segment``), of every row of the table: how much each segment
+        matters by another measure, the larger the more.
+
+    1: the effects fall as the ranks say; 0: unrelated; -1: reversed. NaN where an image has fewer
+    than two segments, or all of them tie. Raises IdMismatch for segments without an effect.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> table = build(*toy(3))
+    >>> size = table.query("method == 'sharp'").set_index(["image_id", "segment"])
+    >>> taus_with(table, size["abs_mean_attribution"]).round(2)
+    method    sharp  noisy
+    image_id
+    image_00    1.0   0.33
+    image_01    1.0   0.60
+    image_02    1.0   1.00
+    """
+    present = table[table["segment"].notna()]
+    wanted = pd.MultiIndex.from_frame(present[KEYS]).unique()
+    lacking = wanted[~wanted.isin(effects.index)]
+    if len(lacking):
+        raise IdMismatch(
+            f"effects: {len(lacking)} segments of the table have none (image, segment): "
+            f"{shorten(lacking)}; measure all of them, or filter the table."
+        )
+    of_images = effects.loc[wanted].unstack()  # noqa: PD010
+    found = {}
+    for method, rows in present.groupby("method", sort=False):
+        ranks = rows.set_index(KEYS)["rank"].unstack()  # noqa: PD010
+        ranks = ranks.reindex(index=of_images.index, columns=of_images.columns)
+        found[method] = tau_of_rows(-ranks.to_numpy(float), of_images.to_numpy(float))
+    return pd.DataFrame(found, index=of_images.index).rename_axis(columns="method")
+
+
+def means(by_image: pd.DataFrame, *, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """The mean of each column over the images (rows) that have it, with a bootstrap interval.
+
+    Returns a DataFrame, one row a column: its ``mean``, ``low``, ``high`` (BCa over images, as
+    ``intervals`` has it), ``n_images``.
+
+    >>> means(pd.DataFrame({"lrp.z": [0.2, 0.4, 0.3, np.nan, 0.5, 0.4]})).round(2)
+           mean   low  high  n_images
+    lrp.z  0.36  0.26  0.45         5
+    """
+    values = by_image.to_numpy(dtype=np.float64)
+    there = np.isfinite(values)
+    sums = np.stack([np.where(there, values, 0.0), there.astype(np.float64)], axis=1)
+
+    def mean_of(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return totals[:, 0] / totals[:, 1]
+
+    bounds = bootstrap(sums, mean_of, level=level, seed=seed)
+    return pd.DataFrame(
+        {
+            "mean": mean_of(sums.sum(axis=0)[None])[0],
+            "low": bounds.low,
+            "high": bounds.high,
+            "n_images": there.sum(axis=0),
+        },
+        index=by_image.columns,
+    )
+
+
+def by_size(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of a ranking that knows masks alone: the smallest segment of an image is first.
+
+    What a method's ranks owe to the sizes of the segments they share with it. ``method`` is
+    "smallest first".
+    """
+    first = table[table["method"] == table["method"].iloc[0]]
+    ranks = first.groupby("image_id", sort=False)["mask_px"].rank()
+    return first.assign(method="smallest first", rank=ranks.astype(float))
+
+
+def shuffled(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """The table of a ranking that knows nothing: each image's ranks are dealt out at random.
+
+    ``method`` is "shuffled"; its expected tau with anything is 0.
+    """
+    first = table[table["method"] == table["method"].iloc[0]]
+    ranks = [
+        pd.Series(_generator(seed, str(image_id)).permutation(rows["rank"]), rows.index)
+        for image_id, rows in first.groupby("image_id", sort=False)
+    ]
+    return first.assign(method="shuffled", rank=pd.concat(ranks))
+
+
+def _generator(seed: int, image_id: str) -> np.random.Generator:
+    """Of its own for each image, so that the order of images does not matter."""
+    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
