@@ -1,5 +1,9 @@
 __version__: str
 
+from .agnostic import (
+    class_signatures,
+    input_agnostic_saliency,
+)
 from .errors import (
     CannotWrite,
     FileMissing,
@@ -150,6 +154,7 @@ __all__ = [
     "aggregate",
     "build",
     "check_masks",
+    "class_signatures",
     "compare",
     "compare_missing",
     "consensus",
@@ -158,6 +163,7 @@ __all__ = [
     "excess_over_null",
     "explain",
     "held_fractions",
+    "input_agnostic_saliency",
     "intervals",
     "list_methods",
     "maps_from_arrays",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.eager import eager_tensorflow
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing, written_whole
 
@@ -52,7 +53,7 @@ def train_cnn(
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
     """
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("train_cnn")
     ids = _ids(images, labels)
     pixels, classes = _pixels(images, ids), np.array([labels[i] for i in ids])
     started = time.perf_counter()
@@ -108,7 +109,7 @@ def small_cnn(shape: tuple[int, ...], n_classes: int) -> Any:
 
 def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> float:
     """Share, 0 to 1, of the images named by ``labels`` that the model file classifies rightly."""
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("accuracy")
     ids = _ids(images, labels)
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
     right = 0
@@ -123,18 +124,6 @@ def _save(model: Any, file: Path) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
         model.save(file, save_format="h5", include_optimizer=False)
-
-
-def _eager_tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
-    import tensorflow as tf
-
-    if not tf.executing_eagerly():
-        raise InvalidInput(
-            "train_cnn: expected TensorFlow's eager mode, but it was switched off in this process "
-            "(iNNvestigate asks for that); restart the kernel, explaining has its own process."
-        )
-    return tf
 
 
 def _ids(images: Images, labels: Labels) -> list[str]:
