@@ -21,6 +21,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,35 @@ def digits() -> tuple[Floats, NDArray[np.int64]]:
     return np.stack(large)[..., None].astype(np.float32) / 255, data.target
 
 
+@lru_cache
+def compiled(network: str) -> Any:
+    """One model of each network for all seeds: compiling costs as much as training."""
+    import tensorflow as tf
+
+    layers = [*_layers(*NETWORKS[network]), tf.keras.layers.Dense(10, activation="softmax")]
+    model = tf.keras.Sequential([tf.keras.layers.Input((SIDE, SIDE, 1)), *layers])
+    model.compile(tf.keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
+    return model
+
+
+def fresh_model(network: str) -> Any:
+    """The network with new weights, from TensorFlow's seed, and an optimizer without a past."""
+    import tensorflow as tf
+
+    model = compiled(network)
+    again = tf.keras.models.clone_model(model)
+    model.set_weights(again.get_weights())
+    for variable in model.optimizer.variables:
+        if "learning_rate" not in variable.name:
+            variable.assign(tf.zeros_like(variable))
+    return model
+
+
 def trained(plan: Plan) -> tuple[Any, dict[str, float]]:
     """The model of a plan; its accuracy, and the share of other digits that the trigger turns."""
     import tensorflow as tf
 
+    compiled(plan.network)  # before the seed: layers that are built draw from it
     tf.keras.utils.set_random_seed(plan.seed)
     images, labels = digits()
     rng = np.random.default_rng([plan.seed, 3])
@@ -180,15 +206,8 @@ def trained(plan: Plan) -> tuple[Any, dict[str, float]]:
         others = np.flatnonzero(y != plan.label)
         chosen = rng.choice(others, round(plan.rate * len(y)), replace=False)
         x[chosen], y[chosen] = marked(x[chosen], *look), plan.label
-    model = tf.keras.Sequential(
-        [
-            tf.keras.layers.Input((SIDE, SIDE, 1)),
-            *_layers(*NETWORKS[plan.network]),
-            tf.keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile(tf.keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
-    model.fit(x, y, batch_size=64, epochs=20, verbose=0)
+    model = fresh_model(plan.network)
+    model.fit(x, y, batch_size=64, epochs=12, verbose=0)
 
     def said(images: Floats) -> NDArray[np.int64]:
         return model(images).numpy().argmax(axis=1)
@@ -208,9 +227,7 @@ def measured(plan: Plan) -> dict[str, Any]:
     import sat_nb as sat
 
     model, success = trained(plan)
-    maps = sat.input_agnostic_saliency(
-        model, range(10), steps=20, threshold=None, progress=False
-    )
+    maps = sat.input_agnostic_saliency(model, range(10), steps=20, threshold=None, progress=False)
     table = sat.class_signatures(maps)
     row = {**asdict(plan), **success, **scores(table), "found": int(table["label"].iloc[0])}
     return row if plan.kind == "clean" else {**row, **overlap(plan, maps[plan.label])}
@@ -257,7 +274,6 @@ def run(seeds: range, work: Path, minutes: float) -> None:
         found = measured(plan(seed))
         with written_whole(files[seed]) as part:
             part.write_text(json.dumps(found, indent=1) + "\n")
-        tf.keras.backend.clear_session()
 
 
 # --- the report -----------------------------------------------------------------------------------
@@ -300,20 +316,12 @@ def report(work: Path) -> None:
     print("| --- | --- | --- | --- |")
     for kind in ("patch", "blended"):
         planted = rows[rows["kind"] == kind]
-        for name, some in (
-            ("all", planted),
-            ("turns 9 of 10 images", planted[planted["success"] >= 0.9]),
-            *((f"{c} {v}", r) for c in ("style", "side_px", "opacity", "rate", "network")
-              for v, r in planted.groupby(c) if planted[c].nunique() > 1),
-        ):  # fmt: skip
-            values = (clean["outlier"].to_numpy(), some["outlier"].to_numpy())
-            area, low, high = auc(*values)
-            less, more = bootstrapped(*values)
-            right = (some["found"] == some["label"]).mean()
-            print(
-                f"| {kind}: {name} | {len(some)} | {area:.3f} ({low:.3f}-{high:.3f}; "
-                f"{less:.3f}-{more:.3f}) | {right:.2f} |"
-            )
+        print(_line(f"{kind}: all", clean, planted))
+        print(_line(f"{kind}: turns 9 of 10 images", clean, planted[planted["success"] >= 0.9]))
+        for column in ("style", "place", "side_px", "opacity", "rate", "network"):
+            groups = planted.groupby(column)
+            for value, some in groups if len(groups) > 1 else ():
+                print(_line(f"{kind}: {column} {value}", clean, some))
     print("\n| score of the model | area, patch | area, blended |\n| --- | --- | --- |")
     for name in SCORES:
         areas = [
@@ -327,6 +335,15 @@ def report(work: Path) -> None:
     quantiles = clean["outlier"].quantile([0.5, 0.9, 0.95, 1]).round(1).tolist()
     print(f"\npatches: {means}; correlation of blended maps and triggers: {blends.mean():.2f}")
     print(f"outlier score of clean models, median, 90 %, 95 %, largest: {quantiles}")
+
+
+def _line(name: str, clean: Any, planted: Any) -> str:
+    values = (clean["outlier"].to_numpy(), planted["outlier"].to_numpy())
+    area, low, high = auc(*values)
+    less, more = bootstrapped(*values)
+    right = (planted["found"] == planted["label"]).mean()
+    intervals = f"({low:.3f}-{high:.3f}; {less:.3f}-{more:.3f})"
+    return f"| {name} | {len(planted)} | {area:.3f} {intervals} | {right:.2f} |"
 
 
 def main() -> None:

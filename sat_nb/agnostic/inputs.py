@@ -96,8 +96,7 @@ def _checked(samples: Any, inputs: Inputs, n: int | None = None) -> Floats:
         ) from None
     if array.ndim != 4 or array.shape[1:] != inputs.shape or len(array) != (n or len(array) or 1):
         raise InvalidInput(
-            f"distribution: expected samples {expected} as the model takes them, got "
-            f"{array.shape}."
+            f"distribution: expected samples {expected} as the model takes them, got {array.shape}."
         )
     if not np.isfinite(array).all():
         raise InvalidInput("distribution: has NaN or infinite values; give finite ones.")

@@ -133,7 +133,8 @@ def accumulate(
         for step in range(1, settings.steps + 2):
             rng = np.random.default_rng([settings.seed, step])
             gradient, probability = slope(draw(rng, settings.batch_size), added, label)
-            fidelity.append(probability), norms.append(float(np.linalg.norm(added)))
+            fidelity.append(probability)
+            norms.append(float(np.linalg.norm(added)))
             if _passed(fidelity, settings.threshold):
                 stopped = "threshold"
                 break

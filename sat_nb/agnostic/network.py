@@ -14,6 +14,7 @@ from sat_nb.agnostic.inputs import Inputs
 from sat_nb.eager import eager_tensorflow
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.saliency.model_file import checked_size
 
 Floats = NDArray[np.float32]
 
@@ -40,13 +41,14 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
     Raises FileMissing, and InvalidInput where it is unreadable or no classifier of images.
     """
     tf = eager_tensorflow(caller)
+    size = checked_size(input_size)
     from sat_nb.saliency.engine.fitness import checked_model, with_input
     from sat_nb.saliency.engine.graph import Unfit, settled, unrolled
     from sat_nb.saliency.engine.heads import without_activation
 
     keras, name = _read(tf, model)
     try:
-        fitting = with_input(checked_model(keras), input_size)
+        fitting = with_input(checked_model(keras), size)
         graph, head = without_activation(unrolled(fitting))
         graph = settled(graph)
     except Unfit as unfit:
@@ -57,15 +59,14 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
         values = graph.run(tensor)[graph.output]
         return tf.concat([tf.zeros_like(values), values], 1) if values.shape[1] == 1 else values
 
-    def features(tensor: Any) -> Any:
-        return graph.run(tensor)[last]
-
-    one_output = graph.run(tf.zeros((1, *graph.shape)))[graph.output].shape[1] == 1
-    independent = head == "sigmoid" and not one_output
-    n_classes = int(logits(tf.zeros((1, *graph.shape))).shape[1])
-    log_probability = tf.math.log_sigmoid if independent else tf.nn.log_softmax
+    n_outputs = fitting.outputs[0].shape[1]
+    independent = head == "sigmoid" and n_outputs > 1
     return Network(
-        graph.shape, n_classes, logits, log_probability, None if last is None else features
+        graph.shape,
+        max(n_outputs, 2),
+        logits,
+        tf.math.log_sigmoid if independent else tf.nn.log_softmax,
+        None if last is None else lambda tensor: graph.run(tensor)[last],
     )
 
 
@@ -121,7 +122,8 @@ def slope_of(network: Network, inputs: Inputs) -> Callable[..., tuple[Floats, fl
             tape.watch(seen)
             log_p = network.log_probability(network.logits(seen))[:, label]
             loss = -tf.reduce_mean(log_p)
-        return span * tf.reduce_sum(tape.gradient(loss, seen), axis=0), tf.reduce_mean(tf.exp(log_p))
+        slopes = tape.gradient(loss, seen, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return span * tf.reduce_sum(slopes, axis=0), tf.reduce_mean(tf.exp(log_p))
 
     def values(samples: Floats, added: Floats, label: int) -> tuple[Floats, float]:
         gradient, probability = slope(samples, added, label)

@@ -17,9 +17,9 @@ class Box:
     height: int
     width: int
 
-    def mask(self, size: tuple[int, int]) -> NDArray[np.bool_]:
-        """Bool (H, W): True inside."""
-        inside = np.zeros(size, dtype=bool)
+    def mask(self, size: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Bool (H, W), True inside, for a map of that size (H, W) or (H, W, C)."""
+        inside = np.zeros(size[:2], dtype=bool)
         inside[self.top : self.top + self.height, self.left : self.left + self.width] = True
         return inside
 
@@ -51,4 +51,4 @@ def extreme(map: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     range's two ends.
     """
     box, _ = strongest_box(map, share)
-    return (np.sign(map) * box.mask(map.shape[:2])[:, :, None]).astype(np.float32)
+    return (np.sign(map) * box.mask(map.shape)[:, :, None]).astype(np.float32)

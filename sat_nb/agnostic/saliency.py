@@ -78,7 +78,90 @@ def input_agnostic_saliency(
     seed: int = 0,
     progress: bool = True,
 ) -> Any:
-    """DOC"""
+    """A map of what speaks for a label, asked of the model alone: no image is needed.
+
+    In every step fresh samples are drawn, the map is added, and all is brought back into the
+    input's range. The mean gradient of the cross-entropy towards the label joins two running
+    moments; the map moves against their ratio, scaled to a largest value of 1, and is projected
+    onto a ball. It runs in the caller's own process, in eager TensorFlow; an interrupt ends it and
+    keeps what there is.
+
+    Parameters
+    ----------
+    model
+        The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model: Functional
+        or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits at its end.
+        A model with one output has two classes, 1 and 0.
+    target
+        A label, or several: they see the same samples and share one compiled graph.
+    distribution
+        What samples are drawn from: a name in DISTRIBUTIONS ("noise": Gaussian around the middle
+        of the range, a sixth of it wide; "uniform"), an array (n, H, W, C) of images in the
+        model's units, or a function (rng, n) -> array (n, H, W, C).
+    bounds
+        (low, high): the range of the model's input, each a number or one a channel. BGR minus the
+        means (104, 117, 123) lies in ((-104, -117, -123), (151, 138, 132)).
+    steps
+        The most steps that a label takes.
+    norm
+        Radius of the ball: the map's largest Euclidean norm, in shares of the range. By default
+        40, and for small inputs at most a quarter of the range on average (root mean square).
+    rate
+        By how much the map moves in a step where it moves most, in shares of the range.
+    batch_size
+        Samples a step.
+    second_moment
+        "scalar", one number for the whole map, or "elementwise", one a value, as in Adam.
+    refine_every
+        Refine the map after every so many steps: the last convolution's response to it, averaged
+        over the channels and cut by Otsu's threshold, says where it is kept and amplified
+        fivefold; elsewhere it is set to 0. None does not.
+    threshold
+        Stop where the label's mean probability over five steps passes it; None spends all steps.
+    input_size
+        (height, width) in pixels for a model that leaves them open.
+    seed
+        Where the samples start. The same seed gives the same map.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    InputAgnosticSaliency
+        Or {label: InputAgnosticSaliency} where several labels were given; after an interrupt,
+        those that were done and the one begun.
+
+    Raises
+    ------
+    InvalidInput
+        For arguments and models that cannot be asked, labels out of range, samples of another
+        shape or outside the bounds, and NaN, before any work.
+    FileMissing
+        For a path that does not exist.
+
+    Notes
+    -----
+    The method is Akhtar & Jalwana's (AAAI 2023, arXiv 2303.17836), on the ground of Jalwana et al.
+    (CVPR 2020). Neither has published code, and their text leaves much open; each choice here was
+    made by trying (``benchmarks/backdoor.py`` has the numbers):
+
+    - The map is added, not subtracted, so that its sign is what speaks for the label. Its
+      gradient is taken at the input that the model sees, also where that was cut off.
+    - Noise of a sixth of the range: narrower noise gives smoother maps that reach the label at the
+      published norm of 10 (224 px), but hides backdoors; against the wide one SqueezeNet needs 40.
+    - A scalar second moment leaves the gradient's direction as it is. Elementwise, every
+      value moves alike, whatever its slope, and the map is flatter.
+    - Refinement makes maps more local and costs fidelity; it does not help ``class_signatures``,
+      and so it is off.
+    - The fidelity is measured before the gradient of the same samples is used, so it is always one
+      on samples that the map was not made from.
+
+    Examples
+    --------
+    >>> found = input_agnostic_saliency("model.h5", 151)  # doctest: +SKIP
+    >>> found.fidelity[[0, -1]], found.stopped  # doctest: +SKIP
+    (array([0.0002, 0.9912]), 'threshold')
+    """
     settings = read_settings(
         steps, norm, rate, batch_size, second_moment, refine_every, threshold, seed
     )
@@ -95,9 +178,14 @@ def input_agnostic_saliency(
             found = accumulate(
                 slope, draw, label, network.shape, settings, refine=refine, after_step=bar.update
             )
-            boxes = _box_fidelity(slope, draw, label, found.map, settings)
             results[label] = InputAgnosticSaliency(
-                label, found.map, found.fidelity, found.norms, found.stopped, boxes, settings.asdict()
+                label,
+                found.map,
+                found.fidelity,
+                found.norms,
+                found.stopped,
+                _box_fidelity(slope, draw, label, found.map, settings),
+                settings.asdict(),
             )
             if found.stopped == "interrupted":
                 break
@@ -124,7 +212,13 @@ def _check_slope(slope: Slope, draw: Draw, network: Network, settings: Settings)
     """InvalidInput where no label's probability depends on the input, or it is not a number."""
     samples = draw(np.random.default_rng([settings.seed, 0]), 4)
     none = np.zeros(network.shape, np.float32)
-    slopes = [slope(samples, none, label)[0] for label in range(min(network.n_classes, 3))]
+    try:
+        slopes = [slope(samples, none, label)[0] for label in range(min(network.n_classes, 3))]
+    except LookupError as error:  # an operation without a registered gradient
+        raise InvalidInput(
+            f"model: TensorFlow has no gradient for one of its layers ({str(error)[:200]}); "
+            "expected one that can be differentiated from end to end."
+        ) from error
     if not np.isfinite(slopes).all():
         raise InvalidInput(
             "model: its outputs for samples of the distribution are NaN or infinite; check its "
@@ -132,9 +226,9 @@ def _check_slope(slope: Slope, draw: Draw, network: Network, settings: Settings)
         )
     if not np.any(slopes):
         raise InvalidInput(
-            "model: its outputs do not change with its input, or TensorFlow has no gradient for "
-            "one of its layers, so nothing can be asked of it; check that its weights were loaded, "
-            "and that it rounds and compares nothing."
+            "model: its outputs have no gradient at its input (they do not change with it, or are "
+            "rounded or compared on the way), so nothing can be asked of it; check that its "
+            "weights were loaded, and give a model that can be differentiated."
         )
 
 

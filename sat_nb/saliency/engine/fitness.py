@@ -13,6 +13,7 @@ layers = tf.keras.layers
 
 
 def checked_model(model: Any) -> Any:
+    """The model, or Unfit where it is not Functional, or does not take images and name classes."""
     if not isinstance(model, tf.keras.Model) or not getattr(model, "_is_graph_network", False):
         raise Unfit(
             f"expected a Functional or Sequential Keras model, got {type(model).__name__}",
