@@ -10,14 +10,20 @@ import numpy as np
 import pytest
 
 import sat_nb as sat
-from sat_nb.agnostic.inputs import read_distribution, read_inputs
+from sat_nb.agnostic.inputs import DISTRIBUTIONS, read_distribution, read_inputs
 from sat_nb.agnostic.loop import accumulate, read_settings
 from sat_nb.agnostic.refine import otsu
 from sat_nb.agnostic.regions import extreme, strongest_box
 from tests.oracles import agnostic as oracle
 
 SHAPE = (8, 8, 1)
-FEW: dict[str, Any] = {"steps": 6, "batch_size": 8, "threshold": None, "progress": False}
+FEW: dict[str, Any] = {
+    "distribution": "noise",
+    "steps": 6,
+    "batch_size": 8,
+    "threshold": None,
+    "progress": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +185,7 @@ def test_an_interrupt_keeps_what_there_is(
             raise KeyboardInterrupt
         return np.clip(0.5 + rng.standard_normal((n, *SHAPE), dtype=np.float32) / 6, 0, 1)
 
-    kept = sat.input_agnostic_saliency(cnn, [0, 1, 2], distribution=noise, **FEW)
+    kept = sat.input_agnostic_saliency(cnn, [0, 1, 2], **{**FEW, "distribution": noise})
     assert list(kept) == [0, 1]
     assert [kept[label].stopped for label in kept] == ["steps", "interrupted"]
     np.testing.assert_array_equal(kept[0].map, found[0].map)
@@ -228,7 +234,7 @@ def test_the_strongest_box_is_the_best_of_all() -> None:
     assert strongest_box(np.zeros((4, 4, 1)), 0.5)[1] == 0
 
 
-@pytest.mark.parametrize("name", ["noise", "uniform"])
+@pytest.mark.parametrize("name", list(DISTRIBUTIONS))
 def test_distributions_stay_in_the_bounds(name: str) -> None:
     inputs = read_inputs((6, 6, 3), ([-104, -117, -123], [151, 138, 132]))
     samples = read_distribution(name, inputs)(np.random.default_rng(0), 200)
@@ -236,7 +242,22 @@ def test_distributions_stay_in_the_bounds(name: str) -> None:
     assert samples.dtype == np.float32
     low, middle = samples.min(axis=(0, 1, 2)), samples.mean(axis=(0, 1, 2))
     assert (low >= [-104, -117, -123]).all()
-    np.testing.assert_allclose(middle, [23.5, 10.5, 4.5], atol=2)
+    np.testing.assert_allclose(middle, [23.5, 10.5, 4.5], atol=20 if name == "natural" else 2)
+
+
+def test_natural_noise_has_the_spectrum_of_photos() -> None:
+    """Power falls as 1/frequency squared; brightness and contrast differ between samples."""
+    inputs = read_inputs((64, 64, 1), (0, 1))
+    samples = read_distribution("natural", inputs)(np.random.default_rng(0), 400)[..., 0]
+    inside = samples[(samples.min(axis=(1, 2)) > 0) & (samples.max(axis=(1, 2)) < 1)]
+    assert len(inside) > 20
+    power = (np.abs(np.fft.fft2(inside)) ** 2).mean(axis=0)
+    low, high = power[0, 2:5].mean(), power[0, 16:26].mean()
+    slope = np.log(high / low) / np.log(np.sqrt(16 * 25) / np.sqrt(2 * 4))
+    assert slope == pytest.approx(-2, abs=0.3)
+    means = samples.mean(axis=(1, 2))
+    assert means.min() < 0.15
+    assert means.max() > 0.85
 
 
 def test_an_array_is_drawn_from(cnn: Any) -> None:
@@ -244,7 +265,8 @@ def test_an_array_is_drawn_from(cnn: Any) -> None:
     draw = read_distribution(images, read_inputs(SHAPE, (0, 1)))
     drawn = draw(np.random.default_rng(0), 40)
     assert {image.tobytes() for image in drawn} == {image.tobytes() for image in images}
-    assert sat.input_agnostic_saliency(cnn, 0, distribution=images, **FEW).n_steps == 6
+    options = {**FEW, "distribution": images}
+    assert sat.input_agnostic_saliency(cnn, 0, **options).n_steps == 6
 
 
 def test_a_vanished_gradient_moves_nothing() -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.agnostic.signatures import outliers
+from sat_nb.agnostic.inputs import natural, read_inputs
+from sat_nb.agnostic.signatures import DEFAULTS, outliers
 
 SHAPE = (12, 12, 1)
 PATCH = np.s_[7:9, 2:4]
@@ -36,8 +37,7 @@ def linear(backdoor: int | None) -> Any:
 
 @pytest.fixture(scope="module")
 def maps() -> dict[int, sat.agnostic.InputAgnosticSaliency]:
-    options: dict[str, Any] = {"steps": 20, "threshold": None, "progress": False}
-    return sat.input_agnostic_saliency(linear(backdoor=3), range(5), **options)
+    return sat.input_agnostic_saliency(linear(backdoor=3), range(5), progress=False, **DEFAULTS)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_box_s_fidelity_is_that_of_a_patch_of_extremes(
     maps: dict[int, sat.agnostic.InputAgnosticSaliency],
 ) -> None:
     model, found = linear(backdoor=3), maps[3]
-    fresh = np.random.default_rng(5).normal(0.5, 1 / 6, (200, *SHAPE)).clip(0, 1)
+    fresh = natural(np.random.default_rng(5), 200, read_inputs(SHAPE, (0, 1)))
     inside = found.box(0.25).mask(SHAPE)
     fresh[:, inside] = found.map[inside] > 0
     assert model(fresh).numpy()[:, 3].mean() == pytest.approx(found.box_fidelity[0.25], abs=0.1)

@@ -41,7 +41,27 @@ def noise(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
     return inputs.low + inputs.span * np.clip(0.5 + drawn / 6, 0, 1)
 
 
+def natural(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
+    """Clouds with the spectrum of photos, amplitudes falling as 1/frequency (Field 1987).
+
+    Each sample has a brightness of its own, from one end of the range to the other, and a
+    contrast (standard deviation) of 5 to 40 % of it; channels have clouds of their own.
+    """
+    height, width, channels = inputs.shape
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = 1 / max(height, width)
+    drawn = rng.standard_normal((n, channels, height, width), dtype=np.float32)
+    clouds = np.fft.irfft2(np.fft.rfft2(drawn) / frequency, s=(height, width))
+    clouds -= clouds.mean(axis=(2, 3), keepdims=True)
+    clouds /= np.maximum(clouds.std(axis=(2, 3), keepdims=True), 1e-12)
+    brightness = rng.uniform(0, 1, (n, 1, 1, 1))
+    contrast = rng.uniform(0.05, 0.4, (n, 1, 1, 1))
+    shares = np.clip(brightness + contrast * np.moveaxis(clouds, 1, 3), 0, 1)
+    return inputs.low + inputs.span * shares.astype(np.float32)
+
+
 DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, int, Inputs], Floats]] = {
+    "natural": natural,
     "noise": noise,
     "uniform": uniform,
 }

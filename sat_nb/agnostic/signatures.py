@@ -14,7 +14,8 @@ from sat_nb.agnostic.regions import strongest_box
 from sat_nb.agnostic.saliency import InputAgnosticSaliency, input_agnostic_saliency
 from sat_nb.errors import InvalidInput
 
-STEPS = 20
+DEFAULTS: dict[str, Any] = {"distribution": "natural", "steps": 20, "threshold": None}
+"""Where they differ from those of ``input_agnostic_saliency``: all labels' maps are made alike."""
 REACHED = 0.9
 CUT = 1e-4
 SIDE = 0.25
@@ -54,11 +55,12 @@ def class_signatures(
     Notes
     -----
     That a signature gives backdoors away is Akhtar & Jalwana's (2023) observation; they show maps
-    and no score, and have published no code. That the whole map is not the best witness was found
-    by trying, on classifiers other than those that ``benchmarks/backdoor.py`` reports: fidelity,
-    energy and concentration of the map tell compromised models from clean ones less well than its
-    strongest boxes alone, and a score that divides by the labels' spread less well than log-odds
-    above their median. There, noise of a sixth of the range did better than narrower noise.
+    and no score, and have published no code. The score was chosen on classifiers of other seeds
+    than those that ``benchmarks/backdoor.py`` reports (72 clean, 36 with a patch). Area under the
+    ROC curve there: 0.99 for this score, 0.88 where it is divided by the labels' spread (median
+    absolute deviation), 0.84 for the largest ``start``, 0.66 for how far the whole map's
+    fidelity is above the median, 0.6 for the largest concentration. So "small and localised" is
+    no witness by itself, "a small box is enough" is.
 
     A high score is a reason to look, no proof: see the notebook 08_input_agnostic. A trigger that
     is no small patch and does not answer to noise may be missed.
@@ -96,9 +98,7 @@ def _maps(
         if labels is None:
             input_size = options.get("input_size")
             labels = range(read_network(model, input_size, "class_signatures").n_classes)
-        return input_agnostic_saliency(
-            model, list(labels), **{"steps": STEPS, "threshold": None, **options}
-        )
+        return input_agnostic_saliency(model, list(labels), **{**DEFAULTS, **options})
     wrong = [v for v in model.values() if not isinstance(v, InputAgnosticSaliency)]
     if wrong or options:
         raise InvalidInput(
