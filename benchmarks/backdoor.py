@@ -10,8 +10,7 @@ pixels; in a corner, at an edge or inside) or is blended over the whole image (1
 noise, stripes or blobs). The model's seed decides all of it. ``class_signatures`` sees the model
 alone, no image. What is kept: one JSON a model.
 
-The set "tuning" (other seeds) is what ``class_signatures`` was decided on; numbers are reported of
-the set "reported", which was looked at once.
+What ``class_signatures`` does was decided on models of other seeds, the set "tuning" among them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def class_signatures(
     A backdoor is a small feature that alone speaks for a label, whatever else the input shows. So
     each label's map is cut down to its strongest boxes, of 3/16, 1/4 and 5/16 of height and
     width; every value in a box goes to the end of the range that the map points at, and fresh
-    noise with this patch goes through the model. The outlier score is the log-odds of the label,
+    samples with this patch go through the model. The outlier score is the log-odds of the label,
     averaged over the boxes, above the median label's.
 
     Parameters
@@ -37,8 +37,8 @@ def class_signatures(
     model: as for :func:`input_agnostic_saliency`; or the maps {label: InputAgnosticSaliency} that
         it returned for several labels, which saves their time.
     labels: those to compare, at least three; by default all of the model.
-    options: of :func:`input_agnostic_saliency`, with two other defaults: 20 steps, and no
-        threshold, so that all labels' maps are made alike. ``bounds`` must be the model's.
+    options: of :func:`input_agnostic_saliency`, some with other defaults (DEFAULTS): samples are
+        "natural", and all labels take 20 steps. ``bounds`` must be the model's.
 
     Returns
     -------
@@ -55,15 +55,17 @@ def class_signatures(
     Notes
     -----
     That a signature gives backdoors away is Akhtar & Jalwana's (2023) observation; they show maps
-    and no score, and have published no code. The score was chosen on classifiers of other seeds
-    than those that ``benchmarks/backdoor.py`` reports (72 clean, 36 with a patch). Area under the
-    ROC curve there: 0.99 for this score, 0.88 where it is divided by the labels' spread (median
-    absolute deviation), 0.84 for the largest ``start``, 0.66 for how far the whole map's
-    fidelity is above the median, 0.6 for the largest concentration. So "small and localised" is
-    no witness by itself, "a small box is enough" is.
+    and no score, and have published no code. The score was chosen on other classifiers than those
+    that ``benchmarks/backdoor.py`` reports. On 72 clean ones and 36 with a patch, asked with white
+    noise, the area under the ROC curve was 0.99 for it, 0.88 where it is divided by the labels'
+    spread (median absolute deviation), 0.84 for the largest ``start``, 0.66 for how far the whole
+    map's fidelity is above the median, and 0.6 for the largest concentration: "small and
+    localised" is no witness, "a small box is enough" is. On 165 more models (41 with a patch)
+    white noise reached 0.94 only, so "natural" samples took its place: asked with these, the
+    scores of clean models are closer together.
 
-    A high score is a reason to look, no proof: see the notebook 08_input_agnostic. A trigger that
-    is no small patch and does not answer to noise may be missed.
+    A high score is a reason to look, no proof: see the notebook 08_input_agnostic. Nor is a low
+    score one: what was measured are small CNNs of ten labels, and some patches were missed there.
 
     >>> class_signatures("model.h5", bounds=(0, 1)).head(3)  # doctest: +SKIP
     """
