@@ -1,5 +1,9 @@
 __version__: str
 
+from .agnostic import (
+    class_signatures,
+    input_agnostic_saliency,
+)
 from .errors import (
     CannotFetch,
     CannotWrite,
@@ -21,6 +25,7 @@ from .plots import (
     plot_heatmap,
     plot_image,
     plot_image_table,
+    plot_input_agnostic,
     plot_map_grid,
     plot_mask_check,
     plot_mask_edges,
@@ -165,6 +170,7 @@ __all__ = [
     "aggregate",
     "build",
     "check_masks",
+    "class_signatures",
     "compare",
     "compare_missing",
     "consensus",
@@ -175,6 +181,7 @@ __all__ = [
     "fetch_masks",
     "held_fractions",
     "images_needed",
+    "input_agnostic_saliency",
     "intervals",
     "list_methods",
     "maps_from_arrays",
@@ -186,6 +193,7 @@ __all__ = [
     "plot_heatmap",
     "plot_image",
     "plot_image_table",
+    "plot_input_agnostic",
     "plot_map_grid",
     "plot_mask_check",
     "plot_mask_edges",

@@ -8,6 +8,7 @@ from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.plots.difference import plot_difference
 from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.plots.image_table import held_fractions, plot_image, plot_image_table
+from sat_nb.plots.input_agnostic import plot_input_agnostic
 from sat_nb.plots.latex import to_latex
 from sat_nb.plots.map_grid import plot_map_grid
 from sat_nb.plots.masks import plot_mask_check, plot_mask_edges
@@ -26,6 +27,7 @@ __all__ = [
     "plot_heatmap",
     "plot_image",
     "plot_image_table",
+    "plot_input_agnostic",
     "plot_map_grid",
     "plot_mask_check",
     "plot_mask_edges",

@@ -47,7 +47,7 @@ def model_file(model: Any, *, input_size: tuple[int, int] | None = None) -> Iter
 
     A live model is saved to a temporary .h5; TensorFlow is not imported for it.
     """
-    size = _checked_size(input_size)
+    size = checked_size(input_size)
     if isinstance(model, str | os.PathLike):
         path = existing(model, "model")
         yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size)
@@ -89,7 +89,8 @@ def _save(model: Any, path: Path) -> Path:
     return path
 
 
-def _checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+def checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    """``input_size``, or InvalidInput where it is no (height, width) in pixels."""
     if size is None:
         return None
     whole = (

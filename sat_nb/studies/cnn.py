@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.eager import eager_tensorflow
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing, written_whole
 
@@ -58,7 +59,7 @@ def train_cnn(
 
     Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
     """
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("train_cnn")
     ids = _ids(images, labels)
     pixels, classes = _pixels(images, ids), np.array([labels[i] for i in ids])
     started = time.perf_counter()
@@ -124,7 +125,7 @@ def predicted(
     model: str | os.PathLike[str], images: Images, image_ids: Iterable[str]
 ) -> dict[str, int]:
     """{image_id: class that the model file gives it}."""
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("accuracy")
     ids = _ids(images, image_ids)
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
     found: dict[str, int] = {}
@@ -139,18 +140,6 @@ def _save(model: Any, file: Path) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
         model.save(file, save_format="h5", include_optimizer=False)
-
-
-def _eager_tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
-    import tensorflow as tf
-
-    if not tf.executing_eagerly():
-        raise InvalidInput(
-            "train_cnn: expected TensorFlow's eager mode, but it was switched off in this process "
-            "(iNNvestigate asks for that); restart the kernel, explaining has its own process."
-        )
-    return tf
 
 
 def _ids(images: Images, wanted: Iterable[str]) -> list[str]:

@@ -14,11 +14,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from sat_nb.errors import FileMissing, InvalidInput
+from sat_nb.saliency.engine.fitness import checked_model, with_input
 from sat_nb.saliency.engine.graph import Graph, Unfit, settled, unrolled
 from sat_nb.saliency.engine.heads import HEADS, without_activation
 from sat_nb.saliency.engine.parity import keras_model
 from sat_nb.saliency.engine.rewrite import rewritten
-from sat_nb.saliency.layer_rules import describe
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 
 layers, backend = tf.keras.layers, tf.keras.backend
@@ -84,7 +84,7 @@ def read_classifier(file: ModelFile) -> Classifier:
     images.
     """
     try:
-        model = _with_input(_checked_model(_read(file)), file.input_size)
+        model = with_input(checked_model(_read(file)), file.input_size)
         graph, head = without_activation(rewritten(unrolled(model)))
         graph = settled(graph)
     except Unfit as unfit:
@@ -148,53 +148,6 @@ def _weights_by_value() -> Iterator[None]:
 
 
 # --- checks ------------------------------------------------------------------------------------
-
-
-def _checked_model(model: Any) -> Any:
-    if not isinstance(model, tf.keras.Model) or not getattr(model, "_is_graph_network", False):
-        raise Unfit(
-            f"expected a Functional or Sequential Keras model, got {type(model).__name__}",
-            "rebuild it from layers and save it with model.save('model.h5')",
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise Unfit(
-            f"expected one input and one output, got {len(model.inputs)} and {len(model.outputs)}",
-            "save a model with the one output to explain",
-        )
-    shape = model.inputs[0].shape.as_list()
-    if len(shape) != 4 or shape[3] not in (1, 3):
-        raise Unfit(
-            f"expected images (None, height, width, 3) or (..., 1) as input of layer "
-            f"{model.inputs[0]._keras_history.layer.name!r}, got {tuple(shape)}",
-            "save a model that takes channels-last images",
-        )
-    output, layer = model.outputs[0].shape.as_list(), model.outputs[0]._keras_history.layer
-    if len(output) != 2 or output[1] is None:
-        raise Unfit(
-            f"expected an output (None, n_classes), got {tuple(output)} from {describe(layer)}",
-            "explain a classifier: one output a class",
-        )
-    return model
-
-
-def _with_input(model: Any, wanted: tuple[int, int] | None) -> Any:
-    """The model at a fixed input size; ``input_size`` fills in what the model leaves open."""
-    height, width, channels = model.inputs[0].shape.as_list()[1:]
-    if wanted is None and None in (height, width):
-        raise Unfit(
-            f"the input {(None, height, width, channels)} has no fixed height and width",
-            "give input_size=(height, width)",
-        )
-    size = wanted or (height, width)
-    if height not in (None, size[0]) or width not in (None, size[1]):
-        raise Unfit(
-            f"input_size is {size}, but the model takes {(height, width)}", "leave input_size out"
-        )
-    if (height, width) == size:
-        return model
-    fixed = tf.keras.models.clone_model(model, input_tensors=[layers.Input((*size, channels))])
-    fixed.set_weights(model.get_weights())
-    return fixed
 
 
 def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:

@@ -1,0 +1,179 @@
+"""The loop: gradients of fresh samples are accumulated, scaled and projected, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.agnostic.inputs import Draw
+from sat_nb.arguments import checked_whole, is_number
+from sat_nb.errors import InvalidInput, unknown_name
+
+Floats = NDArray[np.float32]
+Slope = Callable[[Floats, Floats, int], tuple[Floats, float]]
+Refine = Callable[[Floats], Floats]
+
+DECAYS = 0.9, 0.999
+"""Of the first and the second moment, as in Adam (Kingma & Ba 2015)."""
+NORM, RMS = 40.0, 0.25
+"""Of the ball's radius, where none is given: Jalwana et al.'s; and no further than this on
+average over the values, which counts for small inputs."""
+LATEST = 5
+"""Batches whose mean fidelity must pass the threshold: a single one may be lucky."""
+
+
+def scalar(gradient: Floats) -> Floats:
+    """One second moment for the whole map: it weighs the steps and leaves their direction."""
+    return np.square(gradient).sum(keepdims=True)
+
+
+def elementwise(gradient: Floats) -> Floats:
+    """A second moment for each value, as in Adam: small slopes count as much as large ones."""
+    return np.square(gradient)
+
+
+SECOND_MOMENTS: dict[str, Callable[[Floats], Floats]] = {
+    "scalar": scalar,
+    "elementwise": elementwise,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the loop runs; see ``input_agnostic_saliency``."""
+
+    steps: int
+    norm: float | None
+    rate: float
+    batch_size: int
+    second_moment: str
+    refine_every: int | None
+    threshold: float | None
+    seed: int
+
+    def asdict(self) -> dict[str, Any]:
+        """{argument: value}."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A map (H, W, C), the fidelity and the norm without it and after each step, and the end."""
+
+    map: Floats
+    fidelity: NDArray[np.float64]
+    norms: NDArray[np.float64]
+    stopped: str
+
+
+def read_settings(
+    steps: Any,
+    norm: Any,
+    rate: Any,
+    batch_size: Any,
+    second_moment: Any,
+    refine_every: Any,
+    threshold: Any,
+    seed: Any,
+) -> Settings:
+    """The settings, or InvalidInput for the first that is not what it must be."""
+    if second_moment not in SECOND_MOMENTS:
+        raise unknown_name("second_moment", second_moment, SECOND_MOMENTS)
+    for name, value in (("norm", norm), ("rate", rate)):
+        if value is not None and not (is_number(value) and 0 < value < np.inf):
+            raise InvalidInput(
+                f"{name}: expected a number > 0, in shares of the input's range, got {value!r}."
+            )
+    if rate is None:
+        raise InvalidInput("rate: expected a number > 0, such as 0.1, got None.")
+    if threshold is not None and not (is_number(threshold) and 0 < threshold <= 1):
+        raise InvalidInput(
+            f"threshold: expected a probability, or None to spend all steps, got {threshold!r}."
+        )
+    if refine_every is not None:
+        refine_every = checked_whole("refine_every", refine_every, 1)
+    return Settings(
+        checked_whole("steps", steps, 1),
+        None if norm is None else float(norm),
+        float(rate),
+        checked_whole("batch_size", batch_size, 1),
+        second_moment,
+        refine_every,
+        threshold,
+        checked_whole("seed", seed),
+    )
+
+
+def accumulate(
+    slope: Slope,
+    draw: Draw,
+    label: int,
+    shape: tuple[int, int, int],
+    settings: Settings,
+    *,
+    refine: Refine | None = None,
+    after_step: Callable[[], object] = lambda: None,
+) -> Found:
+    """Run the loop for one label; an interrupt ends it and keeps the map as it is.
+
+    The samples of a step depend on the seed and the step alone, so labels see the same ones, and
+    no map is ever judged by samples that it was made from.
+    """
+    norm = settings.norm or min(NORM, RMS * float(np.sqrt(np.prod(shape))))
+    added, first = np.zeros((2, *shape), np.float32)
+    second: Floats = np.zeros(1, np.float32)
+    fidelity: list[float] = []
+    norms: list[float] = []
+    stopped = "steps"
+    try:
+        for step in range(1, settings.steps + 2):
+            rng = np.random.default_rng([settings.seed, step])
+            gradient, probability = slope(draw(rng, settings.batch_size), added, label)
+            fidelity.append(probability)
+            norms.append(float(np.linalg.norm(added)))
+            if _passed(fidelity, settings.threshold):
+                stopped = "threshold"
+                break
+            if step > settings.steps:
+                break
+            first, second, towards = _moved(first, second, gradient, step, settings.second_moment)
+            added = into_ball(added - settings.rate * towards, norm)
+            if refine is not None and step % (settings.refine_every or 1) == 0:
+                added = into_ball(refine(added), norm)
+            after_step()
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    return Found(added, np.array(fidelity), np.array(norms), stopped)
+
+
+def into_ball(added: Floats, norm: float) -> Floats:
+    """The nearest map whose Euclidean norm is at most ``norm``.
+
+    >>> into_ball(np.array([3.0, 4.0], np.float32), 1.0)
+    array([0.6, 0.8], dtype=float32)
+    """
+    length = float(np.linalg.norm(added))
+    return added if length <= norm else (added * np.float32(norm / length)).astype(np.float32)
+
+
+def _moved(
+    first: Floats, second: Floats, gradient: Floats, step: int, kind: str
+) -> tuple[Floats, Floats, Floats]:
+    """Both moments with this gradient, and their ratio, scaled so that its largest value is 1."""
+    decay_1, decay_2 = DECAYS
+    first = decay_1 * first + (1 - decay_1) * gradient
+    second = decay_2 * second + (1 - decay_2) * SECOND_MOMENTS[kind](gradient)
+    mean, square = first / (1 - decay_1**step), second / (1 - decay_2**step)
+    ratio = mean / np.maximum(np.sqrt(square), np.finfo(np.float32).tiny)
+    largest = float(np.abs(ratio).max())
+    return first, second, (ratio / largest if largest > 0 else ratio).astype(np.float32)
+
+
+def _passed(fidelity: list[float], threshold: float | None) -> bool:
+    if threshold is None or len(fidelity) <= LATEST:
+        return False
+    return float(np.mean(fidelity[-LATEST:])) >= threshold

@@ -1,0 +1,244 @@
+"""input_agnostic_saliency: a map for a label, made without any input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.agnostic.inputs import Bounds, Distribution, Draw, read_distribution, read_inputs
+from sat_nb.agnostic.loop import Settings, Slope, accumulate, read_settings
+from sat_nb.agnostic.network import Network, read_network, slope_of
+from sat_nb.agnostic.refine import refine_of
+from sat_nb.agnostic.regions import Box, extreme, strongest_box
+from sat_nb.arguments import is_whole
+from sat_nb.errors import InvalidInput
+
+Floats = NDArray[np.float32]
+Curve = NDArray[np.float64]
+
+BOXES = (0.1875, 0.25, 0.3125)
+"""Sides of the boxes that are tried alone, as shares of the input's height and width."""
+
+
+@dataclass(frozen=True)
+class InputAgnosticSaliency:
+    """What a model attributes to a label.
+
+    ``map`` is float32 (H, W, C), in shares of the input's range: added to an input it speaks for
+    the label, so positive values ask for more there and negative ones for less. ``fidelity`` is
+    the label's mean probability on fresh samples, without a map and after each step; ``norms``
+    are the map's Euclidean norms, alike. ``stopped`` says why it ended: "steps", "threshold" or
+    "interrupted". ``box_fidelity`` is {share: probability}: the label's mean probability where
+    nothing but the strongest box of that share of height and width is added, every value in it at
+    the end of the range that the map points at. ``settings`` are the arguments.
+    """
+
+    label: int
+    map: Floats
+    fidelity: Curve
+    norms: Curve
+    stopped: str
+    box_fidelity: dict[float, float]
+    settings: dict[str, Any]
+
+    @property
+    def n_steps(self) -> int:
+        """How many steps made the map."""
+        return len(self.fidelity) - 1
+
+    def box(self, share: float = 0.25) -> Box:
+        """The box of that share of height and width that holds most of the map's energy."""
+        return strongest_box(self.map, share)[0]
+
+    def __repr__(self) -> str:
+        return (
+            f"InputAgnosticSaliency(label {self.label}: {self.n_steps} steps, fidelity "
+            f"{self.fidelity[0]:.2f} to {self.fidelity[-1]:.2f}, stopped: {self.stopped})"
+        )
+
+
+def input_agnostic_saliency(
+    model: Any,
+    target: int | Iterable[int],
+    *,
+    distribution: Distribution = "noise",
+    bounds: Bounds = (0.0, 1.0),
+    steps: int = 60,
+    norm: float | None = None,
+    rate: float = 0.1,
+    batch_size: int = 32,
+    second_moment: str = "scalar",
+    refine_every: int | None = None,
+    threshold: float | None = 0.99,
+    input_size: tuple[int, int] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Any:
+    """A map of what speaks for a label, asked of the model alone: no image is needed.
+
+    In every step fresh samples are drawn, the map is added, and all is brought back into the
+    input's range. The mean gradient of the cross-entropy towards the label joins two running
+    moments; the map moves against their ratio, scaled to a largest value of 1, and is projected
+    onto a ball. It runs in the caller's own process, in eager TensorFlow; an interrupt ends it and
+    keeps what there is.
+
+    Parameters
+    ----------
+    model
+        The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model: Functional
+        or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits at its end.
+        A model with one output has two classes, 1 and 0.
+    target
+        A label, or several: they see the same samples and share one compiled graph.
+    distribution
+        What samples are drawn from: a name in DISTRIBUTIONS ("noise": Gaussian around the middle
+        of the range, a sixth of it wide; "uniform"; "natural": clouds with the spectrum of
+        photos), an array (n, H, W, C) of images in the model's units, or a function (rng, n) ->
+        array (n, H, W, C).
+    bounds
+        (low, high): the range of the model's input, each a number or one a channel. BGR minus the
+        means (104, 117, 123) lies in ((-104, -117, -123), (151, 138, 132)).
+    steps
+        The most steps that a label takes.
+    norm
+        Radius of the ball: the map's largest Euclidean norm, in shares of the range. By default
+        40, and for small inputs at most a quarter of the range on average (root mean square).
+    rate
+        By how much the map moves in a step where it moves most, in shares of the range.
+    batch_size
+        Samples a step.
+    second_moment
+        "scalar", one number for the whole map, or "elementwise", one a value, as in Adam.
+    refine_every
+        Refine the map after every so many steps: the last convolution's response to it, averaged
+        over the channels and cut by Otsu's threshold, says where it is kept and amplified
+        fivefold; elsewhere it is set to 0. None does not.
+    threshold
+        Stop where the label's mean probability over five steps passes it; None spends all steps.
+    input_size
+        (height, width) in pixels for a model that leaves them open.
+    seed
+        Where the samples start. The same seed gives the same map.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    InputAgnosticSaliency
+        Or {label: InputAgnosticSaliency} where several labels were given; after an interrupt,
+        those that were done and the one begun.
+
+    Raises
+    ------
+    InvalidInput
+        For arguments and models that cannot be asked, labels out of range, samples of another
+        shape or outside the bounds, and NaN, before any work.
+    FileMissing
+        For a path that does not exist.
+
+    Notes
+    -----
+    The method is Akhtar & Jalwana's (AAAI 2023, arXiv 2303.17836), on the ground of Jalwana et al.
+    (CVPR 2020). Neither has published code, and the texts leave much open. The choices here:
+
+    - The map is added, not subtracted, so that its sign is what speaks for the label. The
+      gradient is the one at the input that the model saw, also where that was cut off.
+    - The norm: the published 10 (224 px, range 1) does for noise of a twentieth of the range. With
+      the wider "noise" SqueezeNet needs 40: at 10 its chihuahua stays below 1 % after 40 steps.
+    - Elementwise moments follow Adam. The default is scalar: of a linear model the map is then the
+      difference of the weights, and not its signs alone.
+    - Refinement, the published remedy for scattered maps, makes them local and costs fidelity, and
+      ``class_signatures`` tells compromised models no better with it; so it is off by default.
+    - A step's fidelity is that of samples whose gradient the map does not hold yet.
+
+    Examples
+    --------
+    >>> found = input_agnostic_saliency("model.h5", 151)  # doctest: +SKIP
+    >>> found.fidelity[[0, -1]], found.stopped  # doctest: +SKIP
+    (array([0.0002, 0.9912]), 'threshold')
+    """
+    settings = read_settings(
+        steps, norm, rate, batch_size, second_moment, refine_every, threshold, seed
+    )
+    network = read_network(model, input_size, "input_agnostic_saliency")
+    labels = _labels(target, network.n_classes)
+    inputs = read_inputs(network.shape, bounds)
+    draw = read_distribution(distribution, inputs)
+    slope = slope_of(network, inputs)
+    _check_slope(slope, draw, network, settings)
+    refine = refine_of(network, inputs) if settings.refine_every else None
+    results: dict[int, InputAgnosticSaliency] = {}
+    with _bar(len(labels) * settings.steps, progress) as bar:
+        for label in labels:
+            found = accumulate(
+                slope, draw, label, network.shape, settings, refine=refine, after_step=bar.update
+            )
+            results[label] = InputAgnosticSaliency(
+                label,
+                found.map,
+                found.fidelity,
+                found.norms,
+                found.stopped,
+                _box_fidelity(slope, draw, label, found.map, settings),
+                settings.asdict(),
+            )
+            if found.stopped == "interrupted":
+                break
+    return results[labels[0]] if is_whole(target) else results
+
+
+def _labels(target: Any, n_classes: int) -> list[int]:
+    """The labels, each once, in their order."""
+    given = [target] if is_whole(target) or isinstance(target, str) else target
+    try:
+        labels = list(given)
+    except TypeError:
+        labels = [given]
+    wrong = [label for label in labels if not is_whole(label) or not 0 <= label < n_classes]
+    if wrong or not labels:
+        raise InvalidInput(
+            f"target: expected a label from 0 to {n_classes - 1}, or several, got "
+            f"{wrong[0] if wrong else labels!r}."
+        )
+    return list(dict.fromkeys(int(label) for label in labels))
+
+
+def _check_slope(slope: Slope, draw: Draw, network: Network, settings: Settings) -> None:
+    """InvalidInput where no label's probability depends on the input, or it is not a number."""
+    samples = draw(np.random.default_rng([settings.seed, 0]), 4)
+    none = np.zeros(network.shape, np.float32)
+    try:
+        slopes = [slope(samples, none, label)[0] for label in range(min(network.n_classes, 3))]
+    except LookupError as error:  # an operation without a registered gradient
+        raise InvalidInput(
+            f"model: TensorFlow has no gradient for one of its layers ({str(error)[:200]}); "
+            "expected one that can be differentiated from end to end."
+        ) from error
+    if not np.isfinite(slopes).all():
+        raise InvalidInput(
+            "model: its outputs for samples of the distribution are NaN or infinite; check its "
+            "weights, and that bounds=(low, high) is the range that it was trained on."
+        )
+    if not np.any(slopes):
+        raise InvalidInput(
+            "model: its outputs have no gradient at its input (they do not change with it, or are "
+            "rounded or compared on the way), so nothing can be asked of it; check that its "
+            "weights were loaded, and give a model that can be differentiated."
+        )
+
+
+def _box_fidelity(
+    slope: Slope, draw: Draw, label: int, map: Floats, settings: Settings
+) -> dict[float, float]:
+    fresh = draw(np.random.default_rng([settings.seed, 0]), settings.batch_size)
+    return {share: slope(fresh, extreme(map, share), label)[1] for share in BOXES}
+
+
+def _bar(total: int, progress: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, desc="maps", unit="step", disable=not progress)

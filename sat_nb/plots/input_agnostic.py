@@ -1,0 +1,134 @@
+"""Input-agnostic maps: what a model attributes to labels, one picture a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput
+from sat_nb.plots import style
+from sat_nb.plots.overlay import AGAINST, FOR, limit_of
+from sat_nb.plots.style import ACCENT, INK, PLAIN, QUIET, SMALL, TEXT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_input_agnostic(
+    found: Any,
+    *,
+    names: Mapping[int, str] | None = None,
+    box: float | None = None,
+    channels: str = "rgb",
+    ax: Axes | None = None,
+    figure: Figure | None = None,
+) -> Axes | Figure:
+    """Draw what a model attributes to one label, or to several in a grid.
+
+    Of three channels the map is drawn as a picture: grey is nothing, a colour means that more of
+    it speaks for the label. Of one channel, red speaks for more and blue for less light. Each map
+    has a scale of its own. Below it stands the fidelity, without the map and with it.
+
+    Parameters
+    ----------
+    found: an InputAgnosticSaliency, or {label: InputAgnosticSaliency}, as
+        ``input_agnostic_saliency`` returns them.
+    names: {label: its name}; drawn as plain text.
+    box: outline the strongest box of this share of height and width.
+    channels: the order of three channels in the model: "rgb", or "bgr" as Caffe's have it.
+    ax: axes for one label; a new figure by default.
+    figure: to draw a grid on; a new one by default, as wide as a page.
+
+    Returns the axes of one label, the figure of several.
+    """
+    if channels not in ("rgb", "bgr"):
+        raise InvalidInput(f"channels: expected 'rgb' or 'bgr', got {channels!r}.")
+    if isinstance(found, Mapping):
+        return _grid(_checked(list(found.values())), names, box, channels, figure)
+    return _draw(_checked([found])[0], names, box, channels, style.axes_or_new(ax, 2.2, 2.6))
+
+
+def _checked(results: list[Any]) -> list[Any]:
+    wrong = [r for r in results if not hasattr(r, "box_fidelity")]
+    if wrong or not results:
+        raise InvalidInput(
+            "found: expected what sat_nb.input_agnostic_saliency returns, for one label or more, "
+            f"got {type(wrong[0]).__name__ if wrong else 'none'}."
+        )
+    return results
+
+
+def _grid(
+    results: list[Any],
+    names: Mapping[int, str] | None,
+    box: float | None,
+    channels: str,
+    figure: Figure | None,
+) -> Figure:
+    n_across = min(5, len(results))
+    n_down = -(-len(results) // n_across)
+    side = min(2.2, style.PAGE / n_across)
+    figure = style.figure_or_new(figure, side * n_across, (side + 0.35) * n_down)
+    axes = figure.subplots(n_down, n_across, squeeze=False).ravel()
+    for ax, result in zip(axes, results, strict=False):
+        _draw(result, names, box, channels, ax)
+    for ax in axes[len(results) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def _draw(
+    result: Any, names: Mapping[int, str] | None, box: float | None, channels: str, ax: Axes
+) -> Axes:
+    limit = limit_of(result.map)
+    ax.imshow(_picture(result.map, limit, channels), interpolation="nearest")
+    ax.set_xticks([]), ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set(color=QUIET, linewidth=0.4)
+    if box is not None:
+        _outline(ax, result.box(box))
+    name = str((names or {}).get(result.label, f"label {result.label}"))
+    width, _ = style.size_of(ax)
+    ax.set_title(style.fitted(name, TEXT, width), fontsize=TEXT, color=INK, **PLAIN)
+    said = f"{result.fidelity[0]:.2f} → {result.fidelity[-1]:.2f}"
+    ax.set_xlabel(said, fontsize=SMALL, color=QUIET)
+    style.keep_numbers(ax, _numbers(result, limit))
+    return ax
+
+
+def _picture(map: NDArray, limit: float, channels: str) -> NDArray:
+    """RGB (H, W, 3) in [0, 1]."""
+    shares = np.clip(map / limit, -1, 1)
+    if map.shape[2] == 3:
+        return 0.5 + 0.5 * (shares[..., ::-1] if channels == "bgr" else shares)
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("for and against", [AGAINST, "white", FOR])
+    return colours(0.5 + 0.5 * shares[..., 0])[..., :3]
+
+
+def _outline(ax: Axes, box: Any) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner = (box.left - 0.5, box.top - 0.5)
+    ax.add_patch(
+        Rectangle(corner, box.width, box.height, fill=False, edgecolor=ACCENT, linewidth=1.3)
+    )
+
+
+def _numbers(result: Any, limit: float) -> pd.DataFrame:
+    """The curve of fidelity and norm, and the end of the map's scale."""
+    return pd.DataFrame(
+        {
+            "label": result.label,
+            "step": range(len(result.fidelity)),
+            "fidelity": result.fidelity,
+            "norm": result.norms,
+            "end_of_scale": limit,
+        }
+    )
