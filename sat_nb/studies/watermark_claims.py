@@ -66,22 +66,28 @@ def stable_accuracy(result: Watermark) -> Claim:
 
 
 def table_first(result: Watermark) -> Claim:
-    """Holds where the table tells at a smaller share in 95 % of all draws of seeds."""
+    """Holds where the table tells first, in 95 % of all draws of seeds, against two accuracies.
+
+    They are that on clean photos and the sharpest, marks as in training less reversed. In part
+    where it is first against one of them; not where the sharpest is first in half of the draws.
+    """
     shares, measures = result.settings.shares, result.measures
-    before = fraction_before(measures[BY_CONTROL], measures[BY_GAP], shares)
-    after = fraction_before(measures[BY_GAP], measures[BY_CONTROL], shares)
+    table = measures[BY_CONTROL]
+    before = [fraction_before(table, measures[m], shares) for m in (BY_CLEAN, BY_GAP)]
+    after = fraction_before(measures[BY_GAP], table, shares)
+    n_first = sum(share >= 0.95 for share in before)
+    verdict = ("cannot tell", "holds in part", "holds")[n_first]
+    if after >= 0.5:
+        verdict = "does not hold"
     rows = result.earliest().set_index("measure")
-    verdict = "holds" if before >= 0.95 else "does not hold" if after >= 0.5 else "holds in part"
-    if before == after == 0:
-        verdict = "cannot tell"  # both at the same share: the grid is too coarse
     return _claim(
         result,
         "Figure 5",
         "The table shows the shortcut where out-of-distribution accuracy does not yet.",
-        f"Earliest share for the table {_spoken(rows.loc[BY_CONTROL])}, for accuracy (marks as in "
-        f"training less reversed) "
-        f"{_spoken(rows.loc[BY_GAP])}; the table is first in {before:.0%} of the draws of seeds, "
-        f"second in {after:.0%}.",
+        f"Earliest share for the table {_spoken(rows.loc[BY_CONTROL])}, for accuracy on clean "
+        f"photos {_spoken(rows.loc[BY_CLEAN])}, for marks as in training less reversed "
+        f"{_spoken(rows.loc[BY_GAP])}; the table is first in {before[0]:.0%} and {before[1]:.0%} "
+        f"of the draws of seeds, the latter before the table in {after:.0%}.",
         verdict,
     )
 

@@ -67,7 +67,7 @@ def draw_prevalence(result: Watermark) -> Figure:
         else:
             text = f"{what} does not tell"
         place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
-        ax.text(1.0, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
+        ax.text(0.99, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
     return figure
 
 

@@ -135,7 +135,8 @@ def known(
     [
         (0.15, 1.0, 1.0, ("holds", "holds", "holds")),
         (0.25, 1.0, 1.0, ("does not hold", "holds", "holds")),
-        (0.25, 0.25, 1.0, ("does not hold", "holds in part", "cannot tell")),
+        (0.25, 0.25, 1.0, ("does not hold", "holds in part", "holds in part")),
+        (0.25, 0.25, 0.25, ("does not hold", "does not hold", "cannot tell")),
         (0.25, 0.15, 0.15, ("does not hold", "does not hold", "does not hold")),
         (0.05, 2.0, 2.0, ("holds", "holds", "holds")),
     ],
