@@ -27,7 +27,8 @@ lint: $(READY)  ## ruff and the type checker
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-benchmarks: $(READY)  ## the measured ratios
+benchmarks: $(READY)  ## list them all, run the two that take seconds
+	@grep -E '^\| `(python|make) [^`]*` \|' benchmarks/README.md
 	$(BIN)/python benchmarks/join.py
 	$(BIN)/python benchmarks/bootstrap.py
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sat_nb as sat
+from sat_nb.datasets import photos
+from sat_nb.datasets.efficientnet import efficientnet_lite0, lite0_input
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.files import existing, written_whole
 from sat_nb.saliency.preprocess import Preprocess
@@ -51,6 +53,22 @@ class Photos:
 
     images: sat.ImageSet
     segments: Mapping[str, sat.SegmentationMap]
+
+
+# --- what packages bring -------------------------------------------------------------------------
+
+
+def lite0(work: str | os.PathLike[str]) -> Classifier:
+    """EfficientNet-Lite0 with its package's weights, its file below ``work``."""
+    file = Path(work) / "efficientnet_lite0.h5"
+    return Classifier(file if file.exists() else efficientnet_lite0(file), lite0_input)
+
+
+def shipped(image_ids: Sequence[str] = tuple(photos.FILES)) -> dict[str, Photos]:
+    """Photos of scikit-image by id, with this project's masks, as one class "photos"."""
+    segments = sat.read_segments(photos.EXPORTS)
+    images = photos.read().select(list(image_ids))
+    return {"photos": Photos(images, {i: segments[i] for i in image_ids})}
 
 
 # --- the paper's: VGG16 and the user's own photos ------------------------------------------------

@@ -17,7 +17,6 @@ import pandas as pd
 
 import sat_nb as sat
 from sat_nb.datasets import photos
-from sat_nb.datasets.efficientnet import efficientnet_lite0, lite0_input
 from sat_nb.errors import unknown_name
 from sat_nb.saliency.codec import FORMAT
 from sat_nb.studies import imagenet
@@ -104,7 +103,7 @@ def run(
     elif size == "full":
         classifier, classes = imagenet.vgg16(work), imagenet.user_classes()
     else:
-        classifier, classes = lite0(work), {"photos": shipped(settings.image_ids)}
+        classifier, classes = imagenet.lite0(work), imagenet.shipped(settings.image_ids)
     parts = {
         name: _explained(Path(work), name, classifier, part, settings)
         for name, part in classes.items()
@@ -112,18 +111,6 @@ def run(
     table = pd.concat([table for _, table in parts.values()], ignore_index=True)
     maps = {name: store for name, (store, _) in parts.items()}
     return Pretrained(size, table, classes, maps, classifier.name, settings)
-
-
-def lite0(work: str | os.PathLike[str]) -> Classifier:
-    """EfficientNet-Lite0, its file below ``work``."""
-    file = Path(work) / "efficientnet_lite0.h5"
-    return Classifier(file if file.exists() else efficientnet_lite0(file), lite0_input)
-
-
-def shipped(image_ids: tuple[str, ...] = tuple(photos.FILES)) -> Photos:
-    """Photos of scikit-image by id, with this project's masks."""
-    segments = sat.read_segments(photos.EXPORTS)
-    return Photos(photos.read().select(list(image_ids)), {i: segments[i] for i in image_ids})
 
 
 def _explained(
