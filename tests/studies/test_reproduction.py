@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import sat_nb as sat
 from sat_nb.studies.claims import Claim, write_claims
+from sat_nb.studies.registry import STUDIES
 from sat_nb.studies.reproduction import (
     BEGIN,
     END,
@@ -16,6 +18,9 @@ from sat_nb.studies.reproduction import (
     as_text,
     update_report,
 )
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reproduction.md"
 
 
 @pytest.fixture
@@ -63,3 +68,16 @@ def test_only_the_part_between_the_markers_changes(figures: Path, tmp_path: Path
     with pytest.raises(sat.InvalidInput, match="report: .* lacks the lines"):
         update_report(page, figures)
     assert page.read_text() == "# No markers\n"
+
+
+def test_the_page_says_what_the_committed_numbers_say() -> None:
+    claims = all_claims(ROOT / "figures")
+    table = PAGE.read_text(encoding="utf-8").partition(f"{BEGIN}\n")[2].partition(f"\n{END}")[0]
+    assert table == as_markdown(claims)
+    assert set(claims["study"]) <= set(STUDIES)
+
+
+def test_what_the_page_links_exists() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", PAGE.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            assert (PAGE.parent / link).exists(), link
