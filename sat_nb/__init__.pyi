@@ -112,6 +112,12 @@ from .table import (
     settled_ranks,
     write_table,
 )
+from .widgets.explore import (
+    explore,
+)
+from .widgets.state import (
+    ExplorerState,
+)
 
 __all__ = [
     "AGGREGATIONS",
@@ -136,6 +142,7 @@ __all__ = [
     "Comparison",
     "Consensus",
     "Difference",
+    "ExplorerState",
     "ExternalMaps",
     "FileMissing",
     "IdMismatch",
@@ -157,6 +164,7 @@ __all__ = [
     "evidence",
     "excess_over_null",
     "explain",
+    "explore",
     "held_fractions",
     "intervals",
     "list_methods",

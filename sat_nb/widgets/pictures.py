@@ -1,0 +1,74 @@
+"""Pictures of panels as SVG that takes the page's colours, and several panels as one figure."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+from sat_nb.plots.style import ACCENT, FAINT, INK, QUIET
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+THEMED = {
+    INK: "--sat-ink",
+    "#000000": "--sat-ink",
+    QUIET: "--sat-quiet",
+    FAINT: "--sat-faint",
+    ACCENT: "--sat-accent",
+    "#ffffff": "--sat-paper",
+    "#fbeee4": "--sat-shade",
+}
+"""Colour of the pictures -> variable of the page that stands for it; see ``look``."""
+
+SCALE = 1.2  # a picture made for print, on a screen
+_COLOURS = re.compile(r"(fill|stroke): (" + "|".join(THEMED) + r")\b")
+_LEAKING = re.compile(r'<style type="text/css">.*?</style>', re.DOTALL)
+
+
+def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
+    """A figure as an <svg> element for a page: text stays text, colours follow the theme.
+
+    ``says`` is its text for screen readers. Layout is taken as the figure has it.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": says}):
+        figure.savefig(buffer, format="svg", transparent=themed, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = _LEAKING.sub("", svg[svg.index("<svg") :])
+    width = figure.get_figwidth() * 96 * SCALE
+    root = (
+        f'<svg role="img" aria-label="{html.escape(says)}" '
+        f'style="max-width: {width:.0f}px; stroke-linejoin: round; stroke-linecap: butt"'
+    )
+    svg = re.sub(r'^<svg|(?<= )(?:width|height)="[\d.]+pt" ', "", svg, count=3)
+    svg = root + svg
+    if themed:
+        svg = _COLOURS.sub(lambda m: f"{m[1]}: var({THEMED[m[2]]}, {m[2]})", svg)
+    return svg
+
+
+def png_of(figure: Figure, dpi: float = 150) -> bytes:
+    """A figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Bytes as a link that holds them, such as ``kind="image/png"``."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def released(ax: Any) -> Figure:
+    """The figure of these axes, which pyplot forgets: no notebook shows it by itself."""
+    import matplotlib.pyplot as plt
+
+    figure = ax.get_figure(root=True)
+    plt.close(figure)
+    return figure
