@@ -24,8 +24,7 @@ class ControlPanel:
 
     def __init__(self, step: Callable[..., None]) -> None:
         self.fields = {
-            name: entry.make(lambda value, name=name: step(**{name: value}))
-            for name, entry in CONTROLS.items()
+            name: entry.make(partial(_tell, step, name)) for name, entry in CONTROLS.items()
         }
         for name, field in self.fields.items():
             field.widget.add_class(f"sat-control-{name}")
@@ -69,6 +68,10 @@ class ControlPanel:
         self._filters.description = f"Filters{some} {'▾' if opened else '▸'}"
         self._folded.layout.display = None if opened else "none"
         self._clear.layout.display = None if self._n else "none"
+
+
+def _tell(step: Callable[..., None], name: str, value: Any) -> None:
+    step(**{name: value})
 
 
 def _grouped(children: list[Any]) -> widgets.Widget:

@@ -67,7 +67,7 @@ def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
     heights = [figure.get_figheight() for figure in alone]
     width = max(figure.get_figwidth() for figure in alone)
     whole = Figure(figsize=(width, sum(heights)), layout="constrained")
-    parts = whole.subfigures(len(draws), 1, height_ratios=heights)
+    parts: Any = whole.subfigures(len(draws), 1, height_ratios=heights)
     for draw, part in zip(draws, parts, strict=True):
         draw(part)
     return whole
