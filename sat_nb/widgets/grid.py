@@ -24,8 +24,12 @@ def numbers_in(table: pd.DataFrame) -> list[bool]:
 
 
 def shares_of(table: pd.DataFrame) -> list[float]:
-    """How wide each column is, in percent: names take twice the room of numbers."""
-    widths = [1 if number else 2 for number in numbers_in(table)]
+    """How wide each column is, in percent: as its longest word, and as names up to 22 letters."""
+    widths = []
+    for i, (column, number) in enumerate(zip(table.columns, numbers_in(table), strict=True)):
+        words = max(len(word) for word in str(column).replace("_", " ").split(" "))
+        cells = 6 if number else max(map(len, map(cell, table.iloc[:, i])), default=6)
+        widths.append(max(words + 2, min(cells, 22), 6) + 2)
     return [100 * width / sum(widths) for width in widths]
 
 

@@ -31,7 +31,7 @@ class TableScreen:
         state, table = shot.state, shot.view.table(shot.results, shot.state)
         rows, page, _ = page_of(table, state.page)
         self._state = state.sort, state.descending
-        self._put_heads(table)
+        self._put_heads(rows)
         shown = table_html(rows, sort=state.sort, down=state.descending, heads_seen=False)
         self._table.value = shown if len(table) else '<p class="sat-note">No row holds that.</p>'
         self._pager.put(page, PAGE, len(table), "rows")
