@@ -116,6 +116,11 @@ from .stats.stability import (
     images_needed,
     ranking_stability,
 )
+from .stats.unusual import (
+    disagreeing_methods,
+    unusual_images,
+    varying_segments,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -129,6 +134,12 @@ from .table import (
     select,
     settled_ranks,
     write_table,
+)
+from .widgets.explore import (
+    explore,
+)
+from .widgets.state import (
+    ExplorerState,
 )
 
 __all__ = [
@@ -155,6 +166,7 @@ __all__ = [
     "Comparison",
     "Consensus",
     "Difference",
+    "ExplorerState",
     "ExternalMaps",
     "Fetched",
     "FileMissing",
@@ -175,9 +187,11 @@ __all__ = [
     "compare_missing",
     "consensus",
     "difference",
+    "disagreeing_methods",
     "evidence",
     "excess_over_null",
     "explain",
+    "explore",
     "fetch_masks",
     "held_fractions",
     "images_needed",
@@ -219,6 +233,8 @@ __all__ = [
     "size_effect",
     "suggest_renames",
     "to_latex",
+    "unusual_images",
+    "varying_segments",
     "write_coco",
     "write_dinox",
     "write_table",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # is darker than the other, in a print in grey.
 AGAINST, FOR = "#3f9bdc", "#8f0016"
 _LEGEND_LINE = 0.14  # inches
-_WASHED = 0.55  # how far the photo under a map fades to white
+WASHED = 0.55  # how far the photo under a map fades to white
 
 
 def plot_overlay(
@@ -67,7 +67,7 @@ def plot_overlay(
     if attribution is None:
         ax.imshow(pixels, extent=extent)
     else:
-        grey = 255 - (255 - pixels.mean(axis=2)) * (1 - _WASHED)
+        grey = 255 - (255 - pixels.mean(axis=2)) * (1 - WASHED)
         ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
         heat = pooled(attribution)
         _draw_map(ax, heat, map_extent((height, width), heat.shape, fit), opacity)
@@ -134,12 +134,12 @@ def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> 
     limit = limit_of(attribution)
     share = np.clip(attribution / limit, -1, 1)
     strength = np.abs(share) ** 0.75
-    colours = _by_sign(share)
+    colours = by_sign(share)
     colours[..., 3] = opacity * strength
     ax.imshow(colours, extent=extent)
 
 
-def _by_sign(share: NDArray) -> NDArray:
+def by_sign(share: NDArray) -> NDArray:
     """RGBA of values in [-1, 1]: two hues, the positive one darker the stronger."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 

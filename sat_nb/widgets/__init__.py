@@ -1,0 +1,1 @@
+"""The explorer: a table in a notebook, to toggle, see and drill into."""
