@@ -98,6 +98,11 @@ from .stats.mask_changes import (
 from .stats.sensitivity import (
     mask_sensitivity,
 )
+from .stats.unusual import (
+    disagreeing_methods,
+    unusual_images,
+    varying_segments,
+)
 from .table import (
     AGGREGATIONS,
     COLUMNS,
@@ -161,6 +166,7 @@ __all__ = [
     "compare_missing",
     "consensus",
     "difference",
+    "disagreeing_methods",
     "evidence",
     "excess_over_null",
     "explain",
@@ -199,6 +205,8 @@ __all__ = [
     "size_effect",
     "suggest_renames",
     "to_latex",
+    "unusual_images",
+    "varying_segments",
     "write_coco",
     "write_dinox",
     "write_table",

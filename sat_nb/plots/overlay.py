@@ -134,12 +134,12 @@ def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> 
     limit = limit_of(attribution)
     share = np.clip(attribution / limit, -1, 1)
     strength = np.abs(share) ** 0.75
-    colours = _by_sign(share)
+    colours = by_sign(share)
     colours[..., 3] = opacity * strength
     ax.imshow(colours, extent=extent)
 
 
-def _by_sign(share: NDArray) -> NDArray:
+def by_sign(share: NDArray) -> NDArray:
     """RGBA of values in [-1, 1]: two hues, the positive one darker the stronger."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 

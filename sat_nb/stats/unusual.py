@@ -1,0 +1,150 @@
+"""What does not fit: images far from the aggregate, segments of no fixed rank, odd methods out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sat_nb.errors import InvalidInput
+from sat_nb.stats.consensus import kendall_tau_b
+from sat_nb.table.aggregate import check_once, check_unmixed
+from sat_nb.table.schema import check_table
+
+BY = ["method", "model"]
+DIGITS = 9  # numbers that are equal to that many count as equal, whatever their rounding
+
+
+def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Images whose table differs most from the aggregate, the most unusual first.
+
+    ``distance`` is the mean, over the segments of an image, of |local rank - Relative mean
+    rank|: 0 where the image ranks its segments as all images do on average. ``segment`` is the
+    one that is furthest off, with its ``rank`` there and its ``mean_rank``; of segments as far
+    off the first by name.
+
+    Parameters
+    ----------
+    table: from ``build``, of one class; each method and model by itself.
+
+    Returns a DataFrame with ``method``, ``model``, ``image_id``, ``n_segments`` (segments that
+    are compared), ``distance``, ``segment``, ``rank``, ``mean_rank``. Images without a segment
+    are not in it.
+
+    Raises InvalidInput for tables that mix classes.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> unusual_images(build(*toy()).query("method == 'noisy'")).head(2)
+      method  model  image_id  n_segments  distance segment  rank  mean_rank
+    0  noisy  model  image_06           5      1.39    eyes   5.0       1.75
+    1  noisy  model  image_05           5      1.25    ears   2.0       4.00
+    """
+    rows = _present(table)
+    mean = rows.groupby([*BY, "segment"], dropna=False)["rank"].transform("mean")
+    rows = rows.assign(mean_rank=mean, off=(rows["rank"] - mean).abs().round(DIGITS))
+    images = rows.groupby([*BY, "image_id"], dropna=False, sort=False)
+    distance = images["off"].agg(n_segments="size", distance="mean").reset_index()
+    furthest = rows.sort_values(["off", "segment"], ascending=[False, True], kind="stable")
+    furthest = furthest.drop_duplicates([*BY, "image_id"])
+    found = distance.merge(
+        furthest[[*BY, "image_id", "segment", "rank", "mean_rank"]], on=[*BY, "image_id"]
+    )
+    return _first(found, ["distance"], ["image_id", *BY])
+
+
+def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
+    """Segments whose local rank varies most from image to image, the most varying first.
+
+    ``sd_rank`` is the standard deviation of the local rank over the images that have the
+    segment (divided by n - 1), ``low`` and ``high`` are the quartiles. Segments that only one
+    image has are not in it.
+
+    Parameters
+    ----------
+    table: from ``build``, of one class; each method and model by itself.
+
+    Returns a DataFrame with ``method``, ``model``, ``segment``, ``n_images``, ``mean_rank``,
+    ``sd_rank``, ``low``, ``high``.
+
+    Raises InvalidInput for tables that mix classes.
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> varying_segments(build(*toy())).head(2).round(2)
+      method  model segment  n_images  mean_rank  sd_rank  low  high
+    0  noisy  model    ears        15       4.00     1.07  3.5   5.0
+    1  noisy  model    eyes        20       1.75     1.02  1.0   2.0
+    """
+    ranks = _present(table).groupby([*BY, "segment"], dropna=False, sort=False)["rank"]
+    found = ranks.agg(
+        n_images="size",
+        mean_rank="mean",
+        sd_rank="std",
+        low=lambda r: r.quantile(0.25),
+        high=lambda r: r.quantile(0.75),
+    )
+    found = found[found["n_images"] > 1].reset_index()
+    return _first(found, ["sd_rank"], ["segment", *BY])
+
+
+def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of methods by how little they agree, those that differ most first.
+
+    ``tau`` is Kendall's tau-b between the Relative mean ranks that the two give the segments:
+    1 alike, 0 unrelated, -1 reversed; NaN, at the end, where a method ties all segments.
+    ``segment`` is the one that they differ most about, with the mean ranks ``rank_a`` and
+    ``rank_b``; of several the first by name.
+
+    Parameters
+    ----------
+    table: from ``build``, of one class; each model by itself.
+
+    Returns a DataFrame with ``model``, ``method_a``, ``method_b``, ``tau``, ``segment``,
+    ``rank_a``, ``rank_b``; without rows where there is one method only. Segments that one of
+    the two lacks do not count.
+
+    Raises InvalidInput for tables that mix classes. Source: Kendall 1945 (tau-b).
+
+    >>> from sat_nb.datasets.toy import toy
+    >>> disagreeing_methods(build(*toy())).round(2)
+       model method_a method_b  tau segment  rank_a  rank_b
+    0  model    noisy    sharp  0.8    eyes    1.75     1.0
+    """
+    rows = _present(table)
+    means = rows.groupby([*BY, "segment"], dropna=False)["rank"].mean()
+    means = means.round(DIGITS).reset_index()
+    pairs = [
+        _pair(model, a, b, wide)
+        for model, of_model in means.groupby("model", dropna=False)
+        for wide in [of_model.set_index(["segment", "method"])["rank"].unstack()]  # noqa: PD010
+        for i, a in enumerate(wide.columns)
+        for b in wide.columns[i + 1 :]
+    ]
+    columns = ["model", "method_a", "method_b", "tau", "segment", "rank_a", "rank_b"]
+    found = pd.DataFrame([pair for pair in pairs if pair], columns=columns)
+    return found.sort_values(["tau", "model", "method_a", "method_b"], ignore_index=True)
+
+
+def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
+    """One row of ``disagreeing_methods``; None for methods that share no segment."""
+    both = wide[[a, b]].dropna().sort_index()
+    if both.empty:
+        return None
+    tau = kendall_tau_b(both.to_numpy().T)[0, 1] if len(both) > 1 else np.nan
+    at = int((both[a] - both[b]).abs().to_numpy().argmax())
+    return (model, a, b, float(tau), both.index[at], both[a].iloc[at], both[b].iloc[at])
+
+
+def _present(table: pd.DataFrame) -> pd.DataFrame:
+    check_unmixed(check_table(table), BY)
+    check_once(table, BY)
+    rows = table[table["segment"].notna()]
+    if rows.empty:
+        raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
+    return rows
+
+
+def _first(found: pd.DataFrame, largest: list[str], then: list[str]) -> pd.DataFrame:
+    """The largest first; equal ones by name."""
+    descending = [False] * len(largest) + [True] * len(then)
+    rounded = found.assign(**{name: found[name].round(DIGITS) for name in largest})
+    order = rounded.sort_values([*largest, *then], ascending=descending).index
+    return found.loc[order].reset_index(drop=True)
