@@ -8,8 +8,8 @@ looks at.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +29,12 @@ SEGMENT = "watermark"
 METHOD = "lrp.z"  # the paper's choice for its watermark study
 ZEBRA = equids.CLASS_NAMES.index("zebra")
 
+SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"n_train": 120, "n_test": 30, "size": 64, "epochs": 20, "n_explained": 24},
+    "small": {},
+}
+"""Arguments of ``run`` for each size of a study; notebooks that take the same share its results."""
+
 
 @dataclass(frozen=True)
 class Quickstart:
@@ -36,7 +42,8 @@ class Quickstart:
 
     ``table`` holds both models' rows over the marked test zebras, ``accuracy`` the share of
     test photos that each model (rows) classifies rightly, clean and marked (columns).
-    ``data`` and ``maps`` are those of the model that saw watermarks.
+    ``data`` and ``maps`` are those of the model that saw watermarks; ``maps_by_model`` has the
+    maps of both.
     """
 
     data: equids.EquidsFolder
@@ -44,6 +51,7 @@ class Quickstart:
     table: pd.DataFrame
     accuracy: pd.DataFrame
     share: float
+    maps_by_model: Mapping[str, sat.AttributionStore] = field(default_factory=dict)
 
 
 def run(
@@ -77,7 +85,8 @@ def run(
     data, maps, _, _ = parts[0]
     table = pd.concat([table for _, _, table, _ in parts], ignore_index=True)
     accuracy = pd.DataFrame({MARKED: parts[0][3], CONTROL: parts[1][3]}).T
-    return Quickstart(data, maps, table, accuracy, share)
+    by_model = {MARKED: maps, CONTROL: parts[1][1]}
+    return Quickstart(data, maps, table, accuracy, share, by_model)
 
 
 def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:

@@ -42,6 +42,10 @@ def test_both_models_explain_the_same_marked_zebras(result: quickstart.Quickstar
     assert table["target"].unique().tolist() == [quickstart.ZEBRA]
     assert result.accuracy.to_numpy().min() >= 0
     assert list(result.accuracy) == ["clean", "marked"]
+    assert {m: store.model for m, store in result.maps_by_model.items()} == {
+        "half_marked": "half_marked",
+        "unmarked": "unmarked",
+    }
 
 
 def test_half_of_the_training_zebras_carry_it(result: quickstart.Quickstart) -> None:
