@@ -101,7 +101,7 @@ def test_more_images_and_methods_join(store, model_files, images, tmp_path):
         {"parameters": {"smoothgrad": {"n_samples": np.int64(3)}}},
         {"model": "no_bias.h5"},
     ],
-    ids=str,
+    ids=lambda changes: "-".join(changes),
 )
 def test_other_settings_are_kept_beside(changes, model_files, images, tmp_path, no_worker):
     start = {"methods": ["gradient", "smoothgrad"], "preprocess": "signed", "progress": False}
