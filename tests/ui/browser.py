@@ -59,12 +59,14 @@ WATCH = """
 """
 
 ASK = """
-async expression => {
+async ([statements, expression]) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const asked = kernel.requestExecute({
-    code: '', silent: true, store_history: false, user_expressions: {asked: expression},
+    code: statements, silent: true, user_expressions: {asked: expression},
   });
-  const answer = (await asked.done).content.user_expressions.asked;
+  const reply = (await asked.done).content;
+  if (reply.status !== 'ok') return 'ERROR ' + reply.evalue;
+  const answer = reply.user_expressions.asked;
   return answer.status === 'ok' ? answer.data['text/plain'] : 'ERROR ' + answer.evalue;
 }
 """
@@ -79,7 +81,8 @@ def chromium(program: str, profile: Path) -> Iterator[Any]:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=program, args=list(FLAGS), headless=True
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(PATIENCE / 3)
+        context.set_default_navigation_timeout(PATIENCE)
         try:
             yield context
         finally:
@@ -134,7 +137,8 @@ class Tab:
         self.page.goto(lab.address(name))
         self.page.wait_for_function(
             "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
-            " === 'idle'"
+            " === 'idle'",
+            timeout=PATIENCE,
         )
         self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         return ExplorerPage(self)
@@ -155,7 +159,7 @@ class ExplorerPage:
 
     def __init__(self, tab: Tab) -> None:
         self.tab, self.page = tab, tab.page
-        self.main.wait_for()
+        self.main.wait_for(timeout=2 * PATIENCE)
         self.page.evaluate(WATCH)
         self.milliseconds: dict[str, list[float]] = {}
 
@@ -189,7 +193,12 @@ class ExplorerPage:
 
     def ask(self, expression: str) -> Any:
         """The value of an expression in the notebook's kernel."""
-        return ast.literal_eval(self.page.evaluate(ASK, expression))
+        return ast.literal_eval(self.page.evaluate(ASK, ["", expression]))
+
+    def tell(self, statements: str) -> None:
+        """Run statements in the notebook's kernel."""
+        said = self.page.evaluate(ASK, [statements, "None"])
+        assert said == "None", said
 
     def state(self) -> dict[str, Any]:
         return self.ask("__import__('dataclasses').asdict(explorer.state)")
@@ -204,20 +213,32 @@ class ExplorerPage:
             "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
         )
 
-    # --- acts on one control, by its kind ---------------------------------------------------------
+    def content(self) -> str:
+        """What the view shows, pictures too."""
+        return self.main.evaluate("element => element.innerHTML")
 
-    def choose(self, name: str, label: str) -> Callable[[], None]:
+    def act(self, name: str, kind: str, label: str = "") -> float:
+        """Use the control ``name``: "choose" from a list, "press" one of its buttons, "fill" in a
+        text, or "click" it; timed."""
+        acts = {"choose": self._choose, "press": self._press, "fill": self._fill}
+        do = acts[kind](name, label) if kind in acts else self.control(name).click
+        return self.does(do, timed=name)
+
+    def _choose(self, name: str, label: str) -> Callable[[], Any]:
         return lambda: self.control(name).locator("select").select_option(label=label)
 
-    def press(self, name: str, chip: str) -> Callable[[], None]:
-        """Click one of several buttons: the one that says ``chip``, ticked or not."""
-        buttons = self.control(name).locator(".sat-chip")
-        return lambda: buttons.filter(has_text=chip).first.click()
+    def _press(self, name: str, chip: str) -> Callable[[], Any]:
+        buttons = self.control(name).locator("button", has_text=chip)
+        return lambda: buttons.first.click()
 
-    def fill(self, name: str, text: str) -> Callable[[], None]:
-        def act() -> None:
-            field = self.control(name).locator("input")
-            field.fill(text)
-            field.press("Enter")
+    def _fill(self, name: str, text: str) -> Callable[[], Any]:
+        field = self.control(name).locator("input")
+        return lambda: (field.fill(text), field.press("Enter"))
 
-        return act
+    def latencies(self) -> str:
+        """Milliseconds from an act to its last change on the page, the slowest first."""
+        every = sorted(ms for each in self.milliseconds.values() for ms in each)
+        middle, late = every[len(every) // 2], every[int(0.95 * (len(every) - 1))]
+        slowest = sorted(self.milliseconds.items(), key=lambda item: -max(item[1]))
+        named = ", ".join(f"{name} {max(ms):.0f}" for name, ms in slowest[:6])
+        return f"{len(every)} acts: median {middle:.0f} ms, 95 % {late:.0f} ms; slowest: {named}"

@@ -18,6 +18,15 @@ from tests.ui.servers import Lab, jupyterlab
 # other tests need for themselves.
 
 
+MEASURED: list[str] = []
+"""Lines on what was measured, for the end of the run; nothing is asserted of absolute times."""
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in MEASURED:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium with a profile of its own, which nobody has used."""
