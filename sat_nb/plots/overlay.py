@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # is darker than the other, in a print in grey.
 AGAINST, FOR = "#3f9bdc", "#8f0016"
 _LEGEND_LINE = 0.14  # inches
-_WASHED = 0.55  # how far the photo under a map fades to white
+WASHED = 0.55  # how far the photo under a map fades to white
 
 
 def plot_overlay(
@@ -67,7 +67,7 @@ def plot_overlay(
     if attribution is None:
         ax.imshow(pixels, extent=extent)
     else:
-        grey = 255 - (255 - pixels.mean(axis=2)) * (1 - _WASHED)
+        grey = 255 - (255 - pixels.mean(axis=2)) * (1 - WASHED)
         ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
         heat = pooled(attribution)
         _draw_map(ax, heat, map_extent((height, width), heat.shape, fit), opacity)

@@ -61,7 +61,7 @@ def save_figure(
             raise unknown_name("formats", name, FIGURE_FORMATS)
     formats = [formats] if isinstance(formats, str) else list(formats)
     numbers = _numbers(figure) if data is None else data
-    contents = {name: _drawn(figure, name, dpi) for name in formats}
+    contents = {name: drawn(figure, name, dpi) for name in formats}
     contents["csv"] = numbers.to_csv(index=False, float_format="%.10g").encode()
     return _write_all(Path(path), contents)
 
@@ -92,7 +92,8 @@ def _numbers(figure: Figure) -> pd.DataFrame:
     return pd.concat([f[["panel", *f.columns[:-1]]] for f in numbered], ignore_index=True)
 
 
-def _drawn(figure: Figure, name: str, dpi: float) -> bytes:
+def drawn(figure: Figure, name: str, dpi: float) -> bytes:
+    """A figure as a file of that format: the same picture gives the same bytes."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()

@@ -18,6 +18,16 @@ def call(name: str, *positional: str, **options: Any) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
+def marked(state: ExplorerState) -> dict[str, Any]:
+    """The ``highlight`` of a picture."""
+    return {"highlight": state.segment} if state.segment else {}
+
+
+def maps_name(facts: Facts, model: str | None) -> str:
+    """How code calls the maps of a model."""
+    return f"maps[{model!r}]" if facts.maps_by_model else "maps"
+
+
 def filters(state: ExplorerState, facts: Facts) -> dict[str, Any]:
     """The arguments of ``select`` that a state asks for, models and methods aside."""
     wanted: dict[str, Any] = {}
@@ -40,6 +50,16 @@ def filters(state: ExplorerState, facts: Facts) -> dict[str, Any]:
     if state.min_images > 1:
         wanted["min_images"] = state.min_images
     return wanted
+
+
+def chosen(
+    facts: Facts, methods: tuple[str, ...], models: tuple[str | None, ...], **wanted: Any
+) -> str:
+    """The line that selects what a panel is about."""
+    options: dict[str, Any] = {"methods": list(methods)}
+    if len(facts.models) > 1:
+        options["models"] = list(models)
+    return f"chosen = {call('sat.select', 'table', **options, **wanted)}"
 
 
 FILTERS = (

@@ -7,163 +7,223 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sat_nb.widgets.fields import Changed, Chips, Choice, Field, Numbers, Shown, Tick, Words
+from sat_nb.widgets.fields import (
+    Changed,
+    Chips,
+    Choice,
+    Field,
+    Number,
+    OneId,
+    Shown,
+    Tabs,
+    Tick,
+    Words,
+)
+from sat_nb.widgets.views import VIEWS
 
 
 @dataclass(frozen=True)
 class Control:
-    """``make(changed)`` builds it; ``group`` is the heading that it stands under."""
+    """``make(changed)`` builds it; ``group`` is where it stands."""
 
     group: str
     make: Callable[[Changed], Field]
 
 
-def _none(word: str) -> Callable[[Any], str]:
-    return lambda value: word if value is None else str(value)
-
-
-def _said(words: dict[Any, str]) -> Callable[[Any], str]:
-    return lambda value: words.get(value, str(value).replace("_", " "))
-
-
-VALUES = {
-    "rank": "local rank",
-    "mean_attribution": "mean attribution",
-    "abs_mean_attribution": "|mean attribution|",
-}
-ORDERS = {
-    "rank": "best rank first",
-    "attribution": "most for the target first",
-    "against": "most against it first",
-    "size": "largest mask first",
-}
-
-
-def _control(group: str, kind: Any, label: str, tip: str, **options: Any) -> Control:
+def control(group: str, kind: Any, label: str, tip: str, **options: Any) -> Control:
+    """The entry of one control: what it is called, and a tooltip that says what it does."""
     return Control(group, partial(_made, kind, label, tip, options))
 
 
-def _made(kind: Any, label: str, tip: str, options: dict, changed: Changed) -> Field:
+def _made(kind: Any, label: str, tip: str, options: dict[str, Any], changed: Changed) -> Field:
     return kind(changed, label, tip, **options)
 
 
+def _said(words: dict[Any, str]) -> Callable[[Any], str]:
+    return lambda value: words.get(value, str(value))
+
+
+GROUPS = {"top": "", "what": "What", "how": "How", "filter": "Filters"}
+
 CONTROLS: dict[str, Control] = {
-    "methods": _control("What", Chips, "Methods", "saliency methods that are shown, side by side"),
-    "model": _control("What", Choice, "Model", "the model that was explained", says=_none("all")),
-    "versus": _control(
-        "What",
+    "view": control(
+        "top",
+        Tabs,
+        "View",
+        "what is shown",
+        says=lambda name: VIEWS[name].title,
+        tips={name: view.about for name, view in VIEWS.items()},
+    ),
+    "methods": control(
+        "what", Chips, "Saliency methods", "show this saliency method, beside the others ticked"
+    ),
+    "model": control("what", Choice, "Model", "The model that was explained.", says=_said({})),
+    "versus": control(
+        "what",
         Choice,
         "against",
-        "a second model, shown beside the first",
-        says=_none("no other model"),
+        "A second model, shown beside the first.",
+        says=_said({None: "no other model"}),
     ),
-    "label": _control("What", Choice, "Class", "photos of this true class only", says=_none("all")),
-    "segment": _control(
-        "What",
+    "label": control(
+        "what", Choice, "Class", "Only photos of this true class.", says=_said({None: "all"})
+    ),
+    "segment": control(
+        "what",
         Choice,
         "Segment",
-        "highlighted in every picture; 'Photos' shows the photos that have it",
-        says=_none("none in particular"),
+        "Highlighted in every picture; the view 'Photos' shows the photos that have it.",
+        says=_said({None: "– none –"}),
     ),
-    "how": _control(
-        "How",
+    "image_id": control("what", OneId, "Photo", "The photo whose own table is shown."),
+    "how": control(
+        "how",
         Choice,
         "Aggregation",
-        "relative: mean over the photos that have the segment; absolute: over all photos, a "
-        "missing segment counting 0, or last in rank",
-        says=_said({}),
+        "How a segment's values in many photos become one. relative: mean over the photos that "
+        "have the segment; absolute: over all photos, where a missing segment counts 0, or last "
+        "in rank.",
+        says=_said({"trimmed_mean": "trimmed mean", "top_k": "among the first 3", "lime": "LIME"}),
     ),
-    "value": _control(
-        "How",
+    "value": control(
+        "how",
         Choice,
         "Value",
-        "what is aggregated: local ranks, or attributions",
-        says=_said(VALUES),
+        "What is aggregated: local ranks (1 = most attribution), or mean attributions.",
+        says=_said(
+            {
+                "rank": "rank",
+                "mean_attribution": "mean attribution",
+                "abs_mean_attribution": "|mean attribution|",
+            }
+        ),
     ),
-    "intervals": _control(
-        "How", Tick, "95 % intervals", "bootstrap intervals over photos: how sure each value is"
+    "intervals": control(
+        "how",
+        Tick,
+        "95 % intervals",
+        "Bootstrap intervals over photos: how sure each value is.",
     ),
-    "test": _control(
-        "How",
+    "test": control(
+        "how",
         Choice,
         "Test",
-        "how differences are tested: Wilcoxon with Holm's correction; aeon's, as in the paper; or "
-        "Nemenyi's",
+        "How differences are tested: Wilcoxon's test with Holm's correction; aeon's, which the "
+        "paper's diagrams use; or Nemenyi's.",
     ),
-    "alpha": _control(
-        "How",
-        Numbers,
+    "alpha": control(
+        "how",
+        Number,
         "Level α",
-        "chance of finding any difference where there is none",
+        "The chance to find any difference where there is none.",
         low=0.001,
         high=0.5,
         step=0.01,
     ),
-    "missing": _control(
-        "How",
+    "missing": control(
+        "how",
         Choice,
         "If missing",
-        "absolute: a photo without the segment ranks it last; complete: each pair is compared on "
-        "the photos that have both",
+        "absolute: a photo that lacks a segment ranks it last; complete: each two segments are "
+        "compared on the photos that have both.",
     ),
-    "search": _control("How", Words, "Search", "rows that hold this text"),
-    "rows": _control(
-        "How",
+    "order": control(
+        "how",
+        Choice,
+        "Order",
+        "Which photos of the segment come first.",
+        says=_said(
+            {
+                "rank": "best rank",
+                "attribution": "most for the class",
+                "against": "most against it",
+                "size": "largest mask",
+            }
+        ),
+    ),
+    "opacity": control(
+        "how",
+        Number,
+        "Map, %",
+        "How strongly the map covers the photo: 0 to 100.",
+        low=0,
+        high=100,
+        step=5,
+        times=100,
+    ),
+    "outlines": control(
+        "how",
+        Choice,
+        "Outlines",
+        "Which masks are outlined.",
+        says=_said({"none": "none", "segment": "of the segment", "all": "of all segments"}),
+    ),
+    "rows": control(
+        "how",
         Choice,
         "Rows",
-        "one row a segment, or one an image, method and segment",
-        says=_said({"segments": "one a segment", "images": "one an image"}),
+        "One row a segment, aggregated, or one a photo, method and segment.",
+        says=_said({"segments": "one a segment", "images": "one a photo"}),
     ),
-    "hidden": _control("Filters", Shown, "Segments", "click to leave it out or take it in"),
-    "predicted": _control(
-        "Filters", Choice, "Predicted", "photos that the model gave this class", says=_none("any")
+    "search": control("how", Words, "Search", "Only rows that hold this text, in any case."),
+    "hidden": control("filter", Shown, "Segments", "click to leave it out or to take it in"),
+    "positions": control(
+        "filter",
+        Chips,
+        "Position of the segment's middle",
+        "only segments here; where none is ticked, anywhere",
     ),
-    "correct": _control(
-        "Filters",
+    "predicted": control(
+        "filter",
+        Choice,
+        "Predicted",
+        "Only photos that the model gave this class.",
+        says=_said({None: "any class"}),
+    ),
+    "correct": control(
+        "filter",
         Choice,
         "Prediction",
-        "photos that the model classifies rightly, or wrongly",
+        "Only photos that the model classifies rightly, or wrongly.",
         says=_said({None: "right or wrong", True: "right", False: "wrong"}),
     ),
-    "positions": _control(
-        "Filters", Chips, "Position", "where the segment's middle lies; none chosen: anywhere"
-    ),
-    "min_fraction": _control(
-        "Filters",
-        Numbers,
+    "min_fraction": control(
+        "filter",
+        Number,
         "Size from",
-        "smallest share of the map that a segment covers, 0 to 1",
+        "The smallest share of the map that a segment may cover: 0 to 1.",
         low=0.0,
         high=1.0,
         step=0.01,
     ),
-    "max_fraction": _control(
-        "Filters",
-        Numbers,
-        "to",
-        "largest share of the map that a segment covers, 0 to 1",
+    "max_fraction": control(
+        "filter",
+        Number,
+        "Size to",
+        "The largest share of the map that a segment may cover: 0 to 1.",
         low=0.0,
         high=1.0,
         step=0.01,
     ),
-    "min_score": _control(
-        "Filters",
-        Numbers,
+    "min_score": control(
+        "filter",
+        Number,
         "Score from",
-        "smallest confidence of the detector, 0 to 1; 0 takes all",
+        "The smallest confidence of the mask's detector: 0 to 1; 0 takes all.",
         low=0.0,
         high=1.0,
         step=0.05,
     ),
-    "min_images": _control(
-        "Filters",
-        Numbers,
+    "min_images": control(
+        "filter",
+        Number,
         "Photos from",
-        "leave out segments that fewer photos have",
+        "Only segments that at least so many photos have.",
         low=1,
         high=10**9,
         step=1,
     ),
 }
 
-ALWAYS = ("methods", "model", "versus", "label", "segment")
+ALWAYS = ("view", "methods", "model", "versus", "label", "segment")
+"""Controls that every view has; the others are there where the view uses them."""

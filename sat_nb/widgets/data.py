@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from sat_nb.errors import InvalidInput, shorten
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
 from sat_nb.widgets.code import FILTERS, filters
@@ -16,28 +20,40 @@ from sat_nb.widgets.state import ExplorerState, facts_of
 if TYPE_CHECKING:
     from sat_nb.widgets.views.view import Panel
 
+KEYS = ["method", "model", "label"]
+
 
 class Cache:
-    """The ``most`` results that were used last, by their keys.
+    """The ``most`` results that were used last, by their keys, with the warnings they gave.
 
     >>> cache = Cache(1)
-    >>> [cache.get(key, lambda: key.upper()) for key in ("a", "b", "a")], cache.misses
-    (['A', 'B', 'A'], 3)
+    >>> [cache.get(key, lambda: key.upper()) for key in ("a", "b", "b", "a")], cache.misses
+    (['A', 'B', 'B', 'A'], 3)
     """
 
     def __init__(self, most: int) -> None:
         self.most, self.misses = most, 0
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Any, list[Warning]]] = OrderedDict()
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """What is kept under that key, else what ``compute`` gives; errors are not kept."""
+        """What is kept under that key, else what ``compute`` gives; errors are not kept.
+
+        What it warned of the first time it warns of again.
+        """
         if key not in self._kept:
             self.misses += 1
-            self._kept[key] = compute()
+            with warnings.catch_warnings(record=True) as given:
+                warnings.simplefilter("always")
+                value = compute()
+            said = [w.message for w in given if isinstance(w.message, UserWarning)]
+            self._kept[key] = value, said
             while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        return self._kept[key]
+        value, said = self._kept[key]
+        for message in said:
+            warnings.warn(message, stacklevel=2)
+        return value
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
@@ -55,31 +71,70 @@ class Data:
     ) -> None:
         self.table = check_table(table)
         self.images, self.maps, self.segments = images, maps, segments
+        for argument in ("images", "maps", "segments"):
+            _check_mapping(argument, getattr(self, argument))
+        by_model = maps is not None and _is_by_model(maps, table)
         self.facts = facts_of(
             table,
             photos=images is not None,
             maps=maps is not None,
             masks=segments is not None,
+            maps_by_model=by_model,
         )
-        self.results, self._rows = Cache(64), Cache(24)
-        keys = [table[c] for c in ("method", "model", "label")]
-        groups = table.groupby(keys, dropna=False, sort=False).indices
-        self._places = {
-            tuple(None if pd.isna(k) else k for k in key): p for key, p in groups.items()
-        }
+        self._results, self._rows = Cache(96), Cache(24)
+        self._places = _places(table)
+
+    def kept(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """A result that is kept for the next time it is asked for."""
+        return self._results.get(key, compute)
+
+    def has(self, key: Hashable) -> bool:
+        """Whether a result is kept."""
+        return key in self._results
+
+    def n_rows(self, panels: tuple[Panel, ...]) -> int:
+        """Rows of the table, before filters, that panels are about."""
+        pairs = {(method, model) for p in panels for method in p.methods for model in p.models}
+        return sum(
+            len(places)
+            for (method, model, _), places in self._places.items()
+            if (method, model) in pairs or (method, None) in pairs
+        )
 
     def rows(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
-        """The rows that ``select`` keeps of the panel's methods and models, kept for next time."""
+        """What ``select`` leaves of the panel's methods and models."""
+        names = (getattr(state, name) for name in FILTERS)
+        filtered = tuple(names)
         parts = [
-            self._selected(state, method, model)
+            self._rows.get(
+                (method, model, *filtered),
+                lambda method=method, model=model: self._select(state, method, model),
+            )
             for model in panel.models
             for method in panel.methods
         ]
         return parts[0] if len(parts) == 1 else pd.concat(parts)
 
-    def _selected(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
-        key = (method, model, *(getattr(state, name) for name in FILTERS))
-        return self._rows.get(key, lambda: self._select(state, method, model))
+    def maps_of(self, model: str | None) -> Mapping:
+        """{method: {image_id: map}} of a model; InvalidInput where there are none."""
+        maps = self.maps if self.maps is not None else {}
+        if not self.facts.maps_by_model:
+            known = getattr(maps, "model", model)
+            if len(self.facts.models) > 1 and known in self.facts.models and known != model:
+                raise InvalidInput(
+                    f"maps: are of model {known!r}, not of {model!r}; pass those of all models, "
+                    "sat.explore(table, maps={model: maps, ...})."
+                )
+            return maps
+        if model not in maps:
+            raise InvalidInput(f"maps: none of model {model!r}; there are {shorten(maps)}.")
+        return maps[model]
+
+    def fit(self, model: str | None) -> str:
+        """How photos were brought to the maps' grid."""
+        return (
+            "stretch" if self.maps is None else str(getattr(self.maps_of(model), "fit", "stretch"))
+        )
 
     def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
         wanted = filters(state, self.facts)
@@ -91,12 +146,40 @@ class Data:
             and (model is None or its_model == model)
             and (label is None or its_label == label)
         ]
-        rows = self.table.iloc[sorted_together(places)]
+        numbers = np.sort(np.concatenate(places)) if places else np.zeros(0, dtype=np.int64)
+        if not len(numbers):
+            raise InvalidInput(
+                f"label: no photo of class {label!r} under {method!r} and model {model!r}; take "
+                "another class or model."
+            )
+        rows = self.table.iloc[numbers]
         return select(rows, **wanted) if wanted else rows
 
 
-def sorted_together(places: list) -> Any:
-    """Several ascending arrays of row numbers as one; none gives no row."""
-    import numpy as np
+def _places(table: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
+    """{(method, model, label): numbers of its rows}."""
+    codes, keys = pd.factorize(pd.MultiIndex.from_frame(table[KEYS].astype(object).fillna(_NONE)))
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    return {
+        tuple(None if k == _NONE else k for k in key): order[ends[i] : ends[i + 1]]
+        for i, key in enumerate(keys)
+    }
 
-    return np.sort(np.concatenate(places)) if places else np.zeros(0, dtype=int)
+
+_NONE = "\0none"
+
+
+def _check_mapping(argument: str, given: object) -> None:
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidInput(
+            f"{argument}: expected a mapping by image id, such as sat_nb gives, got "
+            f"{type(given).__name__}."
+        )
+
+
+def _is_by_model(maps: Mapping, table: pd.DataFrame) -> bool:
+    """Whether the maps are {model: maps} and not {method: maps}."""
+    names = set(maps)
+    methods, models = set(table["method"].unique()), set(table["model"].unique())
+    return bool(names) and not names & methods and names <= models

@@ -4,68 +4,86 @@ What a program, and a test in a browser, can rely on:
 
 ``explorer.state`` is the :class:`ExplorerState`; assigning one sets all controls and draws at
 once. ``explorer.code()``, ``figure()`` and ``table()`` give what is on the screen. The widget is
-``explorer.widget``; its parts have CSS classes:
+``explorer.widget``, ``explorer.fields[NAME].widget`` the control of a field of the state. Its
+parts have CSS classes:
 
-- ``sat-explorer``: the whole; ``sat-main``: the part beside the controls;
-- ``sat-control-NAME``: the control of the state's field NAME (of methods, hidden and positions a
-  box of buttons of class ``sat-chip``, whose text starts with a tick where it is taken);
-- ``sat-tab-NAME``: the button of a view; ``sat-view-NAME``: on ``sat-main`` while it is shown;
-- ``sat-picture`` and ``sat-table``: pictures (SVG elements) and HTML tables;
+- ``sat-explorer``: the whole; ``sat-controls`` and ``sat-main``: the controls, and the part
+  beside them, which also has ``sat-view-NAME`` for the view that it shows;
+- ``sat-control-NAME``: the control of the state's field NAME. Those of ``methods``, ``hidden``
+  and ``positions`` are boxes of buttons ``sat-chip``, whose text starts with "✓ " where the name
+  is taken (of ``hidden``: where it is shown); ``intervals`` is such a button itself; that of
+  ``view`` holds the buttons ``sat-tab-NAME``, the one that is taken with ``sat-taken``;
+- ``sat-filters``: the button that shows and hides the filters; ``sat-clear``: takes them off;
+- ``sat-picture`` and ``sat-table``: an SVG element's box, and an HTML table, whose columns the
+  buttons ``sat-sort`` sort; ``sat-card``: a photo; ``sat-lead``: something unusual;
 - ``sat-message``: an error's text; ``sat-note``: what to know about what is shown;
 - ``sat-drill-segment``, ``sat-drill-image``: buttons that lead to a segment's photos, and to a
   photo's own table;
-- ``sat-previous`` and ``sat-next``: the pages; ``sat-save-svg``, ``-png``, ``-csv``; ``sat-code``.
+- ``sat-previous``, ``sat-next``: the pages; ``sat-compute``: asks for what takes its time;
+- ``sat-save-svg``, ``sat-save-png``, ``sat-save-csv``, ``sat-saved``; ``sat-show-code``,
+  ``sat-code``.
 """
 
 from __future__ import annotations
 
 import html
 import warnings
-from dataclasses import replace
+from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as W
+import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, SatError
-from sat_nb.widgets import grid, pictures
-from sat_nb.widgets.code import call, filters
-from sat_nb.widgets.controls import ALWAYS, CONTROLS
-from sat_nb.widgets.data import Cache, Data
+from sat_nb.widgets import pictures, saving
+from sat_nb.widgets.code import FILTERS, chosen, filters
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.fields import button
 from sat_nb.widgets.latest import Latest
 from sat_nb.widgets.look import style_sheet
-from sat_nb.widgets.state import ExplorerState, allowed, checked, settled
-from sat_nb.widgets.views import VIEWS
+from sat_nb.widgets.panel import ControlPanel
+from sat_nb.widgets.screens import SCREENS, Go, Screen
+from sat_nb.widgets.screens.screen import Shot
+from sat_nb.widgets.state import ExplorerState, checked, stepped
+from sat_nb.widgets.static import static_html
+from sat_nb.widgets.views import VIEWS, Panel, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MANY = 300_000  # rows from which on slow results wait for a click
+FOLDER = "explorer"  # of saved files, beside the notebook
+
 
 class Explorer:
-    """A table to look at: the state that is shown, and the widget that shows it."""
+    """A table to look at: the state that is shown, and the widget that shows it.
 
-    def __init__(self, data: Data, state: ExplorerState = ExplorerState()) -> None:  # noqa: B008
-        self.data = data
-        self._state = checked(state, data.facts)
-        self._latest = Latest()
-        self._drawn = Cache(32)
-        self.fields = {
-            name: entry.make(partial(self._set, name)) for name, entry in CONTROLS.items()
-        }
-        for name, field in self.fields.items():
-            field.widget.add_class(f"sat-control-{name}")
-        self.tabs = {name: self._tab(name) for name in VIEWS}
-        self._picture, self._message = W.HTML(), W.HTML()
-        self._main = W.VBox([self._message, self._picture])
+    ``folder`` is where the save buttons write.
+    """
+
+    def __init__(self, data: Data, folder: str = FOLDER) -> None:
+        self.data, self.folder = data, folder
+        usual = ExplorerState(intervals=len(data.table) < MANY)
+        self._state = checked(usual, data.facts)
+        self._latest, self._asked = Latest(), set[Hashable]()
+        self._screens: dict[str, Screen] = {}
+        self._go = Go(self._step)
+        self._controls = ControlPanel(self._step)
+        self.fields = self._controls.fields
+        self._notes, self._message = widgets.HTML(), widgets.HTML()
+        self._compute = button("Compute", "It takes its time", "sat-compute", self._ask)
+        self._main = widgets.VBox()
         self._main.add_class("sat-main")
-        controls = W.VBox([field.widget for field in self.fields.values()])
-        controls.add_class("sat-controls")
-        tabs = W.Box(list(self.tabs.values()), layout={"flex_flow": "row wrap"})
-        below = W.Box([controls, self._main], layout={"flex_flow": "row wrap"})
-        self.widget = W.VBox([W.HTML(value=style_sheet()), tabs, below])
+        self._foot = _Foot(self)
+        body = widgets.Box([self._controls.widget, self._main])
+        body.add_class("sat-body")
+        view = self.fields["view"].widget
+        self.widget = widgets.VBox([widgets.HTML(value=style_sheet()), view, body])
         self.widget.add_class("sat-explorer")
         self._show()
+
+    # --- for programs ---------------------------------------------------------------------------
 
     @property
     def state(self) -> ExplorerState:
@@ -79,42 +97,42 @@ class Explorer:
         self._show()
 
     def table(self) -> pd.DataFrame:
-        """The numbers that are on the screen."""
-        return VIEWS[self._state.view].table(self._results(), self._state)
+        """The numbers that are on the screen, all pages of them."""
+        return self._view.table(self._results(), self._state)
 
     def figure(self) -> Figure:
-        """The picture that is on the screen, as a matplotlib figure."""
-        view = VIEWS[self._state.view]
+        """The picture that is on the screen, as a matplotlib figure; its panels one below another.
+
+        Raises InvalidInput for views that have none.
+        """
+        view = self._view
         if view.draw is None:
-            drawn = [name for name, entry in VIEWS.items() if entry.draw is not None]
+            drawn = ", ".join(repr(name) for name, entry in VIEWS.items() if entry.draw)
             raise InvalidInput(
-                f"view: {self._state.view!r} is a table without a picture; expected one of "
-                f"{', '.join(map(repr, drawn))}."
+                f"view: {self._state.view!r} has no picture; expected one of {drawn}."
             )
-        return pictures.released(view.draw(self._results()[0], self._state, None))
+        return pictures.stacked([partial(view.draw, r, self._state) for r in self._results()])
 
     def code(self) -> str:
-        """Python lines that make the same picture by the public functions.
+        """Python lines that make the same by the public functions.
 
         They take ``table``, ``images``, ``maps`` and ``segments`` as given to ``explore``.
         """
         state, facts = self._state, self.data.facts
-        view = VIEWS[state.view]
-        lines = ["import sat_nb as sat", ""]
-        for panel in view.panels(state):
-            wanted: dict[str, Any] = {"methods": list(panel.methods)}
-            if len(facts.models) > 1:
-                wanted["models"] = list(panel.models)
-            wanted |= filters(state, facts)
-            lines += [f"chosen = {call('sat.select', 'table', **wanted)}"]
-            lines += view.code(state, facts, panel)
-        return "\n".join(lines) + "\n"
+        blocks = []
+        for panel in self._view.panels(state):
+            wanted = filters(state, facts)
+            lines = [chosen(facts, panel.methods, panel.models, **wanted)]
+            blocks.append("\n".join([*lines, *self._view.code(state, facts, panel)]))
+        return "import sat_nb as sat\n\n" + "\n\n".join(blocks) + "\n"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        bundle = self.widget._repr_mimebundle_(include=include, exclude=exclude)
-        bundle["text/html"] = self._static()
-        bundle["text/plain"] = repr(self)
-        return bundle
+    def save(self, kind: str) -> Any:
+        """Write the picture ("svg", "png") or the table ("csv") into ``folder``; returns the path.
+
+        A name that is taken gets a number; nothing is written over.
+        """
+        content = self.table() if kind == "csv" else self.figure()
+        return saving.saved(self.folder, self._state.view, kind, content)
 
     def __repr__(self) -> str:
         facts = self.data.facts
@@ -123,68 +141,140 @@ class Explorer:
             f"{len(facts.segments)} segments: {self._state.view})"
         )
 
-    # --- from the state to the screen -----------------------------------------------------------
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """The widget; and, where there is no kernel, a picture and a table."""
+        bundle = self.widget._repr_mimebundle_(include=include, exclude=exclude)
+        return {**bundle, **static_html(self)}
 
-    def _results(self) -> list[Any]:
-        state = self._state
-        view = VIEWS[state.view]
-        return [self._result(panel) for panel in view.panels(state)]
+    # --- from a click to the screen -------------------------------------------------------------
 
-    def _result(self, panel: Any) -> Any:
-        return VIEWS[self._state.view].result(self.data, self._state, panel)
-
-    def _set(self, name: str, value: Any) -> None:
-        self._state = settled(replace(self._state, **{name: value}), self.data.facts)
-        self._show_controls()
+    def _step(self, **changes: Any) -> None:
+        self._state = stepped(self._state, changes, self.data.facts)
+        self._controls.put(self._state, self.data.facts)
         self._latest(self._show)
 
-    def _tab(self, name: str) -> W.Button:
-        button = W.Button(description=VIEWS[name].title, tooltip=VIEWS[name].about)
-        button.add_class(f"sat-tab-{name}")
-        button.on_click(lambda _: self._set("view", name))
-        return button
+    def _ask(self) -> None:
+        self._asked.update(self._keys())
+        self._show()
 
     def _show(self) -> None:
-        self._show_controls()
+        self._controls.put(self._state, self.data.facts)
         for name in VIEWS:
             self._main.remove_class(f"sat-view-{name}")
         self._main.add_class(f"sat-view-{self._state.view}")
+        notes = self._lacking()
+        shown: list[widgets.Widget] = []
+        said = ""
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                shown = [self._waiting()] if self._waits() else [self._screen().widget]
+            except SatError as error:
+                said = f'<div class="sat-message" role="alert">{html.escape(str(error))}</div>'
+        notes += [str(w.message) for w in given if issubclass(w.category, UserWarning)]
+        notes = [f'<p class="sat-note">{html.escape(note)}</p>' for note in dict.fromkeys(notes)]
+        self._message.value, self._notes.value = said, "".join(notes)
+        self._main.children = [self._message, *shown, self._notes, self._foot.widget]
+        self._foot.put()
+
+    def _screen(self) -> Screen:
+        name = self._view.screen
+        results = self._results()
+        if name not in self._screens:
+            self._screens[name] = SCREENS[name](self._go)
+        shot = Shot(self.data, self._view, self._state, results, self._keys())
+        self._screens[name].show(shot)
+        return self._screens[name]
+
+    def _waits(self) -> bool:
+        """Whether results are slow to come, and nobody asked for them yet."""
+        panels = self._view.panels(self._state)
+        if not self._view.slow(self._state) or self.data.n_rows(panels) < MANY:
+            return False
+        return any(not self.data.has(k) and k not in self._asked for k in self._keys())
+
+    def _waiting(self) -> widgets.Widget:
+        n = self.data.n_rows(self._view.panels(self._state))
+        text = f'<p class="sat-note">{n:,} rows: this may take some seconds.</p>'
+        return widgets.VBox([widgets.HTML(value=text), self._compute])
+
+    def _lacking(self) -> list[str]:
+        facts = self.data.facts
+        given = {"images": facts.photos, "maps": facts.maps, "segments": facts.masks}
+        absent = [name for name in self._view.wants if not given[name]]
+        if not absent:
+            return []
+        passed = ", ".join(f"{name}=..." for name in absent)
+        return [
+            f"This view shows more with {' and '.join(_WANTED[name] for name in absent)}: "
+            f"sat.explore(table, {passed})."
+        ]
+
+    @property
+    def _view(self) -> View:
+        return VIEWS[self._state.view]
+
+    def _keys(self) -> list[Hashable]:
+        names = (*FILTERS, *self._view.uses)
+        values = tuple(getattr(self._state, name) for name in names)
+        return [(self._state.view, p, values) for p in self._view.panels(self._state)]
+
+    def _results(self) -> list[Any]:
+        pairs = zip(self._view.panels(self._state), self._keys(), strict=True)
+        return [self.data.kept(key, partial(self._result, panel)) for panel, key in pairs]
+
+    def _result(self, panel: Panel) -> Any:
+        return self._view.result(self.data, self._state, panel)
+
+
+_WANTED = {
+    "images": "the photos (sat.read_images)",
+    "maps": "the maps (sat.explain)",
+    "segments": "the masks (sat.read_segments)",
+}
+
+
+class _Foot:
+    """Saving, and the code of what is shown."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        self._said, self._text = widgets.HTML(), widgets.HTML()
+        self._said.add_class("sat-saved")
+        self._text.add_class("sat-code")
+        tips = {"svg": "the picture as SVG", "png": "the picture as PNG", "csv": "the numbers"}
+        self._save = {
+            kind: button(
+                f"Save {kind.upper()}",
+                f"Write {tip} into the folder {explorer.folder!r}",
+                f"sat-save-{kind}",
+                partial(self._write, kind),
+            )
+            for kind, tip in tips.items()
+        }
+        self._code = widgets.ToggleButton(
+            description="Code", tooltip="The Python lines that make this", layout={"width": "auto"}
+        )
+        self._code.add_class("sat-show-code")
+        self._code.observe(lambda _: self._show_code(), "value")
+        row = widgets.HBox([self._code, *self._save.values(), self._said])
+        row.add_class("sat-foot")
+        self.widget = widgets.VBox([row, self._text])
+
+    def put(self) -> None:
+        """Follow what is shown now."""
+        has_picture = VIEWS[self._explorer.state.view].draw is not None
+        for kind in ("svg", "png"):
+            self._save[kind].disabled = not has_picture
+        self._said.value = ""
+        self._show_code()
+
+    def _show_code(self) -> None:
+        code = html.escape(self._explorer.code())
+        self._text.value = f"<pre>{code}</pre>" if self._code.value else ""
+
+    def _write(self, kind: str) -> None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._picture.value = self._content()
-            self._message.value = ""
+            self._said.value = saving.said(self._explorer.save(kind), kind)
         except SatError as error:
-            self._picture.value = ""
-            said = html.escape(str(error))
-            self._message.value = f'<div class="sat-message" role="alert">{said}</div>'
-
-    def _content(self) -> str:
-        state = self._state
-        view = VIEWS[state.view]
-        if view.draw is None:
-            rows, _, _ = grid.page_of(self.table(), state.page)
-            return grid.table_html(rows, caption=view.about)
-        parts = []
-        for result in self._results():
-            figure = pictures.released(view.draw(result, state, None))
-            parts.append(pictures.svg_of(figure, view.title))
-        return f'<div class="sat-picture">{"".join(parts)}</div>'
-
-    def _static(self) -> str:
-        rows, _, _ = grid.page_of(self.table(), self._state.page)
-        picture = ""
-        if VIEWS[self._state.view].draw is not None:
-            uri = pictures.data_uri(pictures.png_of(self.figure()), "image/png")
-            picture = f'<img alt="{html.escape(VIEWS[self._state.view].title)}" src="{uri}">'
-        return f"<div>{picture}{grid.table_html(rows)}</div>"
-
-    def _show_controls(self) -> None:
-        view, choices = VIEWS[self._state.view], allowed(self._state, self.data.facts)
-        used = {*ALWAYS, *view.uses, *view.marks}
-        for name, field in self.fields.items():
-            offered = choices.get(name, ())
-            field.put(getattr(self._state, name), offered)
-            useful = name in used or CONTROLS[name].group == "Filters"
-            several = name not in choices or len(offered) > 1
-            field.widget.layout.display = None if useful and several else "none"
+            self._said.value = f'<span role="alert">{html.escape(str(error))}</span>'

@@ -1,37 +1,67 @@
 """Kinds of controls: each is one ipywidget that takes a value and choices, and tells of changes.
 
 Names come from strangers' files, so they stand only where ipywidgets shows plain text: in options
-and on buttons. (A checkbox's description is typeset, so that ``$...$`` in it becomes mathematics.)
+and on buttons. (A checkbox's description is typeset, so that ``$...$`` in it turns into
+mathematics.) Numbers are typed rather than dragged: a slider has no name for screen readers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-import ipywidgets as W
+import ipywidgets as widgets
 
 Choices = Sequence[Any]
 Changed = Callable[[Any], None]
-WIDE = {"description_width": "104px"}
-CHIPS = 40  # names, at most, that get a button each
+Says = Callable[[Any], str]
+WIDE = {"description_width": "88px"}
+LONGEST = 40  # letters of a name on a button; its tooltip has all
 
 
-class Field(Protocol):
-    """A control: its widget, and how it takes a value with the choices there are."""
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A name on a button.
 
-    widget: W.Widget
+    >>> shortened("left front hoof", 8)
+    'left fr…'
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
-    def put(self, value: Any, choices: Choices) -> None:
-        """Show a value, and offer these choices, without telling of it."""
+
+def button(text: str, tip: str, css: str, click: Callable[[], None]) -> widgets.Button:
+    """A button of plain text."""
+    made = widgets.Button(description=text, tooltip=tip, layout={"width": "auto"})
+    made.add_class(css)
+    made.on_click(lambda _: click())
+    return made
 
 
-class Quiet:
-    """Keeps what a program sets apart from what a user does."""
+class Field:
+    """A control: ``widget``, and how it takes a value and the choices there are.
+
+    What a program puts is not told of; what a user does is, by ``changed(value)``.
+    """
+
+    widget: Any
 
     def __init__(self, changed: Changed) -> None:
         self._changed, self._muted = changed, False
+
+    def put(self, value: Any, choices: Choices) -> None:
+        """Show a value, and offer these choices."""
+        with self._silence():
+            self._put(value, choices)
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        self.widget.value = value
+
+    def _tell(self, value: Any) -> None:
+        if not self._muted:
+            self._changed(value)
+
+    def _watch(self, widget: Any) -> None:
+        widget.observe(lambda change: self._tell(change["new"]), "value")
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
@@ -41,177 +71,191 @@ class Quiet:
         finally:
             self._muted = before
 
-    def _tell(self, value: Any) -> None:
-        if not self._muted:
-            self._changed(value)
 
-
-class Choice(Quiet):
+class Choice(Field):
     """One of several, in a list that drops down."""
 
-    def __init__(
-        self, changed: Changed, label: str, tip: str, says: Callable[[Any], str] = str
-    ) -> None:
+    def __init__(self, changed: Changed, label: str, tip: str, says: Says = str) -> None:
         super().__init__(changed)
-        self._says, self._choices = says, ()
-        self.widget = W.Dropdown(description=label, tooltip=tip, style=WIDE)
-        self.widget.observe(lambda change: self._tell(change["new"]), "value")
+        self._says, self._choices = says, ()  # type: ignore[var-annotated]
+        self.widget = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
+        self._watch(self.widget)
 
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            if tuple(choices) != self._choices:
-                self._choices = tuple(choices)
-                self.widget.options = [(self._says(choice), choice) for choice in choices]
-            self.widget.value = value
-
-
-class Chips(Quiet):
-    """Several of a few names: a button each, with a tick where it is taken."""
-
-    def __init__(
-        self, changed: Changed, label: str, tip: str, says: Callable[[Any], str] = str
-    ) -> None:
-        super().__init__(changed)
-        self._label, self._tip, self._says = label, tip, says
-        self._chips: dict[Any, W.ToggleButton] = {}
-        self._box = W.Box(layout={"flex_flow": "row wrap"})
-        self._box.add_class("sat-chips")
-        title = W.HTML(value=f'<span title="{tip}">{label}</span>')
-        title.add_class("sat-label")
-        self.widget = W.VBox([title, self._box])
-
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            if tuple(choices) != tuple(self._chips):
-                self._chips = {choice: self._chip(choice) for choice in choices}
-                self._box.children = list(self._chips.values())
-            for name, chip in self._chips.items():
-                chip.value = name in value
-                self._write(name, chip)
-
-    def _chip(self, name: Any) -> W.ToggleButton:
-        chip = W.ToggleButton(tooltip=f"{self._says(name)}: {self._tip}", layout={"width": "auto"})
-        chip.add_class("sat-chip")
-        chip.observe(lambda _: self._pressed(), "value")
-        return chip
-
-    def _pressed(self) -> None:
-        for name, chip in self._chips.items():
-            self._write(name, chip)
-        self._tell(tuple(name for name, chip in self._chips.items() if chip.value))
-
-    def _write(self, name: Any, chip: W.ToggleButton) -> None:
-        chip.description = ("✓ " if chip.value else "") + self._says(name)
+    def _put(self, value: Any, choices: Choices) -> None:
+        if tuple(choices) != self._choices:
+            self._choices = tuple(choices)
+            self.widget.options = [(self._says(choice), choice) for choice in choices]
+        self.widget.value = value
 
 
-class Numbers(Quiet):
-    """A number between two limits, taken when it is typed to its end."""
+class OneId(Choice):
+    """One of many ids: a list that drops down, or, of very many, a text to type."""
 
-    def __init__(
-        self, changed: Changed, label: str, tip: str, low: float, high: float, step: float
-    ) -> None:
-        super().__init__(changed)
-        kind = W.BoundedIntText if isinstance(step, int) else W.BoundedFloatText
-        self.widget = kind(
-            description=label, tooltip=tip, style=WIDE, min=low, max=high, step=step, value=low
-        )
-        self.widget.observe(lambda change: self._tell(change["new"]), "value")
-
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            self.widget.value = value
-
-
-class Slide(Quiet):
-    """A share from 0 to 1, taken when the slider is let go."""
+    MOST = 1000
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
-        super().__init__(changed)
-        self.widget = W.FloatSlider(
-            description=label,
-            tooltip=tip,
-            style=WIDE,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            continuous_update=False,
-            readout_format=".0%",
+        super().__init__(changed, label, tip, lambda value: str(value))
+        self._text = widgets.Text(
+            description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
-        self.widget.observe(lambda change: self._tell(change["new"]), "value")
+        self._watch(self._text)
+        self._list, self.widget = self.widget, widgets.VBox([self.widget])
 
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            self.widget.value = value
+    def _put(self, value: Any, choices: Choices) -> None:
+        if len(choices) > self.MOST:
+            self.widget.children = [self._text]
+            self._text.value = value or ""
+            return
+        self.widget.children = [self._list]
+        if tuple(choices) != self._choices:
+            self._choices = tuple(choices)
+            self._list.options = [(shortened(str(choice), 80), choice) for choice in choices]
+        self._list.value = value
+
+
+class Chips(Field):
+    """Several names: a button each, with a tick where it is taken."""
+
+    def __init__(self, changed: Changed, label: str, tip: str, says: Says = str) -> None:
+        super().__init__(changed)
+        self._tip, self._says = tip, says
+        self._chips: dict[Any, widgets.ToggleButton] = {}
+        self._box = widgets.Box()
+        self._box.add_class("sat-chips")
+        self.widget = widgets.VBox([_title(label, tip), self._box])
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        if tuple(choices) != tuple(self._chips):
+            self._chips = {choice: self._chip(choice) for choice in choices}
+            self._box.children = list(self._chips.values())
+        for name, chip in self._chips.items():
+            chip.value = name in value
+            self._write(name, chip)
+
+    def _chip(self, name: Any) -> widgets.ToggleButton:
+        chip = widgets.ToggleButton(
+            tooltip=f"{self._says(name)}: {self._tip}", layout={"width": "auto"}
+        )
+        chip.add_class("sat-chip")
+        chip.observe(lambda _: self._press(), "value")
+        return chip
+
+    def _press(self) -> None:
+        if self._muted:
+            return
+        for name, chip in self._chips.items():
+            self._write(name, chip)
+        self._tell(self._taken([name for name, chip in self._chips.items() if chip.value]))
+
+    def _taken(self, ticked: list[Any]) -> tuple[Any, ...]:
+        return tuple(ticked)
+
+    def _write(self, name: Any, chip: widgets.ToggleButton) -> None:
+        chip.description = ("✓ " if chip.value else "") + shortened(self._says(name))
 
 
 class Shown(Chips):
-    """Several names, ticked unless they are taken: what is left out of what is shown."""
+    """Several names, ticked unless they are taken: the value is what is left out."""
 
-    def put(self, value: Any, choices: Choices) -> None:
-        super().put([name for name in choices if name not in value], choices)
+    def _put(self, value: Any, choices: Choices) -> None:
+        super()._put([name for name in choices if name not in value], choices)
 
-    def _tell(self, value: Any) -> None:
-        super()._tell(tuple(name for name in self._chips if name not in value))
+    def _taken(self, ticked: list[Any]) -> tuple[Any, ...]:
+        return tuple(name for name in self._chips if name not in ticked)
 
 
-class Tick(Quiet):
+class Number(Field):
+    """A number between two limits, taken when it is typed to its end; ``times`` it is shown."""
+
+    def __init__(
+        self,
+        changed: Changed,
+        label: str,
+        tip: str,
+        low: float,
+        high: float,
+        step: float,
+        times: int = 1,
+    ) -> None:
+        super().__init__(changed)
+        self._times = times
+        kind = widgets.BoundedIntText if isinstance(step, int) else widgets.BoundedFloatText
+        self.widget = kind(
+            description=label,
+            tooltip=tip,
+            style=WIDE,
+            min=low,
+            max=high,
+            step=step,
+            value=low,
+            continuous_update=False,
+        )
+        self.widget.observe(lambda change: self._tell(self._own(change["new"])), "value")
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        self.widget.value = round(value * self._times) if self._times > 1 else value
+
+    def _own(self, value: float) -> float:
+        return value / self._times if self._times > 1 else value
+
+
+class Tick(Field):
     """Yes or no."""
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
         super().__init__(changed)
         self._label = label
-        self.widget = W.ToggleButton(tooltip=tip, layout={"width": "auto"})
+        self.widget = widgets.ToggleButton(tooltip=tip, layout={"width": "auto"})
         self.widget.add_class("sat-chip")
-        self.widget.observe(lambda change: self._pressed(), "value")
-
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            self.widget.value = bool(value)
-            self._write()
-
-    def _pressed(self) -> None:
+        self.widget.observe(lambda _: self._write(), "value")
+        self._watch(self.widget)
         self._write()
-        self._tell(self.widget.value)
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        self.widget.value = bool(value)
 
     def _write(self) -> None:
         self.widget.description = ("✓ " if self.widget.value else "") + self._label
 
 
-class Words(Quiet):
+class Words(Field):
     """A text, taken when it is typed to its end."""
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
         super().__init__(changed)
-        self.widget = W.Text(
-            description=label,
-            tooltip=tip,
-            placeholder="all",
-            style=WIDE,
-            continuous_update=False,
+        self.widget = widgets.Text(
+            description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
-        self.widget.observe(lambda change: self._tell(change["new"]), "value")
-
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            self.widget.value = value or ""
+        self._watch(self.widget)
 
 
-class Buttons(Quiet):
-    """One of a few, a button each in a row."""
+class Tabs(Field):
+    """One of a few, a button each in a row, the one that is taken pressed."""
 
     def __init__(
-        self, changed: Changed, label: str, tip: str, says: Callable[[Any], str] = str
+        self, changed: Changed, label: str, tip: str, says: Says, tips: dict[str, str]
     ) -> None:
         super().__init__(changed)
-        self._says, self._tip = says, tip
-        self._buttons: dict[Any, W.ToggleButton] = {}
-        self.widget = W.Box(layout={"flex_flow": "row wrap"})
+        self._says, self._tips = says, tips
+        self.buttons: dict[str, widgets.Button] = {}
+        self.widget = widgets.Box()
         self.widget.add_class("sat-tabs")
 
-    def put(self, value: Any, choices: Choices) -> None:
-        with self._silence():
-            if tuple(choices) != tuple(self._buttons):
-                self._buttons = {choice: self._button(choice) for choice in choices}
-                self.widget.children = list(self._buttons.values())
-            for name, button in self._buttons.items():
-                button.value = name == value
+    def _put(self, value: Any, choices: Choices) -> None:
+        if tuple(choices) != tuple(self.buttons):
+            self.buttons = {name: self._button(name) for name in choices}
+            self.widget.children = list(self.buttons.values())
+        for name, tab in self.buttons.items():
+            (tab.add_class if name == value else tab.remove_class)("sat-taken")
+
+    def _button(self, name: str) -> widgets.Button:
+        tab = button(self._says(name), self._tips[name], "sat-tab", lambda: self._tell(name))
+        tab.add_class(f"sat-tab-{name}")
+        return tab
+
+
+def _title(label: str, tip: str) -> widgets.HTML:
+    """A heading of the explorer's own words."""
+    title = widgets.HTML(value=f'<span title="{tip}">{label}</span>')
+    title.add_class("sat-label")
+    return title

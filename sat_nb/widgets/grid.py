@@ -18,27 +18,51 @@ def page_of(table: pd.DataFrame, page: int, length: int = PAGE) -> tuple[pd.Data
     return table.iloc[page * length : (page + 1) * length], page, pages
 
 
+def shares_of(table: pd.DataFrame) -> list[float]:
+    """How wide each column is: names take twice the room of numbers."""
+    return [1.0 if pd.api.types.is_numeric_dtype(dtype) else 2.0 for dtype in table.dtypes]
+
+
 def table_html(
-    table: pd.DataFrame, *, caption: str = "", sort: str = "", down: bool = False
+    table: pd.DataFrame, *, sort: str = "", down: bool = False, heads_seen: bool = True
 ) -> str:
     """An HTML table; everything in it is escaped text.
 
-    >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-75:]
-    '<tr><td>&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
+    ``sort`` is the column that it is sorted by, ``down`` from the largest; heads that are not
+    seen are there for screen readers.
+
+    >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-94:]
+    '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
     """
+    shares = shares_of(table)
+    widths = "".join(f'<col style="width:{100 * s / sum(shares):.4g}%">' for s in shares)
     heads = "".join(_head(str(column), sort, down) for column in table.columns)
-    written = [[cell(value) for value in table[column]] for column in table.columns]
-    numbers = [pd.api.types.is_numeric_dtype(table[column]) for column in table.columns]
-    lines = [
-        "".join(_data(text, number) for text, number in zip(line, numbers, strict=True))
-        for line in zip(*written, strict=True)
+    numbers = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    columns = [
+        [_data(cell(value), number) for value in table.iloc[:, i]]
+        for i, number in enumerate(numbers)
     ]
-    rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*columns, strict=True))
+    hidden = "" if heads_seen else ' class="sat-unseen"'
     return (
-        f'<table class="sat-table">{said}<thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        f'<table class="sat-table"><colgroup>{widths}</colgroup>'
+        f"<thead{hidden}><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def cell(value: Any) -> str:
+    """A value in a cell: four figures at most, nothing for what is missing.
+
+    >>> [cell(v) for v in (0.00013525, 12, 1234567.0, "a", None, True, -2.5, pd.NA)]
+    ['0.0001353', '12', '1.235e+06', 'a', '', 'yes', '−2.5', '']
+    """
+    if value is None or value is pd.NA:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else f"{value:.4g}".replace("-", "−", int(value < 0))
+    return str(value)
 
 
 def _head(name: str, sort: str, down: bool) -> str:
@@ -47,22 +71,6 @@ def _head(name: str, sort: str, down: bool) -> str:
 
 
 def _data(text: str, number: bool) -> str:
-    kind = ' class="sat-number"' if number else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
-
-
-def cell(value: Any) -> str:
-    """A value in a cell: four figures at most, nothing for what is missing.
-
-    >>> [cell(v) for v in (0.00013525, 12, 1234567.0, "a", None, True, -2.5)]
-    ['0.0001353', '12', '1.235e+06', 'a', '', 'yes', '−2.5']
-    """
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if not isinstance(value, str) and np.isscalar(value) and pd.isna(value) or value is None:
-        return ""
-    if value is pd.NA:
-        return ""
-    if isinstance(value, float | np.floating):
-        return f"{value:.4g}".replace("-", "−", 1) if value < 0 else f"{value:.4g}"
-    return str(value)
+    if number:
+        return f'<td class="sat-number">{html.escape(text)}</td>'
+    return f'<td title="{html.escape(text)}">{html.escape(text)}</td>'

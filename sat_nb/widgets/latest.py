@@ -26,6 +26,7 @@ class Latest:
         self._waiting: asyncio.TimerHandle | None = None
 
     def __call__(self, work: Callable[[], None]) -> None:
+        """Do this soon, and not what was put off before."""
         self.drop()
         try:
             loop = asyncio.get_running_loop()

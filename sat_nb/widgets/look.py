@@ -1,23 +1,17 @@
-"""The explorer's looks: one style sheet, in the colours of JupyterLab's theme."""
+"""The explorer's looks: one style sheet, in the colours of the page's theme.
+
+JupyterLab and Voilà set the ``--jp-`` variables; where there are none, the ones behind the commas
+hold, light or dark as the reader's system is.
+"""
 
 from __future__ import annotations
 
-CSS = """
-.sat-explorer {
-  --sat-ink: var(--jp-ui-font-color1, #222222);
-  --sat-quiet: var(--jp-ui-font-color2, #666666);
-  --sat-faint: var(--jp-border-color2, #dddddd);
-  --sat-paper: var(--jp-layout-color0, #ffffff);
-  --sat-panel: var(--jp-layout-color1, #f7f7f7);
-  --sat-accent: #c24a00;
-  --sat-shade: #fbeee4;
-  --sat-focus: var(--jp-brand-color1, #1976d2);
-  color: var(--sat-ink);
-  font-family: var(--jp-ui-font-family, system-ui, sans-serif);
-}
-"""
+from functools import cache
+from pathlib import Path
 
 
+@cache
 def style_sheet() -> str:
     """The style sheet as an HTML element."""
-    return f"<style>{CSS}</style>"
+    css = Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
+    return f"<style>{css}</style>"

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.plots.style import ACCENT, FAINT, INK, QUIET
@@ -53,6 +54,25 @@ def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
     return svg
 
 
+def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
+    """One figure of several pictures, one below another, each as large as by itself.
+
+    Each of ``draws`` takes a figure to draw on, or None for a new one, and returns axes or figure.
+    """
+    alone = [released(draw(None)) for draw in draws]
+    if len(alone) == 1:
+        return alone[0]
+    from matplotlib.figure import Figure
+
+    heights = [figure.get_figheight() for figure in alone]
+    width = max(figure.get_figwidth() for figure in alone)
+    whole = Figure(figsize=(width, sum(heights)), layout="constrained")
+    parts = whole.subfigures(len(draws), 1, height_ratios=heights)
+    for draw, part in zip(draws, parts, strict=True):
+        draw(part)
+    return whole
+
+
 def png_of(figure: Figure, dpi: float = 150) -> bytes:
     """A figure as PNG on white."""
     buffer = io.BytesIO()
@@ -65,10 +85,11 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def released(ax: Any) -> Figure:
+def released(picture: Any) -> Figure:
     """The figure of these axes, which pyplot forgets: no notebook shows it by itself."""
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure = ax.get_figure(root=True)
+    figure = picture if isinstance(picture, Figure) else picture.get_figure(root=True)
     plt.close(figure)
     return figure

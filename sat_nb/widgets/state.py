@@ -84,7 +84,8 @@ class Facts:
     """What a table, and what came with it, offers to choose from; all in order of occurrence.
 
     ``scored``: masks have scores; ``judged``: every image has a label and a prediction;
-    ``photos``, ``maps``, ``masks``: they were passed to ``explore``.
+    ``photos``, ``maps``, ``masks``: they were passed to ``explore``; ``maps_by_model``: the maps
+    as {model: maps}.
     """
 
     methods: tuple[str, ...]
@@ -99,12 +100,11 @@ class Facts:
     photos: bool = False
     maps: bool = False
     masks: bool = False
+    maps_by_model: bool = False
 
 
-def facts_of(
-    table: pd.DataFrame, *, photos: bool = False, maps: bool = False, masks: bool = False
-) -> Facts:
-    """What the table offers; InvalidInput where it holds no segment."""
+def facts_of(table: pd.DataFrame, **given: bool) -> Facts:
+    """What the table offers, and what was given with it; InvalidInput without any segment."""
     names = {c: tuple(table[c].dropna().unique()) for c in ("method", "model", "segment")}
     if not names["segment"]:
         raise InvalidInput("table: holds no segment, so there is nothing to explore.")
@@ -120,9 +120,7 @@ def facts_of(
         positions=tuple(p for p in POSITIONS if p in there),
         scored=bool(table["score"].notna().any()),
         judged=bool(table["label"].notna().all() and table["predicted"].notna().all()),
-        photos=photos,
-        maps=maps,
-        masks=masks,
+        **given,
     )
 
 
@@ -159,7 +157,7 @@ def allowed(state: ExplorerState, facts: Facts) -> dict[str, tuple[Any, ...]]:
         "hidden": facts.segments,
         "positions": facts.positions,
         "segment": (None, *facts.segments),
-        "image_id": (None, *facts.image_ids),
+        "image_id": facts.image_ids if state.view == "image" else (None, *facts.image_ids),
         "order": ORDERS,
         "outlines": OUTLINES if facts.masks else ("none",),
         "rows": ROWS,
@@ -201,6 +199,16 @@ def settled(state: ExplorerState, facts: Facts) -> ExplorerState:
         elif value not in choices:
             state = replace(state, **{name: choices[0] if choices else None})
     return _with_enough(state, facts)
+
+
+def stepped(state: ExplorerState, changes: dict[str, Any], facts: Facts) -> ExplorerState:
+    """Where a click leads: the state with some fields changed, and the rest as fits them.
+
+    Everything but the looks of the photos leads to their first page.
+    """
+    stays = {"page", "opacity", "outlines", "sort", "descending"} & set(changes)
+    changes = changes if stays else {"page": 0, **changes}
+    return settled(replace(state, **changes), facts)
 
 
 def checked(state: ExplorerState, facts: Facts) -> ExplorerState:

@@ -19,7 +19,7 @@ from tests.oracles import unusual as oracle
 def random_table(seed: int, methods: tuple[str, ...] = ("a", "b", "c")) -> pd.DataFrame:
     """Seven images, some of whose five segments are missing; whole numbers, so that ranks tie."""
     rng = np.random.default_rng(seed)
-    maps, segments = toy(7, seed=seed)
+    _, segments = toy(7, seed=seed)
     kept = {}
     for image_id, segmentation in segments.items():
         there = rng.random(len(segmentation)) < 0.8
@@ -58,7 +58,7 @@ def test_images_segments_and_methods_follow_their_definitions(seed: int) -> None
         assert row["low"] == pytest.approx(oracle.quantile(ranks, 0.25))
         assert row["high"] == pytest.approx(oracle.quantile(ranks, 0.75))
     pairs = sat.disagreeing_methods(table).set_index(["method_a", "method_b"])
-    assert list(sorted(pairs.index)) == list(itertools.combinations("abc", 2))
+    assert sorted(pairs.index) == list(itertools.combinations("abc", 2))
     for (a, b), row in pairs.iterrows():
         names = sorted({r["segment"] for r in by_method(table, a)})
         means = [[oracle.mean_rank(by_method(table, m), n) for n in names] for m in (a, b)]

@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.stats.compare import compare
 from sat_nb.stats.comparison import Comparison
-from sat_nb.widgets.code import call
-from sat_nb.widgets.views.view import Panel, View, apart, named
+from sat_nb.widgets.code import call, marked
+from sat_nb.widgets.views.view import Panel, View, apart, axes_on, in_one
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.state import ExplorerState, Facts
 
 
+def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
+    names = ("alpha", "test", "missing")
+    return {"method": panel.methods[0], **{name: getattr(state, name) for name in names}}
+
+
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Comparison:
-    rows = data.rows(state, panel)
-    options = {"alpha": state.alpha, "test": state.test, "missing": state.missing}
-    return compare(rows, method=panel.methods[0], **options)  # type: ignore[arg-type]
+    return compare(data.rows(state, panel), **_options(state, panel))
 
 
 def _table(results: list[Comparison], state: ExplorerState) -> pd.DataFrame:
-    parts = list(zip(apart(state), (result.pairs() for result in results), strict=True))
-    return named(parts)
+    return in_one(apart(state), [result.pairs() for result in results])
 
 
-def _draw(result: Comparison, state: ExplorerState, ax: Axes | None) -> Axes:
-    positions = "mean_ranks" if result.aeon_ranks is None else "aeon_ranks"
-    marked = state.segment or ()
-    return plot_critical_difference(result, ax=ax, positions=positions, highlight=marked)
+def _drawn(state: ExplorerState) -> dict[str, Any]:
+    positions = {"positions": "aeon_ranks"} if state.test == "aeon" else {}
+    return {**positions, **marked(state)}
+
+
+def _draw(result: Comparison, state: ExplorerState, figure: Any) -> Any:
+    return plot_critical_difference(result, ax=axes_on(figure), **_drawn(state))
 
 
 def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
-    options = {"alpha": state.alpha, "test": state.test, "missing": state.missing}
-    drawn = {"highlight": state.segment} if state.segment else {}
-    if state.test == "aeon":
-        drawn["positions"] = "aeon_ranks"
     return [
-        f"result = {call('sat.compare', 'chosen', method=panel.methods[0], **options)}",
-        call("sat.plot_critical_difference", "result", **drawn),
+        f"result = {call('sat.compare', 'chosen', **_options(state, panel))}",
+        call("sat.plot_critical_difference", "result", **_drawn(state)),
     ]
 
 
 VIEW = View(
     title="Diagram",
     about="Critical difference diagram: mean ranks; bars join segments that do not differ",
-    uses=("test", "alpha", "missing"),
     panels=apart,
     result=_result,
     table=_table,
     code=_code,
     draw=_draw,
+    uses=("test", "alpha", "missing"),
     slow=lambda state: True,
 )

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sat_nb.widgets.code import call
-from sat_nb.widgets.views.bars import lines, summary_of
+from sat_nb.widgets.views.bars import summary_lines, summary_of
 from sat_nb.widgets.views.view import Panel, View, together
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.state import ExplorerState, Facts
 
+COLUMNS = (
+    *("image_id", "model", "method", "segment", "rank", "mean_attribution", "label", "predicted"),
+    *("mask_fraction", "position", "score", "n_segments"),
+)
+"""The columns of single rows; ``select`` gives all there are."""
+
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     if state.rows == "segments":
         return summary_of(data, state, panel)
-    rows = data.rows(state, panel)
-    return rows.dropna(axis="columns", how="all").reset_index(drop=True)
+    return data.rows(state, panel)[list(COLUMNS)].reset_index(drop=True)
 
 
 def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:
@@ -32,7 +37,11 @@ def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:
 
 
 def holds(rows: pd.DataFrame, text: str) -> pd.Series:
-    """Whether each row has the text in a column of names, in any case."""
+    """Whether each row has the text in a column of names, in any case.
+
+    >>> holds(pd.DataFrame({"segment": ["left eye", "nose"], "rank": [1, 2]}), "EYE").tolist()
+    [True, False]
+    """
     names = rows.select_dtypes("object")
     found = [names[c].astype(str).str.contains(text, case=False, regex=False) for c in names]
     return pd.concat(found, axis=1).any(axis=1) if found else pd.Series(False, rows.index)
@@ -40,30 +49,29 @@ def holds(rows: pd.DataFrame, text: str) -> pd.Series:
 
 def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
     if state.rows == "segments":
-        code, name = lines(state, facts, panel), "summary"
+        code = [*summary_lines(state), "shown = summary"]
     else:
-        code, name = ["rows = chosen.dropna(axis='columns', how='all')"], "rows"
+        code = [f"shown = chosen[{list(COLUMNS)!r}]"]
     if state.search:
-        columns = f"{name}.select_dtypes('object')"
-        code.append(
-            f"found = {columns}.apply(lambda c: c.astype(str).str.contains("
-            f"{state.search!r}, case=False, regex=False))"
-        )
-        code.append(f"{name} = {name}[found.any(axis=1)]")
+        code.append("names = shown.select_dtypes('object').astype(str)")
+        has = f"c.str.contains({state.search!r}, case=False, regex=False)"
+        code.append(f"shown = shown[names.apply(lambda c: {has}).any(axis=1)]")
     if state.sort:
         ascending = not state.descending
-        sorted_ = call(f"{name}.sort_values", repr(state.sort), ascending=ascending, kind="stable")
-        code.append(f"{name} = {sorted_}")
-    return [*code, f"print({name})"]
+        order = call("sort_values", repr(state.sort), ascending=ascending, kind="stable")
+        code.append(f"shown = shown.{order}")
+    return [*code, "print(shown)"]
 
 
 VIEW = View(
     title="Table",
     about="The numbers themselves, to sort and to search",
-    uses=("how", "value", "intervals", "rows"),
     panels=together,
     result=_result,
     table=_table,
     code=_code,
+    screen="table",
+    uses=("how", "value", "intervals", "rows"),
+    marks=("search", "sort", "descending"),
     slow=lambda state: state.intervals and state.rows == "segments",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,11 @@ class Panel:
     methods: tuple[str, ...]
     models: tuple[str | None, ...]
 
+    @property
+    def title(self) -> str:
+        """What tells it from other panels."""
+        return " · ".join([*self.methods, *(m for m in self.models if m is not None)])
+
 
 def together(state: ExplorerState) -> tuple[Panel, ...]:
     """One panel for everything."""
@@ -40,9 +45,8 @@ def by_model(state: ExplorerState) -> tuple[Panel, ...]:
 
 def apart(state: ExplorerState) -> tuple[Panel, ...]:
     """A panel a model and method."""
-    return tuple(
-        Panel((method,), (model,)) for model in models_of(state) for method in state.methods
-    )
+    pairs = [(model, method) for model in models_of(state) for method in state.methods]
+    return tuple(Panel((method,), (model,)) for model, method in pairs)
 
 
 def models_of(state: ExplorerState) -> tuple[str | None, ...]:
@@ -54,46 +58,61 @@ def models_of(state: ExplorerState) -> tuple[str | None, ...]:
 class View:
     """One way to look at a table.
 
-    ``panels`` divides a state into panels; ``result(data, state, panel)`` is the finished
-    result of each, a pure function of what ``uses`` names of the state and of the rows that are
-    selected, so it is kept; the picture depends on ``marks`` as well. ``table(results, state)`` is what the results say, as one DataFrame,
-    ``draw(result, state, ax)`` a panel's picture, and ``code(state, facts, panel)`` the lines
-    that make it from a table called ``chosen``. ``methods`` and ``models`` are the fewest that
-    it takes, ``needs`` the arguments of ``explore`` that it cannot do without, and ``slow``
-    says that it is asked for by a button where rows are many.
+    ``panels(state)`` divides what is shown into panels, and ``result(data, state, panel)`` is
+    the finished result of each: a pure function of the rows that are selected and of the fields
+    of the state in ``uses``, so it is kept. ``draw(result, state, figure)`` is a panel's picture,
+    which the fields in ``marks`` decide as well; on a figure that it is given, or on a new one.
+    ``table(results, state)`` says the same in one DataFrame. ``code(state, facts, panel)`` are
+    the lines that make the picture from the selected rows, ``chosen``.
+
+    ``screen`` is a name in SCREENS: how it is laid out. ``methods`` and ``models`` are the fewest
+    that the view takes, ``wants`` the arguments of ``explore`` that it has something to show of.
+    ``slow(state)`` says whether it is asked for by a button where rows are many. Pictures follow
+    the theme of the page if they are ``themed``; those with shades of their own stand on white.
     """
 
     title: str
     about: str
-    uses: tuple[str, ...]
     panels: Callable[[ExplorerState], tuple[Panel, ...]]
     result: Callable[[Data, ExplorerState, Panel], Any]
     table: Callable[[list[Any], ExplorerState], pd.DataFrame]
     code: Callable[[ExplorerState, Facts, Panel], list[str]]
-    draw: Callable[[Any, ExplorerState, Axes | None], Axes] | None = None
+    draw: Callable[[Any, ExplorerState, Any], Any] | None = None
+    screen: str = "pictures"
+    uses: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ("segment",)
     methods: int = 1
     models: int = 1
-    needs: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ("segment",)
+    wants: tuple[str, ...] = ()
     slow: Callable[[ExplorerState], bool] = lambda state: False
+    themed: bool = True
 
     def possible(self, facts: Facts) -> bool:
         """Whether the table has as many methods and models as the view takes."""
         return len(facts.methods) >= self.methods and max(len(facts.models), 1) >= self.models
 
 
-def named(parts: list[tuple[Panel, pd.DataFrame]]) -> pd.DataFrame:
-    """The tables of several panels in one, told apart by ``model`` and ``method``."""
-    frames = []
-    for panel, frame in parts:
-        for column, values in (("method", panel.methods), ("model", panel.models)):
-            if len(values) == 1 and column not in frame and _differ(parts, column):
-                frame = frame.assign(**{column: values[0]})
-                frame = frame[[column, *frame.columns[:-1]]]
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+def axes_on(figure: Any) -> Axes | None:
+    """The axes of a figure that holds nothing else; None, so that a new one is made, without."""
+    return None if figure is None else figure.subplots()
 
 
-def _differ(parts: list[tuple[Panel, pd.DataFrame]], column: str) -> bool:
-    values = {panel.methods if column == "method" else panel.models for panel, _ in parts}
-    return len(values) > 1
+def in_one(panels: Sequence[Panel], frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables of several panels in one; columns in front say which row is whose.
+
+    >>> frame = pd.DataFrame({"segment": ["eyes"]})
+    >>> in_one([Panel(("a",), ("m",)), Panel(("b",), ("m",))], [frame, frame])
+      method segment
+    0      a    eyes
+    1      b    eyes
+    """
+    marked = []
+    for panel, frame in zip(panels, frames, strict=True):
+        own = {
+            column: ", ".join(map(str, names))
+            for column, names in (("model", panel.models), ("method", panel.methods))
+            if len({(p.models if column == "model" else p.methods) for p in panels}) > 1
+            and column not in frame
+        }
+        marked.append(frame.assign(**own)[[*own, *frame.columns]])
+    return pd.concat(marked, ignore_index=True)

@@ -1,0 +1,87 @@
+"""One photo: its map, its masks, and its own Segment Attribution Table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput
+from sat_nb.plots.image_table import plot_image, plot_image_table
+from sat_nb.widgets.code import call, maps_name, marked
+from sat_nb.widgets.views.view import Panel, View, apart, axes_on, in_one
+
+if TYPE_CHECKING:
+    from sat_nb.widgets.data import Data
+    from sat_nb.widgets.state import ExplorerState, Facts
+
+
+@dataclass(frozen=True, eq=False)
+class OnePhoto:
+    """Rows of one image under one method, and what ``plot_image`` draws beside them."""
+
+    rows: pd.DataFrame
+    pixels: Any
+    options: dict[str, Any]
+
+
+def _result(data: Data, state: ExplorerState, panel: Panel) -> OnePhoto:
+    rows = data.rows(state, panel)
+    rows = rows[rows["image_id"] == state.image_id]
+    if rows["segment"].notna().sum() == 0:
+        raise InvalidInput(
+            f"image_id: {state.image_id!r} has no segment that passes the filters under "
+            f"{panel.title}; take another photo, or loosen a filter."
+        )
+    image_id, model = str(state.image_id), panel.models[0]
+    options: dict[str, Any] = {"fit": data.fit(model)}
+    if data.maps is not None:
+        options["attribution"] = data.maps_of(model)[panel.methods[0]][image_id]
+    if data.segments is not None:
+        options["segmentation"] = data.segments[image_id]
+    pixels = None if data.images is None else data.images[image_id]
+    return OnePhoto(rows, pixels, options)
+
+
+def _table(results: list[OnePhoto], state: ExplorerState) -> pd.DataFrame:
+    columns = ["segment", "rank", "mean_attribution", "mask_fraction", "position", "score"]
+    ranked = [result.rows.sort_values(["rank", "segment"])[columns] for result in results]
+    return in_one(apart(state), ranked)
+
+
+def _draw(result: OnePhoto, state: ExplorerState, figure: Any) -> Any:
+    if result.pixels is None:
+        return plot_image_table(result.rows, ax=axes_on(figure), **marked(state))
+    return plot_image(result.pixels, result.rows, **result.options, figure=figure, **marked(state))
+
+
+def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+    code = [f"rows = chosen[chosen['image_id'] == {state.image_id!r}]"]
+    if not facts.photos:
+        return [*code, call("sat.plot_image_table", "rows", **marked(state))]
+    model, method = panel.models[0], panel.methods[0]
+    at = f"[{state.image_id!r}]"
+    arguments = [f"images{at}", "rows"]
+    maps = maps_name(facts, model)
+    if facts.maps:
+        arguments.append(f"attribution={maps}[{method!r}]{at}")
+    if facts.masks:
+        arguments.append(f"segmentation=segments{at}")
+    if facts.maps:
+        arguments.append(f"fit=getattr({maps}, 'fit', 'stretch')")
+    return [*code, call("sat.plot_image", *arguments, **marked(state))]
+
+
+VIEW = View(
+    title="One photo",
+    about="One photo with its map and masks, beside its own table",
+    panels=apart,
+    result=_result,
+    table=_table,
+    code=_code,
+    draw=_draw,
+    uses=("image_id",),
+    wants=("images", "maps", "segments"),
+    themed=False,
+)
