@@ -12,19 +12,34 @@ import pytest
 
 from tests.ui import data
 from tests.ui.browser import Tab, chromium
+from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import Lab, jupyterlab
-
-# "package", not "session": while Playwright is there, an event loop runs in this thread, which
-# other tests need for themselves.
-
 
 MEASURED: list[str] = []
 """Lines on what was measured, for the end of the run; nothing is asserted of absolute times."""
+
+CELLS = (
+    """\
+import sat_nb as sat
+from tests.ui import data
+
+explorer = sat.explore(*data.load({folder!r}))
+explorer
+""",
+    """\
+harmful = sat.explore(*data.harmful())
+harmful
+""",
+)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in MEASURED:
         terminalreporter.write_line(line)
+
+
+# "package", not "session": while Playwright is there, an event loop runs in this thread, which
+# other tests need for themselves.
 
 
 @pytest.fixture(scope="package")
@@ -35,6 +50,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
     with chromium(program, tmp_path_factory.mktemp("chromium")) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def open_tab(browser: Any) -> Iterator[Callable[[], Tab]]:
+    """open_tab(): a page, 1,200 pixels wide, that remembers what went wrong on it."""
+    with ExitStack() as stack:
+
+        def opened() -> Tab:
+            page = browser.new_page()
+            stack.callback(page.close)
+            page.set_viewport_size({"width": 1200, "height": 900})
+            return Tab(page)
+
+        yield opened
 
 
 @pytest.fixture(scope="package")
@@ -51,15 +80,31 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield running
 
 
-@pytest.fixture(scope="module")
-def open_tab(browser: Any) -> Iterator[Callable[..., Tab]]:
-    """open_tab(width=1200): a page that remembers what went wrong on it."""
-    with ExitStack() as stack:
+@pytest.fixture(scope="package")
+def tab(open_tab: Callable[[], Tab], lab: Lab, explored: Path) -> Tab:
+    """JupyterLab's page of a notebook with two explorers."""
+    opened = open_tab()
+    opened.run(lab, "explorer.ipynb", *(cell.format(folder=str(explored)) for cell in CELLS))
+    return opened
 
-        def opened(width: int = 1200) -> Tab:
-            page = browser.new_page()
-            stack.callback(page.close)
-            page.set_viewport_size({"width": width, "height": 900})
-            return Tab(page)
 
-        yield opened
+@pytest.fixture(scope="package")
+def explorer(tab: Tab) -> Iterator[ExplorerPage]:
+    """The first: photos, six methods, two models; its filters open. Tests set its state."""
+    opened = ExplorerPage(tab)
+    opened.root.locator(".sat-filters").click()
+    yield opened
+    MEASURED.append(f"explorer in JupyterLab: {opened.latencies()}")
+
+
+@pytest.fixture(scope="package")
+def harmful(tab: Tab) -> ExplorerPage:
+    """The second: its names were written to do harm."""
+    return ExplorerPage(tab, "harmful", 1)
+
+
+@pytest.fixture(scope="package")
+def given(explored: Path) -> dict[str, Any]:
+    """What the notebook gave to ``explore``, by the names that ``code`` uses."""
+    names = ("table", "images", "maps", "segments")
+    return dict(zip(names, data.load(explored), strict=True))
