@@ -109,8 +109,8 @@ def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
     0  model    noisy    sharp  0.8    eyes    1.75     1.0
     """
     rows = _present(table)
-    means = rows.groupby([*BY, "segment"], dropna=False)["rank"].mean()
-    means = means.round(DIGITS).reset_index()
+    mean = rows.groupby([*BY, "segment"], dropna=False)["rank"].mean()
+    means = mean.round(DIGITS).reset_index()
     pairs = [
         _pair(model, a, b, wide)
         for model, of_model in means.groupby("model", dropna=False)

@@ -24,7 +24,9 @@ from sat_nb.widgets.views import VIEWS
 
 @dataclass(frozen=True)
 class Control:
-    """``make(changed)`` builds it; ``group`` is where it stands."""
+    """``make(changed)`` builds it; ``group`` is where it stands: "top", "methods", "what", "how",
+    "filter".
+    """
 
     group: str
     make: Callable[[Changed], Field]
@@ -43,8 +45,6 @@ def _said(words: dict[Any, str]) -> Callable[[Any], str]:
     return lambda value: words.get(value, str(value))
 
 
-GROUPS = {"top": "", "what": "What", "how": "How", "filter": "Filters"}
-
 CONTROLS: dict[str, Control] = {
     "view": control(
         "top",
@@ -55,7 +55,7 @@ CONTROLS: dict[str, Control] = {
         tips={name: view.about for name, view in VIEWS.items()},
     ),
     "methods": control(
-        "what", Chips, "Saliency methods", "show this saliency method, beside the others ticked"
+        "methods", Chips, "Saliency methods", "show this saliency method, beside the others ticked"
     ),
     "model": control("what", Choice, "Model", "The model that was explained.", says=_said({})),
     "versus": control(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,12 +47,12 @@ class Cache:
                 warnings.simplefilter("always")
                 value = compute()
             said = [w.message for w in given if isinstance(w.message, UserWarning)]
-            self._kept[key] = value, said
+            self._kept[key] = value, [*said]
             while len(self._kept) > self.most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        value, said = self._kept[key]
-        for message in said:
+        value, warned = self._kept[key]
+        for message in warned:
             warnings.warn(message, stacklevel=2)
         return value
 
@@ -103,13 +104,9 @@ class Data:
 
     def rows(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
         """What ``select`` leaves of the panel's methods and models."""
-        names = (getattr(state, name) for name in FILTERS)
-        filtered = tuple(names)
+        filtered = tuple(getattr(state, name) for name in FILTERS)
         parts = [
-            self._rows.get(
-                (method, model, *filtered),
-                lambda method=method, model=model: self._select(state, method, model),
-            )
+            self._rows.get((method, model, *filtered), partial(self._select, state, method, model))
             for model in panel.models
             for method in panel.methods
         ]

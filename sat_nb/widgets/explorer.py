@@ -45,7 +45,7 @@ from sat_nb.widgets.look import style_sheet
 from sat_nb.widgets.panel import ControlPanel
 from sat_nb.widgets.screens import SCREENS, Go, Screen
 from sat_nb.widgets.screens.screen import Shot
-from sat_nb.widgets.state import ExplorerState, checked, stepped
+from sat_nb.widgets.state import ExplorerState, checked, settled, stepped
 from sat_nb.widgets.static import static_html
 from sat_nb.widgets.views import VIEWS, Panel, View
 
@@ -65,7 +65,7 @@ class Explorer:
     def __init__(self, data: Data, folder: str = FOLDER) -> None:
         self.data, self.folder = data, folder
         usual = ExplorerState(intervals=len(data.table) < MANY)
-        self._state = checked(usual, data.facts)
+        self._wished = self._state = checked(usual, data.facts)
         self._latest, self._asked = Latest(), set[Hashable]()
         self._screens: dict[str, Screen] = {}
         self._go = Go(self._step)
@@ -92,7 +92,7 @@ class Explorer:
 
     @state.setter
     def state(self, state: ExplorerState) -> None:
-        self._state = checked(state, self.data.facts)
+        self._wished = self._state = checked(state, self.data.facts)
         self._latest.drop()
         self._show()
 
@@ -149,7 +149,8 @@ class Explorer:
     # --- from a click to the screen -------------------------------------------------------------
 
     def _step(self, **changes: Any) -> None:
-        self._state = stepped(self._state, changes, self.data.facts)
+        self._wished = stepped(self._wished, changes)
+        self._state = settled(self._wished, self.data.facts)
         self._controls.put(self._state, self.data.facts)
         self._latest(self._show)
 
@@ -159,9 +160,6 @@ class Explorer:
 
     def _show(self) -> None:
         self._controls.put(self._state, self.data.facts)
-        for name in VIEWS:
-            self._main.remove_class(f"sat-view-{name}")
-        self._main.add_class(f"sat-view-{self._state.view}")
         notes = self._lacking()
         shown: list[widgets.Widget] = []
         said = ""
@@ -176,6 +174,9 @@ class Explorer:
         self._message.value, self._notes.value = said, "".join(notes)
         self._main.children = [self._message, *shown, self._notes, self._foot.widget]
         self._foot.put()
+        for name in VIEWS:
+            self._main.remove_class(f"sat-view-{name}")
+        self._main.add_class(f"sat-view-{self._state.view}")
 
     def _screen(self) -> Screen:
         name = self._view.screen

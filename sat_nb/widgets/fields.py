@@ -77,15 +77,18 @@ class Choice(Field):
 
     def __init__(self, changed: Changed, label: str, tip: str, says: Says = str) -> None:
         super().__init__(changed)
-        self._says, self._choices = says, ()  # type: ignore[var-annotated]
-        self.widget = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
-        self._watch(self.widget)
+        self._says, self._choices = says, tuple[Any, ...]()
+        self._list = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
+        self._list.observe(lambda change: self._tell(self._choices[change["new"]]), "value")
+        self.widget: Any = self._list
 
     def _put(self, value: Any, choices: Choices) -> None:
+        """Options stand for their numbers: None as a value would mean that none is taken."""
         if tuple(choices) != self._choices:
             self._choices = tuple(choices)
-            self.widget.options = [(self._says(choice), choice) for choice in choices]
-        self.widget.value = value
+            said = [shortened(self._says(choice), 80) for choice in choices]
+            self._list.options = [(text, i) for i, text in enumerate(said)]
+        self._list.value = self._choices.index(value)
 
 
 class OneId(Choice):
@@ -94,23 +97,20 @@ class OneId(Choice):
     MOST = 1000
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
-        super().__init__(changed, label, tip, lambda value: str(value))
+        super().__init__(changed, label, tip)
         self._text = widgets.Text(
             description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
         self._watch(self._text)
-        self._list, self.widget = self.widget, widgets.VBox([self.widget])
+        self.widget = widgets.VBox([self._list])
 
     def _put(self, value: Any, choices: Choices) -> None:
-        if len(choices) > self.MOST:
-            self.widget.children = [self._text]
+        many = len(choices) > self.MOST
+        self.widget.children = [self._text if many else self._list]
+        if many:
             self._text.value = value or ""
-            return
-        self.widget.children = [self._list]
-        if tuple(choices) != self._choices:
-            self._choices = tuple(choices)
-            self._list.options = [(shortened(str(choice), 80), choice) for choice in choices]
-        self._list.value = value
+        else:
+            super()._put(value, choices)
 
 
 class Chips(Field):

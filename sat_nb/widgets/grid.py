@@ -18,9 +18,19 @@ def page_of(table: pd.DataFrame, page: int, length: int = PAGE) -> tuple[pd.Data
     return table.iloc[page * length : (page + 1) * length], page, pages
 
 
+def numbers_in(table: pd.DataFrame) -> list[bool]:
+    """Whether each column holds numbers."""
+    return [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+
+
 def shares_of(table: pd.DataFrame) -> list[float]:
-    """How wide each column is: names take twice the room of numbers."""
-    return [1.0 if pd.api.types.is_numeric_dtype(dtype) else 2.0 for dtype in table.dtypes]
+    """How wide each column is, in percent: as its longest word, and as names up to 22 letters."""
+    widths = []
+    for i, (column, number) in enumerate(zip(table.columns, numbers_in(table), strict=True)):
+        words = max(len(word) for word in str(column).replace("_", " ").split(" "))
+        cells = 6 if number else max(map(len, map(cell, table.iloc[:, i])), default=6)
+        widths.append(max(words + 2, min(cells, 22), 6) + 2)
+    return [100 * width / sum(widths) for width in widths]
 
 
 def table_html(
@@ -34,10 +44,12 @@ def table_html(
     >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-94:]
     '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
     """
-    shares = shares_of(table)
-    widths = "".join(f'<col style="width:{100 * s / sum(shares):.4g}%">' for s in shares)
-    heads = "".join(_head(str(column), sort, down) for column in table.columns)
-    numbers = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    widths = "".join(f'<col style="width:{share:.4g}%">' for share in shares_of(table))
+    numbers = numbers_in(table)
+    heads = "".join(
+        _head(str(column), number, sort, down)
+        for column, number in zip(table.columns, numbers, strict=True)
+    )
     columns = [
         [_data(cell(value), number) for value in table.iloc[:, i]]
         for i, number in enumerate(numbers)
@@ -65,9 +77,10 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def _head(name: str, sort: str, down: bool) -> str:
+def _head(name: str, number: bool, sort: str, down: bool) -> str:
+    kind = ' class="sat-number"' if number else ""
     order = f' aria-sort="{"descending" if down else "ascending"}"' if name == sort else ""
-    return f'<th scope="col"{order}>{html.escape(name.replace("_", " "))}</th>'
+    return f'<th scope="col"{kind}{order}>{html.escape(name.replace("_", " "))}</th>'
 
 
 def _data(text: str, number: bool) -> str:

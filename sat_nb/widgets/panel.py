@@ -24,8 +24,7 @@ class ControlPanel:
 
     def __init__(self, step: Callable[..., None]) -> None:
         self.fields = {
-            name: entry.make(lambda value, name=name: step(**{name: value}))
-            for name, entry in CONTROLS.items()
+            name: entry.make(partial(_tell, step, name)) for name, entry in CONTROLS.items()
         }
         for name, field in self.fields.items():
             field.widget.add_class(f"sat-control-{name}")
@@ -43,19 +42,20 @@ class ControlPanel:
         filters = self._group("filter")
         head = widgets.HBox([self._filters, self._clear])
         self._folded = filters
-        self.widget = widgets.Box(
-            [self._group("what"), self._group("how"), _grouped([head, filters])]
-        )
+        self.widget = widgets.Box([self._group(group) for group in ("methods", "what", "how")])
+        self.widget.children = [*self.widget.children, _grouped([head, filters])]
         self.widget.add_class("sat-controls")
 
     def put(self, state: ExplorerState, facts: Facts) -> None:
         """Show a state, and the controls that matter for it."""
         view, choices = VIEWS[state.view], allowed(state, facts)
+        others = len(facts.models) > 1
         used = {*ALWAYS, *view.uses, *view.marks, *FILTERS}
         for name, field in self.fields.items():
             offered = choices.get(name, ())
             field.put(getattr(state, name), offered)
-            matters = name in used and not (name in choices and len(offered) < 2)
+            one = name in choices and len(offered) < 2 and not (name == "versus" and others)
+            matters = name in used and not one
             field.widget.layout.display = None if matters and _has(name, facts) else "none"
         self._n = sum(getattr(state, name) != none for name, none in NO_FILTERS.items())
         self._fold()
@@ -69,6 +69,10 @@ class ControlPanel:
         self._filters.description = f"Filters{some} {'▾' if opened else '▸'}"
         self._folded.layout.display = None if opened else "none"
         self._clear.layout.display = None if self._n else "none"
+
+
+def _tell(step: Callable[..., None], name: str, value: Any) -> None:
+    step(**{name: value})
 
 
 def _grouped(children: list[Any]) -> widgets.Widget:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sat_nb.plots.style import ACCENT, FAINT, INK, QUIET
+from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +20,7 @@ THEMED = {
     QUIET: "--sat-quiet",
     FAINT: "--sat-faint",
     ACCENT: "--sat-accent",
+    BARS[0]: "--sat-first",
     "#ffffff": "--sat-paper",
     "#fbeee4": "--sat-shade",
 }
@@ -33,14 +34,9 @@ _LEAKING = re.compile(r'<style type="text/css">.*?</style>', re.DOTALL)
 def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
     """A figure as an <svg> element for a page: text stays text, colours follow the theme.
 
-    ``says`` is its text for screen readers. Layout is taken as the figure has it.
+    ``says`` is its text for screen readers. The figure is spent: what is behind it is gone.
     """
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": says}):
-        figure.savefig(buffer, format="svg", transparent=themed, metadata={"Date": None})
-    svg = buffer.getvalue()
+    svg = _drawn(figure, see_through=themed)
     svg = _LEAKING.sub("", svg[svg.index("<svg") :])
     width = figure.get_figwidth() * 96 * SCALE
     root = (
@@ -52,6 +48,20 @@ def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
     if themed:
         svg = _COLOURS.sub(lambda m: f"{m[1]}: var({THEMED[m[2]]}, {m[2]})", svg)
     return svg
+
+
+def _drawn(figure: Figure, *, see_through: bool) -> str:
+    """The figure as SVG, laid out and drawn once; ``savefig`` does both twice."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    if see_through:
+        for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
+            patch.set_alpha(0.0)
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
@@ -67,7 +77,7 @@ def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
     heights = [figure.get_figheight() for figure in alone]
     width = max(figure.get_figwidth() for figure in alone)
     whole = Figure(figsize=(width, sum(heights)), layout="constrained")
-    parts = whole.subfigures(len(draws), 1, height_ratios=heights)
+    parts: Any = whole.subfigures(len(draws), 1, height_ratios=heights)
     for draw, part in zip(draws, parts, strict=True):
         draw(part)
     return whole

@@ -195,20 +195,23 @@ def settled(state: ExplorerState, facts: Facts) -> ExplorerState:
             continue
         value = getattr(state, name)
         if name in SEVERAL:
-            state = replace(state, **{name: tuple(v for v in choices if v in value)})
+            several: dict[str, Any] = {name: tuple(v for v in choices if v in value)}
+            state = replace(state, **several)
         elif value not in choices:
-            state = replace(state, **{name: choices[0] if choices else None})
+            first: dict[str, Any] = {name: choices[0] if choices else None}
+            state = replace(state, **first)
     return _with_enough(state, facts)
 
 
-def stepped(state: ExplorerState, changes: dict[str, Any], facts: Facts) -> ExplorerState:
-    """Where a click leads: the state with some fields changed, and the rest as fits them.
+def stepped(state: ExplorerState, changes: dict[str, Any]) -> ExplorerState:
+    """A state with some fields changed; all but the looks of a page lead to the first page.
 
-    Everything but the looks of the photos leads to their first page.
+    What is asked for may make no sense as it stands, and ``settled`` is what is shown then.
+    Asking for more, such as another view, starts from what was asked for: who looks at one
+    method, then at the agreement of all, comes back to the one.
     """
-    stays = {"page", "opacity", "outlines", "sort", "descending"} & set(changes)
-    changes = changes if stays else {"page": 0, **changes}
-    return settled(replace(state, **changes), facts)
+    stays = {"page", "opacity", "outlines"} & set(changes)
+    return replace(state, **(changes if stays else {"page": 0, **changes}))
 
 
 def checked(state: ExplorerState, facts: Facts) -> ExplorerState:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
-from sat_nb.widgets.grid import cell
+from sat_nb.widgets.grid import cell, page_of
 from sat_nb.widgets.pictures import data_uri
 from sat_nb.widgets.screens.screen import Go, Pager, Row, Shot
 from sat_nb.widgets.state import ExplorerState
-from sat_nb.widgets.views.images import PAGE, tiles_of
+from sat_nb.widgets.views.images import PAGE, page_length, tiles_of
 
 LEGEND = (
     '<span class="sat-for">■</span> for the class that is explained, '
@@ -41,15 +41,14 @@ class PhotosScreen:
     def show(self, shot: Shot) -> None:
         """Show a page of them."""
         data, photos = shot.results[0]
-        last = max(0, -(-len(photos) // PAGE) - 1)
-        page = min(shot.state.page, last)
-        rows = photos.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
+        found, page, _ = page_of(photos, shot.state.page, length := page_length(shot.state))
+        rows: list[Any] = found.to_dict("records")
         for i, card in enumerate(self._cards):
             if i < len(rows):
                 card.put(rows[i], self._pictures(data, shot.state, rows[i]["image_id"]))
             card.widget.layout.display = None if i < len(rows) else "none"
         self._text.value = _heading(shot.state, len(photos), data)
-        self._pager.put(page, PAGE, len(photos), "photos")
+        self._pager.put(page, length, len(photos), "photos")
         self._row.put(data.facts.segments)
 
     def _pictures(self, data: Data, state: ExplorerState, image_id: str) -> list[tuple[str, str]]:
@@ -143,6 +142,6 @@ def _said(row: dict[str, Any]) -> str:
 
 
 def _heading(state: ExplorerState, n: int, data: Data) -> str:
-    what = "all photos" if state.segment is None else f"photos with {state.segment}"
+    what = "photos" if state.segment is None else f"photos with {state.segment}"
     legend = f"; {LEGEND}" if data.maps is not None and data.images is not None else ""
     return f'<p class="sat-heading"><b>{n} {html.escape(what)}</b>{legend}</p>'

@@ -9,9 +9,11 @@ import ipywidgets as widgets
 
 from sat_nb.widgets.data import Cache
 from sat_nb.widgets.grid import PAGE, table_html
-from sat_nb.widgets.pictures import released, svg_of
+from sat_nb.widgets.pictures import SCALE, released, svg_of
 from sat_nb.widgets.screens.screen import Go, Row, Shot, segments_of
 from sat_nb.widgets.views.view import Panel
+
+ROOM = 0.62  # of its own width is what a picture needs: then two stand side by side
 
 
 class PicturesScreen:
@@ -33,7 +35,9 @@ class PicturesScreen:
         ]
         self._pictures.value = f'<div class="sat-pictures">{"".join(pictures)}</div>'
         table = shot.view.table(shot.results, shot.state)
-        self._table.value = table_html(table.head(PAGE)) if self._with_table else ""
+        self._table.value = (
+            f"<p>{shot.view.caption}</p>{table_html(table.head(PAGE))}" if self._with_table else ""
+        )
         self._row.put(_names(shot, table))
 
 
@@ -42,8 +46,10 @@ def _picture(shot: Shot, panel: Panel, result: object) -> str:
     figure = released(shot.view.draw(result, shot.state, None))
     says = f"{shot.view.title}, {panel.title}: {shot.view.about}"
     css = "sat-picture" if shot.view.themed else "sat-picture sat-on-white"
+    room = figure.get_figwidth() * 96 * SCALE * (ROOM if shot.view.themed else 1)
     svg = svg_of(figure, says, themed=shot.view.themed)
-    return f'<div class="{css}" title="{html.escape(panel.title)}">{svg}</div>'
+    style = f'style="flex-basis: {room:.0f}px"'
+    return f'<div class="{css}" {style} title="{html.escape(panel.title)}">{svg}</div>'
 
 
 def _names(shot: Shot, table: object) -> list[str]:

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.widgets.fields import button
-from sat_nb.widgets.grid import PAGE, page_of, shares_of, table_html
+from sat_nb.widgets.grid import PAGE, numbers_in, page_of, shares_of, table_html
 from sat_nb.widgets.screens.screen import Go, Pager, Row, Shot, segments_of
 
 
@@ -31,7 +31,7 @@ class TableScreen:
         state, table = shot.state, shot.view.table(shot.results, shot.state)
         rows, page, _ = page_of(table, state.page)
         self._state = state.sort, state.descending
-        self._put_heads(table)
+        self._put_heads(rows)
         shown = table_html(rows, sort=state.sort, down=state.descending, heads_seen=False)
         self._table.value = shown if len(table) else '<p class="sat-note">No row holds that.</p>'
         self._pager.put(page, PAGE, len(table), "rows")
@@ -40,13 +40,17 @@ class TableScreen:
 
     def _put_heads(self, table: pd.DataFrame) -> None:
         heads = []
-        for name, share in zip(table.columns, shares_of(table), strict=True):
+        for name, share, number in zip(
+            table.columns, shares_of(table), numbers_in(table), strict=True
+        ):
             if name not in self._columns:
                 self._columns[name] = self._head(str(name))
+                if number:
+                    self._columns[name].add_class("sat-number")
             sort, down = self._state
             arrow = {True: " ▼", False: " ▲"}[down] if name == sort else ""
             self._columns[name].description = str(name).replace("_", " ") + arrow
-            self._columns[name].layout.flex = f"{share:g} 1 0"
+            self._columns[name].layout.flex = f"0 0 {share:.4g}%"
             heads.append(self._columns[name])
         self._heads.children = heads
 

@@ -68,4 +68,6 @@ VIEW = View(
     methods=2,
     slow=lambda state: True,
     themed=False,
+    caption="Kendall's tau-b between methods in a photo, averaged over photos (1: the same order, "
+    "0: unrelated), and Kendall's W of the mean ranks of all",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,7 +28,7 @@ def summary_of(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     for method in sorted(panel.methods):
         for model in sorted(panel.models, key=str):
             one = Panel((method,), (model,))
-            parts.append(data.kept((*key, one), lambda one=one: _summary(data, state, one)))
+            parts.append(data.kept((*key, one), partial(_summary, data, state, one)))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.state import ExplorerState, Facts
 
-PAGE = 12  # photos
+PAGE = 12  # photos, at most
 DRAWN = 6  # photos, at most, that a picture for print holds
 ORDERS = {
     "rank": ("rank", True),
@@ -24,6 +24,11 @@ ORDERS = {
     "size": ("mask_fraction", False),
 }
 """Order -> the column that it goes by, and whether the smallest is first."""
+
+
+def page_length(state: ExplorerState) -> int:
+    """Photos of a page: fewer where each is shown under many maps."""
+    return max(3, min(PAGE, 24 // len(tiles_of(state))))
 
 
 def photos_of(rows: pd.DataFrame, segment: str | None, order: str = "rank") -> pd.DataFrame:
@@ -63,7 +68,7 @@ def _draw(result: Any, state: ExplorerState, figure: Any) -> Any:
             "maps: a picture of photos takes photos and maps; pass both, "
             "sat.explore(table, images=..., maps=...)."
         )
-    ids = list(photos["image_id"])[PAGE * state.page :][:DRAWN]
+    ids = list(photos["image_id"])[page_length(state) * state.page :][:DRAWN]
     maps = {title: data.maps_of(model)[method] for title, model, method in tiles_of(state)}
     return plot_map_grid(data.images, maps, image_ids=ids, fit=data.fit(state.model), figure=figure)
 
@@ -91,7 +96,7 @@ def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
         rest = f".dropna(subset='segment').{order}"
     code = [
         f"photos = {call('sat.select', 'chosen', **wanted)}{rest}",
-        f"ids = list(photos['image_id'])[{PAGE * state.page}:][:{DRAWN}]",
+        f"ids = list(photos['image_id'])[{page_length(state) * state.page}:][:{DRAWN}]",
     ]
     if not (facts.photos and facts.maps):
         return [*code, "print(ids)"]

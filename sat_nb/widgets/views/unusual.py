@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.state import ExplorerState, Facts
 
-MOST = 8  # of each kind
+MOST = 6  # of each kind
 COLUMNS = ["unusual", "name", "method", "model", "score", "says"]
 
 
@@ -26,7 +26,7 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
 
 
 def _images(rows: pd.DataFrame) -> pd.DataFrame:
-    found = unusual_images(rows).head(MOST)
+    found = unusual_images(rows).drop_duplicates("image_id").head(MOST)
     says = [
         f"{r.segment}: rank {r.rank:g} here, {r.mean_rank:.1f} on average; "
         f"{r.distance:.2f} ranks off over {r.n_segments} segments"
@@ -38,7 +38,7 @@ def _images(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _segments(rows: pd.DataFrame) -> pd.DataFrame:
-    found = varying_segments(rows).head(MOST)
+    found = varying_segments(rows).drop_duplicates("segment").head(MOST)
     says = [
         f"rank {r.mean_rank:.1f} ± {r.sd_rank:.1f}, the middle half from {r.low:g} to {r.high:g}, "
         f"in {r.n_images} photos"
@@ -66,8 +66,13 @@ def _methods(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
-    names = ["unusual_images", "varying_segments", "disagreeing_methods"]
-    return [f"print(sat.{name}(chosen).head({MOST}))" for name in names]
+    code = [
+        f"print(sat.unusual_images(chosen).drop_duplicates('image_id').head({MOST}))",
+        f"print(sat.varying_segments(chosen).drop_duplicates('segment').head({MOST}))",
+    ]
+    if len(panel.methods) > 1:
+        code.append(f"print(sat.disagreeing_methods(chosen).head({MOST}))")
+    return code
 
 
 VIEW = View(

@@ -69,6 +69,7 @@ class View:
     that the view takes, ``wants`` the arguments of ``explore`` that it has something to show of.
     ``slow(state)`` says whether it is asked for by a button where rows are many. Pictures follow
     the theme of the page if they are ``themed``; those with shades of their own stand on white.
+    ``caption`` is what the table beside a picture says.
     """
 
     title: str
@@ -86,6 +87,7 @@ class View:
     wants: tuple[str, ...] = ()
     slow: Callable[[ExplorerState], bool] = lambda state: False
     themed: bool = True
+    caption: str = ""
 
     def possible(self, facts: Facts) -> bool:
         """Whether the table has as many methods and models as the view takes."""
