@@ -24,8 +24,8 @@ STRENGTH = {"stripes": 0.6, "head": 0.4, "legs": 0.25, "background": -0.1, "tail
 MODELS = {"half_marked": 0.9, "unmarked": 0.05}  # how much it looks at the watermark
 
 SCRIPT = "<img src=x onerror=alert(1)>"
-LONG = "a very long name " * 11 + "that ends here"
-HARMFUL = (SCRIPT, LONG[:200], "$\\frac{1}{0}$", "</table><script>alert(2)</script>", "a'\"&b")
+LONG = ("a very long name " * 11 + "that ends here")[:200]
+HARMFUL = (SCRIPT, LONG, "$\\frac{1}{0}$", "</table><script>alert(2)</script>", "a'\"&b")
 
 
 @dataclass(frozen=True)
