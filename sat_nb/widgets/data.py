@@ -155,7 +155,8 @@ class Data:
 
 def _places(table: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
     """{(method, model, label): numbers of its rows}."""
-    codes, keys = pd.factorize(pd.MultiIndex.from_frame(table[KEYS].astype(object).fillna(_NONE)))
+    named = table[KEYS].astype(object)
+    codes, keys = pd.factorize(pd.MultiIndex.from_frame(named.where(named.notna(), _NONE)))
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(keys) + 1))
     return {

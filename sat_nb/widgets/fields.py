@@ -247,6 +247,7 @@ class Tabs(Field):
             self.widget.children = list(self.buttons.values())
         for name, tab in self.buttons.items():
             (tab.add_class if name == value else tab.remove_class)("sat-taken")
+            tab.tooltip = self._tips[name] + (" (shown now)" if name == value else "")
 
     def _button(self, name: str) -> widgets.Button:
         tab = button(self._says(name), self._tips[name], "sat-tab", lambda: self._tell(name))

@@ -41,7 +41,7 @@ def table_html(
     ``sort`` is the column that it is sorted by, ``down`` from the largest; heads that are not
     seen are there for screen readers.
 
-    >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-94:]
+    >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-93:]
     '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
     """
     widths = "".join(f'<col style="width:{share:.4g}%">' for share in shares_of(table))

@@ -28,9 +28,8 @@ class Latest:
     def __call__(self, work: Callable[[], None]) -> None:
         """Do this soon, and not what was put off before."""
         self.drop()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = _running_loop()
+        if loop is None:
             work()
         else:
             self._waiting = loop.call_later(self._delay, work)
@@ -40,3 +39,10 @@ class Latest:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

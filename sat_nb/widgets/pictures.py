@@ -28,7 +28,9 @@ THEMED = {
 
 SCALE = 1.2  # a picture made for print, on a screen
 _COLOURS = re.compile(r"(fill|stroke): (" + "|".join(THEMED) + r")\b")
-_LEAKING = re.compile(r'<style type="text/css">.*?</style>', re.DOTALL)
+_NOT_FOR_PAGES = re.compile(
+    r'<style type="text/css">.*?</style>|<metadata>.*?</metadata>|<!--.*?-->', re.DOTALL
+)
 
 
 def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
@@ -37,7 +39,7 @@ def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
     ``says`` is its text for screen readers. The figure is spent: what is behind it is gone.
     """
     svg = _drawn(figure, see_through=themed)
-    svg = _LEAKING.sub("", svg[svg.index("<svg") :])
+    svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
     width = figure.get_figwidth() * 96 * SCALE
     root = (
         f'<svg role="img" aria-label="{html.escape(says)}" '

@@ -289,6 +289,8 @@ def _filled(state: ExplorerState, facts: Facts) -> ExplorerState:
         state = replace(state, model=choices["model"][0])
     if state.label is None:
         state = replace(state, label=choices["label"][0])
+    if state.view == "image" and state.image_id is None:
+        state = replace(state, image_id=facts.image_ids[0])
     choices = allowed(state, facts)
     if state.versus is None and choices["versus"]:
         state = replace(state, versus=choices["versus"][0])

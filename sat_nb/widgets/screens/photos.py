@@ -144,4 +144,4 @@ def _said(row: dict[str, Any]) -> str:
 def _heading(state: ExplorerState, n: int, data: Data) -> str:
     what = "photos" if state.segment is None else f"photos with {state.segment}"
     legend = f"; {LEGEND}" if data.maps is not None and data.images is not None else ""
-    return f'<p class="sat-heading"><b>{n} {html.escape(what)}</b>{legend}</p>'
+    return f'<p class="sat-heading"><strong>{n} {html.escape(what)}</strong>{legend}</p>'

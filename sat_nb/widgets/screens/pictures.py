@@ -33,7 +33,10 @@ class PicturesScreen:
             self._drawn.get((key, marks), partial(_picture, shot, panel, result))
             for panel, result, key in zip(panels, shot.results, shot.keys, strict=True)
         ]
-        self._pictures.value = f'<div class="sat-pictures">{"".join(pictures)}</div>'
+        widest = max(room for room, _ in pictures)
+        columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {widest:.0f}px), 1fr))"
+        html_of_all = "".join(picture for _, picture in pictures)
+        self._pictures.value = f'<div class="sat-pictures" style="{columns}">{html_of_all}</div>'
         table = shot.view.table(shot.results, shot.state)
         self._table.value = (
             f"<p>{shot.view.caption}</p>{table_html(table.head(PAGE))}" if self._with_table else ""
@@ -41,15 +44,15 @@ class PicturesScreen:
         self._row.put(_names(shot, table))
 
 
-def _picture(shot: Shot, panel: Panel, result: object) -> str:
+def _picture(shot: Shot, panel: Panel, result: object) -> tuple[float, str]:
+    """The room that a picture needs, in pixels across, and its HTML."""
     assert shot.view.draw is not None
     figure = released(shot.view.draw(result, shot.state, None))
     says = f"{shot.view.title}, {panel.title}: {shot.view.about}"
     css = "sat-picture" if shot.view.themed else "sat-picture sat-on-white"
     room = figure.get_figwidth() * 96 * SCALE * (ROOM if shot.view.themed else 1)
     svg = svg_of(figure, says, themed=shot.view.themed)
-    style = f'style="flex-basis: {room:.0f}px"'
-    return f'<div class="{css}" {style} title="{html.escape(panel.title)}">{svg}</div>'
+    return room, f'<div class="{css}" title="{html.escape(panel.title)}">{svg}</div>'
 
 
 def _names(shot: Shot, table: object) -> list[str]:

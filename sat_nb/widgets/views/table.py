@@ -21,16 +21,17 @@ COLUMNS = (
 """The columns of single rows; ``select`` gives all there are."""
 
 
-def columns_of(facts: Facts) -> list[str]:
-    """COLUMNS without those that say nothing here."""
-    silent = {"model": len(facts.models) < 2, "score": not facts.scored}
+def columns_of(state: ExplorerState, facts: Facts) -> list[str]:
+    """COLUMNS without those that say the same in all rows."""
+    one = {"model": state.versus is None, "method": len(state.methods) == 1}
+    silent = {**one, "score": not facts.scored}
     return [column for column in COLUMNS if not silent.get(column, False)]
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     if state.rows == "segments":
         return summary_of(data, state, panel)
-    return data.rows(state, panel)[columns_of(data.facts)].reset_index(drop=True)
+    return data.rows(state, panel)[columns_of(state, data.facts)].reset_index(drop=True)
 
 
 def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
     if state.rows == "segments":
         code = [*summary_lines(state), "shown = summary"]
     else:
-        code = [f"shown = chosen[{columns_of(facts)!r}]"]
+        code = [f"shown = chosen[{columns_of(state, facts)!r}]"]
     if state.search:
         code.append("names = shown.select_dtypes('object').astype(str)")
         has = f"c.str.contains({state.search!r}, case=False, regex=False)"
