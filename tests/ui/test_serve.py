@@ -21,7 +21,8 @@ from sat_nb.cli import main
 from sat_nb.datasets.toy import toy
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.widgets.serve import serve
-from tests.ui.browser import ExplorerPage, Tab
+from tests.ui.browser import Tab
+from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import LOOPBACK, interrupt, program
 
 HOSTILE = "a 'table' \"of\" $(touch ${x}) {0} \\n é"
@@ -128,12 +129,19 @@ def test_the_page_shows_the_explorer(
     tab = open_tab()
     tab.page.goto(served[0])
     explorer = ExplorerPage(tab)
-    explorer.show("table")
+    assert explorer.main.locator(".sat-picture svg").is_visible()
+    explorer.click(".sat-tab-table")
     names = {row[1] for row in explorer.rows()[1:]}
     assert {"watermark", "eyes"} <= names
-    explorer.press("methods", "gradient")()
-    tab.page.wait_for_selector(".sat-table td:has-text('gradient')")
+    explorer.act("methods", "press", "gradient")
     assert {row[0] for row in explorer.rows()[1:]} == {"deep_taylor", "gradient"}
+    explorer.control("how").locator("select").focus()
+    explorer.does(lambda: tab.page.keyboard.press("ArrowDown"))
+    assert explorer.control("how").locator("select").input_value() == "absolute"
+    explorer.click(".sat-main .sat-drill-segment", "watermark")
+    photo = explorer.texts(".sat-card:visible button")[0]
+    explorer.click(".sat-main .sat-drill-image:visible")
+    assert photo in explorer.text()
     assert (tab.errors, tab.dialogs, tab.abroad) == ([], [], [])
 
 
