@@ -68,12 +68,14 @@ def clicks(turns: int) -> None:
     for change in changes(turns):
         own, whole = timer.of(lambda change=change: explorer._step(**change))
         compute.append(own)
-        draw.append((whole[0] - own[0], whole[1] - own[1]))
         if VIEWS[explorer.state.view].draw is not None:
+            draw.append((whole[0] - own[0], whole[1] - own[1]))
             plain.append(seconds(lambda: as_plain_png(explorer)))
     say("100 images x 6 methods x 12 segments x 2 models: computing a click", compute, "100 ms")
     say("drawing it", draw, "plain PNG")
     say("plain PNGs of the same", plain)
+    ratios = [own[0] / png[0] for own, png in zip(draw, plain, strict=True)]
+    print(f"drawing / plain PNG: median {statistics.median(ratios):.2f}, {shown(ratios)}; bound 1")
     kept = [
         seconds(lambda view=view: explorer._step(view=view)) for view in ("bars", "diagram") * 5
     ]
@@ -182,6 +184,11 @@ def as_plain_png(explorer: Explorer) -> None:
     for result in explorer._results():
         figure = released(view.draw(result, explorer.state, None))
         figure.savefig(io.BytesIO(), format="png", dpi=100)
+
+
+def shown(ratios: list[float]) -> str:
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return f"the middle half {low:.2f} to {high:.2f}"
 
 
 def say(what: str, spent: list[Seconds], bound: str = "") -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET
+from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET, text_inches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,24 +36,65 @@ _NOT_FOR_PAGES = re.compile(
 def svg_of(figure: Figure, says: str, *, themed: bool = True) -> str:
     """A figure as an <svg> element for a page: text stays text, colours follow the theme.
 
-    ``says`` is its text for screen readers. The figure is spent: what is behind it is gone.
+    ``says`` is its text for screen readers. The figure is spent: what is behind it is gone. A
+    ``themed`` one without a legend is not laid out again, which would take a third of the time:
+    it gets room for all text, wherever the last layout left its axes. (Markers of a legend that
+    is outside the figure would be lost.)
     """
+    if themed and not any(ax.get_legend() for ax in figure.axes):
+        figure.set_layout_engine("none")
     svg = _drawn(figure, see_through=themed)
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
-    width = figure.get_figwidth() * 96 * SCALE
+    left, top, width, height = room_of(svg) if themed else _box(svg)
     root = (
         f'<svg role="img" aria-label="{html.escape(says)}" '
-        f'style="max-width: {width:.0f}px; stroke-linejoin: round; stroke-linecap: butt"'
+        f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" '
+        f'style="max-width: {width * 96 / 72 * SCALE:.0f}px; stroke-linejoin: round; '
+        'stroke-linecap: butt">'
     )
-    svg = re.sub(r'^<svg|(?<= )(?:width|height)="[\d.]+pt" ', "", svg, count=3)
-    svg = root + svg
+    svg = root + _FONTS.sub("", svg[svg.index(">") + 1 :])
     if themed:
         svg = _COLOURS.sub(lambda m: f"{m[1]}: var({THEMED[m[2]]}, {m[2]})", svg)
     return svg
 
 
+_FONTS = re.compile(r"font-family: [^;\"]*; ?")
+_VIEW = re.compile(r'viewBox="([\d. -]+)"')
+_TEXT = re.compile(
+    r'<text style="font-size: ([\d.]+)px([^"]*)"'
+    r'(?: x="([-\d.]+)" y="([-\d.]+)"| transform="translate\(([-\d.]+) ([-\d.]+)\))'
+    r"[^>]*>([^<]*)"
+)
+_LEFT_OF_X = {"anchor: middle": 0.5, "anchor: end": 1.0}  # the share of a text that is
+
+
+def room_of(svg: str, rim: float = 3.0) -> tuple[float, float, float, float]:
+    """Left, top, width and height that hold a matplotlib SVG and all of its level text.
+
+    >>> room_of('<svg viewBox="0 0 9 9"><text style="font-size: 10px; text-anchor: end" '
+    ...     'x="4" y="-20">I</text></svg>')[1]
+    -32.0
+    """
+    left, top, width, height = _box(svg)
+    right, bottom = left + width, top + height
+    for size, style, *places, text in _TEXT.findall(svg):
+        x, y, points = float(places[0] or places[2]), float(places[1] or places[3]), float(size)
+        across = 72 * text_inches(html.unescape(text), points)
+        begin = x - across * next((share for a, share in _LEFT_OF_X.items() if a in style), 0.0)
+        left, right = min(left, begin - rim), max(right, begin + across + rim)
+        top, bottom = min(top, y - 0.9 * points - rim), max(bottom, y + 0.3 * points + rim)
+    return left, top, right - left, bottom - top
+
+
+def _box(svg: str) -> tuple[float, float, float, float]:
+    found = _VIEW.search(svg)
+    assert found is not None
+    left, top, width, height = map(float, found[1].split())
+    return left, top, width, height
+
+
 def _drawn(figure: Figure, *, see_through: bool) -> str:
-    """The figure as SVG, laid out and drawn once; ``savefig`` does both twice."""
+    """The figure as SVG, drawn once; ``savefig`` goes through it twice."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 

@@ -569,6 +569,26 @@ def test_pictures_follow_the_theme(explorer: Explorer) -> None:
     assert 'role="img" aria-label="Bars, sharp' in svg[0]
 
 
+@pytest.mark.parametrize("view", ["bars", "distribution", "diagram", "difference"])
+def test_pictures_have_room_for_all_their_text(explorer: Explorer, view: str) -> None:
+    explorer.state = ExplorerState(view=view, methods=("noisy",), segment="ears")
+    svg = re.findall(r"<svg role.*?</svg>", shown_html(explorer), re.DOTALL)[0]
+    left, top, width, height = map(float, re.findall(r'viewBox="(.*?)"', svg)[0].split())
+    places = re.findall(r'<text[^>]* x="([-\d.]+)" y="([-\d.]+)"', svg)
+    places += re.findall(r"<text[^>]*translate\(([-\d.]+) ([-\d.]+)\)", svg)
+    assert len(places) == svg.count("<text") > 10
+    for x, y in ((float(x), float(y)) for x, y in places):
+        assert left < x < left + width
+        assert top + 4 < y < top + height - 1
+
+
+def test_a_legend_keeps_its_markers(explorer: Explorer) -> None:
+    explorer.state = ExplorerState(methods=("sharp", "noisy"))
+    svg = re.findall(r"<svg role.*?</svg>", shown_html(explorer), re.DOTALL)[0]
+    legend = svg[svg.index('id="legend_1"') :]
+    assert legend.count("<use ") == 2
+
+
 def test_several_pictures_are_one_figure(explorer: Explorer) -> None:
     heights = []
     for methods in itertools.accumulate([("sharp",), ("noisy",)]):
