@@ -30,7 +30,7 @@ METHOD = "lrp.z"  # the paper's choice for its watermark study
 ZEBRA = equids.CLASS_NAMES.index("zebra")
 
 SIZES: dict[str, dict[str, int]] = {
-    "tiny": {"n_train": 120, "n_test": 30, "size": 64, "epochs": 20, "n_explained": 24},
+    "tiny": {"n_train": 120, "n_test": 30, "size": 64, "epochs": 40, "n_explained": 24},
     "small": {},
 }
 """Arguments of ``run`` for each size of a study; notebooks that take the same share its results."""
