@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ZENNIT := benchmarks/zennit
+# Processes that share the tests; each takes up to 3 GB.
+PROCESSES := 2
 PYTHON := $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
@@ -13,7 +15,7 @@ figures: $(READY)  ## run the main job on the embedded data set, write figures/
 	$(BIN)/sat-nb quickstart --out figures
 
 test: $(READY)  ## all tests and notebooks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 lint: $(READY)  ## ruff and the type checker
 	$(BIN)/ruff check
@@ -23,7 +25,8 @@ lint: $(READY)  ## ruff and the type checker
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-benchmarks: $(READY)  ## the measured ratios
+benchmarks: $(READY)  ## list them all, run the two that take seconds
+	@grep -E '^\| `(python|make) [^`]*` \|' benchmarks/README.md
 	$(BIN)/python benchmarks/join.py
 	$(BIN)/python benchmarks/bootstrap.py
 

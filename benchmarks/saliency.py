@@ -1,11 +1,14 @@
 """Cost of this project's methods against bare iNNvestigate and a bare gradient, in one run.
 
-    python benchmarks/saliency.py [--model model.h5] [--batch 8] [--repeats 5]
+    python benchmarks/saliency.py [--model model.h5 | --network SqueezeNet --size 227]
+        [--batch 8] [--samples 8] [--repeats 5] [METHOD ...]
 
 Without a model it takes VGG16 with random weights. Three processes hold the same model and get
-the same batch in turns: the worker, asked as ``explain`` asks it (its time includes the way
-through the pipe), one with a ``tf.function`` around ``GradientTape`` in eager TensorFlow, and one
-with iNNvestigate alone. Sampling methods take 8 samples each.
+the same batch in turns: the worker, asked as ``explain`` asks it, one with a ``tf.function``
+around ``GradientTape`` in eager TensorFlow, and one with iNNvestigate alone. Printed are medians
+and ranges of the paired ratios, of time on the clock (for the worker with the way through the
+pipe) and of processor time (for the worker with what the caller spends), which other work on the
+machine changes less.
 """
 
 from __future__ import annotations
@@ -16,74 +19,107 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from architectures import ARCHITECTURES
 
-from sat_nb.saliency.sampling import most_at_once
+from sat_nb.saliency.sampling import most_at_once, random_map
 
 METHODS = ("gradient", "lrp.z", "lrp.epsilon", "deep_taylor", "integrated_gradients", "smoothgrad")
-SAMPLES = 8
+PARITY = "innvestigate."
+
+
+class Spent(NamedTuple):
+    """Seconds on the clock and on a processor."""
+
+    clock: float
+    processor: float
 
 
 def main() -> None:
     """Print medians of paired ratios, times, and peak memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="; ".join(METHODS))
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--network", default="VGG16", choices=ARCHITECTURES)
+    parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        run(options.model or random_vgg16(Path(folder)), options.batch, options.repeats)
+        path = options.model or saved(options.network, options.size, Path(folder))
+        run(path, options.batch, options.repeats, options.samples, options.methods or METHODS)
 
 
-def run(path: Path, n_images: int, repeats: int) -> None:
-    """Time every method beside its peers, in turns."""
-    ours = Ours(path)
+def run(path: Path, n_images: int, repeats: int, n_samples: int, methods: Any) -> None:
+    """Measure every method beside its peers, in turns."""
+    ours = Ours(path, n_samples)
     batch = np.random.default_rng(0).uniform(-100, 100, (n_images, *ours.shape)).astype(np.float32)
-    peers = {"tf.function": Peer(bare_gradient, path), "iNNvestigate": Peer(innvestigate, path)}
-    for method in METHODS:
-        built, _ = timed(lambda m=method: ours.build(m))
-        first, _ = timed(lambda m=method: ours(m, batch))
+    peers = {
+        "tf.function": Peer(bare_gradient, path),
+        "iNNvestigate": Peer(innvestigate, path, n_samples),
+    }
+    for method in methods:
+        built, _ = ours.measured(lambda m=method: ours.build(m))
+        first, _ = ours.measured(lambda m=method: ours(m, batch))
         rounds = [one_round(ours, peers, method, batch) for _ in range(repeats + 1)][1:]
-        times = {who: [r[who][0] for r in rounds] for who in rounds[0]}
-        print(f"{method:22s} {statistics.median(times['ours']):7.2f} s a batch of {n_images}")
-        for who in times:
-            if who != "ours":
-                report(f"{method} / {who}", times["ours"], times[who])
-        later = statistics.median(times["ours"])
-        print(f"    first / later batch: {first / later:.2f}, after {built:.1f} s of building")
+        spent = {who: [r[who][0] for r in rounds] for who in rounds[0]}
+        print(f"{method}: {medians(spent['ours'])} a batch of {n_images}")
+        for who in spent.keys() - {"ours"}:
+            print(f"    / {who}: {ratios(spent['ours'], spent[who])}, {medians(spent[who])} there")
+        later = [first] * len(rounds)
+        print(f"    first / later: {ratios(later, spent['ours'])}; built in {built.clock:.1f} s")
         values = rounds[0]
         if "iNNvestigate" in values and method in ("deep_taylor", "lrp.z", "lrp.epsilon"):
             a, b = values["ours"][1], values["iNNvestigate"][1]
-            print(f"    largest difference: {np.abs(a - b).max() / np.abs(b).max():.1e} of the map")
+            largest = np.abs(b).max() or 1.0  # Deep Taylor of a logit below zero is zero
+            print(f"    largest difference: {np.abs(a - b).max() / largest:.1e} of the map")
     print("peak memory, GB:", {who: round(peer.peak(), 2) for who, peer in peers.items()})
     print("peak memory of the worker, GB:", round(peak_of(ours.pid), 2))
 
 
-def one_round(ours: Any, peers: dict[str, Peer], method: str, batch: Any) -> dict[str, Any]:
-    """{who: (seconds, maps)} of one method, one after the other."""
-    round_ = {"ours": timed(lambda: ours(method, batch))}
-    round_["iNNvestigate"] = peers["iNNvestigate"](method, batch)
+def one_round(ours: Ours, peers: dict[str, Peer], method: str, batch: Any) -> dict[str, Any]:
+    """{who: (spent, maps)} of one method, one after the other."""
+    round_ = {"ours": ours.measured(lambda: ours(method, batch))}
+    if method != "grad_cam":  # iNNvestigate has none
+        round_["iNNvestigate"] = peers["iNNvestigate"](method.removeprefix(PARITY), batch)
     if method == "gradient":
         round_["tf.function"] = peers["tf.function"](method, batch)
-    if method.startswith("lrp"):
-        round_["our gradient"] = timed(lambda: ours("gradient", batch))
+    if method.startswith(("lrp", "deep_taylor")):
+        round_["our gradient"] = ours.measured(lambda: ours("gradient", batch))
     return round_
 
 
-def report(what: str, ours: list[float], theirs: list[float]) -> None:
-    """Print the median of the paired ratios and their range."""
-    ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
-    print(f"    {what}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+def medians(spent: list[Spent]) -> str:
+    """The median times."""
+    clock, processor = (statistics.median(times) for times in zip(*spent, strict=True))
+    return f"{clock:.3f} s ({processor:.3f} s of processor time)"
 
 
-def timed(function: Any) -> tuple[float, Any]:
-    """(seconds, result)."""
-    start = time.perf_counter()
+def ratios(ours: list[Spent], theirs: list[Spent]) -> str:
+    """Medians of the paired ratios and their ranges, on the clock and of processor time."""
+    said = []
+    for field, name in enumerate(("clock", "processor")):
+        found = sorted(a[field] / b[field] for a, b in zip(ours, theirs, strict=True))
+        said.append(f"{name} {statistics.median(found):.2f} ({found[0]:.2f}-{found[-1]:.2f})")
+    return ", ".join(said)
+
+
+def timed(function: Callable[[], Any]) -> tuple[Spent, Any]:
+    """(what this process spent, result)."""
+    clock, processor = time.perf_counter(), time.process_time()
     result = function()
-    return time.perf_counter() - start, result
+    return Spent(time.perf_counter() - clock, time.process_time() - processor), result
+
+
+def processor_seconds(pid: int) -> float:
+    """What all threads of a process (on Linux) have spent on a processor."""
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
 def peak_of(pid: int) -> float:
@@ -100,7 +136,7 @@ def peak_of(pid: int) -> float:
 class Ours:
     """The worker, asked for one method's maps of a batch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
         from sat_nb.saliency.asking import ask
         from sat_nb.saliency.model_file import model_file
@@ -110,45 +146,61 @@ class Ours:
             self.ask, self.methods, self.pool = ask, methods.METHODS, shared_pool()
         facts = ask("facts", "loading", pool=self.pool, file=self.file)
         self.shape, self.pid = facts.input_shape, self.pool.pids()[0]
+        self.n_samples = n_samples
 
     def __call__(self, method: str, batch: Any) -> Any:
         """The method's maps of the batch, after :meth:`build`."""
-        n = len(batch)
-        chunks = self._ask(
-            "analyze",
-            method,
-            batch=batch,
-            targets=[1] * n,
-            seeds=list(range(n)),
-            points_at_once=most_at_once(self.shape),
-        )
-        return np.stack([chunk.attribution for chunk in chunks])
+        entry = self.methods[method]
+        if entry.engine == "random":
+            drawn = [random_map(self.shape, seed=seed) for seed in range(len(batch))]
+            return [chunk.attribution for chunk in drawn]
+        at_once = 1 if entry.sampling else entry.images_at_once or len(batch)
+        chunks = []
+        for first in range(0, len(batch), at_once):
+            some = batch[first : first + at_once]
+            chunks += self._ask(
+                "analyze",
+                method,
+                batch=some,
+                targets=[1] * len(some),
+                seeds=list(range(first, first + len(some))),
+                points_at_once=most_at_once(self.shape),
+            )
+        return [chunk.attribution for chunk in chunks]
+
+    def measured(self, function: Callable[[], Any]) -> tuple[Spent, Any]:
+        """(what the worker and this process spent, result)."""
+        before = processor_seconds(self.pid)
+        (clock, caller), result = timed(function)
+        return Spent(clock, caller + processor_seconds(self.pid) - before), result
 
     def build(self, method: str) -> None:
         """Build the method's graph, as ``explain`` does before its first image."""
-        self._ask("build", method)
+        if self.methods[method].engine != "random":
+            self._ask("build", method)
 
     def _ask(self, command: str, method: str, **arguments: Any) -> Any:
         entry = self.methods[method]
         parameters = dict(entry.parameters)
-        for name in ("n_samples", "n_nodes"):
+        for name in ("n_samples", "n_nodes", "augment_by_n", "steps"):
             if name in parameters:
-                parameters[name] = SAMPLES
+                parameters[name] = self.n_samples
         arguments |= {"file": self.file, "method": entry, "parameters": parameters}
         return self.ask(command, method, pool=self.pool, **arguments)
 
 
 class Peer:
-    """A process of its own: ``peer(method, batch)`` is (seconds there, maps)."""
+    """A process of its own: ``peer(method, batch)`` is (what it spent, maps)."""
 
-    def __init__(self, serve: Any, path: Path) -> None:
+    def __init__(self, serve: Any, path: Path, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other, str(path)), daemon=True)
+        arguments = (other, str(path), *arguments)
+        self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
 
-    def __call__(self, method: str, batch: Any) -> tuple[float, Any]:
-        """(seconds, maps)."""
+    def __call__(self, method: str, batch: Any) -> tuple[Spent, Any]:
+        """(what it spent, maps)."""
         self.pipe.send((method, batch))
         return self.pipe.recv()
 
@@ -159,7 +211,7 @@ class Peer:
 
 
 def answer(pipe: Any, compute: Any) -> None:
-    """Answer with (seconds, maps) until asked for the peak memory."""
+    """Answer with (what it spent, maps) until asked for the peak memory."""
     while (asked := pipe.recv()) is not None:
         pipe.send(timed(lambda: compute(*asked)))
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
@@ -183,7 +235,7 @@ def bare_gradient(pipe: Any, path: str) -> None:
     answer(pipe, lambda _, batch: gradient(tf.constant(batch)).numpy())
 
 
-def innvestigate(pipe: Any, path: str) -> None:
+def innvestigate(pipe: Any, path: str, n_samples: int) -> None:
     """iNNvestigate as its documentation uses it."""
     import tensorflow as tf
 
@@ -192,14 +244,19 @@ def innvestigate(pipe: Any, path: str) -> None:
     import innvestigate
     from innvestigate.backend.graph import model_wo_softmax
 
-    model = model_wo_softmax(tf.keras.models.load_model(path, compile=False))
-    options = {"smoothgrad": {"augment_by_n": SAMPLES}, "integrated_gradients": {"steps": SAMPLES}}
+    model = tf.keras.models.load_model(path, compile=False)
+    if isinstance(model.layers[-1], tf.keras.layers.Softmax):
+        model = tf.keras.Model(model.input, model.layers[-1].input)
+    else:
+        model = model_wo_softmax(model)
+    counts = {"smoothgrad": "augment_by_n", "integrated_gradients": "steps"}
     built: dict[str, Any] = {}
 
     def compute(method: str, batch: Any) -> Any:
         if method not in built:
+            options = {counts[method]: n_samples} if method in counts else {}
             built[method] = innvestigate.create_analyzer(
-                method, model, neuron_selection_mode="index", **options.get(method, {})
+                method, model, neuron_selection_mode="index", **options
             )
         result = built[method].analyze(batch, neuron_selection=[1] * len(batch))
         return next(iter(result.values())) if isinstance(result, dict) else result
@@ -207,19 +264,18 @@ def innvestigate(pipe: Any, path: str) -> None:
     answer(pipe, compute)
 
 
-def random_vgg16(folder: Path) -> Path:
-    """VGG16 with random weights, saved by a process that ends with it."""
+def saved(name: str, size: int, folder: Path) -> Path:
+    """The untrained model's file, saved by a process that ends with it."""
+    path = folder / "model.h5"
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_save_vgg16, args=(str(folder / "vgg16.h5"),))
+    process = context.Process(target=_save, args=(name, size, str(path)))
     process.start()
     process.join()
-    return folder / "vgg16.h5"
+    return path
 
 
-def _save_vgg16(path: str) -> None:
-    import tensorflow as tf
-
-    tf.keras.applications.VGG16(weights=None).save(path)
+def _save(name: str, size: int, path: str) -> None:
+    ARCHITECTURES[name]((size, size, 3), 10).save(path)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ changes. Integrated Gradients and SmoothGrad take 8 samples.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from architectures import ARCHITECTURES
-from saliency import METHODS, Ours, Peer, bare_gradient
+from saliency import METHODS, Ours, Peer, bare_gradient, processor_seconds, saved
 
 BARE = "bare tf.function"
 
@@ -57,10 +56,10 @@ def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[fl
         ours.build(method)
 
     def seconds(method: str) -> float:
-        return processor_seconds(ours.pid, lambda: ours(method, batch))
+        return spent(ours.pid, lambda: ours(method, batch))
 
     for _ in range(n_turns + 1):
-        bare = processor_seconds(peer.process.pid, lambda: peer("gradient", batch))
+        bare = spent(peer.process.pid, lambda: peer("gradient", batch))
         pairs["gradient"].append((seconds("gradient"), bare))
         for method in METHODS[1:]:
             gradient = seconds("gradient")
@@ -69,17 +68,11 @@ def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[fl
     return {method: times[1:] for method, times in pairs.items()}
 
 
-def processor_seconds(pid: int, function: Callable[[], Any]) -> float:
+def spent(pid: int, function: Callable[[], Any]) -> float:
     """What all threads of a process (on Linux) spend on a processor while the function runs."""
-
-    def spent() -> int:
-        return sum(
-            int(f.read_text().split()[0]) for f in Path(f"/proc/{pid}/task").glob("*/schedstat")
-        )
-
-    start = spent()
+    start = processor_seconds(pid)
     function()
-    return (spent() - start) / 1e9
+    return processor_seconds(pid) - start
 
 
 def ratio(times: list[tuple[float, float]]) -> str:
@@ -87,20 +80,6 @@ def ratio(times: list[tuple[float, float]]) -> str:
     ratios = [own / partner for own, partner in times]
     low, median, high = statistics.quantiles(ratios, n=4)
     return f"{median:.2f} ({low:.2f}-{high:.2f})"
-
-
-def saved(name: str, size: int, folder: Path) -> Path:
-    """The untrained model's file, saved by a process that ends with it."""
-    path = folder / "model.h5"
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_save, args=(name, size, str(path)))
-    process.start()
-    process.join()
-    return path
-
-
-def _save(name: str, size: int, path: str) -> None:
-    ARCHITECTURES[name]((size, size, 3), 10).save(path)
 
 
 if __name__ == "__main__":

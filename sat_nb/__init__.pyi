@@ -1,6 +1,7 @@
 __version__: str
 
 from .errors import (
+    CannotFetch,
     CannotWrite,
     FileMissing,
     IdMismatch,
@@ -68,10 +69,17 @@ from .segments.checks import (
     MaskCheck,
     check_masks,
 )
+from .segments.fetch import (
+    Fetched,
+    fetch_masks,
+)
 from .segments.names import (
     rename_segments,
     renames_as_toml,
     suggest_renames,
+)
+from .segments.prompts import (
+    prompts,
 )
 from .stats import (
     COMBINATIONS,
@@ -143,12 +151,14 @@ __all__ = [
     "TESTS",
     "VALUES",
     "AttributionStore",
+    "CannotFetch",
     "CannotWrite",
     "Comparison",
     "Consensus",
     "Difference",
     "ExplorerState",
     "ExternalMaps",
+    "Fetched",
     "FileMissing",
     "IdMismatch",
     "ImageSet",
@@ -171,6 +181,7 @@ __all__ = [
     "excess_over_null",
     "explain",
     "explore",
+    "fetch_masks",
     "held_fractions",
     "intervals",
     "list_methods",
@@ -192,6 +203,7 @@ __all__ = [
     "plot_prevalence",
     "plot_rank_distribution",
     "plot_segments",
+    "prompts",
     "read_images",
     "read_maps",
     "read_segments",

@@ -193,7 +193,7 @@ def explore(table: str, **options: Any) -> None:
 
 @main.group("masks")
 def masks_group() -> None:
-    """Look masks over before they mislead."""
+    """Get masks, and look them over before they mislead."""
 
 
 @masks_group.command()
@@ -219,6 +219,42 @@ def names(exports: str) -> None:
     click.echo(sat.renames_as_toml(sat.suggest_renames(sat.read_segments(exports))), nl=False)
 
 
+@masks_group.command()
+@click.argument("photos")
+@click.option("--out", required=True, help="Folder of the exports; what is there is kept.")
+@click.option("--class", "class_name", help="One of the paper's classes: its twelve prompts.")
+@click.option("--prompts", help="What to look for, with commas: 'eye, mane, hoof'.")
+@click.option("--bbox-threshold", default=0.25, show_default=True, help="Least score, 0 to 1.")
+@click.option("--iou-threshold", default=0.8, show_default=True, help="Overlap of doubles, 0 to 1.")
+@click.option("--in-flight", default=4, show_default=True, help="Photos worked on at once.")
+@click.option("--base-url", help="Address of the API, if another: https, or this machine.")
+@readable_errors
+def fetch(
+    photos: str,
+    out: str,
+    class_name: str | None,
+    prompts: str | None,
+    base_url: str | None,
+    **options: Any,
+) -> None:
+    """Masks for a folder of photos, from the DINO-X API: one export a photo.
+
+    The API's token is read from the environment variable DINOX_API_TOKEN. A run that was stopped
+    goes on where it was; exit status 1 where photos are left without masks.
+    """
+    if (class_name is None) == (prompts is None):
+        raise InvalidInput("give either --class or --prompts.")
+    names = sat.prompts(class_name) if class_name else (prompts or "").split(",")
+    if base_url:
+        options["base_url"] = base_url
+    result = sat.fetch_masks(photos, names, out, **options)
+    click.echo(f"{out}: {result!r}")
+    for text in result.problems.values():
+        click.echo(f"problem: {text}", err=True)
+    if result.problems:
+        raise click.exceptions.Exit(1)
+
+
 @main.command()
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--work", default=".cache/quickstart", show_default=True, help="Folder for the rest.")
@@ -234,8 +270,7 @@ def quickstart(out: str, work: str) -> None:
 
 
 def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:
-    segments = sat.read_segments(path)
-    return sat.rename_segments(segments, rename) if rename else segments
+    return sat.read_segments(path, rename=rename)
 
 
 def _preprocess(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What can go wrong, in five kinds.
+"""What can go wrong, in six kinds.
 
 Every error is a :class:`SatError` and also the built-in error that fits, so both
 ``except sat_nb.SatError`` and ``except ValueError`` work. A message names the file
@@ -29,6 +29,10 @@ class IdMismatch(SatError, LookupError):
 
 class CannotWrite(SatError, OSError):
     """A file cannot be written: the disk is full, or writing is not allowed."""
+
+
+class CannotFetch(SatError, ConnectionError):
+    """A service does not answer, refuses the token, or has no quota left for it."""
 
 
 class WorkerFailed(SatError, RuntimeError):

@@ -20,7 +20,7 @@ from sat_nb.saliency.job import Floats, Hashes, Job, Masks
 from sat_nb.saliency.methods import Method
 from sat_nb.saliency.preprocess import apply_preprocess
 from sat_nb.saliency.runs import ImageFacts, Record
-from sat_nb.saliency.sampling import most_at_once
+from sat_nb.saliency.sampling import most_at_once, random_map
 
 
 def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
@@ -40,7 +40,9 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     for method in job.methods:
         missing = job.missing(method, todo)
         bar.update(len(todo) - len(missing))
-        if method.sampling:
+        if method.engine == "random":
+            _draw(job, method, missing, bar)
+        elif method.sampling:
             _sample(job, method, missing, inputs, masks if job.settles(method) else {}, bar)
         else:
             _analyze(job, method, missing, inputs, bar)
@@ -71,7 +73,7 @@ def _start(job: Job, bar: Any) -> None:
     """Build all graphs first, so that what the model cannot do is known before the work."""
     if job.started.is_set():
         return
-    for method in job.methods:
+    for method in (method for method in job.methods if method.engine != "random"):
         bar.set_postfix_str(f"building {method.name}")
         ask_twice(
             "build",
@@ -131,6 +133,14 @@ def _analyze(
         bar.update(len(some))
 
     in_pieces(job, job.what(method), image_ids, analyze, most=method.images_at_once)
+
+
+def _draw(job: Job, method: Method, image_ids: Sequence[str], bar: Any) -> None:
+    """As :func:`_analyze`, for noise that needs no worker."""
+    for image_id in image_ids:
+        seed = _seed(job.seed, image_id)
+        _keep(job, method, {image_id: random_map(job.facts.input_shape, seed=seed)})
+        bar.update(1)
 
 
 def _sample(

@@ -19,8 +19,9 @@ from sat_nb.saliency.asking import ask_twice
 from sat_nb.saliency.budget import read_bytes
 from sat_nb.saliency.codec import checked_dtype
 from sat_nb.saliency.job import Job, pieces
-from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.methods import read_methods
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
+from sat_nb.saliency.parameters import read_parameters
 from sat_nb.saliency.pool import Pool, shared_pool
 from sat_nb.saliency.preprocess import (
     Preprocess,
@@ -196,6 +197,7 @@ def explain(
         )
         with _progress_bar(len(images) * len(chosen), progress) as bar:
             explain_batches(job, pieces(list(images), batch_size), bar)
+        job.run.asked_for([m.name for m in chosen], list(images))  # where nothing was to be done
     return AttributionStore(job.run, methods=[m.name for m in chosen], image_ids=images)
 
 

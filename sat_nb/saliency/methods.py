@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ RELU_LAYERS = f"{LINEAR_LAYERS.split(';')[0]}; ReLU and ReLU6"
 PARITY_LAYERS = "iNNvestigate's own, after rewriting; no layer that multiplies two inputs"
 PARITY_RELU_LAYERS = "iNNvestigate's own, after rewriting; ReLU only"
 
-FEWEST = 16
-"""The smallest budget of samples with which "auto" can tell that ranks are settled."""
-
 OUTPUTS = ("logit", "probability")
 """What of the target is explained: its logit, or what softmax or sigmoid make of it."""
 
@@ -38,13 +34,13 @@ OUTPUTS = ("logit", "probability")
 class Method:
     """One saliency method.
 
-    ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", "random",
-    or "innvestigate" for that package's own code), ``analyzer`` the name there. ``parameters``
-    go to the analyzer, or to the function ``sampling`` (a name in
-    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one. ``count`` names the parameter
-    that counts its samples, and ``max_samples`` is the budget where it is "auto". ``sign`` says
-    what the sign of a map means, ``layers`` which layers the method knows. ``images_at_once``
-    caps the images of one request; None means no cap.
+    ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", or
+    "innvestigate" for that package's own code), ``analyzer`` the name there; "random" needs no
+    worker. ``parameters`` go to the analyzer, or to the function ``sampling`` (a name in
+    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one; where it is set, the seed decides
+    the maps. ``count`` names the parameter that counts its samples, and ``max_samples`` is the
+    budget where it is "auto". ``sign`` says what the sign of a map means, ``layers`` which layers
+    the method knows. ``images_at_once`` caps the images of one request; None means no cap.
     """
 
     name: str
@@ -250,6 +246,10 @@ def read_methods(methods: str | Iterable[str]) -> tuple[Method, ...]:
     >>> [method.name for method in read_methods("gradient")]
     ['gradient']
     """
+    if not isinstance(methods, Iterable):
+        raise InvalidInput(
+            f"methods: expected names, got {type(methods).__name__}; give PAPER_METHODS."
+        )
     names = [methods] if isinstance(methods, str) else list(methods)
     if not names:
         raise InvalidInput("methods: expected at least one name, got none; give PAPER_METHODS.")
@@ -261,52 +261,3 @@ def read_methods(methods: str | Iterable[str]) -> tuple[Method, ...]:
                 f"methods: {name!r} is given {names.count(name)} times; give it once."
             )
     return tuple(METHODS[name] for name in names)
-
-
-def read_parameters(
-    methods: Iterable[Method],
-    parameters: Mapping[str, Mapping[str, Any]] | None = None,
-    *,
-    samples: int | str | None = None,
-) -> dict[str, dict[str, Any]]:
-    """{method: its parameters}: the registered ones, replaced by those that are given.
-
-    ``samples`` counts the samples of all methods that sample; "auto" gives these a budget,
-    ``max_samples``, in place of a count. Raises InvalidInput for a method that is not computed,
-    an unknown parameter, and counts that are no whole numbers from 1.
-
-    >>> read_parameters(read_methods("smoothgrad"), samples="auto")
-    {'smoothgrad': {'noise': 0.15, 'max_samples': 256}}
-    """
-    if isinstance(samples, str) and samples != "auto":
-        raise InvalidInput(f"samples: expected a whole number or 'auto', got {samples!r}.")
-    methods = tuple(methods)
-    chosen = {method.name: _registered(method, samples) for method in methods}
-    for name, changes in (parameters or {}).items():
-        if name not in chosen:
-            raise unknown_name("parameters", name, chosen)
-        for parameter in changes:
-            if parameter not in chosen[name]:
-                raise unknown_name(f"parameters[{name!r}]", parameter, chosen[name])
-        chosen[name].update(changes)
-    for method in methods:
-        _check_counts(method, chosen[method.name])
-    return chosen
-
-
-def _registered(method: Method, samples: int | str | None) -> dict[str, Any]:
-    """The method's own parameters, its count replaced by ``samples``."""
-    parameters = dict(method.parameters)
-    if method.count is None or samples is None:
-        return parameters
-    if samples != "auto":
-        return {**parameters, method.count: samples}
-    kept = {name: parameters[name] for name in parameters if name in ("noise", "baseline")}
-    return {**kept, "max_samples": method.max_samples}
-
-
-def _check_counts(method: Method, parameters: Mapping[str, Any]) -> None:
-    least = {method.count: 1, "max_samples": FEWEST}
-    for name, value in parameters.items():
-        if name in least:
-            checked_whole(f"parameters[{method.name!r}][{name!r}]", value, least[name])

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 from sat_nb import errors
 from sat_nb.errors import WorkerFailed
 from sat_nb.saliency.budget import in_words
-from sat_nb.saliency.protocol import receive, send
+from sat_nb.saliency.protocol import receive, send, widen
 from sat_nb.saliency.server import OUT_OF_MEMORY
 from sat_nb.saliency.watch import OVER_LIMIT
 
@@ -64,6 +64,8 @@ class Worker:
         self._process = _start(self._log, n_threads, max_memory)
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)
+        for pipe in (self._requests, self._replies):
+            widen(pipe)
         self.owner_pid = os.getpid()
 
     @property

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from sat_nb.saliency.chunks import Chunks, FolderChunks, Key, MemoryChunks, file
 from sat_nb.saliency.codec import FORMAT, Chunk
 
 STORE_FILE = "store.json"
+ENGINE = 2
+"""Counted up where the engine's values change, if by rounding: older maps are not reused."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,10 @@ class FolderRun(Run):
         self.path, self.name = folder, name
         self._folder = folder / "runs" / name
         for file in sorted(self._folder.glob("asked/[!.]*.json"), key=_age):
-            asked = _read_json(file)
-            super().asked_for(asked["methods"], asked["image_ids"])
+            super().asked_for(*_read_json(file, lambda read: (read["methods"], read["image_ids"])))
         for file in self._folder.glob("images/[!.]*.json"):
-            stored = _read_json(file)
-            facts, masks = ImageFacts(**stored["facts"]), stored.get("masks_sha256")
-            record = Record(facts, stored["pixels_sha256"], masks)
-            self.records[stored["image_id"]] = record
+            image_id, record = _read_json(file, _record)
+            self.records[image_id] = record
 
     def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
         """Remember that these images are to be explained by these methods."""
@@ -156,6 +155,7 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
     return _sha256(
         {
             "format": FORMAT,
+            "engine": ENGINE,
             "model": [model.get("sha256"), model.get("input_shape")],
             "preprocess": preprocess["fingerprint"] if isinstance(preprocess, dict) else preprocess,
             "fit": settings["fit"],
@@ -240,7 +240,7 @@ def _checked_format(file: Path) -> dict[str, Any]:
 
 
 def _checked_settings(file: Path) -> dict[str, Any]:
-    settings = _read_json(file)
+    settings = _read_json(file, dict)
     lacking = [key for key in ("model", "fit", "methods") if key not in settings]
     if lacking:
         raise InvalidInput(
@@ -259,13 +259,20 @@ def _joins(known: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
 # --- files -------------------------------------------------------------------------------------
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path, parse: Callable[[Any], Any] = lambda read: read) -> Any:
+    """What ``parse`` makes of the file's content; InvalidInput where that is another."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return parse(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
+        said = f"{type(error).__name__}: {error}"
         raise InvalidInput(
-            f"{file}: not readable ({error}); delete it and call explain again."
+            f"{file}: not readable ({said}); delete it and call explain again."
         ) from error
+
+
+def _record(stored: dict[str, Any]) -> tuple[str, Record]:
+    facts, masks = ImageFacts(**stored["facts"]), stored.get("masks_sha256")
+    return stored["image_id"], Record(facts, stored["pixels_sha256"], masks)
 
 
 def _write_json(file: Path, content: Mapping[str, Any], indent: int | None = None) -> None:

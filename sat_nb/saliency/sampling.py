@@ -1,7 +1,7 @@
 """Methods that average the plain gradient over many points: pure functions of numpy arrays.
 
-Each takes ``gradient``, a function (points (m, H, W, C), targets (m, ...)) -> (m, H, W, C),
-one preprocessed image (H, W, C), its target (a number, or weights of the logits), its seed, how
+Each takes ``gradients``, which sums gradients at several points (see :data:`Gradients`), one
+preprocessed image (H, W, C), its target (a number, or weights of the logits), its seed, how
 many points may go through the model at once, and its own parameters; it returns a Chunk: the
 map, what tells its error, and ``n_samples``, the gradients that it took. A method more is one
 function more, and one entry more in :data:`SAMPLINGS`. Those that go on until ranks are settled
@@ -10,8 +10,10 @@ are in ``settling``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,31 @@ from sat_nb.saliency.codec import Chunk
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Gradient = Callable[[Floats, NDArray[Any]], Floats]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Points:
+    """m inputs ``origin + steps[i] * directions[i]``, made where the model is.
+
+    ``origin`` is (H, W, C), ``steps`` (m,), ``directions`` (m, H, W, C), or (1, H, W, C) where
+    they lie on a line.
+    """
+
+    origin: Floats
+    directions: Floats
+    steps: Floats
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def array(self) -> Floats:
+        """The inputs themselves, (m, H, W, C)."""
+        return self.origin + self.steps[:, None, None, None] * self.directions
+
+
+Gradients = Callable[[Points, Any, Floats], Floats]
+"""(m points, a target, shares (r, m)) -> r sums (r, H, W, C) of the gradients by their shares."""
 
 CHUNK_VALUES = 8 * 224 * 224 * 3
 """Input values that go through the model at once: eight photos of the usual size."""
@@ -34,7 +60,7 @@ COARSER_ERRORS = 3.0
 
 
 def smoothgrad(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
@@ -52,31 +78,32 @@ def smoothgrad(
     largest divisor of ``n_samples`` up to :data:`REPLICATES`, and sample i is in part i % r.
     """
     r = max(d for d in range(1, REPLICATES + 1) if n_samples % d == 0)
-    weights = np.tile(np.eye(r), n_samples // r) * r / n_samples
+    shares = np.tile(np.eye(r), n_samples // r) * r / n_samples
     points = noisy(image, seed, noise, pieces(n_samples, points_at_once))
-    means = weighted_sums(gradient, points, target, weights).astype(np.float32)
+    means = weighted_sums(gradients, points, target, shares).astype(np.float32)
     arrays = {"replicates": means.sum(axis=3)} if r > 1 else {}
     return Chunk(means.mean(axis=0), arrays=arrays, facts={"n_samples": n_samples})
 
 
 def integrated_gradients(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
     seed: int,
     points_at_once: int,
     n_nodes: int = 36,
-    baseline: float = 0.0,
+    baseline: float | Sequence[float] = 0.0,
     rule: str = "midpoint",
 ) -> Chunk:
     """(x - baseline) times the mean gradient on the way there (Sundararajan et al. 2017, eq. 1).
 
     The integral on the straight path is taken at ``n_nodes`` points by ``rule``, a name in
     :data:`QUADRATURES`. ``baseline`` is the value of every input of the reference image, in
-    the preprocessed space. Nothing is random. Of midpoint nodes every third one is a midpoint
-    rule too: where ``n_nodes`` is a multiple of three, the array ``coarser`` (H, W) holds the
-    map by these alone, summed over the channels, from which a table estimates the error.
+    the preprocessed space, or a list of one a channel. Nothing is random. Of midpoint nodes every
+    third one is a midpoint rule too: where ``n_nodes`` is a multiple of three, the array
+    ``coarser`` (H, W) holds the map by these alone, summed over the channels, from which a table
+    estimates the error.
     """
     if rule not in QUADRATURES:
         raise unknown_name("parameters['integrated_gradients']['rule']", rule, QUADRATURES)
@@ -85,8 +112,8 @@ def integrated_gradients(
     if rule == "midpoint" and n_nodes % 3 == 0:
         both = np.stack([weights, 3 * weights * (np.arange(n_nodes) % 3 == 1)])
     points = on_the_way(image, baseline, nodes, pieces(n_nodes, points_at_once))
-    means = weighted_sums(gradient, points, target, both)
-    maps = ((image - np.float32(baseline)) * means).astype(np.float32)
+    means = weighted_sums(gradients, points, target, both)
+    maps = ((image - np.asarray(baseline, np.float32)) * means).astype(np.float32)
     arrays = {"coarser": maps[1].sum(axis=2)} if len(maps) > 1 else {}
     return Chunk(maps[0], arrays=arrays, facts={"n_samples": n_nodes})
 
@@ -108,17 +135,14 @@ QUADRATURES: dict[str, Callable[[int], tuple[Doubles, Doubles]]] = {
 """n -> nodes in [0, 1] and their weights, which add up to 1."""
 
 
-def random(
-    gradient: Gradient, image: Floats, target: Any, *, seed: int, points_at_once: int
-) -> Chunk:
+def random_map(shape: tuple[int, int, int], *, seed: int) -> Chunk:
     """Standard normal noise that knows neither image nor model: what a method must beat."""
-    return Chunk(np.random.default_rng(seed).standard_normal(image.shape, dtype=np.float32))
+    return Chunk(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
 
 
 SAMPLINGS: dict[str, Callable[..., Chunk]] = {
     "smoothgrad": smoothgrad,
     "integrated_gradients": integrated_gradients,
-    "random": random,
 }
 
 
@@ -126,46 +150,61 @@ SAMPLINGS: dict[str, Callable[..., Chunk]] = {
 
 
 def pieces(n_points: int, length: int) -> Iterator[range]:
-    """0..n_points in pieces of that length."""
-    for first in range(0, n_points, length):
-        yield range(first, min(first + length, n_points))
+    """0..n_points in as few pieces of at most that length as will do, about equally long.
+
+    >>> [len(piece) for piece in pieces(16, 7)]
+    [5, 5, 6]
+    """
+    n_pieces = -(-n_points // length)
+    for i in range(n_pieces):
+        yield range(i * n_points // n_pieces, (i + 1) * n_points // n_pieces)
 
 
-def noisy(image: Floats, seed: int, noise: float, samples: Iterable[range]) -> Iterator[Floats]:
+def noisy(image: Floats, seed: int, noise: float, samples: Iterable[range]) -> Iterator[Points]:
     """Copies of the image under noise; sample i is the same however they are cut into pieces."""
     random = np.random.default_rng(seed)
     sigma = np.float32(noise * float(image.max() - image.min()))
-    for piece in samples:
-        yield image + sigma * random.standard_normal((len(piece), *image.shape), dtype=np.float32)
+    shapes = ((len(piece), *image.shape) for piece in samples)
+    for drawn in ahead(random.standard_normal(shape, dtype=np.float32) for shape in shapes):
+        yield Points(image, drawn, np.full(len(drawn), sigma))
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each made in a thread while the one before it is used.
+
+    >>> list(ahead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
 
 
 def on_the_way(
-    image: Floats, baseline: float, nodes: Doubles, piece: Iterable[range]
-) -> Iterator[Floats]:
+    image: Floats, baseline: float | Sequence[float], nodes: Doubles, piece: Iterable[range]
+) -> Iterator[Points]:
     """Points on the straight line from the baseline to the image."""
-    start = np.float32(baseline)
+    start = np.full_like(image, baseline)
     for some in piece:
         steps = nodes[some.start : some.stop].astype(np.float32)
-        yield start + steps[:, None, None, None] * (image - start)
+        yield Points(start, (image - start)[None], steps)
 
 
 def weighted_sums(
-    gradient: Gradient, chunks: Iterable[Floats], target: Any, weights: Doubles
+    gradients: Gradients, chunks: Iterable[Points], target: Any, shares: Doubles
 ) -> Doubles:
-    """Sums (r, H, W, C) of the gradients at all m points, by ``weights`` (r, m)."""
+    """Sums (r, H, W, C) of the gradients at all m points, by ``shares`` (r, m)."""
     total: Any = 0.0
     n_points = 0
     for points in chunks:
-        maps = gradients_at(gradient, points, target)
-        some = weights[:, n_points : n_points + len(points)].astype(np.float32)
-        total = total + np.tensordot(some, maps, axes=1).astype(np.float64)
+        some = shares[:, n_points : n_points + len(points)].astype(np.float32)
+        sums = gradients(points, target, some)
+        total = np.add(total, sums, out=total) if n_points else sums.astype(np.float64)
         n_points += len(points)
     return total
-
-
-def gradients_at(gradient: Gradient, points: Floats, target: Any) -> Floats:
-    """The gradients of one target at several points."""
-    return gradient(points, np.repeat(np.asarray(target)[None], len(points), axis=0))
 
 
 def most_at_once(shape: tuple[int, ...]) -> int:

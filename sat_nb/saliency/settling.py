@@ -11,22 +11,21 @@ functions take what those of ``sampling`` take, and ``masks`` (k, H, W) on the m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.saliency.codec import Chunk
-from sat_nb.saliency.methods import FEWEST
+from sat_nb.saliency.parameters import FEWEST
 from sat_nb.saliency.sampling import (
     COARSER_ERRORS,
     QUADRATURES,
     REPLICATES,
     Doubles,
     Floats,
-    Gradient,
-    gradients_at,
+    Gradients,
     noisy,
     on_the_way,
     pieces,
@@ -42,7 +41,7 @@ FEWEST_NODES = 4
 
 
 def smoothgrad(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
@@ -62,7 +61,7 @@ def smoothgrad(
     means: list[Doubles] = []
     done = False
     for points in noisy(image, seed, noise, _rounds(max_samples, points_at_once)):
-        maps = gradients_at(gradient, points, target)
+        maps = gradients(points, target, np.eye(len(points), dtype=np.float32))
         for i, one in enumerate(maps, start=len(means)):
             sums[i % REPLICATES] += one
         means.extend(segment_means(maps, masks))
@@ -77,7 +76,7 @@ def smoothgrad(
 
 
 def integrated_gradients(
-    gradient: Gradient,
+    gradients: Gradients,
     image: Floats,
     target: Any,
     *,
@@ -85,7 +84,7 @@ def integrated_gradients(
     seed: int,
     points_at_once: int,
     max_samples: int,
-    baseline: float,
+    baseline: float | Sequence[float],
 ) -> Chunk:
     """As :func:`sampling.integrated_gradients` by 4, 12, 36, ... midpoint nodes, as it takes.
 
@@ -96,10 +95,10 @@ def integrated_gradients(
 
     def total(nodes: Doubles) -> Doubles:
         points = on_the_way(image, baseline, nodes, pieces(len(nodes), points_at_once))
-        return weighted_sums(gradient, points, target, np.ones((1, len(nodes))))[0]
+        return weighted_sums(gradients, points, target, np.ones((1, len(nodes))))[0]
 
     n, done = FEWEST_NODES, False
-    rise = image - np.float32(baseline)
+    rise = image - np.asarray(baseline, np.float32)
     sums = total(_midpoints(n))
     finer = rise * sums / n
     coarser = None

@@ -29,7 +29,8 @@ class MemoryWatch:
     def __init__(self, max_memory: int | None) -> None:
         import psutil
 
-        self._resident = lambda: int(psutil.Process().memory_info().rss)
+        process = psutil.Process()
+        self._resident = lambda: int(process.memory_info().rss)
         self._max_memory = max_memory
         self._peak = self._resident()
         threading.Thread(target=self._watch, daemon=True).start()

@@ -35,13 +35,14 @@ from sat_nb.saliency.engine.relevance import RULES, relevance, unsupported  # no
 from sat_nb.saliency.layer_rules import LosesRelevance, culprits, describe  # noqa: E402
 from sat_nb.saliency.methods import METHODS, Method  # noqa: E402
 from sat_nb.saliency.model_file import ModelFacts, ModelFile  # noqa: E402
-from sat_nb.saliency.sampling import SAMPLINGS, Floats  # noqa: E402
+from sat_nb.saliency.sampling import SAMPLINGS, Floats, Points  # noqa: E402
 from sat_nb.saliency.settling import SETTLINGS, Masks  # noqa: E402
 
 layers, backend = tf.keras.layers, tf.keras.backend
 
 Weights = Any  # float32 (n, k): which of the k logits are explained, with which sign
-Explainer = Callable[[Floats, Weights], Floats]
+Explainer = Callable[..., Floats]
+"""(batch, weights) -> maps; for methods that sample what ``sampling.Gradients`` says."""
 
 
 @dataclass
@@ -51,6 +52,15 @@ class Loaded:
     file: ModelFile
     classifier: Classifier
     explainers: dict[tuple[str, str], Explainer] = field(default_factory=dict)
+    starts: dict[tuple[str, str], Floats] = field(default_factory=dict)
+
+    def at_baseline(self, baseline: float | Sequence[float], output: str) -> Floats:
+        """(1, k): the outputs for an input of this value, or of one a channel."""
+        key = output, repr(baseline)
+        if key not in self.starts:
+            start = np.full((1, *self.classifier.graph.shape), baseline, dtype=np.float32)
+            self.starts[key] = self.classifier.outputs(start, output)
+        return self.starts[key]
 
 
 _loaded: Loaded | None = None
@@ -113,11 +123,9 @@ def analyze(
     ]
     if method.sampling != "integrated_gradients":
         return chunks
-    ends = np.full_like(batch[:1], parameters["baseline"]), batch
-    start, end = (
-        (classifier.outputs(x, output) * weights).sum(axis=1, dtype=np.float64) for x in ends
-    )
-    return _with_completeness(chunks, end - start)
+    start = loaded.at_baseline(parameters["baseline"], output)
+    rises = (classifier.outputs(batch, output) - start) * weights
+    return _with_completeness(chunks, rises.sum(axis=1, dtype=np.float64))
 
 
 def _with_completeness(chunks: list[Chunk], rises: Floats) -> list[Chunk]:
@@ -139,12 +147,13 @@ COMMANDS = {"facts": facts, "predict": predict, "build": build, "analyze": analy
 def _explainer(
     loaded: Loaded, method: Method, parameters: Mapping[str, Any], output: str
 ) -> Explainer:
-    """The method's graph, built once a model; methods that sample share the gradient's."""
+    """The method's graph, built once a model; methods that sample share one."""
     own = {} if method.sampling else dict(parameters)
-    key = (f"{method.engine} {method.analyzer} {output}", repr(sorted(own.items())))
+    engine = "gradient sums" if method.sampling and method.engine == "gradient" else method.engine
+    key = (f"{engine} {method.analyzer} {output}", repr(sorted(own.items())))
     if key not in loaded.explainers:
         try:
-            make = ENGINES[method.engine]
+            make = ENGINES[engine]
             loaded.explainers[key] = make(loaded.classifier.explaining(output), method, own)
         except InvalidInput:
             raise
@@ -154,13 +163,24 @@ def _explainer(
 
 
 def _gradient(classifier: Classifier, _method: Method, _own: dict[str, Any]) -> Explainer:
-    return _compiled(
+    return _of_a_batch(
         classifier, partial(gradients.gradient, classifier.graph, classifier.explained)
     )
 
 
+def _gradient_sums(classifier: Classifier, _method: Method, _own: dict[str, Any]) -> Explainer:
+    formula = partial(gradients.gradient_sums, classifier.graph, classifier.explained)
+    shape, n_logits = classifier.graph.shape, classifier.n_logits
+    sums = _compiled(formula, shape, (None, *shape), (None,), (None, None), (1, n_logits))
+
+    def explain(points: Points, weights: Weights, shares: Floats) -> Floats:
+        return sums(points.origin, points.directions, points.steps, shares, weights[None])
+
+    return explain
+
+
 def _grad_cam(classifier: Classifier, _method: Method, own: dict[str, Any]) -> Explainer:
-    return _compiled(
+    return _of_a_batch(
         classifier, partial(gradients.grad_cam, classifier.graph, classifier.explained, **own)
     )
 
@@ -170,7 +190,7 @@ def _relevance(classifier: Classifier, method: Method, own: dict[str, Any]) -> E
     unknown = unsupported(graph, rules)
     if unknown:
         raise LosesRelevance(unknown)
-    return _compiled(
+    return _of_a_batch(
         classifier, lambda x, weights: relevance(graph, rules, graph.scaled(x), weights, own)
     )
 
@@ -178,36 +198,33 @@ def _relevance(classifier: Classifier, method: Method, own: dict[str, Any]) -> E
 def _innvestigate(classifier: Classifier, method: Method, own: dict[str, Any]) -> Explainer:
     graph = classifier.graph
     analyze = parity.analyzer(classifier.keras_model, method.analyzer, own)
+    if method.images_at_once is None:  # the others send so many points that a first run is long
+        analyze(np.zeros((1, *graph.shape), np.float32), [0])
     return lambda batch, weights: analyze(
         graph.scaled_array(batch), single_outputs(weights, method.name)
     )
 
 
-def _random(_classifier: Classifier, _method: Method, _own: dict[str, Any]) -> Explainer:
-    return lambda batch, _weights: np.ones_like(batch)
-
-
 ENGINES: dict[str, Callable[[Classifier, Method, dict[str, Any]], Explainer]] = {
     "gradient": _gradient,
+    "gradient sums": _gradient_sums,
     "grad_cam": _grad_cam,
     "relevance": _relevance,
     "innvestigate": _innvestigate,
-    "random": _random,
 }
 
 
-def _compiled(classifier: Classifier, formula: Callable[[Any, Any], Any]) -> Explainer:
-    """The formula of (input, weights) as a function of arrays, run once so that it is warm."""
-    graph, n_logits = classifier.graph, classifier.n_logits
-    x = backend.placeholder((None, *graph.shape))
-    weights = backend.placeholder((None, n_logits))
-    function = backend.function([x, weights], [formula(x, weights)])
+def _of_a_batch(classifier: Classifier, formula: Callable[[Any, Any], Any]) -> Explainer:
+    """The formula of (input, weights) as a function of arrays."""
+    return _compiled(formula, (None, *classifier.graph.shape), (None, classifier.n_logits))
 
-    def explain(batch: Floats, weights: Weights) -> Floats:
-        return function([batch, weights])[0]
 
-    explain(np.zeros((1, *graph.shape), np.float32), np.zeros((1, n_logits), np.float32))
-    return explain
+def _compiled(formula: Callable[..., Any], *shapes: tuple[int | None, ...]) -> Explainer:
+    """The formula of tensors as a function of arrays, run once so that it is warm."""
+    tensors = [backend.placeholder(shape) for shape in shapes]
+    function = backend.function(tensors, [formula(*tensors)])
+    function([np.zeros([n or 1 for n in shape], np.float32) for shape in shapes])
+    return lambda *arrays: function(list(arrays))[0]
 
 
 def _cannot(loaded: Loaded, method: Method, error: Exception) -> InvalidInput:

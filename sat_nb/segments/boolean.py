@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,11 @@ def parse_boolean(document: object) -> SegmentationMap:
 
 def read_png_folder(folder: Path) -> MaskArrays:
     """{name: values} of the PNGs in a folder, sorted by name."""
-    files = sorted(file for file in folder.glob("*") if _is_mask_png(file))
+    return read_pngs(sorted(file for file in folder.glob("*") if _is_mask_png(file)), folder)
+
+
+def read_pngs(files: Sequence[Path], folder: Path) -> MaskArrays:
+    """{file's name without extension: values} of PNGs of a folder."""
     check_count(files, "masks")
     arrays = MaskArrays()
     for file in files:

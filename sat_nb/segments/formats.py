@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sat_nb.errors import FileMissing, IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.files import existing
 from sat_nb.segments.boolean import is_boolean, parse_boolean
+from sat_nb.segments.celebamask import is_celebamask, parse_celebamask
 from sat_nb.segments.coco import index_coco, is_coco, is_coco_panoptic
 from sat_nb.segments.dinox import is_dinox, parse_dinox
 from sat_nb.segments.grounded_sam import (
@@ -24,6 +26,9 @@ from sat_nb.segments.panoptic import index_coco_panoptic
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.segments.sources import SegmentFormat, SegmentSet, Source, find_sources
 
+if TYPE_CHECKING:
+    from sat_nb.segments.names import Renames
+
 SEGMENT_FORMATS: dict[str, SegmentFormat | SegmentSet] = {
     "dinox": SegmentFormat("DINO-X export (JSON)", is_dinox, parse_dinox),
     "grounded_sam_2": SegmentFormat(
@@ -35,6 +40,9 @@ SEGMENT_FORMATS: dict[str, SegmentFormat | SegmentSet] = {
     "labelme": SegmentFormat("LabelMe (JSON)", is_labelme, parse_labelme),
     "label_png": SegmentFormat(
         "label PNGs with labels.json", is_label_png, parse_label_png, suffixes=(".png",)
+    ),
+    "celebamask": SegmentFormat(
+        "CelebAMask-HQ's parts (PNGs)", is_celebamask, parse_celebamask, suffixes=(".png",)
     ),
     "boolean": SegmentFormat(
         "boolean PNGs or .npz", is_boolean, parse_boolean, suffixes=(".npz", ".png")
@@ -56,10 +64,12 @@ class SegmentFiles(Mapping[str, SegmentationMap]):
         self,
         sources: Mapping[str, Source],
         normalize_names: bool,
+        renames: Mapping[str, str] = MappingProxyType({}),
         problems: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._sources = MappingProxyType(dict(sources))
         self._normalize_names = normalize_names
+        self._renames = MappingProxyType(dict(renames))
         self.problems = MappingProxyType(dict(problems))
 
     def __getitem__(self, image_id: str) -> SegmentationMap:
@@ -91,16 +101,18 @@ class SegmentFiles(Mapping[str, SegmentationMap]):
             except (InvalidInput, FileMissing) as error:
                 earlier = found.get(str(source.file))  # of another image in the same file
                 found[str(source.file)] = f"{earlier}\n{error}" if earlier else str(error)
-        return SegmentFiles(kept, self._normalize_names, found)
+        return SegmentFiles(kept, self._normalize_names, self._renames, found)
 
     def _read(self, source: Source) -> SegmentationMap:
         try:
             segmentation = source.read()
         except InvalidInput as error:
             raise _named(source.file, error) from error
-        if not self._normalize_names:
-            return segmentation
-        return segmentation.rename({name: normalize(name) for name in segmentation.names})
+        return segmentation.rename({name: self._name(name) for name in segmentation.names})
+
+    def _name(self, name: str) -> str:
+        folded = normalize(name)
+        return self._renames.get(folded, folded if self._normalize_names else name)
 
 
 def read_segments(
@@ -109,6 +121,7 @@ def read_segments(
     format: str | None = None,
     image_id: Callable[[str], str] | None = None,
     normalize_names: bool = True,
+    rename: Renames | None = None,
     errors: str = "raise",
 ) -> SegmentFiles:
     """Masks by image id, from a folder of mask files or from one file, in any known format.
@@ -117,11 +130,13 @@ def read_segments(
     ----------
     path: a folder (and its subfolders), or one file: JSON (DINO-X, Grounded-SAM-2, LabelMe, COCO
         instances and panoptic), .npz, or PNGs where there is no JSON or .npz: label pictures with
-        a labels.json, or a folder of boolean PNGs an image.
+        a labels.json, CelebAMask-HQ's parts, or a folder of boolean PNGs an image.
     format: a name in SEGMENT_FORMATS; by default each file's content tells.
     image_id: turns an id (a file's path without extension, with ``/``; in COCO's formats that of
         ``file_name``) into the image's.
     normalize_names: lower-case the names and fold their blanks ("  Left EYE" -> "left eye").
+    rename: {old name: new name}, or what else ``rename_segments`` takes: a TOML file, or what
+        ``suggest_renames`` found.
     errors: "raise", or "skip": read every file once now, leave out what cannot be read, and
         say so in ``problems``, {file: message}, of what is returned.
 
@@ -144,13 +159,18 @@ def read_segments(
             raise _named(file, error) from error
         problems[str(file)] = str(_named(file, error))
 
+    renames: dict[str, str] = {}
+    if rename is not None:
+        from sat_nb.segments.names import folded_renames  # which needs this module
+
+        renames = folded_renames(rename)
     formats = SEGMENT_FORMATS if format is None else {format: SEGMENT_FORMATS[format]}
     sources = find_sources(root, formats, refuse)
     if not sources and not problems:
         raise InvalidInput(
             f"path: no mask file (*.json, *.npz, *.png) with an image in {str(root)!r}."
         )
-    files = SegmentFiles(_with_image_ids(sources, image_id), normalize_names)
+    files = SegmentFiles(_with_image_ids(sources, image_id), normalize_names, renames)
     return files if errors == "raise" else files.without(problems)
 
 

@@ -1,8 +1,9 @@
 """What a mask file may cost and contain: files come from anywhere, and memory is the user's.
 
 One image's masks take MAX_MASK_BYTES at most (a byte a pixel and mask), while one mask more is
-decoded; a JSON file of one image has MAX_JSON_BYTES at most, one of many images MAX_SET_BYTES,
-of which one image is parsed at a time.
+decoded; a JSON file of one image has MAX_JSON_BYTES at most, and holds MAX_JSON_VALUES (which take
+a quarter of a gigabyte when they are parsed); one of many images has MAX_SET_BYTES, of which one
+annotation is parsed at a time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ MAX_MASK_BYTES = 2**30  # of all masks of an image
 MAX_OBJECTS = 10_000  # masks in an image
 MAX_NAME_LENGTH = 200  # characters
 MAX_JSON_BYTES = 2**26
+MAX_JSON_VALUES = 2**21
 MAX_SET_BYTES = 2**30
 MAX_OUTLINE_PX = 2**22  # length of a polygon's outline
 

@@ -20,6 +20,8 @@ from sat_nb.segments.segmentation import SegmentationMap
 if TYPE_CHECKING:
     import pandas as pd
 
+    Renames = Mapping[str, str] | str | os.PathLike[str] | pd.DataFrame
+
 TYPO_RATIO = 0.85  # difflib's likeness from which two names may be one, misspelt
 TYPO_LETTERS = 4  # shorter names are too often alike: "ear", "car"
 TYPO_SHARE = 0.2  # a slip is rarer than the right name: at most that share of its images
@@ -50,10 +52,7 @@ class RenamedSegments(Mapping[str, SegmentationMap]):
         return f"RenamedSegments({len(self)} images, {len(self._renames)} renames)"
 
 
-def rename_segments(
-    segments: Mapping[str, SegmentationMap],
-    renames: Mapping[str, str] | str | os.PathLike[str] | pd.DataFrame,
-) -> RenamedSegments:
+def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -> RenamedSegments:
     """The segments under other names: a lazy Mapping {image_id: SegmentationMap}.
 
     Parameters
@@ -78,6 +77,11 @@ def rename_segments(
     >>> rename_segments({"a": eyes}, {"left eye": "eye", "eyes": "eye"})["a"].names
     ('eye', 'eye')
     """
+    return RenamedSegments(segments, folded_renames(renames))
+
+
+def folded_renames(renames: Renames) -> dict[str, str]:
+    """{old name, folded: new name} of what ``rename_segments`` takes."""
     folded: dict[str, str] = {}
     for old, new in _pairs(renames):
         if not all(isinstance(name, str) and name.strip() for name in (old, new)):
@@ -87,7 +91,7 @@ def rename_segments(
                 f"renames: {normalize(old)!r} is to become both {folded[normalize(old)]!r} and "
                 f"{new!r}; keep one."
             )
-    return RenamedSegments(segments, folded)
+    return folded
 
 
 def _pairs(renames: Any) -> list[tuple[Any, Any]]:

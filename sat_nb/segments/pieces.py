@@ -20,6 +20,10 @@ from sat_nb.segments.rle import CODECS, Mask, Size, decode_runs
 from sat_nb.segments.segmentation import SegmentationMap
 
 
+class NoPixel(InvalidInput):
+    """A mask that covers nothing."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """One mask to be: where it stands in the file, its name, size, decoder and score."""
@@ -45,7 +49,7 @@ def assemble(pieces: Sequence[Piece]) -> SegmentationMap:
     for piece, out in zip(pieces, masks, strict=True):
         out[...] = piece.decode()
         if not out.any():
-            raise InvalidInput(f"{piece.field}: the mask has no pixel; take the object out.")
+            raise NoPixel(f"{piece.field}: the mask has no pixel; take the object out.")
     masks.flags.writeable = False  # a SegmentationMap copies what can still be changed
     return SegmentationMap(names, masks, _scores(pieces))
 

@@ -16,6 +16,7 @@ from typing import Any
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id
 from sat_nb.segments.boolean import read_npz, read_png_folder
+from sat_nb.segments.celebamask import number_of, read_parts
 from sat_nb.segments.documents import read_bytes, read_json
 from sat_nb.segments.label_png import NAMES_FILE, LabelPicture, names_of
 from sat_nb.segments.limits import MAX_SET_BYTES, check_inside
@@ -90,7 +91,7 @@ def _by_file(
     suffixes = {suffix for known in formats.values() for suffix in known.suffixes}
     files = _files(root, suffixes - {".png"})
     if not files and ".png" in suffixes:
-        files = _pictures(root)
+        files = _pictures(root, formats)
     for file_id, file in files.items():
         try:
             if root.is_dir():
@@ -107,11 +108,19 @@ def _files(root: Path, suffixes: set[str]) -> dict[str, Path]:
     return {root.stem: root} if root.suffix.lower() in suffixes else {}
 
 
-def _pictures(root: Path) -> dict[str, Path]:
-    """Label PNGs by id, and, where no labels.json tells what their values are, their folders."""
+def _pictures(root: Path, formats: Formats) -> dict[str, Path]:
+    """Label PNGs by id, and, where no labels.json tells what their values are, their folders.
+
+    CelebAMask-HQ's parts are many images in one folder: each image stands as one of its parts.
+    """
     found: dict[str, Path] = {}
     for file_id, file in _files(root, {".png"}).items():
-        if _names_file(file, _top(root)) or file.parent == root or file == root:
+        number = number_of(file) if "celebamask" in formats else None
+        if _names_file(file, _top(root)):
+            found[file_id] = file
+        elif number is not None:
+            found.setdefault((Path(file_id).parent / number).as_posix(), file)
+        elif file.parent == root or file == root:
             found[file_id] = file
         else:
             found[file.parent.relative_to(root).as_posix()] = file.parent
@@ -143,9 +152,11 @@ def _load(file: Path, file_id: str, top: Path) -> Any:
         return read_png_folder(file)
     if file.suffix.lower() == ".npz":
         return read_npz(file)
-    if file.suffix.lower() == ".png":
-        return _load_labels(file, file_id, top)
-    return read_json(file)
+    if file.suffix.lower() != ".png":
+        return read_json(file)
+    if number_of(file) == Path(file_id).name and not _names_file(file, top):
+        return read_parts(file)
+    return _load_labels(file, file_id, top)
 
 
 def _load_labels(file: Path, file_id: str, top: Path) -> LabelPicture:

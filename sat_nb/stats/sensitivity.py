@@ -15,6 +15,7 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.bootstrap import PIECE, check_settings, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting
+from sat_nb.stats.outlines import Try
 from sat_nb.stats.units import UNIT
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.build import build
@@ -58,9 +59,10 @@ def mask_sensitivity(
     how: "relative" or "absolute" mean ranks.
     n_repeats: of the random changes.
     level, n_resamples: of the intervals: percentiles over resampled images (the same ones with
-        and without the change), shared among the repeats.
+        and without the change), shared among the repeats. With few images, resampling stirs
+        both rankings up and so lowers tau; an interval is widened to hold tau itself.
     seed: the same seed gives the same result.
-    progress: show a bar. "pad", "outline" and "source" join maps and masks anew each time.
+    progress: show a bar. Each image is read once for all changes of one name.
 
     Returns a DataFrame, one row a change, amount and method: ``change``, ``amount`` (px or share,
     see ``unit``; NaN for "source"), ``unit``, ``method``, ``tau`` (mean over the repeats), ``low``,
@@ -88,18 +90,19 @@ def mask_sensitivity(
     jobs = _jobs(changes, other)
     options = {"pad_px": 2, **options}
     setting = Setting(maps, segments, options, build(maps, segments, **options), other)
-    runs = sum(n_repeats if MASK_CHANGES[name].is_random else 1 for name, _ in jobs)
+    tries = {name: _tries(name, amounts, n_repeats, seed) for name, amounts in jobs.items()}
+    n_joins = setting.table["image_id"].nunique() * sum(map(len, tries.values()))
     rows: list[dict[str, Any]] = []
-    with tqdm(total=runs, desc="sensitivity", unit="table", disable=not progress) as bar:
-        for name, amount in jobs:
+    with tqdm(total=n_joins, desc="sensitivity", unit="join", disable=not progress) as bar:
+        for name, amounts in jobs.items():
             change = MASK_CHANGES[name]
-            tables = []
-            for repeat in range(n_repeats if change.is_random else 1):
-                tables.append(change.table(setting, amount, _seed(seed, name, repeat)))
-                bar.update()
-            head = {"change": name, "amount": float(amount), "unit": change.unit}
-            found = _compared(setting.table, tables, how, level, n_resamples, seed)
-            rows += [{**head, **row} for row in found]
+            tables = change.tables(setting, tries[name], bar.update)
+            each = len(tables) // max(len(amounts), 1)
+            for i, amount in enumerate(amounts):
+                head = {"change": name, "amount": float(amount), "unit": change.unit}
+                changed = tables[i * each : (i + 1) * each]
+                found = _compared(setting.table, changed, how, level, n_resamples, seed)
+                rows += [{**head, **row} for row in found]
     return pd.DataFrame(rows)
 
 
@@ -111,8 +114,8 @@ def _check_numbers(how: str, n_repeats: int, seed: int) -> None:
 
 def _jobs(
     changes: Mapping[str, Sequence[float]] | Sequence[str] | None, other: Segments | None
-) -> list[tuple[str, float]]:
-    """(change, amount) in order."""
+) -> dict[str, list[float]]:
+    """{change: amounts} in order."""
     if changes is None:
         changes = [name for name in MASK_CHANGES if name != "source" or other is not None]
     elif isinstance(changes, str):
@@ -123,10 +126,17 @@ def _jobs(
         if name == "source" and other is None:
             raise InvalidInput("other: 'source' compares with other masks; give them as `other`.")
     given = dict(changes) if isinstance(changes, Mapping) else {}
-    jobs = [(n, a) for n in changes for a in given.get(n, MASK_CHANGES[n].amounts)]
-    for name, amount in jobs:
-        _check_amount(name, amount)
+    jobs = {name: list(given.get(name, MASK_CHANGES[name].amounts)) for name in changes}
+    for name, amounts in jobs.items():
+        for amount in amounts:
+            _check_amount(name, amount)
     return jobs
+
+
+def _tries(name: str, amounts: Sequence[float], n_repeats: int, seed: int) -> list[Try]:
+    """All repeats of the first amount, then of the second."""
+    repeats = range(n_repeats if MASK_CHANGES[name].is_random else 1)
+    return [Try(amount, _seed(seed, name, repeat)) for amount in amounts for repeat in repeats]
 
 
 def _check_amount(name: str, amount: float) -> None:
@@ -167,12 +177,13 @@ def _compared(
         pooled = pooled[np.isfinite(pooled)]
         tails = [(1 - level) / 2, (1 + level) / 2]
         low, high = np.quantile(pooled, tails) if len(pooled) else (np.nan, np.nan)
+        tau = float(np.mean(taus))
         n_images, n_segments = np.min(sizes, axis=0)
         yield {
             "method": method,
-            "tau": float(np.mean(taus)),
-            "low": low,
-            "high": high,
+            "tau": tau,
+            "low": min(low, tau),
+            "high": max(high, tau),
             "n_repeats": len(changed),
             "n_images": n_images,
             "n_segments": n_segments,

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.errors import InvalidInput, shorten
+from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.segments import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
 from sat_nb.widgets.code import FILTERS, filters
@@ -127,6 +128,21 @@ class Data:
             raise InvalidInput(f"maps: none of model {model!r}; there are {shorten(maps)}.")
         return maps[model]
 
+    def map_of(self, model: str | None, method: str, image_id: str) -> NDArray:
+        """One map; IdMismatch where there is none."""
+        maps = self.maps_of(model)
+        if method not in maps:
+            raise IdMismatch(f"maps: none of method {method!r}; there are {shorten(maps)}.")
+        return _of_image(maps[method], image_id, f"maps[{method!r}]")
+
+    def photo(self, image_id: str) -> NDArray[np.uint8]:
+        """One photo; IdMismatch where there is none."""
+        return _of_image(self.images or {}, image_id, "images")
+
+    def masks(self, image_id: str) -> SegmentationMap:
+        """The masks of one photo; IdMismatch where there are none."""
+        return _of_image(self.segments or {}, image_id, "segments")
+
     def fit(self, model: str | None) -> str:
         """How photos were brought to the maps' grid."""
         return (
@@ -163,6 +179,15 @@ def _places(table: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
         tuple(None if k == _NONE else k for k in key): order[ends[i] : ends[i + 1]]
         for i, key in enumerate(keys)
     }
+
+
+def _of_image(found: Mapping, image_id: str, argument: str) -> Any:
+    if image_id not in found:
+        raise IdMismatch(
+            f"{argument}: none of image {image_id!r}, which the table names; there are "
+            f"{shorten(found)}. Pass those that the table was built from."
+        )
+    return found[image_id]
 
 
 _NONE = "\0none"

@@ -168,7 +168,11 @@ class Explorer:
             try:
                 shown = [self._waiting()] if self._waits() else [self._screen().widget]
             except SatError as error:
-                said = f'<div class="sat-message" role="alert">{html.escape(str(error))}</div>'
+                said = _alert(str(error))
+            except Exception as error:  # a fault of ours, or of the data: seen here and in the log
+                self._message.value = _alert(f"{type(error).__name__}: {error}")
+                self._main.children = [self._message, self._foot.widget]
+                raise
         notes += [str(w.message) for w in given if issubclass(w.category, UserWarning)]
         notes = [f'<p class="sat-note">{html.escape(note)}</p>' for note in dict.fromkeys(notes)]
         self._message.value, self._notes.value = said, "".join(notes)
@@ -226,6 +230,10 @@ class Explorer:
 
     def _result(self, panel: Panel) -> Any:
         return self._view.result(self.data, self._state, panel)
+
+
+def _alert(text: str) -> str:
+    return f'<div class="sat-message" role="alert">{html.escape(text)}</div>'
 
 
 _WANTED = {

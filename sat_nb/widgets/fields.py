@@ -110,7 +110,7 @@ class OneId(Choice):
         if many:
             self._text.value = value or ""
         else:
-            super()._put(value, choices)
+            super()._put(choices[0] if value is None else value, choices)
 
 
 class Chips(Field):

@@ -130,7 +130,8 @@ CLASSES = ("label", "predicted")
 def allowed(state: ExplorerState, facts: Facts) -> dict[str, tuple[Any, ...]]:
     """The choices of each control that has a list of them, the others being as they are.
 
-    Of ``methods``, ``hidden`` and ``positions`` several may be taken.
+    Of ``methods``, ``hidden`` and ``positions`` several may be taken; ``image_id`` may also be
+    None but in the view "image".
 
     >>> from sat_nb.datasets.toy import toy
     >>> facts = facts_of(build(*toy()))
@@ -157,7 +158,7 @@ def allowed(state: ExplorerState, facts: Facts) -> dict[str, tuple[Any, ...]]:
         "hidden": facts.segments,
         "positions": facts.positions,
         "segment": (None, *facts.segments),
-        "image_id": facts.image_ids if state.view == "image" else (None, *facts.image_ids),
+        "image_id": facts.image_ids,
         "order": ORDERS,
         "outlines": OUTLINES if facts.masks else ("none",),
         "rows": ROWS,
@@ -194,6 +195,8 @@ def settled(state: ExplorerState, facts: Facts) -> ExplorerState:
         if choices is None:
             continue
         value = getattr(state, name)
+        if name == "image_id" and value is None and state.view != "image":
+            continue
         if name in SEVERAL:
             several: dict[str, Any] = {name: tuple(v for v in choices if v in value)}
             state = replace(state, **several)

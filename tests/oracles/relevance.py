@@ -1,7 +1,8 @@
 """LRP and Deep Taylor written slowly from the papers, one neuron at a time, for small networks.
 
-A network is a list of steps: ("linear", matrix (n_out, n_in), bias (n_out,)), ("relu",),
-("average", matrix) for poolings by the mean, ("max", groups) with the inputs of each output.
+A network is a list of steps: ("linear", matrix (n_out, n_in), bias (n_out,)), ("function", f) for
+activations, ("average", matrix) for poolings by the mean, ("max", groups) with the inputs of each
+output.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def forward(steps, x):
             values.append(what[0] @ x + what[1])
         elif kind == "average":
             values.append(what[0] @ x)
-        elif kind == "relu":
-            values.append(np.maximum(x, 0))
+        elif kind == "function":
+            values.append(what[0](x))
         else:
             values.append(np.array([max(x[i] for i in group) for group in what[0]]))
     return values
@@ -36,7 +37,7 @@ def relevance(steps, x, target, share):
     found = np.zeros(len(values[-1]))
     found[target] = values[-1][target]
     for (kind, *what), x, z in zip(steps[::-1], values[-2::-1], values[:0:-1], strict=True):
-        if kind == "relu":
+        if kind == "function":
             continue
         below = np.zeros(len(x))
         for j, relevance_j in enumerate(found):

@@ -46,8 +46,10 @@ def tau(table: pd.DataFrame, changed: pd.DataFrame, ids: list[str], how: str) ->
 def interval(
     table: pd.DataFrame, changed: pd.DataFrame, how: str, n_resamples: int, level: float, seed: int
 ) -> tuple[float, float]:
-    """Percentiles of tau over images drawn with replacement, the same from both tables."""
+    """Percentiles of tau over images drawn with replacement, the same from both tables; and tau."""
     ids = np.array(sorted(table["image_id"].unique()))
     drawn = np.random.default_rng(seed).integers(len(ids), size=(n_resamples, len(ids)))
     taus = [tau(table, changed, list(ids[row]), how) for row in drawn]
-    return tuple(np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2])
+    whole = tau(table, changed, list(ids), how)
+    return min(low, whole), max(high, whole)

@@ -10,7 +10,8 @@ import pytest
 
 from sat_nb.errors import InvalidInput
 from sat_nb.saliency import METHODS, PAPER_METHODS, PARITY_METHODS, explain
-from sat_nb.saliency.methods import list_methods, read_methods, read_parameters
+from sat_nb.saliency.methods import list_methods, read_methods
+from sat_nb.saliency.parameters import read_parameters
 
 PRE = {"preprocess": "signed", "progress": False}
 
@@ -189,6 +190,8 @@ def test_methods_are_read_by_name():
         read_methods(["gradient", "gradient"])
     with pytest.raises(InvalidInput, match="at least one"):
         read_methods([])
+    with pytest.raises(InvalidInput, match="methods: expected names, got NoneType"):
+        read_methods(None)
 
 
 def test_parameters_must_be_the_methods_own():
@@ -199,3 +202,39 @@ def test_parameters_must_be_the_methods_own():
         read_parameters(methods, {"smoothgrad": {"n": 2}})
     with pytest.raises(InvalidInput, match="parameters: unknown name 'lrp.z'"):
         read_parameters(methods, {"lrp.z": {}})
+    with pytest.raises(InvalidInput, match=r"parameters: expected \{method.*got list"):
+        read_parameters(methods, ["smoothgrad"])
+    with pytest.raises(InvalidInput, match=r"parameters\['smoothgrad'\]: expected.*got NoneType"):
+        read_parameters(methods, {"smoothgrad": None})
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "values"),
+    [
+        ("smoothgrad", "noise", [-0.1, float("nan"), float("inf"), "0.1", None, True]),
+        ("lrp.epsilon", "epsilon", [-1e-7, float("nan"), "x", [0.1]]),
+        ("innvestigate.lrp.epsilon", "epsilon", [float("inf"), None]),
+        (
+            "integrated_gradients",
+            "baseline",
+            [float("nan"), "black", None, [], [0, 1], [0, 0, "a"]],
+        ),
+    ],
+)
+def test_parameters_that_are_no_numbers(method, name, values):
+    """Of NaN as noise a ReLU network makes a map of zeros, without a word."""
+    for value in values:
+        with pytest.raises(InvalidInput, match=rf"{name}'\]: expected a (finite )?number"):
+            read_parameters(read_methods(method), {method: {name: value}})
+
+
+def test_baseline_may_be_one_number_a_channel(model_files, images):
+    """Black under "caffe" is another number in each."""
+    name = "integrated_gradients"
+    options = {"methods": name, "preprocess": "caffe", "progress": False, "target": 1}
+    black = {"a": np.zeros((12, 12, 3), np.uint8), "b": images["a"]}
+    for baseline in ([-103.939, -116.779, -123.68], (-103.939, -116.779, np.float32(-123.68))):
+        parameters = {name: {"baseline": baseline, "n_nodes": 300}}
+        maps = explain(model_files["logits.h5"], black, parameters=parameters, **options)
+        assert abs(maps[name]["a"]).max() < 1e-3 * abs(maps[name]["b"]).max()
+        assert abs(maps.chunk(name, "b").facts["completeness_error"]) < 0.02

@@ -62,8 +62,7 @@ def test_one_death_is_forgiven(command, deadly, model_files, images):
 
 
 @posix
-@pytest.mark.parametrize("batch_size", [1, 5])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (5, 1), (5, 2)])
 @pytest.mark.filterwarnings("ignore:max_memory")
 def test_second_death_names_the_image(batch_size, workers, deadly, model_files, images, tmp_path):
     deadly("b", 2)
@@ -270,35 +269,45 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 RUN = """
-import json, signal, sys
-import numpy as np
-from sat_nb.saliency import explain, batches
+import signal, sys
+from sat_nb.saliency import batches
+from tests.saliency.test_process import run_of_forty
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a shell's background jobs
-
-random = np.random.default_rng(0)
-images = {str(i): random.integers(0, 256, (12, 12, 3)).astype(np.uint8) for i in range(40)}
-asked, batches_done = batches.ask, []
+asked = batches.ask
 
 def ask(command, doing, **arguments):
     if command == "analyze":
-        batches_done.append(doing)
         print(doing, flush=True)
     return asked(command, doing, **arguments)
 
 batches.ask = ask
-explain(sys.argv[1], images, methods=["gradient", "smoothgrad"], preprocess="unit",
-        parameters={"smoothgrad": {"n_samples": int(sys.argv[3])}}, out=sys.argv[2],
-        progress=False, batch_size=4, workers=int(sys.argv[4]))
+run_of_forty(sys.argv[1], sys.argv[2], int(sys.argv[3]))
 print("finished", flush=True)
 """
+
+
+def run_of_forty(model, out, workers):
+    """Forty photos by two methods, of which one takes its time."""
+    random = np.random.default_rng(0)
+    return explain(
+        model,
+        {str(i): random.integers(0, 256, (12, 12, 3)).astype(np.uint8) for i in range(40)},
+        methods=["gradient", "smoothgrad"],
+        preprocess="unit",
+        parameters={"smoothgrad": {"n_samples": 999}},
+        out=out,
+        progress=False,
+        batch_size=4,
+        workers=workers,
+    )
 
 
 @posix
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_run_keeps_whole_maps_and_goes_on(how, workers, model_files, tmp_path):
-    arguments = [str(model_files["logits.h5"]), str(tmp_path / "m"), "999", workers]
+    arguments = [str(model_files["logits.h5"]), str(tmp_path / "m"), workers]
     command = [sys.executable, "-c", RUN, *arguments]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True)
     lines = [first.stdout.readline() for _ in range(12)]
@@ -315,8 +324,7 @@ def test_stopped_run_keeps_whole_maps_and_goes_on(how, workers, model_files, tmp
     for method, maps in AttributionStore.open(tmp_path / "m").items():
         assert all(np.isfinite(attribution).all() for attribution in maps.values()), method
 
-    second = subprocess.run(command, capture_output=True, cwd=ROOT, text=True, check=True)
-    assert second.stdout.endswith("finished\n")
+    run_of_forty(model_files["logits.h5"], tmp_path / "m", 1)
     assert all(file.stat().st_mtime_ns == when for file, when in done.items())
     store = AttributionStore.open(tmp_path / "m")
     assert {m: len(store[m]) for m in store} == {"gradient": 40, "smoothgrad": 40}

@@ -10,6 +10,12 @@ from tests.oracles import relevance as slow
 
 SIZE = 6
 PRE = {"preprocess": "signed", "progress": False}
+FUNCTIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "tanh": np.tanh,
+}
 RULES = {
     "lrp.z": slow.z_rule,
     "lrp.epsilon": slow.epsilon_rule(1e-7),
@@ -51,14 +57,16 @@ def steps_of(keras, model):
             weights, after = matrix(without_bias(keras, layer, shape), shape)
             bias = np.broadcast_to(layer.get_weights()[1], after).ravel().astype(np.float64)
             steps.append(("linear", weights, bias))
-            if layer.activation.__name__ == "relu":
-                steps.append(("relu",))
+            steps.append(("function", FUNCTIONS[layer.activation.__name__]))
         elif isinstance(layer, layers.MaxPooling2D):
             steps.append(("max", max_groups(shape)))
             after = (shape[0] // 2, shape[1] // 2, shape[2])
         elif isinstance(layer, layers.AveragePooling2D | layers.GlobalAveragePooling2D):
             weights, after = matrix(layer, shape)
             steps.append(("average", weights))
+        elif isinstance(layer, layers.ReLU):
+            steps.append(("function", FUNCTIONS["relu6" if layer.max_value else "relu"]))
+            after = shape
         else:
             assert isinstance(layer, layers.Flatten), layer
             after = (int(np.prod(shape)),)
@@ -84,9 +92,20 @@ def networks(keras):
         layers.Dense(5, activation="relu"),
         layers.Dense(3),
     ]
+    bent = [
+        layers.Conv2D(4, 3, strides=2, activation="tanh", padding="same"),
+        layers.Conv2D(4, 2, padding="same"),
+        layers.Conv2D(4, 2, padding="same"),
+        layers.ReLU(),
+        layers.Conv2D(8, 2, padding="same"),
+        layers.ReLU(6.0),
+        layers.Flatten(),
+        layers.Dense(6, activation="relu6"),
+        layers.Dense(3),
+    ]
     models = {
         name: keras.Sequential([layers.Input((SIZE, SIZE, 3)), *steps])
-        for name, steps in (("pooled", pooled), ("chosen", chosen))
+        for name, steps in (("pooled", pooled), ("chosen", chosen), ("bent", bent))
     }
     random = np.random.default_rng(2)
     for model in models.values():
@@ -116,6 +135,23 @@ def test_relevance_is_the_papers(network, networks, photos, keras):
                 came = maps[method][image_id].ravel()
                 scale = np.abs(expected).max() or 1.0
                 assert np.abs(came - expected).max() < 2e-4 * scale, (method, target, image_id)
+
+
+@pytest.mark.parametrize("epsilon", [1e-7, 0.25])
+def test_lrp_through_bent_and_absent_activations(epsilon, networks, photos, keras):
+    """Activations apart from their layers, that saturate, or none, and sums below zero."""
+    steps = steps_of(keras, networks["bent"])
+    parameters = {"lrp.epsilon": {"epsilon": epsilon}}
+    rules = {"lrp.z": slow.z_rule, "lrp.epsilon": slow.epsilon_rule(epsilon)}
+    maps = explain(
+        networks["bent"], photos, methods=list(rules), parameters=parameters, target=1, **PRE
+    )
+    for image_id, photo in photos.items():
+        x = (photo / np.float32(127.5) - np.float32(1)).ravel()
+        for method, rule in rules.items():
+            expected = slow.relevance(steps, x, 1, rule)
+            off = np.abs(maps[method][image_id].ravel() - expected).max()
+            assert off < 2e-4 * np.abs(expected).max(), (method, image_id)
 
 
 @pytest.mark.parametrize("method", ["gradient", "lrp.z", "lrp.epsilon", "deep_taylor"])

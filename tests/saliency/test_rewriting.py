@@ -142,6 +142,19 @@ def test_scaling_inside_the_model_is_preprocessing(kind, build, keras, images):
         assert far < 1e-4 * np.abs(expected[method]["a"]).max(), method
 
 
+def test_clipping_the_input_is_no_scaling(build, keras, images):
+    """What is linear on a part of the range alone stays a layer of the model."""
+    import tensorflow as tf
+
+    inputs = keras.layers.Input((SIZE, SIZE, 3))
+    model = keras.Model(inputs, build()(tf.minimum(inputs, 100.0)))
+    options = {"methods": "gradient", "target": 1, "preprocess": "none", "progress": False}
+    maps = explain(model, images, **options)
+    assert maps.settings["model"]["rewritten"] == []
+    assert (maps["gradient"]["a"][images["a"] > 100] == 0).all()
+    assert (maps["gradient"]["a"][images["a"] < 100] != 0).any()
+
+
 def test_models_in_models(build, keras, images):
     layers = keras.layers
     inner = keras.Sequential([layers.Input((SIZE, SIZE, 3)), layers.Conv2D(3, 3), layers.ReLU()])

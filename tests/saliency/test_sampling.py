@@ -7,6 +7,7 @@ import pytest
 
 from sat_nb.errors import InvalidInput
 from sat_nb.saliency import sampling
+from tests.saliency.sums import sums_of
 
 BATCH = np.random.default_rng(0).normal(size=(3, 4, 5, 2)).astype(np.float32)
 TARGETS, SEEDS = [0, 1, 2], [10, 11, 12]
@@ -15,7 +16,9 @@ TARGETS, SEEDS = [0, 1, 2], [10, 11, 12]
 def every(method, *, targets=TARGETS, seeds=SEEDS, batch=BATCH, points_at_once=8, **parameters):
     """The method's maps of all images."""
     chunks = [
-        method(cubic, image, target, seed=seed, points_at_once=points_at_once, **parameters)
+        method(
+            sums_of(cubic), image, target, seed=seed, points_at_once=points_at_once, **parameters
+        )
         for image, target, seed in zip(batch, targets, seeds, strict=True)
     ]
     return np.stack([chunk.attribution for chunk in chunks])
@@ -23,7 +26,7 @@ def every(method, *, targets=TARGETS, seeds=SEEDS, batch=BATCH, points_at_once=8
 
 def one_map(**parameters):
     """SmoothGrad of the first image."""
-    return sampling.smoothgrad(cubic, BATCH[0], 0, points_at_once=8, **parameters)
+    return sampling.smoothgrad(sums_of(cubic), BATCH[0], 0, points_at_once=8, **parameters)
 
 
 def cubic(points, targets):
@@ -89,6 +92,28 @@ def test_samples_are_the_same_however_they_are_chunked(points_at_once):
     expected = every(sampling.smoothgrad, n_samples=7)
     maps = every(sampling.smoothgrad, n_samples=7, points_at_once=points_at_once)
     np.testing.assert_allclose(maps, expected, rtol=1e-6)
+
+
+def test_pieces_are_all_there_and_about_equally_long():
+    for n_points in range(1, 40):
+        for length in range(1, 45):
+            found = list(sampling.pieces(n_points, length))
+            lengths = [len(piece) for piece in found]
+            assert [i for piece in found for i in piece] == list(range(n_points))
+            assert len(found) == np.ceil(n_points / length)
+            assert max(lengths) <= length
+            assert max(lengths) - min(lengths) <= 1
+
+
+def test_what_is_made_ahead_comes_in_order_with_its_errors():
+    def items():
+        yield from range(5)
+        raise InvalidInput("the sixth")
+
+    made = sampling.ahead(items())
+    assert [next(made) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(InvalidInput, match="the sixth"):
+        next(made)
 
 
 @pytest.mark.parametrize(("n_samples", "r"), [(64, 8), (12, 6), (7, 7), (3, 3), (11, 1), (1, 1)])

@@ -10,10 +10,12 @@ from scipy.stats import norm
 
 from sat_nb.errors import IdMismatch, InvalidInput
 from sat_nb.saliency import explain, sampling, settling
-from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.methods import read_methods
+from sat_nb.saliency.parameters import read_parameters
 from sat_nb.saliency.store import AttributionStore
 from sat_nb.segments import SegmentationMap
 from sat_nb.table import build, settled_ranks
+from tests.saliency.sums import sums_of
 
 IMAGE = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)
 HALVES = np.zeros((2, 4, 6), dtype=bool)
@@ -44,7 +46,7 @@ def steps(random, n_jumps):
 
 def smoothgrad(slope, *, max_samples=96, **options):
     options = {**OPTIONS, "noise": 0.3, "masks": HALVES, "max_samples": max_samples, **options}
-    return settling.smoothgrad(quadratic(slope), IMAGE, 0, **options)
+    return settling.smoothgrad(sums_of(quadratic(slope)), IMAGE, 0, **options)
 
 
 def test_stops_at_once_where_ranks_are_far_apart():
@@ -57,7 +59,7 @@ def test_stops_where_the_budget_is_spent(max_samples, spent):
     """Equal halves under a gradient that is noise: there is nothing to find out."""
     random = np.random.default_rng(4)
     chunk = settling.smoothgrad(
-        lambda points, targets: random.normal(size=points.shape).astype(np.float32),
+        sums_of(lambda points, targets: random.normal(size=points.shape)),
         IMAGE,
         0,
         **OPTIONS,
@@ -79,7 +81,12 @@ def test_map_is_that_of_as_many_samples(points_at_once):
     slope = np.random.default_rng(5).normal(size=IMAGE.shape)
     chunk = smoothgrad(slope, points_at_once=points_at_once)
     plain = sampling.smoothgrad(
-        quadratic(slope), IMAGE, 0, noise=0.3, n_samples=chunk.facts["n_samples"], **OPTIONS
+        sums_of(quadratic(slope)),
+        IMAGE,
+        0,
+        noise=0.3,
+        n_samples=chunk.facts["n_samples"],
+        **OPTIONS,
     )
     np.testing.assert_allclose(chunk.attribution, plain.attribution, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
@@ -120,7 +127,7 @@ def test_smoothgrad_of_a_quadratic_has_the_known_mean_and_variance():
     maps = np.stack(
         [
             sampling.smoothgrad(
-                gradient, x, 0, seed=seed, points_at_once=8, n_samples=16, noise=0.2
+                sums_of(gradient), x, 0, seed=seed, points_at_once=8, n_samples=16, noise=0.2
             ).attribution.ravel()
             for seed in range(3000)
         ]
@@ -137,12 +144,12 @@ def test_smoothgrad_of_a_quadratic_has_the_known_mean_and_variance():
 
 def integrated(gradient, **options):
     options = {**OPTIONS, "masks": HALVES, "max_samples": 108, "baseline": 0.0, **options}
-    return settling.integrated_gradients(gradient, IMAGE, 0, **options)
+    return settling.integrated_gradients(sums_of(gradient), IMAGE, 0, **options)
 
 
 def plain_integrated(gradient, n_nodes, **options):
     options = {**OPTIONS, **options}
-    return sampling.integrated_gradients(gradient, IMAGE, 0, n_nodes=n_nodes, **options)
+    return sampling.integrated_gradients(sums_of(gradient), IMAGE, 0, n_nodes=n_nodes, **options)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -20,7 +20,7 @@ from sat_nb.images import ImageSet
 from sat_nb.saliency import METHODS, PREPROCESS, AttributionStore, explain
 from sat_nb.saliency.chunks import FolderChunks, Key, MemoryChunks, Total, file_name
 from sat_nb.saliency.codec import Chunk, decode, encode, read_header
-from sat_nb.saliency.runs import ImageFacts, Record, fingerprint
+from sat_nb.saliency.runs import ENGINE, ImageFacts, Record, fingerprint
 
 OPTIONS = {"methods": ["gradient", "lrp.z"], "preprocess": "signed", "progress": False}
 HOSTILE = [
@@ -168,7 +168,7 @@ def test_function_that_captures_another_value_is_another(model_files, images, tm
         assert len(AttributionStore.runs(tmp_path / "maps")) == n_runs
 
 
-def test_fingerprints_tell_apart_whatever_decides_a_map():
+def test_fingerprints_tell_apart_whatever_decides_a_map(monkeypatch):
     how = {"parameters": {"epsilon": 1e-7}, "sampling": "smoothgrad"}
     settings = {
         "model": {"sha256": "ab", "input_shape": [4, 4, 3], "name": "one"},
@@ -198,6 +198,9 @@ def test_fingerprints_tell_apart_whatever_decides_a_map():
         of(record=Record(ImageFacts(2, 2, 3, 4), "pixels")),
         of(record=Record(ImageFacts(1, 2, 3, 4), "pixel")),
     ]
+    with monkeypatch.context() as later:
+        later.setattr("sat_nb.saliency.runs.ENGINE", ENGINE + 1)
+        others.append(of())
     assert len({of(), *others}) == len(others) + 1
     assert of() == of(model={**settings["model"], "name": "two"})
     assert of() == of(preprocess={"function": "g", "fingerprint": "cd"})
@@ -432,6 +435,20 @@ def test_store_of_another_format(content, model_files, images, tmp_path):
         AttributionStore.open(tmp_path)
     with pytest.raises(InvalidInput, match=match):
         explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path)
+
+
+@pytest.mark.parametrize("file", ["images/*.json", "asked/*.json", "settings.json"])
+def test_damaged_record_is_named_and_written_anew(file, store, model_files, images, tmp_path):
+    (damaged, *_) = sorted((tmp_path / "maps" / "runs").glob(f"*/{file}"))
+    before = damaged.read_text()
+    for content in ("", "3", "[]", '{"image_id": "a"}', '{"image_id": "a", "facts": {"x": 1}}'):
+        damaged.write_text(content)
+        with pytest.raises(InvalidInput, match=f"{damaged.name}: not .*delete"):
+            AttributionStore.open(tmp_path / "maps")
+    if damaged.name != "settings.json":  # without these a run is none
+        damaged.unlink()
+        explain(model_files["logits.h5"], images, **OPTIONS, out=tmp_path / "maps")
+        assert damaged.read_text() == before
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-7], lambda d: d[:20], lambda d: b"", flip])

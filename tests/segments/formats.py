@@ -135,6 +135,13 @@ def write_png_folder(folder: Path) -> None:
     write(folder / "a" / "mane.png", png(np.stack([grey] * 3, axis=-1)))
 
 
+def write_celebamask(folder: Path) -> None:
+    for number in ("00007", "00008"):
+        write(folder / "0" / f"{number}_l_eye.png", png((255 * MASKS[0]).astype(np.uint8)))
+        grey = (255 * MASKS[1]).astype(np.uint8)
+        write(folder / "0" / f"{number}_hair.png", png(np.stack([grey] * 3, axis=-1)))
+
+
 def write_npz(folder: Path) -> None:
     np.savez_compressed(folder / "a.npz", eye=MASKS[0], mane=MASKS[1].astype(np.uint8))
 
@@ -153,7 +160,10 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "coco, counts": write_json(coco(EYE_RUNS)),
     "coco_panoptic": write_panoptic,
     "label_png": write_labels,
+    "celebamask": write_celebamask,
     "boolean, png": write_png_folder,
     "boolean, npz": write_npz,
     "boolean, stacked npz": write_stacked_npz,
 }
+OTHERWISE = {"celebamask": ("0/00007", ("l_eye", "hair"))}
+"""Image id and names where a format has its own; else "a" and NAMES."""

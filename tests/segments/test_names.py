@@ -151,3 +151,17 @@ def test_suggestions_go_through_toml_and_leave_nothing_to_suggest(names: list[st
     mapping = dict(zip(found["segment"], found["proposal"], strict=True))
     if mapping:
         assert tomllib.loads(sat.renames_as_toml(found))["rename"] == mapping
+
+
+def test_names_are_replaced_while_reading(tmp_path: Path) -> None:
+    masks = SegmentationMap(("Left  eye", "eyes", "Hoof"), np.ones((3, 2, 2), bool))
+    sat.write_dinox(tmp_path / "exports" / "a.json", masks)
+    (tmp_path / "names.toml").write_text('[synonyms]\neye = ["left eye", "EYES"]\n')
+    for rename in ({"left eye": "eye", "eyes": "eye"}, tmp_path / "names.toml"):
+        for errors in ("raise", "skip"):
+            read = sat.read_segments(tmp_path / "exports", rename=rename, errors=errors)
+            assert read["a"].names == ("eye", "eye", "hoof")
+    kept = sat.read_segments(tmp_path / "exports", rename={"eyes": "Eye"}, normalize_names=False)
+    assert kept["a"].names == ("Left  eye", "Eye", "Hoof")
+    with pytest.raises(InvalidInput, match="renames: expected names, got 'eyes' -> ''"):
+        sat.read_segments(tmp_path / "exports", rename={"eyes": ""})

@@ -29,14 +29,16 @@ SIDES = st.integers(1, 12)
 def test_every_format_gives_the_same_masks(tmp_path: Path, case: str) -> None:
     made.WRITERS[case](tmp_path)
     format_ = case.split(",")[0]
+    image_id, names = made.OTHERWISE.get(format_, ("a", made.NAMES))
     for read in (read_segments(tmp_path), read_segments(tmp_path, format=format_)):
-        assert "a" in read
-        assert read["a"].names == made.NAMES
-        np.testing.assert_array_equal(read["a"].masks, made.MASKS)
+        assert image_id in read
+        found = read[image_id]
+        assert found.names == names
+        np.testing.assert_array_equal(found.masks, made.MASKS)
         scored = format_ in {"dinox", "grounded_sam_2"}
-        assert (read["a"].scores is not None) == scored
+        assert (found.scores is not None) == scored
         if scored:
-            assert read["a"].scores.tolist() == [0.5, 0.25]
+            assert found.scores.tolist() == [0.5, 0.25]
 
 
 def test_every_format_is_here() -> None:
@@ -91,6 +93,37 @@ def test_names_for_each_image_in_labels_json(tmp_path: Path) -> None:
     assert read_segments(tmp_path)["sub/a"].names == ("iris", "hair")
     assert read_segments(tmp_path / "sub")["a"].names == ("iris", "hair")
     assert read_segments(tmp_path / "sub" / "a.png")["a"].names == ("iris", "hair")
+
+
+def test_celebamask_as_it_is_published(tmp_path: Path) -> None:
+    """Subfolders 0 to 14 of many images, parts that cannot be seen without a file."""
+    root = tmp_path / "CelebAMask-HQ-mask-anno"
+    parts = {
+        "0/00000": ("skin", "l_brow", "hair"),
+        "0/00001": ("neck", "eye_g"),
+        "14/29999": ("hat",),
+    }
+    for image_id, names in parts.items():
+        for name in names:
+            write(root / f"{image_id}_{name}.png", made.png(made.MASKS[0]))
+    read = read_segments(root)
+    assert list(read) == sorted(parts)
+    assert {i: set(read[i].names) for i in read} == {i: set(n) for i, n in parts.items()}
+    assert read["0/00001"].names == ("eye_g", "neck"), "in the data set's order"
+    flat = read_segments(root, image_id=lambda i: str(int(i.split("/")[-1])))
+    assert list(flat) == ["0", "1", "29999"], "as the photos are named"
+    assert list(read_segments(root / "14")) == ["29999"]
+    write(root / "0" / "00001_neck.png", made.png(np.zeros((4, 5), np.uint8)))
+    with pytest.raises(InvalidInput, match=r"00001_eye_g\.png: mask 'neck': the mask has no pixel"):
+        read["0/00001"]
+
+
+def test_names_that_are_no_parts_are_a_folder_of_masks(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "00000_watermark.png", made.png(made.MASKS[0]))
+    assert read_segments(tmp_path)["a"].names == ("00000_watermark",)
+    write(tmp_path / "b" / "00000_hair.png", made.png(made.MASKS[0]))
+    assert sorted(read_segments(tmp_path)) == ["a", "b/00000"]
+    assert sorted(read_segments(tmp_path, format="boolean")) == ["a", "b"]
 
 
 def test_nothing_and_void_need_no_name() -> None:

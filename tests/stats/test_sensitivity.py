@@ -15,7 +15,8 @@ from scipy.stats import kendalltau
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
 from sat_nb.datasets.toy import toy
-from sat_nb.stats.mask_changes import MASK_CHANGES, OutlinedSegments, Setting, grown
+from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Setting
+from sat_nb.stats.outlines import Depths, Grid, Try, outlined, steps_of
 from sat_nb.stats.sensitivity import tau_of_rows
 from tests.oracles import sensitivity as oracle
 
@@ -26,6 +27,17 @@ def setting(n: int = 12, **options: Any) -> Setting:
     maps, segments = toy(n)
     options = {"pad_px": 1, **options}
     return Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+
+
+def changed_tables(change: str, start: Setting, *tries: Try) -> list[pd.DataFrame]:
+    n_done: list[int] = []
+    tables = MASK_CHANGES[change].tables(start, tries, n_done.append)
+    assert sum(n_done) == len(tries) * start.table["image_id"].nunique()
+    return tables
+
+
+def changed_table(change: str, start: Setting, amount: float, seed: int = 0) -> pd.DataFrame:
+    return changed_tables(change, start, Try(amount, seed))[0]
 
 
 def renamed(masks: SegmentationMap, rows: pd.DataFrame) -> SegmentationMap:
@@ -48,14 +60,17 @@ def test_tau_is_scipys(a: np.ndarray, b: np.ndarray) -> None:
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(-5, 5))
 def test_masks_grow_and_shrink(mask: np.ndarray, px: int) -> None:
     mask[0, 0] |= not mask.any()
-    np.testing.assert_array_equal(grown(mask, px), oracle.grown(mask, px))
+    for reach in (abs(px), abs(px) + 3):
+        grown = np.zeros_like(mask)
+        Depths(mask, reach).grow(px, grown)
+        np.testing.assert_array_equal(grown, oracle.grown(mask, px))
 
 
 @pytest.mark.parametrize("change", ["dropped", "swapped"])
 @pytest.mark.parametrize("amount", [0.2, 0.9])
 def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -> None:
     start = setting()
-    table = MASK_CHANGES[change].table(start, amount, 3)
+    table = changed_table(change, start, amount, 3)
     one = table[table["method"] == "sharp"]
     changed = {i: renamed(start.segments[i], rows) for i, rows in one.groupby("image_id")}
     assert any(changed[i].names != start.segments[i].names for i in changed)
@@ -68,7 +83,7 @@ def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -
 
 
 def test_an_image_may_lose_every_detection() -> None:
-    table = MASK_CHANGES["dropped"].table(setting(), 1.0, 0)
+    table = changed_table("dropped", setting(), 1.0)
     assert table["segment"].isna().all()
     assert table["image_id"].nunique() == 12
 
@@ -76,23 +91,79 @@ def test_an_image_may_lose_every_detection() -> None:
 def test_shares_are_shares() -> None:
     start = setting(200)
     n = len(start.table)
-    dropped = MASK_CHANGES["dropped"].table(start, 0.2, 0)
+    dropped = changed_table("dropped", start, 0.2)
     assert 1 - len(dropped) / n == pytest.approx(0.2, abs=0.03)
-    names = MASK_CHANGES["swapped"].table(start, 0.2, 0)["segment"]
+    names = changed_table("swapped", start, 0.2)["segment"]
     assert (names != start.table["segment"]).mean() == pytest.approx(0.2, abs=0.03)
     for change in ("dropped", "swapped"):
-        pd.testing.assert_frame_equal(MASK_CHANGES[change].table(start, 0.0, 0), start.table)
+        pd.testing.assert_frame_equal(changed_table(change, start, 0.0), start.table)
+
+
+def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Try) -> SegmentationMap:
+    [steps] = steps_of(image_id, masks, (20, 16), fit, [one])
+    grown = [oracle.grown(m, px) for m, px in zip(masks.masks, steps, strict=True)]
+    return SegmentationMap(masks.names, np.stack(grown))
+
+
+@pytest.mark.parametrize("merge", ["union", "numbered"])
+@pytest.mark.parametrize("fit", ["stretch", "letterbox", "crop"])
+def test_changes_join_as_build_does(fit: str, merge: str) -> None:
+    """Images in blocks, all tries together: the same tables as from build, one try at a time."""
+    maps, segments = toy(BLOCK + 3)
+    for i, masks in segments.items():  # wider than the maps, some of them with two masks a name
+        two = masks.rename({"nose": "mouth"}) if i > "image_04" else masks
+        wide = np.repeat(two.masks, 2, axis=2)
+        segments[i] = SegmentationMap(two.names, wide & (np.arange(32) > 11))
+    segments["image_02"] = SegmentationMap((), np.zeros((0, 0, 0), bool))
+    maps["noisy"] = {i: values[:10] for i, values in maps["noisy"].items()}  # of another size
+    options = {"fit": fit, "merge": merge, "pad_px": 1}
+    start = Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+    tries = (Try(0, 0), Try(3, 0))
+    for one, table in zip(tries, changed_tables("pad", start, *tries), strict=True):
+        whole = sat.build(maps, segments, **{**options, "pad_px": int(one.amount)})
+        assert same_rows(table, whole)
+    tries = (Try(1, 4), Try(3, 5), Try(3, 4))
+    for one, table in zip(tries, changed_tables("outline", start, *tries), strict=True):
+        changed = {
+            i: grown_slowly(i, masks, fit, one) if len(masks) else masks
+            for i, masks in segments.items()
+        }
+        assert any((changed[i].masks != segments[i].masks).any() for i in changed)
+        assert same_rows(table, sat.build(maps, changed, **options))
+
+
+def same_rows(table: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Whatever their order, which follows the sizes of the maps."""
+    columns = list(table.columns)
+    first, second = (t[columns].fillna("").sort_values(columns) for t in (table, whole))
+    return len(table) > 0 and first.reset_index(drop=True).equals(second.reset_index(drop=True))
+
+
+def test_an_image_is_read_once_for_all_amounts_of_a_change() -> None:
+    start, reads = setting(BLOCK + 3), []
+
+    class Counted(dict[str, SegmentationMap]):
+        def __getitem__(self, image_id: str) -> SegmentationMap:
+            reads.append(image_id)
+            return super().__getitem__(image_id)
+
+    counted = Setting(start.maps, Counted(start.segments), start.options, start.table, None)
+    for change in ("pad", "outline"):
+        reads.clear()
+        changed_tables(change, counted, Try(1, 0), Try(2, 0), Try(2, 1))
+        assert sorted(reads) == sorted(start.segments)
 
 
 def test_outlines_move_by_pixels_of_the_map() -> None:
     """A mask of 160 x 160 on a map of 40 x 40: one pixel of the map is four of the mask."""
     masks = np.zeros((40, 160, 160), bool)
     masks[:, 60:100, 60:100] = True
-    segments = {"a": SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)}
-    maps = {"m": {"a": np.ones((40, 40))}}
-    start = Setting(maps, segments, {"pad_px": 0}, pd.DataFrame(), None)
-    sides = np.sqrt(OutlinedSegments(start, 2, 0)["a"].masks.sum(axis=(1, 2)))
-    assert set(sides) == {40 + 8 * k for k in (-2, -1, 0, 1, 2)}
+    segmentation = SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)
+    steps, none = steps_of("a", segmentation, (40, 40), "stretch", [Try(2, 0), Try(0, 0)])
+    assert set(steps) == {4 * k for k in (-2, -1, 0, 1, 2)}
+    assert set(none) == {0}
+    [changed] = outlined(segmentation, [steps], Grid((160, 160), "stretch", 0, "union"))
+    assert np.sqrt(changed.masks.sum(axis=(1, 2))).tolist() == [40 + 2 * s for s in steps]
 
 
 @pytest.mark.parametrize("how", ["relative", "absolute"])

@@ -39,7 +39,7 @@ def by_method(table: pd.DataFrame, method: str) -> list[dict]:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_images_segments_and_methods_follow_their_definitions(seed: int) -> None:
     table = random_table(seed)
     images = sat.unusual_images(table)

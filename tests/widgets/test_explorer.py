@@ -349,6 +349,31 @@ def test_maps_of_another_model_are_not_shown_for_this_one(data: dict[str, Any]) 
     assert "are of model &#x27;one&#x27;, not of &#x27;two&#x27;" in explorer._message.value
 
 
+@pytest.mark.parametrize("argument", ["images", "maps", "segments"])
+def test_what_one_image_lacks_is_said_in_the_explorer(data: dict[str, Any], argument: str) -> None:
+    fewer: Any = {k: v for k, v in data[argument].items() if k != "image_00"}
+    if argument == "maps":
+        fewer = {"one": {"sharp": {}, "noisy": {}}, "two": data["maps"]["two"]}
+    explorer = sat.explore(**{**data, argument: fewer})
+    for view in ("images", "image"):
+        explorer.state = ExplorerState(view=view, outlines="all", image_id="image_00")
+        assert "none of image &#x27;image_00&#x27;" in shown_html(explorer)
+        assert bool(explorer._message.value) == (view == "image")
+
+
+def test_a_fault_is_seen_in_the_explorer_and_in_the_log(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> None:
+        raise ZeroDivisionError("<b>")
+
+    monkeypatch.setitem(VIEWS, "diagram", replace(VIEWS["diagram"], result=broken))
+    with pytest.raises(ZeroDivisionError):
+        explorer.state = ExplorerState(view="diagram")
+    assert "ZeroDivisionError: &lt;b&gt;" in explorer._message.value
+    assert explorer._message in explorer._main.children
+
+
 def test_what_is_no_mapping_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(sat.InvalidInput, match="images: expected a mapping.*got str"):
         sat.explore(data["table"], images="photos/")

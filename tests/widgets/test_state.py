@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
@@ -105,6 +105,7 @@ def states(draw: st.DrawFn) -> ExplorerState:
 
 
 @given(states())
+@settings(max_examples=60)
 def test_whatever_is_asked_for_settles_into_a_state_that_makes_sense(state: ExplorerState) -> None:
     found = settled(state, FACTS)
     assert settled(found, FACTS) == found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from sat_nb.errors import unknown_name
@@ -30,6 +31,21 @@ def gradient(graph: Graph, head: Head, tensor: Any, weights: Any) -> Any:
     """The gradient (n, H, W, C) of the weighted outputs at the model's own input ``tensor``."""
     outputs = head(graph.run(graph.scaled(tensor))[graph.output])
     return tf.gradients(tf.reduce_sum(weights * outputs), tensor)[0]
+
+
+def gradient_sums(
+    graph: Graph, head: Head, origin: Any, directions: Any, steps: Any, shares: Any, weights: Any
+) -> Any:
+    """Sums (r, H, W, C) by ``shares`` (r, m) of the gradients at several points.
+
+    The points are ``origin`` (H, W, C) + ``steps`` (m,) * ``directions``, (m, H, W, C) or
+    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them.
+    """
+    n_values = np.prod(graph.shape)
+    way = tf.reshape(steps, (-1, 1)) * tf.reshape(directions, (-1, n_values))
+    points = tf.reshape(origin, (1, n_values)) + way
+    maps = gradient(graph, head, tf.reshape(points, (-1, *graph.shape)), weights)
+    return tf.reshape(tf.matmul(shares, tf.reshape(maps, (-1, n_values))), (-1, *graph.shape))
 
 
 def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | None = None) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from sat_nb.saliency.engine.strided import convolved, strides_over_photos
 from sat_nb.saliency.layer_rules import describe
 
 layers, backend = tf.keras.layers, tf.keras.backend
@@ -60,6 +61,8 @@ class Node:
         if self.call is not None:
             return self.call(self.layer.call, tensors)
         given = tensors[0] if len(tensors) == 1 else list(tensors)
+        if type(self.layer) is layers.Conv2D and strides_over_photos(self.layer):
+            return convolved(self.layer, given)
         if isinstance(self.layer, layers.BatchNormalization):
             return self.layer.call(given, training=False)
         return self.layer.call(given)

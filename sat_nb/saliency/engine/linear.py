@@ -8,16 +8,25 @@ from typing import Any
 
 import tensorflow as tf
 
+from sat_nb.saliency.engine.strided import input_gradient, strides_over_photos
+
 layers = tf.keras.layers
 
 
 @dataclass(frozen=True)
 class Linear:
-    """``apply(x, kernel)`` is what the layer does to ``x`` before its bias and activation."""
+    """``apply(x, kernel)`` is what the layer does to ``x`` before its bias and activation.
+
+    ``back(share, kernel, x)`` takes a gradient of that to ``x``, where TensorFlow's own is slow;
+    ``adds_up`` says that kernels side by side (axis -2) add up what they do to inputs that are
+    side by side (axis -1).
+    """
 
     kernel: Any
     apply: Callable[..., Any]
     bias: Any = None
+    back: Callable[..., Any] | None = None
+    adds_up: bool = False
 
 
 def _convolution(layer: Any) -> Linear:
@@ -26,7 +35,11 @@ def _convolution(layer: Any) -> Linear:
             x, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate
         )
 
-    return Linear(layer.kernel, apply, layer.bias)
+    def back(share: Any, kernel: Any, x: Any) -> Any:
+        return input_gradient(share, kernel, x.shape[1:3], layer.strides[0], layer.padding)
+
+    own = back if strides_over_photos(layer) else None
+    return Linear(layer.kernel, apply, layer.bias, own, adds_up=True)
 
 
 def _depthwise(layer: Any) -> Linear:
@@ -40,7 +53,7 @@ def _depthwise(layer: Any) -> Linear:
 
 
 def _dense(layer: Any) -> Linear:
-    return Linear(layer.kernel, _times_matrix, layer.bias)
+    return Linear(layer.kernel, _times_matrix, layer.bias, adds_up=True)
 
 
 def _times_matrix(x: Any, kernel: Any) -> Any:

@@ -111,6 +111,7 @@ def read_classifier(file: ModelFile) -> Classifier:
 def _read(file: ModelFile) -> Any:
     if not Path(file.path).exists():
         raise FileMissing(f"model: {file.path!r} does not exist; give the path of a saved model.")
+    backend.set_learning_phase(0)  # or Keras builds what every layer does in training, too
     try:
         with _weights_by_value():
             return tf.keras.models.load_model(file.path, compile=False)

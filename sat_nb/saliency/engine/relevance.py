@@ -1,8 +1,14 @@
 """Relevance methods: LRP-Z, LRP-epsilon and Deep Taylor, by one walk back through the graph.
 
-Every rule takes the relevance of a layer's output to its inputs. A method is a set of rules in
+Every rule takes what is known of a layer's output to its inputs. A method is a set of rules in
 :data:`RULES`; a rule more is one function. Relevance starts as the target's logit and ends at
 the input, after the scaling that the model itself does.
+
+Deep Taylor's rules pass on relevance R itself. Those of LRP pass on its share of a value, the c
+of R = x c: as R_i = x_i sum_j w_ij R_j / z_j, and R_j = y_j c_j with y_j = activation(z_j),
+c_i = sum_j w_ij c_j y_j / z_j. Behind a ReLU y_j / z_j is 1 or 0, so LRP-Z is the gradient times
+the input there (Ancona et al. 2018, prop. 1) and costs no more than it; moved, chosen and added
+values keep their share.
 """
 
 from __future__ import annotations
@@ -19,20 +25,18 @@ from sat_nb.saliency.engine.linear import Linear, linear
 
 layers, activations = tf.keras.layers, tf.keras.activations
 
-_SMALL = 1e-7  # in place of a denominator that is exactly zero, as iNNvestigate has it
-
 
 @dataclass(frozen=True)
 class Flow:
     """What a rule sees of one layer's call.
 
-    ``xs`` are its inputs, ``relevance`` is that of its output; ``positive`` says whether no
-    input can be negative; ``parameters`` are the method's own.
+    ``xs`` are its inputs, ``given`` is the relevance of its output, or its share (see above);
+    ``positive`` says whether no input can be negative; ``parameters`` are the method's own.
     """
 
     call: Call
     xs: Sequence[Any]
-    relevance: Any
+    given: Any
     positive: bool
     parameters: dict[str, Any]
 
@@ -41,12 +45,14 @@ class Flow:
 class Call:
     """One layer at work on its inputs.
 
-    ``z`` is its output before any activation, ``back`` takes a gradient of its output (for a
-    layer with weights: of its linear part) to the inputs, once. ``map`` is its linear map, or
-    None.
+    ``y`` is its output and ``z`` that before its ``activation``, which has a name, or is None;
+    ``back`` takes a gradient of its output (for a layer with weights: of its linear part) to the
+    inputs, once. ``map`` is its linear map, or None.
     """
 
+    y: Any
     z: Any
+    activation: str | None
     back: Callable[[Any], list[Any]]
     map: Linear | None = None
 
@@ -61,30 +67,48 @@ class Rules:
     Deep Taylor spreads an average's relevance evenly, as iNNvestigate does: what falls where
     nothing was active is lost further down.
 
-    ``activations`` names those through which relevance passes; None means all of them.
-    ``positive_start`` drops the relevance of a negative logit.
+    ``start`` makes of the logits and their weights what the walk begins with, ``end`` of the
+    input and what arrives there the map. ``names`` are the activations that are known; None
+    means all of them.
     """
 
     kernel: Rule
     average: Rule
     add: Rule
-    activations: tuple[str, ...] | None = None
-    positive_start: bool = False
+    activation: Rule
+    start: Callable[[Any, Any], Any]
+    end: Callable[[Any, Any], Any]
+    names: tuple[str, ...] | None = None
 
 
 # --- rules -------------------------------------------------------------------------------------
 
 
 def _z(flow: Flow) -> list[Any]:
-    """R_i = x_i sum_j w_ij R_j / z_j, z_j with its bias (Bach et al. 2015, eq. 56)."""
-    return _times(flow.xs, flow.call.back(_divided(flow.relevance, flow.call.z)))
+    """c_i = sum_j w_ij c_j y_j / z_j, z_j with its bias (Bach et al. 2015, eq. 56)."""
+    call = flow.call
+    if call.activation in (None, "linear"):
+        return call.back(flow.given)
+    if call.activation == "relu":
+        return call.back(tf.raw_ops.ReluGrad(gradients=flow.given, features=call.y))
+    return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z))
 
 
 def _epsilon(flow: Flow) -> list[Any]:
     """As :func:`_z`, with z_j moved away from zero by epsilon (Bach et al. 2015, eq. 58)."""
-    epsilon, z = flow.parameters["epsilon"], flow.call.z
-    away = tf.where(z >= 0, epsilon, -epsilon)
-    return _times(flow.xs, flow.call.back(flow.relevance / (z + away)))
+    epsilon, call = flow.parameters["epsilon"], flow.call
+    if call.activation in (None, "linear", "relu"):  # y is 0, or z
+        size = call.y if call.activation == "relu" else tf.abs(call.z)
+        return call.back(flow.given * tf.math.divide_no_nan(size, size + epsilon))
+    away = tf.where(call.z >= 0, epsilon, -epsilon)
+    return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z + away))
+
+
+def _kept(flow: Flow) -> list[Any]:
+    """An activation's relevance stays: its input x has the share c y / x."""
+    if flow.call.activation == "relu":
+        return [tf.raw_ops.ReluGrad(gradients=flow.given, features=flow.call.y)]
+    return [flow.given * tf.math.divide_no_nan(flow.call.y, x) for x in flow.xs]
 
 
 def _z_plus(flow: Flow) -> list[Any]:
@@ -94,40 +118,62 @@ def _z_plus(flow: Flow) -> list[Any]:
     """
     (x,), map_ = flow.xs, flow.call.map
     assert map_ is not None
-    signs = [(x, 1)] if flow.positive else [(tf.nn.relu(x), 1), (-tf.nn.relu(-x), -1)]
-    parts = [
-        (part, recorded(partial(map_.apply, kernel=sign * tf.nn.relu(sign * map_.kernel)), [part]))
-        for part, sign in signs
-    ]
-    share = _divided(flow.relevance, sum(z for _, (z, _) in parts))
-    return [sum(part * back(share)[0] for part, (_, back) in parts)]
+    parts, kernels = [x], [tf.nn.relu(map_.kernel)]
+    if not flow.positive:
+        parts = [tf.nn.relu(x), tf.minimum(x, 0)]
+        kernels.append(tf.minimum(map_.kernel, 0))
+    if len(parts) > 1 and map_.adds_up:  # one convolution is faster than two
+        parts, kernels = [tf.concat(parts, -1)], [tf.concat(kernels, -2)]
+    calls = [applied(map_, part, kernel) for part, kernel in zip(parts, kernels, strict=True)]
+    share = tf.math.divide_no_nan(flow.given, sum(z for z, _ in calls))
+    found = [part * back(share)[0] for part, (_, back) in zip(parts, calls, strict=True)]
+    return [sum(half for both in found for half in _halves(both, x))]
+
+
+def _halves(both: Any, like: Any) -> list[Any]:
+    """What was put side by side, apart; whatever else is as it is."""
+    return [both] if both.shape[-1] == like.shape[-1] else tf.split(both, 2, axis=-1)
 
 
 def _in_proportion_above_zero(flow: Flow) -> list[Any]:
     """A sum by the positive parts of its summands: R_i = x_i+ R_j / sum_i x_i+."""
     above = [tf.nn.relu(x) for x in flow.xs]
-    share = _divided(flow.relevance, tf.add_n(above))
+    share = tf.math.divide_no_nan(flow.given, tf.add_n(above))
     return [part * share for part in above]
 
 
 def _by_gradient(flow: Flow) -> list[Any]:
     """Where it came from: layers that move, repeat or choose values."""
-    return flow.call.back(flow.relevance)
+    return flow.call.back(flow.given)
 
 
 def _unchanged(flow: Flow) -> list[Any]:
-    return [flow.relevance]
+    return [flow.given]
+
+
+def _lrp(kernel: Rule) -> Rules:
+    """Rules that pass on shares."""
+    return Rules(
+        kernel,
+        average=_by_gradient,
+        add=_by_gradient,
+        activation=_kept,
+        start=lambda logits, weights: weights + tf.zeros_like(logits),
+        end=lambda x, share: x * share,
+    )
 
 
 RULES: dict[str, Rules] = {
-    "lrp.z": Rules(_z, _z, _z),
-    "lrp.epsilon": Rules(_epsilon, _z, _z),
+    "lrp.z": _lrp(_z),
+    "lrp.epsilon": _lrp(_epsilon),
     "deep_taylor": Rules(
         _z_plus,
-        _by_gradient,
-        _in_proportion_above_zero,
-        activations=("relu", "relu6", "linear"),
-        positive_start=True,
+        average=_by_gradient,
+        add=_in_proportion_above_zero,
+        activation=_unchanged,
+        start=lambda logits, weights: tf.nn.relu(logits) * weights,
+        end=lambda x, relevance: relevance,
+        names=("relu", "relu6", "linear"),
     ),
 }
 
@@ -165,9 +211,7 @@ def relevance(
     """
     values, calls = _forward(graph, tensor)
     positive = _never_negative(graph)
-    logits = values[graph.output]
-    start = tf.nn.relu(logits) if rules.positive_start else logits
-    found = {graph.output: start * weights}
+    found = {graph.output: rules.start(values[graph.output], weights)}
     for node in reversed(graph.nodes):
         if node.output not in found:
             continue  # what the logits do not depend on
@@ -177,7 +221,7 @@ def relevance(
         parts = _rule(node.layer, rules)(flow)
         for value, part in zip(node.inputs, parts, strict=True):
             found[value] = found[value] + part if value in found else part
-    return found[INPUT]
+    return rules.end(tensor, found[INPUT])
 
 
 def _forward(graph: Graph, tensor: Any) -> tuple[dict[int, Any], dict[int, Call]]:
@@ -187,14 +231,23 @@ def _forward(graph: Graph, tensor: Any) -> tuple[dict[int, Any], dict[int, Call]
         xs, map_ = [values[i] for i in node.inputs], linear(node.layer)
         if map_ is None:
             z, back = recorded(node, xs)
-            values[node.output] = z
+            y = z
         else:
-            product, back = recorded(partial(map_.apply, kernel=map_.kernel), xs)
+            product, back = applied(map_, xs[0], map_.kernel)
             z = product if map_.bias is None else product + map_.bias
             activation = getattr(node.layer, "activation", None)
-            values[node.output] = z if activation is None else activation(z)
-        calls[node.output] = Call(z, back, map_)
+            y = z if activation is None else activation(z)
+        values[node.output] = y
+        calls[node.output] = Call(y, z, activation_name(node.layer), back, map_)
     return values, calls
+
+
+def applied(map_: Linear, x: Any, kernel: Any) -> tuple[Any, Callable[..., Any]]:
+    """As :func:`recorded`, of a linear map with this kernel."""
+    if map_.back is None:
+        return recorded(partial(map_.apply, kernel=kernel), [x])
+    back = partial(map_.back, kernel=kernel, x=x)
+    return map_.apply(x, kernel), lambda share: [back(share)]
 
 
 def recorded(function: Callable[..., Any], xs: Sequence[Any]) -> tuple[Any, Callable[..., Any]]:
@@ -216,12 +269,12 @@ def _rule(layer: Any, rules: Rules) -> Rule:
         return rules.add
     if isinstance(layer, _AVERAGES):
         return rules.average
-    return _by_gradient if isinstance(layer, _MOVING) else _unchanged
+    return _by_gradient if isinstance(layer, _MOVING) else rules.activation
 
 
 def _supported(layer: Any, rules: Rules) -> bool:
     function = activation_name(layer)
-    if function and rules.activations is not None and function not in rules.activations:
+    if function and rules.names is not None and function not in rules.names:
         return False
     known = isinstance(layer, (layers.Add, *_AVERAGES, *_MOVING))
     return known or _is_activation(layer) or linear(layer) is not None
@@ -257,11 +310,3 @@ def _never_negative(graph: Graph) -> dict[int, bool]:
         above = all(found[i] for i in node.inputs)
         found[node.output] = activation_name(node.layer) in _NEVER_NEGATIVE or (passes and above)
     return found
-
-
-def _times(xs: Sequence[Any], parts: Sequence[Any]) -> list[Any]:
-    return [x * part for x, part in zip(xs, parts, strict=True)]
-
-
-def _divided(relevance: Any, by: Any) -> Any:
-    return relevance / tf.where(tf.equal(by, 0), _SMALL, by)

@@ -103,7 +103,8 @@ def _affine(node: Node, shape: tuple[int, int, int]) -> tuple[Floats, Floats] | 
     except (ValueError, TypeError, tf.errors.InvalidArgumentError):
         return None
     size = np.abs(scale) * 300 + np.abs(offset)
-    if not np.isfinite(size).all() or np.abs(came - (trial * scale + offset) > 1e-5 * size).any():
+    far = np.abs(came - (trial * scale + offset))
+    if not np.isfinite(size).all() or (far > 1e-5 * size).any():
         return None
     return scale.astype(np.float32), offset.astype(np.float32)
 

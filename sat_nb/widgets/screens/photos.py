@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.errors import IdMismatch
 from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
@@ -45,15 +47,23 @@ class PhotosScreen:
         rows: list[Any] = found.to_dict("records")
         for i, card in enumerate(self._cards):
             if i < len(rows):
-                card.put(rows[i], self._pictures(data, shot.state, rows[i]["image_id"]))
+                card.put(rows[i], self._found(data, shot.state, rows[i]["image_id"]))
             card.widget.layout.display = None if i < len(rows) else "none"
         self._text.value = _heading(shot.state, len(photos), data)
         self._pager.put(page, length, len(photos), "photos")
         self._row.put(data.facts.segments)
 
+    def _found(self, data: Data, state: ExplorerState, image_id: str) -> list[tuple[str, str]]:
+        """The tiles of a card; none, and a warning, where the photo, map or mask is missing."""
+        try:
+            return self._pictures(data, state, image_id)
+        except IdMismatch as error:
+            warnings.warn(str(error), stacklevel=2)
+            return []
+
     def _pictures(self, data: Data, state: ExplorerState, image_id: str) -> list[tuple[str, str]]:
         """Title and link of each tile of a card: the photo under the map of each method."""
-        if data.images is None or image_id not in data.images:
+        if data.images is None:
             return []
         photo, size = self._small.get(image_id, lambda: _small(data, image_id))
         outlines, colours = self._outlined(data, state, image_id, photo.shape[:2])
@@ -79,7 +89,7 @@ class PhotosScreen:
             return None
 
         def made() -> NDArray[np.float32]:
-            attribution = data.maps_of(model)[method][image_id]
+            attribution = data.map_of(model, method, image_id)
             return thumbnails.heat_on(attribution, size, shape, data.fit(model))
 
         return self._heat.get((model, method, image_id), made)
@@ -87,12 +97,12 @@ class PhotosScreen:
     def _outlined(
         self, data: Data, state: ExplorerState, image_id: str, shape: tuple[int, int]
     ) -> tuple[dict, dict]:
-        if data.segments is None or state.outlines == "none" or image_id not in data.segments:
+        if data.segments is None or state.outlines == "none":
             return {}, {}
-        names = (state.segment,) if state.outlines == "segment" else None
+        names = (str(state.segment),) if state.outlines == "segment" else None
 
         def made() -> tuple[dict, dict]:
-            masks = data.segments[image_id]  # type: ignore[index]
+            masks = data.masks(image_id)
             wanted = names or tuple(dict.fromkeys(masks.names))
             colours = thumbnails.colour_by_name(masks)
             return thumbnails.outlines_on(masks, shape, wanted), colours
@@ -121,7 +131,7 @@ class Card:
 
 
 def _small(data: Data, image_id: str) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    pixels = data.images[image_id]  # type: ignore[index]
+    pixels = data.photo(image_id)
     return thumbnails.small(pixels), (pixels.shape[0], pixels.shape[1])
 
 

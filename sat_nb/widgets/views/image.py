@@ -37,10 +37,10 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> OnePhoto:
     image_id, model = str(state.image_id), panel.models[0]
     options: dict[str, Any] = {"fit": data.fit(model)}
     if data.maps is not None:
-        options["attribution"] = data.maps_of(model)[panel.methods[0]][image_id]
+        options["attribution"] = data.map_of(model, panel.methods[0], image_id)
     if data.segments is not None:
-        options["segmentation"] = data.segments[image_id]
-    pixels = None if data.images is None else data.images[image_id]
+        options["segmentation"] = data.masks(image_id)
+    pixels = None if data.images is None else data.photo(image_id)
     return OnePhoto(rows, pixels, options)
 
 
