@@ -1,4 +1,4 @@
-"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``masks``, ``study``, ..."""
+"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``explore``, ``study``, ..."""
 
 from __future__ import annotations
 
@@ -172,6 +172,24 @@ def figures(
             rows, method, out, test=test, alpha=alpha, highlight=highlight.split(",")
         ):
             click.echo(file)
+
+
+@main.command()
+@click.argument("table")
+@click.option("--images", help="Folder of photos.")
+@click.option(
+    "--maps", multiple=True, help="Folder of maps, as `build --maps` keeps them; one a model."
+)
+@click.option("--segments", help="Folder of mask exports.")
+@click.option("--port", type=int, help="By default the first free one from 8866.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in the web browser.")
+@click.option("--theme", default="light", show_default=True, help="light or dark.")
+@readable_errors
+def explore(table: str, **options: Any) -> None:
+    """Explore a table on a page that only this computer can open."""
+    from sat_nb.widgets.serve import serve
+
+    serve(table, say=click.echo, **options)
 
 
 @main.group("masks")

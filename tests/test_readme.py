@@ -6,6 +6,8 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -38,12 +40,16 @@ def test_python_runs_as_it_stands(code: str, in_folder: Path) -> None:
     exec(compile(code, "README.md", "exec"), {})
 
 
-def test_command_lines_run_as_they_stand(in_folder: Path) -> None:
+def test_command_lines_run_as_they_stand(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    server = SimpleNamespace(start=lambda: started.append("the explorer"))
+    monkeypatch.setattr("sat_nb.widgets.serve._page", lambda *_: server)  # serves until Ctrl-C
     lines = [line for line in COMMANDS if line.startswith("sat-nb")]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         result = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
         assert result.exit_code == 0, f"{line}: {result.output}"
+    assert started == ["the explorer"]
     assert (in_folder / "sat.parquet").exists()
     assert len(list((in_folder / "figures").iterdir())) == 6
 
@@ -56,6 +62,7 @@ def test_make_targets_exist() -> None:
 
 
 def test_files_and_pictures_that_it_links_exist() -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", README):
+    for link in re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", README):
+        link = "".join(link)
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link

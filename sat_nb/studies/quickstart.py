@@ -79,7 +79,7 @@ class Quickstart:
 
     ``table`` holds both models' rows over the marked test zebras, ``accuracy`` the share of
     test photos that each model (rows) classifies rightly, clean and marked (columns).
-    ``maps`` are those of the model that saw watermarks.
+    ``maps`` are those of the model that saw watermarks; ``maps_by_model`` has those of both.
     """
 
     photos: MarkedPhotos
@@ -87,6 +87,7 @@ class Quickstart:
     table: pd.DataFrame
     accuracy: pd.DataFrame
     share: float
+    maps_by_model: Mapping[str, sat.AttributionStore]
 
 
 def run(
@@ -118,7 +119,8 @@ def run(
             for part, images in (("clean", photos.clean), ("marked", photos.marked))
         }
     table = pd.concat(tables, ignore_index=True)
-    return Quickstart(photos, maps[MARKED], table, pd.DataFrame(accuracy).T, settings.share)
+    shares = pd.DataFrame(accuracy).T
+    return Quickstart(photos, maps[MARKED], table, shares, settings.share, maps)
 
 
 def settings_of(size: str, every: Mapping[str, Settings] = SETTINGS) -> Settings:

@@ -38,6 +38,10 @@ def test_both_models_explain_the_same_marked_zebras(result: quickstart.Quickstar
     assert table["target"].unique().tolist() == [result.photos.target] == [1]
     assert result.accuracy.to_numpy().min() >= 0
     assert list(result.accuracy) == ["clean", "marked"]
+    assert {m: store.model for m, store in result.maps_by_model.items()} == {
+        "half_marked": "half_marked",
+        "unmarked": "unmarked",
+    }
 
 
 def test_a_second_call_uses_all_of_the_first(

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_whole
+from sat_nb.eager import eager_tensorflow
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
-from sat_nb.studies.cnn import _eager_tensorflow
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Logits:
 
 def load_logits(model: str | os.PathLike[str]) -> Logits:
     """The logits of a saved classifier that ends in a softmax or sigmoid, or in logits."""
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("does_it_hold")
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
     last = network.layers[-1]
     if isinstance(last, tf.keras.layers.Activation | tf.keras.layers.Softmax):
@@ -55,7 +55,7 @@ def load_logits(model: str | os.PathLike[str]) -> Logits:
 
 def weighted_layers(model: str | os.PathLike[str]) -> tuple[str, ...]:
     """Names of the layers with weights, the one next to the output first."""
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("does_it_hold")
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
     return _weighted(network)
 
@@ -72,7 +72,7 @@ def randomise_layers(
 
     Raises InvalidInput for a depth that the model does not have.
     """
-    tf = _eager_tensorflow()
+    tf = eager_tensorflow("does_it_hold")
     file = Path(out)
     if file.exists():
         return file

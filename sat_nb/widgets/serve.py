@@ -1,0 +1,223 @@
+"""The explorer as a page of its own, served by Voilà to this computer only: `sat-nb explore`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sat_nb as sat
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import existing
+
+if TYPE_CHECKING:
+    from sat_nb.widgets.explorer import Explorer
+
+LOOPBACK = "127.0.0.1"
+FIRST_PORT = 8866
+THEMES = ("light", "dark")
+VARIABLE = "SAT_NB_EXPLORE"
+"""The environment variable that names the files to the page's kernel, as JSON."""
+
+CELL = "from sat_nb.widgets.serve import explorer_from_environment\nexplorer_from_environment()"
+FORGOTTEN_AFTER = 60  # seconds until a kernel ends whose page is gone without a word
+
+
+def serve(
+    table: str | os.PathLike[str],
+    *,
+    images: str | os.PathLike[str] | None = None,
+    maps: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    segments: str | os.PathLike[str] | None = None,
+    port: int | None = None,
+    browser: bool = True,
+    theme: str = "light",
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the explorer as a page on this computer until Ctrl-C.
+
+    Nobody else can open it: the page is bound to the loopback address, its address holds a
+    token, and beside the page no file is served. Every window has its own state.
+
+    Parameters
+    ----------
+    table: Parquet file, or folder of shards.
+    images: folder of photos.
+    maps: folder of maps as ``explain(..., out=...)`` keeps them; several, where the models of
+        the table have a folder each.
+    segments: folder of mask exports. Views that need what was not given say so.
+    port: of the loopback address; by default the first free one from 8866.
+    browser: open the page in the web browser.
+    theme: "light" or "dark".
+    say: takes the address as a line of text, once the page can be opened.
+
+    Raises InvalidInput without Voilà, for a port in use, and for what cannot be explored;
+    FileMissing for a file or folder that is not there. All of them before anything starts.
+    """
+    if theme not in THEMES:
+        raise unknown_name("theme", theme, THEMES)
+    voila = _voila()
+    given: dict[str, Any] = {
+        "table": os.path.abspath(table),
+        "images": None if images is None else os.path.abspath(images),
+        "maps": [os.path.abspath(path) for path in _several(maps)],
+        "segments": None if segments is None else os.path.abspath(segments),
+    }
+    explorer_of(**given)
+    port = _free_port() if port is None else _checked_port(port)
+    token = secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="sat_nb-") as folder:
+        os.environ[VARIABLE] = json.dumps(given)
+        app = _page(voila, Path(folder), port, token, theme)
+        _when_running(f"http://{LOOPBACK}:{port}/?token={token}", browser, say)
+        app.start()
+
+
+def explorer_of(
+    table: str, images: str | None, maps: Sequence[str], segments: str | None
+) -> Explorer:
+    """The explorer of what lies in these files and folders."""
+    return sat.explore(
+        sat.read_table(existing(table, "table")),
+        images=None if images is None else sat.read_images(existing(images, "--images")),
+        maps=_stores(maps) if maps else None,
+        segments=None if segments is None else sat.read_segments(existing(segments, "--segments")),
+    )
+
+
+def explorer_from_environment() -> Explorer:
+    """The explorer that ``serve`` was asked for, in the page's kernel."""
+    return explorer_of(**json.loads(os.environ[VARIABLE]))
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _several(paths: Any) -> list[Any]:
+    if paths is None:
+        return []
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def _stores(folders: Sequence[str]) -> Mapping[str, Any]:
+    """The maps in these folders: one store, or {model: store}, the latest of each model."""
+    stores = {}
+    for folder in folders:
+        for run in sat.AttributionStore.runs(existing(folder, "--maps")) or [None]:
+            store = sat.AttributionStore.open(folder, run=run)
+            stores[store.model] = store
+    return store if len(stores) == 1 else stores
+
+
+def _voila() -> Any:
+    try:
+        from voila.app import Voila
+    except ImportError as error:
+        raise InvalidInput(
+            "sat-nb explore: the page is served by Voilà, which is not installed; run "
+            "`pip install 'sat-nb[serve]'`, or call sat_nb.explore(table) in a notebook."
+        ) from error
+    return Voila
+
+
+def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
+    """Voilà on a notebook of one cell, which is all that the folder holds."""
+    from traitlets.config import Config
+
+    settings = {
+        "allow_template_override": "NO",  # both come from the address, unescaped
+        "allow_theme_override": "NO",
+        "file_allowlist": [],
+        "kernel_spec_manager_class": _this_python(),
+        "prelaunch_hook": _page_may_end_its_kernel,
+        "show_tracebacks": True,
+        "theme": theme,
+    }
+    kernels = {"cull_idle_timeout": FORGOTTEN_AFTER, "cull_interval": FORGOTTEN_AFTER // 2}
+    config = Config(VoilaConfiguration=settings, MappingKernelManager=kernels)
+    if os.name == "posix":  # sockets in a folder of this user's instead of open ports
+        config.KernelManager.transport = "ipc"
+    app = voila(
+        config=config,
+        config_file_paths=[],  # by default a voila.py in the working folder is run
+        ip=LOOPBACK,
+        log_level=logging.ERROR,
+        notebook_path=str(_notebook(folder)),
+        open_browser=False,
+        port=port,
+        port_retries=0,
+        token=token,
+    )
+    app.initialize([])
+    logging.getLogger("tornado").setLevel(logging.ERROR)
+    app.template_paths.insert(0, str(Path(__file__).parent / "page"))
+    return app
+
+
+def _notebook(folder: Path) -> Path:
+    from nbformat import v4, write
+
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"title": "Segment Attribution Table", "kernelspec": kernel}
+    file = folder / "explorer.ipynb"
+    write(v4.new_notebook(cells=[v4.new_code_cell(CELL)], metadata=metadata), file)
+    return file
+
+
+def _this_python() -> type:
+    """The kernels that there are: the Python that runs, whatever is registered under its name."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    class ThisPython(KernelSpecManager):
+        def _kernel_dirs_default(self) -> list[str]:
+            return []
+
+    return ThisPython
+
+
+def _page_may_end_its_kernel(request: Any, notebook: Any, cwd: str) -> None:
+    """Set the cookie that a page must repeat when it is closed, for its kernel to end with it."""
+    _ = request.xsrf_token
+
+
+def _when_running(address: str, browser: bool, say: Callable[[str], None]) -> None:
+    from tornado.ioloop import IOLoop
+
+    def announce() -> None:
+        say(f"The explorer is at {address} (Ctrl-C ends it)")
+        if browser:
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+
+    IOLoop.current().add_callback(announce)
+
+
+def _checked_port(port: int) -> int:
+    if not 0 < port < 2**16:
+        raise InvalidInput(f"port: expected a number from 1 to 65535, got {port}.")
+    if not _is_free(port):
+        raise InvalidInput(f"port: {port} is in use; give another, or none for a free one.")
+    return port
+
+
+def _free_port() -> int:
+    return next(port for port in range(FIRST_PORT, 2**16) if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        if sys.platform != "win32":  # as the server does: a port that was just left is free
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

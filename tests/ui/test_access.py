@@ -1,0 +1,166 @@
+"""Who has no mouse, no eyes for faint colours, or little room: keys, names, contrast, width."""
+
+from __future__ import annotations
+
+import pytest
+
+from sat_nb.widgets.controls import CONTROLS
+from sat_nb.widgets.views import VIEWS
+from tests.ui.browser import THEMES
+from tests.ui.explorer_page import ExplorerPage
+
+MARKED = {"methods": ("lrp.z", "gradient"), "label": 1, "segment": "watermark"}
+HELD = "document.activeElement"
+PARTS = {
+    "textbox": "text",
+    "combobox": "list",
+    "spinbutton": "number",
+    "button": "button",
+}
+
+CONTRAST = """
+root => {
+  const parse = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => {
+    const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const under = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.9) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const without = 'style, title, metadata, :disabled, .sat-on-white';
+  const found = [];
+  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const element = walk.currentNode.parentElement;
+    const text = walk.currentNode.textContent.trim();
+    if (!/[\\p{L}\\d]/u.test(text) || element.closest(without)) continue;
+    if (!element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const ink = parse(element.closest('svg') ? style.fill : style.color);
+    const [a, b] = [light(ink), light(under(element))].sort((x, y) => y - x);
+    found.push([text.slice(0, 40), (a + 0.05) / (b + 0.05)]);
+  }
+  return found;
+}
+"""
+
+
+def held(explorer: ExplorerPage) -> list[str]:
+    """The classes of what has the focus and of all around it; nothing outside the explorer."""
+    return explorer.root.evaluate(
+        "root => { const all = []; const held = document.activeElement;"
+        " if (root.contains(held)) for (let e = held; e; e = e.parentElement)"
+        " all.push(...e.classList); return all; }"
+    )
+
+
+@pytest.mark.parametrize("view", ["bars", "diagram", "table", "images"])
+def test_tab_reaches_everything(view: str, explorer: ExplorerPage) -> None:
+    explorer.show(view, **MARKED)
+    shown = {name for name in CONTROLS if explorer.control(name).is_visible()}
+    buttons = explorer.root.locator("button:visible:enabled").count()
+    explorer.root.locator(".sat-tab").first.focus()
+    reached, n_buttons = set(), 0
+    for _ in range(120):
+        classes = held(explorer)
+        if not classes:
+            break
+        reached |= {name for name in CONTROLS if f"sat-control-{name}" in classes}
+        n_buttons += explorer.page.evaluate(f"{HELD}.tagName") == "BUTTON"
+        explorer.page.keyboard.press("Tab")
+    assert reached == shown
+    assert n_buttons == buttons
+
+
+def test_keys_do_what_clicks_do(explorer: ExplorerPage) -> None:
+    keyboard = explorer.page.keyboard
+    explorer.show("bars", **MARKED)
+    explorer.control("methods").locator("button", has_text="smoothgrad").focus()
+    explorer.does(lambda: keyboard.press("Space"), timed="methods")
+    assert "smoothgrad" in explorer.state()["methods"]
+    explorer.control("how").locator("select").focus()
+    for key in ("Space", "ArrowDown"):  # arrows on a closed list lead JupyterLab to another cell
+        keyboard.press(key)
+        explorer.page.wait_for_timeout(100)
+    explorer.does(lambda: keyboard.press("Enter"), timed="how")
+    assert explorer.state()["how"] == "absolute"
+    explorer.root.locator(".sat-tab-table").focus()
+    explorer.does(lambda: keyboard.press("Enter"), timed="view table")
+    assert explorer.state()["view"] == "table"
+    explorer.control("min_images").locator("input").focus()
+    explorer.does(lambda: (keyboard.press("ArrowUp"), keyboard.press("Enter")), timed="min_images")
+    assert explorer.state()["min_images"] == 2
+    explorer.root.locator(".sat-drill-segment:visible").first.focus()
+    explorer.does(lambda: keyboard.press("Enter"), timed="view images")
+    assert explorer.state()["view"] == "images"
+
+
+def test_the_focus_stays_and_is_seen(explorer: ExplorerPage) -> None:
+    explorer.show("bars", **MARKED)
+    explorer.root.locator(".sat-tab").first.focus()
+    explorer.page.keyboard.press("Tab")
+    ring = f"(s => [s.outlineStyle, s.outlineWidth, s.boxShadow])(getComputedStyle({HELD}))"
+    style, width, shadow = explorer.page.evaluate(ring)
+    assert (style != "none" and width != "0px") or shadow != "none"
+    chip = explorer.control("methods").locator("button", has_text="smoothgrad")
+    chip.focus()
+    explorer.does(lambda: explorer.page.keyboard.press("Space"))
+    assert chip.evaluate(f"chip => chip === {HELD}"), "the next key goes on from there"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_all_that_is_used_has_a_name(view: str, explorer: ExplorerPage) -> None:
+    explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
+    page = explorer.page
+    session = page.context.new_cdp_session(page)
+    document = session.send("DOM.getDocument")["root"]["nodeId"]
+    there = {"nodeId": document, "selector": ".sat-explorer"}
+    root = session.send("DOM.querySelector", there)["nodeId"]
+    nodes = session.send("Accessibility.queryAXTree", {"nodeId": root})["nodes"]
+    session.detach()
+    used = [node for node in nodes if node.get("role", {}).get("value") in PARTS]
+    assert len(used) > 15
+    nameless = [n["role"]["value"] for n in used if not n.get("name", {}).get("value")]
+    assert nameless == []
+    pictures = [n for n in nodes if n.get("role", {}).get("value") in ("image", "img")]
+    assert all(node["name"]["value"] for node in pictures)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_each_control_says_what_it_does(name: str, explorer: ExplorerPage) -> None:
+    control = explorer.control(name)
+    titles = control.evaluate(
+        "c => [c, ...c.querySelectorAll('[title]')].map(e => e.title ?? '').filter(t => t)"
+    )
+    assert titles
+    assert max(map(len, titles)) >= 15, titles
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_stands_out_in_each_theme(theme: str, explorer: ExplorerPage) -> None:
+    explorer.tab.theme(theme)
+    faint = []
+    for view in VIEWS:
+        explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
+        found = explorer.root.evaluate(CONTRAST)
+        assert len(found) > 10
+        faint += [(view, text, round(ratio, 2)) for text, ratio in found if ratio < 4.5]
+    explorer.tab.theme(THEMES[0])
+    assert faint == []
+
+
+@pytest.mark.parametrize("width", [1200, 800])
+def test_nothing_is_cut_off(width: int, explorer: ExplorerPage) -> None:
+    explorer.page.set_viewport_size({"width": width, "height": 900})
+    over = []
+    for view in VIEWS:
+        explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
+        wide, room = explorer.root.evaluate("root => [root.scrollWidth, root.clientWidth]")
+        over += [(view, wide, room)] if wide > room else []
+    explorer.page.set_viewport_size({"width": 1200, "height": 900})
+    assert over == []

@@ -1,0 +1,55 @@
+"""The explorer's own notebook: run in JupyterLab, and as a web page without a kernel."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from tests.ui.browser import PATIENCE, Tab
+from tests.ui.explorer_page import ExplorerPage
+from tests.ui.servers import ROOT, Lab
+
+TOUR = ROOT / "notebooks" / "06_explorer.ipynb"
+DONE = """
+() => {
+  const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
+  const codes = [...cells].filter(cell => cell.type === 'code');
+  return codes.every(cell => cell.executionCount !== null && cell.executionState === 'idle');
+}
+"""
+
+
+def test_the_tour_runs_in_jupyterlab(open_tab: Callable[[], Tab], lab: Lab) -> None:
+    tab = open_tab()
+    shutil.copy(TOUR, lab.folder)
+    tab.run_file(lab, TOUR.name)
+    tab.page.wait_for_function(DONE, timeout=10 * PATIENCE)
+    assert tab.page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert tab.page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    explorer = ExplorerPage(tab)
+    assert explorer.state()["view"] == "difference", "the last stop"
+    explorer.click(".sat-tab-bars")
+    explorer.click(".sat-main .sat-drill-segment", "watermark")
+    assert "photos with watermark" in explorer.text()
+    assert (tab.errors, tab.dialogs, tab.abroad) == ([], [], [])
+
+
+def test_without_a_kernel_there_is_a_picture_and_a_table(
+    open_tab: Callable[[], Tab], tmp_path: Path
+) -> None:
+    from nbconvert import HTMLExporter
+
+    notebook: Any = nbformat.read(TOUR, as_version=4)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    assert "vnd.jupyter.widget-view+json" not in html
+    page = open_tab().page
+    page.route("http**", lambda route: route.abort())  # its fonts and formulas
+    (tmp_path / "tour.html").write_text(html, encoding="utf-8")
+    page.goto(f"file://{tmp_path / 'tour.html'}")
+    shown = page.locator(".sat-static")
+    assert shown.locator("img").evaluate("image => image.complete && image.naturalWidth > 100")
+    assert shown.locator("td", has_text="watermark").is_visible()
