@@ -172,7 +172,7 @@ def _complete(root: Path, settings: Settings) -> bool:
     """Whether the folder is finished; marks a new one as begun, refuses one that is another's."""
     stored = _stored(root)
     if stored is None:
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_dir() and any(not _begun(file) for file in root.iterdir()):
             raise InvalidInput(
                 f"folder: {str(root)!r} has files but no equids data set; give an empty folder."
             )
@@ -191,6 +191,11 @@ def _complete(root: Path, settings: Settings) -> bool:
             "give another folder, or delete this one."
         )
     return bool(complete)
+
+
+def _begun(file: Path) -> bool:
+    """Whether it is a file that another process writes just now, into the same new folder."""
+    return file.name.startswith(".part-")
 
 
 def _stored(root: Path) -> dict | None:
