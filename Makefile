@@ -12,7 +12,7 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 .PHONY: figures test lint lab lock benchmarks zennit clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
-	$(BIN)/sat-nb quickstart --out figures --work .cache/studies
+	$(BIN)/sat-nb quickstart --out figures
 	$(BIN)/sat-nb study all --out figures
 	$(BIN)/sat-nb study claims --out figures --report docs/reproduction.md
 

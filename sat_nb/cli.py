@@ -258,7 +258,7 @@ def fetch(
 
 @main.command()
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
-@click.option("--work", default=".cache/quickstart", show_default=True, help="Folder for the rest.")
+@click.option("--work", default=".cache/studies", show_default=True, help="Folder for the rest.")
 @readable_errors
 def quickstart(out: str, work: str) -> None:
     """Run the main job on the embedded data set: photos, model, maps, table, figures."""
