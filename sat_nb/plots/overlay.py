@@ -124,19 +124,25 @@ def limit_of(attribution: NDArray) -> float:
 
 
 def attribution_colours() -> Colormap:
-    """From against the target over white to for it."""
-    from matplotlib.colors import LinearSegmentedColormap
+    """The colours of -1 (against the target) over 0 to 1 (for it), as a map lays them on white."""
+    from matplotlib.colors import ListedColormap
 
-    return LinearSegmentedColormap.from_list("attribution", [AGAINST, "white", "#d6453d", FOR])
+    share = np.linspace(-1, 1, 257)
+    opaque, strength = by_sign(share)[:, :3], strength_of(share)[:, None]
+    return ListedColormap(opaque * strength + 1 - strength, "attribution")
 
 
 def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> None:
     limit = limit_of(attribution)
     share = np.clip(attribution / limit, -1, 1)
-    strength = np.abs(share) ** 0.75
     colours = by_sign(share)
-    colours[..., 3] = opacity * strength
+    colours[..., 3] = opacity * strength_of(share)
     ax.imshow(colours, extent=extent)
+
+
+def strength_of(share: NDArray) -> NDArray:
+    """How far a map covers the photo, 0 to 1, where it has that share of its largest value."""
+    return np.abs(share) ** 0.75
 
 
 def by_sign(share: NDArray) -> NDArray:

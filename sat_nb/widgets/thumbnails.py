@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sat_nb.plots.overlay import WASHED, by_sign, limit_of, map_extent, pooled
+from sat_nb.plots.overlay import WASHED, by_sign, limit_of, map_extent, pooled, strength_of
 from sat_nb.segments import SegmentationMap
 from sat_nb.segments.segmentation import distinct_colours
 
@@ -81,7 +81,7 @@ def composed(
     if heat is not None:
         grey = 255 - (255 - canvas.mean(axis=2, keepdims=True)) * (1 - WASHED)
         canvas = canvas + (grey - canvas) * min(1.0, opacity / WHOLE)
-        strength = (opacity * np.abs(heat) ** 0.75)[..., None]
+        strength = (opacity * strength_of(heat))[..., None]
         canvas = canvas + (255 * by_sign(heat)[..., :3] - canvas) * strength
     for name, edge in (outlines or {}).items():
         canvas[_grown(edge)] = 34

@@ -7,7 +7,7 @@ import pytest
 
 import sat_nb as sat
 from sat_nb.images import get_fit
-from sat_nb.plots.overlay import map_extent
+from sat_nb.plots.overlay import attribution_colours, map_extent
 
 
 @pytest.mark.parametrize("fit", sat.FITS)
@@ -37,3 +37,13 @@ def test_a_letterboxs_bars_lie_beside_the_photo():
 def test_unknown_fit():
     with pytest.raises(sat.InvalidInput, match="fit.*unknown name 'cropped'.*'letterbox'"):
         sat.plot_overlay(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4)), fit="cropped")
+
+
+@pytest.mark.parametrize("value", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_the_scale_shows_the_colours_that_a_map_has_on_white(value):
+    white = np.full((2, 2, 3), 255, dtype=np.uint8)
+    ax = sat.plot_overlay(white, np.array([[value, 1.0], [1.0, 1.0]]), opacity=1.0)
+    red, green, blue, covered = ax.images[1].get_array()[0, 0]
+    seen = np.array([red, green, blue]) * covered + 1 - covered
+    assert attribution_colours()((value + 1) / 2)[:3] == pytest.approx(seen, abs=0.01)
+    assert attribution_colours()(0.5)[:3] == (1.0, 1.0, 1.0)
