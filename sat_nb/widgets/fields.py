@@ -37,6 +37,11 @@ def button(text: str, tip: str, css: str, click: Callable[[], None]) -> widgets.
     return made
 
 
+def tipped(widget: Any, tip: str) -> widgets.VBox:
+    """The widget in a box that has the tooltip: on a page, lists and texts show none of theirs."""
+    return widgets.VBox([widget], tooltip=tip)
+
+
 class Field:
     """A control: ``widget``, and how it takes a value and the choices there are.
 
@@ -80,7 +85,7 @@ class Choice(Field):
         self._says, self._choices = says, tuple[Any, ...]()
         self._list = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
         self._list.observe(lambda change: self._tell(self._choices[change["new"]]), "value")
-        self.widget: Any = self._list
+        self.widget: Any = tipped(self._list, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
         """Options stand for their numbers: None as a value would mean that none is taken."""
@@ -102,7 +107,6 @@ class OneId(Choice):
             description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
         self._watch(self._text)
-        self.widget = widgets.VBox([self._list])
 
     def _put(self, value: Any, choices: Choices) -> None:
         many = len(choices) > self.MOST
@@ -180,7 +184,7 @@ class Number(Field):
         super().__init__(changed)
         self._times = times
         kind = widgets.BoundedIntText if isinstance(step, int) else widgets.BoundedFloatText
-        self.widget = kind(
+        self._number = kind(
             description=label,
             tooltip=tip,
             style=WIDE,
@@ -190,10 +194,11 @@ class Number(Field):
             value=low,
             continuous_update=False,
         )
-        self.widget.observe(lambda change: self._tell(self._own(change["new"])), "value")
+        self._number.observe(lambda change: self._tell(self._own(change["new"])), "value")
+        self.widget = tipped(self._number, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
-        self.widget.value = round(value * self._times) if self._times > 1 else value
+        self._number.value = round(value * self._times) if self._times > 1 else value
 
     def _own(self, value: float) -> float:
         return value / self._times if self._times > 1 else value
@@ -223,10 +228,14 @@ class Words(Field):
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
         super().__init__(changed)
-        self.widget = widgets.Text(
+        self._text = widgets.Text(
             description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
-        self._watch(self.widget)
+        self._watch(self._text)
+        self.widget = tipped(self._text, tip)
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        self._text.value = value
 
 
 class Tabs(Field):
