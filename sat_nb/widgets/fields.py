@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
+import traitlets
 
 Choices = Sequence[Any]
 Changed = Callable[[Any], None]
@@ -37,9 +38,18 @@ def button(text: str, tip: str, css: str, click: Callable[[], None]) -> widgets.
     return made
 
 
-def tipped(widget: Any, tip: str) -> widgets.VBox:
-    """The widget in a box that has the tooltip: on a page, lists and texts show none of theirs."""
-    return widgets.VBox([widget], tooltip=tip)
+class Tipped(widgets.VBox):
+    """A box with a tooltip, around lists and texts, which show none beside a description.
+
+    The page asks any widget with a tooltip for its description; a box must have an empty one.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+def tipped(widget: Any, tip: str) -> Tipped:
+    """The widget in a box that says what it does."""
+    return Tipped([widget], tooltip=tip)
 
 
 class Field:
