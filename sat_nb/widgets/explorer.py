@@ -29,6 +29,8 @@ from __future__ import annotations
 import html
 import warnings
 from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +94,9 @@ class Explorer:
 
     @state.setter
     def state(self, state: ExplorerState) -> None:
-        self._wished = self._state = checked(state, self.data.facts)
+        found = checked(state, self.data.facts)
+        self._wished = replace(found, image_id=state.image_id)
+        self._state = self._with_photo(found)
         self._latest.drop()
         self._show()
 
@@ -150,9 +154,19 @@ class Explorer:
 
     def _step(self, **changes: Any) -> None:
         self._wished = stepped(self._wished, changes)
-        self._state = settled(self._wished, self.data.facts)
+        self._state = self._with_photo(settled(self._wished, self.data.facts))
         self._controls.put(self._state, self.data.facts)
         self._latest(self._show)
+
+    def _with_photo(self, state: ExplorerState) -> ExplorerState:
+        """Where no photo was asked for, the one that is shown is the first that passes."""
+        if state.view != "image" or self._wished.image_id is not None:
+            return state
+        with suppress(SatError):
+            rows = self.data.rows(state, VIEWS[state.view].panels(state)[0])
+            found = rows.loc[rows["segment"].notna(), "image_id"]
+            state = replace(state, image_id=found.iloc[0]) if len(found) else state
+        return state
 
     def _ask(self) -> None:
         self._asked.update(self._keys())

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
+import traitlets
 
 Choices = Sequence[Any]
 Changed = Callable[[Any], None]
@@ -35,6 +36,20 @@ def button(text: str, tip: str, css: str, click: Callable[[], None]) -> widgets.
     made.add_class(css)
     made.on_click(lambda _: click())
     return made
+
+
+class Tipped(widgets.VBox):
+    """A box with a tooltip, around lists and texts, which show none beside a description.
+
+    The page asks any widget with a tooltip for its description; a box must have an empty one.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+def tipped(widget: Any, tip: str) -> Tipped:
+    """The widget in a box that says what it does."""
+    return Tipped([widget], tooltip=tip)
 
 
 class Field:
@@ -80,7 +95,7 @@ class Choice(Field):
         self._says, self._choices = says, tuple[Any, ...]()
         self._list = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
         self._list.observe(lambda change: self._tell(self._choices[change["new"]]), "value")
-        self.widget: Any = self._list
+        self.widget: Any = tipped(self._list, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
         """Options stand for their numbers: None as a value would mean that none is taken."""
@@ -102,7 +117,6 @@ class OneId(Choice):
             description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
         self._watch(self._text)
-        self.widget = widgets.VBox([self._list])
 
     def _put(self, value: Any, choices: Choices) -> None:
         many = len(choices) > self.MOST
@@ -180,7 +194,7 @@ class Number(Field):
         super().__init__(changed)
         self._times = times
         kind = widgets.BoundedIntText if isinstance(step, int) else widgets.BoundedFloatText
-        self.widget = kind(
+        self._number = kind(
             description=label,
             tooltip=tip,
             style=WIDE,
@@ -190,10 +204,11 @@ class Number(Field):
             value=low,
             continuous_update=False,
         )
-        self.widget.observe(lambda change: self._tell(self._own(change["new"])), "value")
+        self._number.observe(lambda change: self._tell(self._own(change["new"])), "value")
+        self.widget = tipped(self._number, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
-        self.widget.value = round(value * self._times) if self._times > 1 else value
+        self._number.value = round(value * self._times) if self._times > 1 else value
 
     def _own(self, value: float) -> float:
         return value / self._times if self._times > 1 else value
@@ -223,10 +238,14 @@ class Words(Field):
 
     def __init__(self, changed: Changed, label: str, tip: str) -> None:
         super().__init__(changed)
-        self.widget = widgets.Text(
+        self._text = widgets.Text(
             description=label, tooltip=tip, style=WIDE, continuous_update=False
         )
-        self._watch(self.widget)
+        self._watch(self._text)
+        self.widget = tipped(self._text, tip)
+
+    def _put(self, value: Any, choices: Choices) -> None:
+        self._text.value = value
 
 
 class Tabs(Field):

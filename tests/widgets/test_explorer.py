@@ -107,6 +107,18 @@ def test_every_control_has_a_class_a_label_and_a_tooltip(explorer: Explorer) -> 
             if isinstance(w, ipywidgets.Button | ipywidgets.ToggleButton | ipywidgets.Dropdown):
                 assert w.tooltip, name
                 assert w.description.strip(), name
+        if any(isinstance(w, ipywidgets.Dropdown | ipywidgets.Text) for w in walk(field.widget)):
+            assert field.widget.tooltip, "lists and texts show none of their own"
+
+
+def test_the_photo_that_nobody_chose_passes_the_filters(explorer: Explorer) -> None:
+    without_ears = explorer.data.table.query("segment != 'ears'")["image_id"].iloc[0]
+    everything = set(explorer.data.facts.segments)
+    explorer.state = ExplorerState(view="image")
+    assert explorer.state.image_id == without_ears
+    explorer.state = ExplorerState(view="image", hidden=tuple(everything - {"ears"}))
+    assert explorer.state.image_id != without_ears
+    assert explorer.table()["segment"].tolist() == ["ears"]
 
 
 def test_controls_that_do_not_matter_are_not_there(explorer: Explorer) -> None:
@@ -543,7 +555,7 @@ def test_hostile_names_are_text_in_every_view(view: str) -> None:
     for widget in walk(explorer.widget):
         assert not getattr(widget, "description_allow_html", False)
         assert not isinstance(widget, ipywidgets.HTMLMath | ipywidgets.Checkbox | ipywidgets.Label)
-    options = explorer.fields["segment"].widget._options_labels
+    options = explorer.fields["segment"].widget.children[0]._options_labels
     assert HOSTILE in options
     assert any(len(label) == 80 and label.endswith("…") for label in options)
 
