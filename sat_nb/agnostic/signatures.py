@@ -85,8 +85,8 @@ def outliers(probabilities: Any) -> NDArray[np.float64]:
 
     Probabilities are cut to 0.0001 ... 0.9999 first, so that one lucky number does not decide.
 
-    >>> outliers([[0.1, 0.1], [0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]).round(2)
-    array([-1.1 , -1.1 ,  1.1 ,  3.3 ])
+    >>> outliers([[0.1, 0.1], [0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]).round(2).tolist()
+    [-1.1, -1.1, 1.1, 3.3]
     """
     cut = np.clip(np.asarray(probabilities, dtype=np.float64), CUT, 1 - CUT)
     odds = np.log(cut / (1 - cut)).mean(axis=1)

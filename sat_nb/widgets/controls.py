@@ -61,7 +61,7 @@ CONTROLS: dict[str, Control] = {
     "versus": control(
         "what",
         Choice,
-        "against",
+        "Against",
         "A second model, shown beside the first.",
         says=_said({None: "no other model"}),
     ),

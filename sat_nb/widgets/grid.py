@@ -51,7 +51,7 @@ def table_html(
         for column, number in zip(table.columns, numbers, strict=True)
     )
     columns = [
-        [_data(cell(value), number) for value in table.iloc[:, i]]
+        [_data(text, number) for text in cells_of(table.iloc[:, i])]
         for i, number in enumerate(numbers)
     ]
     rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*columns, strict=True))
@@ -60,6 +60,28 @@ def table_html(
         f'<table class="sat-table"><colgroup>{widths}</colgroup>'
         f"<thead{hidden}><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def cells_of(column: pd.Series) -> list[str]:
+    """The cells of a column: numbers of like size have one number of decimals.
+
+    >>> cells_of(pd.Series([2.0, 8.16, 4.0225])), cells_of(pd.Series([1.0, 3.0]))
+    (['2.000', '8.160', '4.022'], ['1', '3'])
+    >>> cells_of(pd.Series([0.0001, 250.0, None]))
+    ['0.0001', '250', '']
+    """
+    cells = [cell(value) for value in column]
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return cells
+    sizes = column.abs().replace([np.inf, 0], np.nan).dropna()
+    decimals = 3 - int(np.floor(np.log10(sizes.max()))) if len(sizes) else 0
+    if not 0 < decimals <= 6 or sizes.min() < 10.0**-decimals:
+        return cells
+    figures = [f"{value:.{decimals}f}" for value in column.fillna(0.0)]
+    while figures[0][-1:] != "." and all(figure.endswith("0") for figure in figures):
+        figures = [figure[:-1] for figure in figures]
+    figures = [figure.rstrip(".").replace("-", "−") for figure in figures]
+    return [figure if text else "" for figure, text in zip(figures, cells, strict=True)]
 
 
 def cell(value: Any) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sat_nb.widgets.controls import CONTROLS
-from sat_nb.widgets.grid import PAGE, cell
+from sat_nb.widgets.grid import PAGE, cells_of
 from sat_nb.widgets.views import VIEWS
 from sat_nb.widgets.views.images import PAGE as CARDS
 from tests.ui.explorer_page import ExplorerPage
@@ -34,7 +34,7 @@ def assert_page_shows(explorer: ExplorerPage, table: pd.DataFrame, page: int = 0
     head, *rows = explorer.rows()
     assert head == [name.replace("_", " ") for name in table.columns]
     shown = table.iloc[page * PAGE : (page + 1) * PAGE]
-    written = zip(*([cell(value) for value in shown[c]] for c in shown.columns), strict=True)
+    written = zip(*(cells_of(shown[c]) for c in shown.columns), strict=True)
     assert rows == [list(row) for row in written]
 
 
