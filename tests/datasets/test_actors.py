@@ -10,6 +10,7 @@ import pytest
 import sat_nb as sat
 from sat_nb.datasets import actors
 from sat_nb.datasets.actors import photo
+from sat_nb.datasets.draws import SPLITS
 
 PARTS = ("head", "torso", "arms", "legs")
 SMALL = {"n_train": 2, "n_test": 1, "size": 40, "seed": 3}
@@ -34,7 +35,7 @@ def test_a_photo_is_a_function_of_its_arguments(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", actors.CLASS_NAMES)
-@pytest.mark.parametrize("split", photo.SPLITS)
+@pytest.mark.parametrize("split", SPLITS)
 def test_masks_are_whole_and_apart(action: str, split: str) -> None:
     for index in range(4):
         masks = actors.render(action, 1, index=index, split=split, size=64).segmentation

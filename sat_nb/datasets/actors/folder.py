@@ -11,8 +11,9 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from sat_nb.arguments import checked_whole
-from sat_nb.datasets.actors.photo import CLASS_NAMES, SPLITS, check_size, render
+from sat_nb.datasets.actors.photo import CLASS_NAMES, render
 from sat_nb.datasets.bar import BiasedPhotos, read_biased
+from sat_nb.datasets.draws import SPLITS, check_size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.segments import write_dinox

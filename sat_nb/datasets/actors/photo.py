@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arguments import checked_whole
 from sat_nb.datasets.actors import body
 from sat_nb.datasets.actors.places import Layer, painted, place, visible
+from sat_nb.datasets.draws import check_size, class_number, generators
 from sat_nb.datasets.equids.animal import Placement
 from sat_nb.datasets.equids.canvas import Canvas, empty_canvas, paint, smooth_path, tube
 from sat_nb.datasets.equids.light import Light, develop, draw_light
 from sat_nb.datasets.equids.noise import field
 from sat_nb.datasets.equids.skeleton import Limb
-from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments import SegmentationMap
 
 Floats = NDArray[np.float32]
@@ -25,8 +24,7 @@ USUAL = {"climbing": "rock", "diving": "underwater", "fishing": "lake"}
 """{action: the place where it is always seen in training}."""
 UNUSUAL = ("meadow", "snow", "hall")
 """Where every action is seen, equally often, out of bias."""
-SPLITS = ("train", "test")
-MIN_SIZE = 32
+SUBJECTS = ("pose", "build", "place", "clothes", "light", "scene", "camera")
 FINE = 3  # canvas pixels a photo pixel, along a side: odd, so that halves are never tied
 THIN = 0.2  # of a pixel that a rope, a rod or a line covers where it belongs to it
 
@@ -65,8 +63,9 @@ def render(
     >>> photo.pixels.shape, photo.place, "water" in photo.segmentation.names
     ((64, 64, 3), 'lake', True)
     """
-    _check(action, seed, index, split, size)
-    rngs = _generators(action, seed, split, index)
+    check_size(size)
+    number = class_number("action", action, CLASS_NAMES)
+    rngs = generators(seed, split, number, index, SUBJECTS)
     where = USUAL[action] if split == "train" else str(rngs["scene"].choice(UNUSUAL))
     light = draw_light(rngs["light"])
     layers = place(where, light, rngs["scene"], size)
@@ -77,30 +76,6 @@ def render(
     photo = _over(painted(layers), _coloured(canvas, parts, light, rngs["clothes"]), where)
     developed = develop(photo.astype(np.float32), light, rngs["camera"])
     return Example(developed, _segmentation(canvas, parts, layers, size), action, where)
-
-
-def _check(action: str, seed: int, index: int, split: str, size: int) -> None:
-    if action not in CLASS_NAMES:
-        raise unknown_name("action", action, CLASS_NAMES)
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
-    checked_whole("seed", seed)
-    checked_whole("index", index)
-    check_size(size)
-
-
-def check_size(size: int) -> None:
-    """Raise InvalidInput unless photos of ``size`` pixels can be rendered."""
-    if int(size) != size or size < MIN_SIZE:
-        raise InvalidInput(f"size: expected a whole number of pixels >= {MIN_SIZE}, got {size!r}.")
-
-
-def _generators(action: str, seed: int, split: str, index: int) -> dict[str, np.random.Generator]:
-    """One stream a subject, so that what is drawn of one does not move the others."""
-    key = (SPLITS.index(split), CLASS_NAMES.index(action), index)
-    names = ("pose", "build", "place", "clothes", "light", "scene", "camera")
-    children = np.random.SeedSequence(seed, spawn_key=key).spawn(len(names))
-    return {name: np.random.default_rng(s) for name, s in zip(names, children, strict=True)}
 
 
 # --- the person ----------------------------------------------------------------------------------

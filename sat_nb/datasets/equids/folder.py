@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from sat_nb.arguments import checked_whole
-from sat_nb.datasets.equids.photo import CLASS_NAMES, check_size, watermark_text
+from sat_nb.datasets.draws import check_size
+from sat_nb.datasets.equids.photo import CLASS_NAMES, watermark_text
 from sat_nb.datasets.equids.rendering import Photo, files_of, finish_all
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole

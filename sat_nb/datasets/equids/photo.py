@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arguments import checked_whole
+from sat_nb.datasets.draws import check_size, class_number, generators
 from sat_nb.datasets.equids import skeleton
 from sat_nb.datasets.equids.animal import Animal, draw_animal, draw_placement
 from sat_nb.datasets.equids.coat import paint_coat, surface
@@ -17,12 +17,10 @@ from sat_nb.datasets.equids.masks import segmentation
 from sat_nb.datasets.equids.occlusion import foreground
 from sat_nb.datasets.equids.scene import backdrop, draw_place
 from sat_nb.datasets.equids.watermark import Watermark, draw_watermark, opacity, stamped
-from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments import SegmentationMap
 
 CLASS_NAMES = ("horse", "zebra")
-SPLITS = ("train", "test")
-MIN_SIZE = 32
+SUBJECTS = ("pose", "build", "place", "coat", "light", "scene", "front", "camera", "watermark")
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class _Rendered:
 
 
 def _rendered(species: str, seed: int, index: int, split: str, size: int) -> _Rendered:
-    _check(species, seed, index, split, size)
+    check_size(size)
     rngs = _generators(species, seed, split, index)
     fine = _fineness(size)
     animal, light, place = _stage(species, rngs, size * fine)
@@ -128,28 +126,9 @@ def watermark_text(species: str, seed: int, *, index: int = 0, split: str = "tra
     return draw_watermark(_generators(species, seed, split, index)["watermark"]).text
 
 
-def _check(species: str, seed: int, index: int, split: str, size: int) -> None:
-    if species not in CLASS_NAMES:
-        raise unknown_name("species", species, CLASS_NAMES)
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
-    checked_whole("seed", seed)
-    checked_whole("index", index)
-    check_size(size)
-
-
-def check_size(size: int) -> None:
-    """Raise InvalidInput unless photos of ``size`` pixels can be rendered."""
-    if int(size) != size or size < MIN_SIZE:
-        raise InvalidInput(f"size: expected a whole number of pixels >= {MIN_SIZE}, got {size!r}.")
-
-
 def _generators(species: str, seed: int, split: str, index: int) -> dict[str, np.random.Generator]:
-    """One stream a subject, so that what is drawn of one does not move the others."""
-    key = (SPLITS.index(split), CLASS_NAMES.index(species), index)
-    names = ("pose", "build", "place", "coat", "light", "scene", "front", "camera", "watermark")
-    children = np.random.SeedSequence(seed, spawn_key=key).spawn(len(names))
-    return {name: np.random.default_rng(s) for name, s in zip(names, children, strict=True)}
+    number = class_number("species", species, CLASS_NAMES)
+    return generators(seed, split, number, index, SUBJECTS)
 
 
 def _fineness(size: int) -> int:
