@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sat_nb.arguments import checked_whole
+from sat_nb.arguments import checked_whole, is_whole
 from sat_nb.errors import InvalidInput, unknown_name
 
 SPLITS = ("train", "test")
@@ -15,7 +15,7 @@ MIN_SIZE = 32
 
 def check_size(size: int) -> None:
     """Raise InvalidInput unless photos of ``size`` pixels can be rendered."""
-    if int(size) != size or size < MIN_SIZE:
+    if not is_whole(size) or size < MIN_SIZE:
         raise InvalidInput(f"size: expected a whole number of pixels >= {MIN_SIZE}, got {size!r}.")
 
 

@@ -14,6 +14,7 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.sensitivity import ORDERS, tau_of_rows
 from sat_nb.stats.units import UNIT
+from sat_nb.table.aggregate import check_once, check_unmixed
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.schema import check_table
 
@@ -70,6 +71,8 @@ def ranking_stability(
     checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     checked_level("level", level, 0.95)
     table = check_table(table)
+    check_unmixed(table, ["method"])
+    check_once(table, ["method"])
     n_total = table["image_id"].nunique()
     chosen = _checked_sizes(sizes, n_total)
     means_of = statistic_of(AGGREGATIONS[how].function)

@@ -136,3 +136,14 @@ def test_controls_know_sizes_or_nothing(table: pd.DataFrame) -> None:
     assert not dealt["rank"].equals(shuffled(table, seed=2)["rank"])
     again = shuffled(table.sample(frac=1, random_state=0).sort_index(), seed=1)
     pd.testing.assert_series_equal(again["rank"], dealt["rank"])
+
+
+def test_tables_of_two_models_are_not_mixed(table: pd.DataFrame) -> None:
+    both = pd.concat([table, table.assign(model="other")])
+    with pytest.raises(sat.InvalidInput, match="holds 2 models"):
+        sat.ranking_stability(both.assign(model=both["model"].fillna("one")))
+
+
+def test_a_segment_counts_once_an_image(table: pd.DataFrame) -> None:
+    with pytest.raises(sat.InvalidInput, match="several rows for"):
+        sat.ranking_stability(pd.concat([table, table]))
