@@ -166,6 +166,8 @@ class ExplorerPage:
     def latencies(self) -> str:
         """Milliseconds from an act to its last change on the page, and the slowest acts."""
         every = sorted(ms for each in self.milliseconds.values() for ms in each)
+        if not every:
+            return "no acts"
         middle, late = every[len(every) // 2], every[int(0.95 * (len(every) - 1))]
         slowest = sorted(self.milliseconds.items(), key=lambda item: -max(item[1]))
         named = ", ".join(f"{name} {max(ms):.0f}" for name, ms in slowest[:6])
