@@ -1,14 +1,16 @@
 """Cost of this project's methods against bare iNNvestigate and a bare gradient, in one run.
 
     python benchmarks/saliency.py [--model model.h5 | --network SqueezeNet --size 227]
-        [--batch 8] [--samples 8] [--repeats 5] [METHOD ...]
+        [--batch 8] [--sampled 1] [--samples 64] [--repeats 5] [METHOD ...]
 
 Without a model it takes VGG16 with random weights. Three processes hold the same model and get
 the same batch in turns: the worker, asked as ``explain`` asks it, one with a ``tf.function``
-around ``GradientTape`` in eager TensorFlow, and one with iNNvestigate alone. Printed are medians
-and ranges of the paired ratios, of time on the clock (for the worker with the way through the
-pipe) and of processor time (for the worker with what the caller spends), which other work on the
-machine changes less.
+around ``GradientTape`` in eager TensorFlow, and one with iNNvestigate alone. Methods that sample
+get one photo, by the number of samples that is iNNvestigate's default; it sends all of them
+through the model at once, which takes 17 GB for VGG16, and no second photo would fit. Printed are
+medians and ranges of the paired ratios, of time on the clock (for the worker with the way through
+the pipe) and of processor time (for the worker with what the caller spends), which other work on
+the machine changes less.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from sat_nb.saliency.sampling import most_at_once, random_map
 
 METHODS = ("gradient", "lrp.z", "lrp.epsilon", "deep_taylor", "integrated_gradients", "smoothgrad")
 PARITY = "innvestigate."
+SAMPLES = ("n_samples", "n_nodes", "augment_by_n", "steps")
 
 
 class Spent(NamedTuple):
@@ -47,28 +50,33 @@ def main() -> None:
     parser.add_argument("--network", default="VGG16", choices=ARCHITECTURES)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--sampled", type=int, default=1, help="photos, for methods that sample")
+    parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = options.model or saved(options.network, options.size, Path(folder))
-        run(path, options.batch, options.repeats, options.samples, options.methods or METHODS)
+        run(path, options, options.methods or METHODS)
 
 
-def run(path: Path, n_images: int, repeats: int, n_samples: int, methods: Any) -> None:
+def run(path: Path, options: argparse.Namespace, methods: Any) -> None:
     """Measure every method beside its peers, in turns."""
-    ours = Ours(path, n_samples)
-    batch = np.random.default_rng(0).uniform(-100, 100, (n_images, *ours.shape)).astype(np.float32)
+    ours, repeats, random = Ours(path, options.samples), options.repeats, np.random.default_rng(0)
+    shape = max(options.batch, options.sampled), *ours.shape
+    photos = random.uniform(-100, 100, shape).astype(np.float32)
     peers = {
         "tf.function": Peer(bare_gradient, path),
-        "iNNvestigate": Peer(innvestigate, path, n_samples),
+        "iNNvestigate": Peer(innvestigate, path, options.samples),
     }
+    for peer in peers.values():
+        peer.wait()  # or they take the processors from the first method
     for method in methods:
+        batch = photos[: options.sampled if ours.counts(method) else options.batch]
         built, _ = ours.measured(lambda m=method: ours.build(m))
-        first, _ = ours.measured(lambda m=method: ours(m, batch))
+        first, _ = ours.measured(lambda m=method, b=batch: ours(m, b))
         rounds = [one_round(ours, peers, method, batch) for _ in range(repeats + 1)][1:]
         spent = {who: [r[who][0] for r in rounds] for who in rounds[0]}
-        print(f"{method}: {medians(spent['ours'])} a batch of {n_images}")
+        print(f"{method}: {medians(spent['ours'])} a batch of {len(batch)}")
         for who in spent.keys() - {"ours"}:
             print(f"    / {who}: {ratios(spent['ours'], spent[who])}, {medians(spent[who])} there")
         later = [first] * len(rounds)
@@ -179,12 +187,13 @@ class Ours:
         if self.methods[method].engine != "random":
             self._ask("build", method)
 
+    def counts(self, method: str) -> list[str]:
+        """The method's parameters that are numbers of samples."""
+        return [name for name in SAMPLES if name in self.methods[method].parameters]
+
     def _ask(self, command: str, method: str, **arguments: Any) -> Any:
         entry = self.methods[method]
-        parameters = dict(entry.parameters)
-        for name in ("n_samples", "n_nodes", "augment_by_n", "steps"):
-            if name in parameters:
-                parameters[name] = self.n_samples
+        parameters = {**entry.parameters, **dict.fromkeys(self.counts(method), self.n_samples)}
         arguments |= {"file": self.file, "method": entry, "parameters": parameters}
         return self.ask(command, method, pool=self.pool, **arguments)
 
@@ -199,6 +208,10 @@ class Peer:
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
 
+    def wait(self) -> None:
+        """Wait until it has loaded the model."""
+        self.pipe.recv()
+
     def __call__(self, method: str, batch: Any) -> tuple[Spent, Any]:
         """(what it spent, maps)."""
         self.pipe.send((method, batch))
@@ -211,7 +224,8 @@ class Peer:
 
 
 def answer(pipe: Any, compute: Any) -> None:
-    """Answer with (what it spent, maps) until asked for the peak memory."""
+    """Say when ready, then answer with (what it spent, maps) until asked for the peak memory."""
+    pipe.send("ready")
     while (asked := pipe.recv()) is not None:
         pipe.send(timed(lambda: compute(*asked)))
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)

@@ -21,6 +21,7 @@ from sat_nb.saliency.methods import Method
 from sat_nb.saliency.preprocess import apply_preprocess
 from sat_nb.saliency.runs import ImageFacts, Record
 from sat_nb.saliency.sampling import most_at_once, random_map
+from sat_nb.saliency.settling import ROUNDS
 
 
 def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
@@ -161,9 +162,17 @@ def _sample(
         _keep(job, method, {image_id: chunk})
         bar.update(1)
 
-    most = most_at_once(job.facts.input_shape)
+    most = min(_n_points(job, method), most_at_once(job.facts.input_shape, job.pool.n_workers))
     for image_id in image_ids:
         within_memory(job, job.what(method), most, partial(sample, image_id), image_id)
+
+
+def _n_points(job: Job, method: Method) -> int:
+    """How many points of one image the method has to send, or sends together."""
+    parameters = job.parameters[method.name]
+    if "max_samples" in parameters:
+        return ROUNDS.get(str(method.sampling), int(parameters["max_samples"]))
+    return int(parameters[str(method.count)])
 
 
 def _ask_maps(

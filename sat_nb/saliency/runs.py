@@ -23,7 +23,7 @@ from sat_nb.saliency.chunks import Chunks, FolderChunks, Key, MemoryChunks, file
 from sat_nb.saliency.codec import FORMAT, Chunk
 
 STORE_FILE = "store.json"
-ENGINE = 2
+ENGINE = 3
 """Counted up where the engine's values change, if by rounding: older maps are not reused."""
 
 

@@ -49,8 +49,12 @@ class Points:
 Gradients = Callable[[Points, Any, Floats], Floats]
 """(m points, a target, shares (r, m)) -> r sums (r, H, W, C) of the gradients by their shares."""
 
-CHUNK_VALUES = 8 * 224 * 224 * 3
-"""Input values that go through the model at once: eight photos of the usual size."""
+CHUNK_VALUES = 32 * 224 * 224 * 3
+"""Input values that go through the model at once: 32 photos of the usual size.
+
+To read VGG16's 0.5 GB of fully connected weights for so many takes 1 % of their time, for 8
+photos 4 %. They take up to 3.7 GB (DenseNet121) on top of what the model does; more gain little.
+"""
 
 REPLICATES = 8
 """Into how many independent means, at most, the samples of a random method are divided."""
@@ -207,6 +211,10 @@ def weighted_sums(
     return total
 
 
-def most_at_once(shape: tuple[int, ...]) -> int:
-    """How many inputs of that shape go through the model at once, where memory allows."""
-    return max(1, CHUNK_VALUES // int(np.prod(shape)))
+def most_at_once(shape: tuple[int, ...], n_workers: int = 1) -> int:
+    """How many inputs of that shape go through each worker at once, where memory allows.
+
+    >>> most_at_once((224, 224, 3)), most_at_once((224, 224, 3), n_workers=4)
+    (32, 8)
+    """
+    return max(1, CHUNK_VALUES // int(np.prod(shape)) // n_workers)

@@ -117,6 +117,9 @@ SETTLINGS: dict[str, Callable[..., Chunk]] = {
     "integrated_gradients": integrated_gradients,
 }
 
+ROUNDS = {"smoothgrad": REPLICATES}
+"""After how many points a method looks for a stop, where that is always the same number."""
+
 
 # --- ranks -------------------------------------------------------------------------------------
 

@@ -178,7 +178,7 @@ def test_points_of_a_sampling_method_are_halved_too(hungry, monkeypatch):
     one = {"a": images["a"]}
     options = {**OPTIONS, "methods": "smoothgrad", "samples": 16}
     with pytest.warns(
-        UserWarning, match=r"smoothgrad goes through the model \d+ inputs at once, not 24"
+        UserWarning, match=r"smoothgrad goes through the model \d+ inputs at once, not 16"
     ):
         capped = explain(model, one, **options, max_memory="800MB")
     free = explain(model, one, **options)

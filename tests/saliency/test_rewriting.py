@@ -52,10 +52,11 @@ def build(keras):
     return make
 
 
-def tape_gradient(model, photo, target):
+def tape_gradient(model, photo, target, share=1.0):
+    """The logit's gradient at this share of the photo under preprocess="unit"."""
     import tensorflow as tf
 
-    x = tf.constant(photo[None].astype(np.float32) / 255)
+    x = tf.constant(share * photo[None].astype(np.float32) / 255)
     with tf.GradientTape() as tape:
         tape.watch(x)
         logit = model(x, training=False)[0, target]
@@ -81,6 +82,9 @@ def starts(layers):
         "dropout": [layers.Conv2D(3, 3, activation="relu"), layers.SpatialDropout2D(0.5)],
         "dilated": [layers.Conv2D(3, 3, dilation_rate=2, activation="relu")],
         "padded": [layers.ZeroPadding2D(1), layers.Conv2D(3, 3, strides=2, activation="relu")],
+        "pooled": [layers.MaxPooling2D(2), layers.Conv2D(3, 3, activation="relu")],
+        "batch norm first": [layers.BatchNormalization(), layers.Activation("relu")],
+        "dense over channels": [layers.Dense(4, activation="relu")],
     }
 
 
@@ -94,6 +98,9 @@ def test_layers_people_use(start, build, keras, images):
     photo = images["a"]
     expected = tape_gradient(model, photo, 1)
     np.testing.assert_allclose(maps["gradient"]["a"], expected, atol=1e-5)
+    mean = np.mean([tape_gradient(model, photo, 1, share) for share in (0.25, 0.75)], axis=0)
+    integrated = maps["integrated_gradients"]["a"]
+    np.testing.assert_allclose(integrated, photo / np.float32(255) * mean, atol=1e-5)
     for method in PAPER_METHODS:
         assert np.abs(maps[method]["a"]).max() > 0, method
     batch = np.stack([images["a"], images["d"]]) / np.float32(255)
@@ -131,15 +138,29 @@ def test_scaling_inside_the_model_is_preprocessing(kind, build, keras, images):
         "arithmetic": lambda x: x * 2.0 - 1.0,
     }[kind](inputs)
     model = keras.Model(inputs, plain(scaled))
-    methods = ["gradient", *RELEVANCE]
+    methods = ["gradient", "smoothgrad", *RELEVANCE]
     maps = explain(model, images, methods=methods, target=2, **PRE)
     expected = explain(
         plain, images, methods=methods, target=2, preprocess="signed", progress=False
     )
-    np.testing.assert_allclose(maps["gradient"]["a"], 2 * expected["gradient"]["a"], rtol=1e-3)
+    for method in ("gradient", "smoothgrad"):
+        ours, theirs = maps[method]["a"], 2 * expected[method]["a"]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
     for method in RELEVANCE:
         far = np.abs(maps[method]["a"] - expected[method]["a"]).max()
         assert far < 1e-4 * np.abs(expected[method]["a"]).max(), method
+
+
+def test_an_input_that_goes_two_ways(build, keras, images):
+    layers = keras.layers
+    inputs = layers.Input((SIZE, SIZE, 3))
+    both = layers.Concatenate()([layers.Conv2D(2, 3, padding="same")(inputs), inputs])
+    model = build(keras.Model(inputs, layers.ReLU()(both)))
+    maps = explain(model, images, methods=list(FEW), target=1, parameters=FEW, **PRE)
+    photo = images["a"]
+    mean = np.mean([tape_gradient(model, photo, 1, share) for share in (0.25, 0.75)], axis=0)
+    expected = photo / np.float32(255) * mean
+    np.testing.assert_allclose(maps["integrated_gradients"]["a"], expected, atol=1e-5)
 
 
 def test_clipping_the_input_is_no_scaling(build, keras, images):

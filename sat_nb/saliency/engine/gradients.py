@@ -39,13 +39,18 @@ def gradient_sums(
     """Sums (r, H, W, C) by ``shares`` (r, m) of the gradients at several points.
 
     The points are ``origin`` (H, W, C) + ``steps`` (m,) * ``directions``, (m, H, W, C) or
-    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them.
+    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them. What the model does first
+    is linear, so the sums are taken behind it, and go back through it once.
     """
     n_values = np.prod(graph.shape)
     way = tf.reshape(steps, (-1, 1)) * tf.reshape(directions, (-1, n_values))
-    points = tf.reshape(origin, (1, n_values)) + way
-    maps = gradient(graph, head, tf.reshape(points, (-1, *graph.shape)), weights)
-    return tf.reshape(tf.matmul(shares, tf.reshape(maps, (-1, n_values))), (-1, *graph.shape))
+    points = tf.reshape(tf.reshape(origin, (1, n_values)) + way, (-1, *graph.shape))
+    first, rest = graph.divided()
+    z = first(points)
+    slopes = tf.gradients(tf.reduce_sum(weights * head(rest.run(z)[rest.output])), z)[0]
+    sums = tf.matmul(shares, tf.reshape(slopes, (-1, np.prod(rest.shape))))
+    anywhere = tf.zeros((tf.shape(shares)[0], *graph.shape))
+    return tf.gradients(first(anywhere), anywhere, grad_ys=tf.reshape(sums, (-1, *rest.shape)))[0]
 
 
 def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | None = None) -> Any:

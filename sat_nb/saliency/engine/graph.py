@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from sat_nb.saliency.engine.strided import convolved, strides_over_photos
+from sat_nb.saliency.engine.linear import linear, product
 from sat_nb.saliency.layer_rules import describe
 
 layers, backend = tf.keras.layers, tf.keras.backend
@@ -61,10 +61,11 @@ class Node:
         if self.call is not None:
             return self.call(self.layer.call, tensors)
         given = tensors[0] if len(tensors) == 1 else list(tensors)
-        if type(self.layer) is layers.Conv2D and strides_over_photos(self.layer):
-            return convolved(self.layer, given)
         if isinstance(self.layer, layers.BatchNormalization):
             return self.layer.call(given, training=False)
+        map_ = linear(self.layer)
+        if map_ is not None and map_.back is not None:
+            return self.layer.activation(product(map_, given))
         return self.layer.call(given)
 
 
@@ -116,6 +117,42 @@ class Graph:
         for node in self.nodes:
             values[node.output] = node(*(values[i] for i in node.inputs))
         return values
+
+    def divided(self) -> tuple[Callable[[Any], Any], Graph]:
+        """What is affine at the model's beginning, and the graph of all that comes after it.
+
+        The first is a function of a symbolic input (n, H, W, C): the scaling and the first layer
+        with weights, without its activation, where nothing but zeros around the input comes
+        before it. The graph takes what that gives, and scales nothing.
+        """
+        place = self._first_with_weights()
+        if place is None:
+            return self.scaled, replace(self, scaling=None)
+        before, node, after = self.nodes[:place], self.nodes[place], self.nodes[place + 1 :]
+        map_ = linear(node.layer)
+        assert map_ is not None
+
+        def first(tensor: Any) -> Any:
+            x = self.scaled(tensor)
+            for padding in before:
+                x = padding(x)
+            return product(map_, x)
+
+        activation = layers.Activation(getattr(node.layer, "activation", None))
+        nodes = Node(activation, (INPUT,), node.output), *after
+        _, *shape = first(backend.placeholder((None, *self.shape))).shape
+        return first, replace(self, nodes=nodes, shape=tuple(shape), scaling=None)
+
+    def _first_with_weights(self) -> int | None:
+        """Where the node is that only zeros around the input come before, if there is one."""
+        for place, node in enumerate(self.nodes):
+            if self.consumers(node.inputs[0]) != [node]:
+                return None
+            if linear(node.layer) is not None:
+                return place
+            if not isinstance(node.layer, layers.ZeroPadding2D):
+                return None
+        return None
 
     def keras(self, tensor: Any) -> Any:
         """The output for a Keras tensor, from which a Keras model can be made."""

@@ -1,4 +1,4 @@
-"""Layers with weights as linear maps, so that a rule may apply them with other weights."""
+"""Layers with weights as linear maps: to apply with other weights, or to go back through fast."""
 
 from __future__ import annotations
 
@@ -53,11 +53,22 @@ def _depthwise(layer: Any) -> Linear:
 
 
 def _dense(layer: Any) -> Linear:
-    return Linear(layer.kernel, _times_matrix, layer.bias, adds_up=True)
+    return Linear(layer.kernel, _times_matrix, layer.bias, _back_through_matrix, adds_up=True)
 
 
 def _times_matrix(x: Any, kernel: Any) -> Any:
     return tf.matmul(x, kernel) if x.shape.rank == 2 else tf.tensordot(x, kernel, 1)
+
+
+def _back_through_matrix(share: Any, kernel: Any, x: Any) -> Any:
+    """``share`` times the transposed kernel, taken as the kernel times the transposed share.
+
+    TensorFlow's own product, of a few rows with a transposed matrix, is slow: of 16 rows with
+    VGG16's 25088 x 4096 it takes four times as long.
+    """
+    if x.shape.rank == 2:
+        return tf.transpose(tf.matmul(kernel, share, transpose_b=True))
+    return tf.tensordot(share, tf.transpose(kernel), 1)
 
 
 def _times_vector(x: Any, kernel: Any) -> Any:
@@ -91,3 +102,20 @@ def linear(layer: Any) -> Linear | None:
     if isinstance(layer, layers.BatchNormalization) and layer.axis[-1] != layer.input_spec.ndim - 1:
         return None
     return make(layer)
+
+
+def product(map_: Linear, x: Any) -> Any:
+    """What the layer does to ``x`` before its activation; its gradient is ``back`` where set."""
+    z = _with_own_gradient(map_, x) if map_.back else map_.apply(x, map_.kernel)
+    return z if map_.bias is None else tf.nn.bias_add(z, map_.bias)
+
+
+def _with_own_gradient(map_: Linear, x: Any) -> Any:
+    back = map_.back
+    assert back is not None
+
+    @tf.custom_gradient
+    def apply(x: Any, kernel: Any) -> tuple[Any, Any]:
+        return map_.apply(x, kernel), lambda share: (back(share, kernel, x), None)
+
+    return apply(x, tf.convert_to_tensor(map_.kernel))

@@ -27,26 +27,6 @@ def strides_over_photos(layer: Any) -> bool:
     )
 
 
-def convolved(layer: Any, x: Any) -> Any:
-    """The Conv2D layer's output for ``x``, whose gradient is :func:`input_gradient`'s."""
-
-    @tf.custom_gradient
-    def convolve(x: Any, kernel: Any, *bias: Any) -> tuple[Any, Any]:
-        product = tf.nn.conv2d(x, kernel, layer.strides, layer.padding.upper())
-        z = product + bias[0] if bias else product
-        y = layer.activation(z)
-
-        def back(share: Any) -> tuple[Any, ...]:
-            (share,) = tf.gradients(y, z, share)
-            size = x.shape[1:3]
-            grad = input_gradient(share, kernel, size, layer.strides[0], layer.padding)
-            return grad, None, *(None for _ in bias)
-
-        return y, back
-
-    return convolve(x, *map(tf.convert_to_tensor, layer.weights))
-
-
 def input_gradient(share: Any, kernel: Any, size: Sequence[int], stride: int, padding: str) -> Any:
     """The gradient (n, *size, C) of a convolution's input, given that of its output.
 

@@ -1,4 +1,4 @@
-"""The gradient of a strided convolution's input, against TensorFlow's own."""
+"""Gradients that are taken another way than TensorFlow's, against TensorFlow's own."""
 
 from __future__ import annotations
 
@@ -41,3 +41,21 @@ def test_only_convolutions_that_stride_over_few_channels(keras):
     assert not told(3, 4, 3, dilation_rate=2)
     assert not told(3, 3, 3, 2, groups=3)
     assert not told(8, 4, 3, 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (2, 4, 5, 7)])
+def test_gradient_of_a_product_with_a_matrix_is_tensorflows(shape, keras):
+    import tensorflow as tf
+
+    from sat_nb.saliency.engine.linear import linear, product
+
+    layer = keras.layers.Dense(6)
+    x = tf.constant(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    share = np.random.default_rng(1).normal(size=(*shape[:-1], 6)).astype(np.float32)
+    layer.build(shape)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours, theirs = product(linear(layer), x), layer(x)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    found = [tape.gradient(y, x, output_gradients=tf.constant(share)) for y in (ours, theirs)]
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
