@@ -14,6 +14,7 @@ from sat_nb.arguments import checked_whole
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.stats.verdicts import holm
 from sat_nb.table.aggregate import segment_totals
 from sat_nb.table.aggregations import ATTRIBUTIONS
 from sat_nb.table.build import MERGES
@@ -261,8 +262,6 @@ def _placed_segment(names: pd.Series) -> pd.Series:
 
 def _with_every_segment(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Rows also for segments without placements, and Holm's correction."""
-    from statsmodels.stats.multitest import multipletests
-
     every = table.loc[table["segment"].notna(), ["method", "segment"]].drop_duplicates()
     found = found.reindex(pd.MultiIndex.from_frame(every)).reset_index()
     for column in ("n_images", "n_placements"):
@@ -270,9 +269,7 @@ def _with_every_segment(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFram
     found["adjusted_p_value"] = found["p_value"]
     tested = found[found["n_images"] > 0]
     for _, rows in tested.groupby("method"):
-        if len(rows) > 1:  # statsmodels collects garbage at every call, which takes its time
-            adjusted = multipletests(rows["p_value"], method="holm")[1]
-            found.loc[rows.index, "adjusted_p_value"] = adjusted
+        found.loc[rows.index, "adjusted_p_value"] = holm(rows["p_value"].to_numpy())
     order = ["method", "effect", "segment"]
     return found.sort_values(order, ascending=[True, False, True], ignore_index=True)
 

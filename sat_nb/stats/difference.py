@@ -14,6 +14,7 @@ from sat_nb.stats.bootstrap import bootstrap, check_settings
 from sat_nb.stats.pairing import Pairs, pair, rows_of_one_model
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.stats.units import Unit, cell_sums, units_of, warn_of_few
+from sat_nb.stats.verdicts import holm
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +162,9 @@ def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the units' mean shifts, segment by segment: raw, and adjusted by Holm's steps."""
-    from statsmodels.stats.multitest import multipletests
-
     by_unit = _mean_shift(sums).T
     raw = np.array([signed_rank_p(shifts[np.isfinite(shifts)]) for shifts in by_unit])
-    return raw, multipletests(raw, method="holm")[1]
+    return raw, holm(raw)
 
 
 def _check_size(pairs: Pairs) -> None:

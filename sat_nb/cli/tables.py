@@ -1,12 +1,9 @@
-"""The command line: ``sat-nb build``, ``aggregate``, ``figures``, ``explore``, ``study``, ..."""
+"""``sat-nb build``, ``aggregate``, ``figures``, ``explore``: make a table, and look at it."""
 
 from __future__ import annotations
 
 import csv
-import functools
 import importlib
-import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,30 +11,12 @@ from typing import Any
 import click
 
 import sat_nb as sat
+from sat_nb.cli.errors import readable_errors
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
 
 
-@click.group()
-@click.version_option(sat.__version__, prog_name="sat-nb")
-def main() -> None:
-    """Segment Attribution Tables: what does this image classifier look at?"""
-
-
-def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """What sat_nb refuses is one line on the terminal and exit status 1, not a traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except sat.SatError as error:
-            raise click.ClickException(str(error)) from error
-
-    return wrapped
-
-
-@main.command()
+@click.command()
 @click.option("--model", required=True, help="Keras model file (.h5, .keras).")
 @click.option("--images", required=True, help="Folder of photos, or one photo.")
 @click.option("--segments", required=True, help="Folder of mask exports, or one file.")
@@ -95,7 +74,7 @@ def build(
 ) -> None:
     """Explain photos and join the maps with masks: a table in Parquet."""
     true_classes = _read_labels(labels) if labels else None
-    photos, masks = sat.read_images(images), _read_segments(segments, rename)
+    photos, masks = sat.read_images(images), sat.read_segments(segments, rename=rename)
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
     store = sat.explain(
@@ -118,7 +97,7 @@ def build(
     click.echo(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
 
 
-@main.command()
+@click.command()
 @click.argument("table")
 @click.option("--how", default="relative", show_default=True, help="A name in sat_nb.AGGREGATIONS.")
 @click.option(
@@ -152,7 +131,7 @@ def aggregate(
     click.echo(f"{out}: {len(summary)} rows")
 
 
-@main.command()
+@click.command()
 @click.argument("table")
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--methods", help="Saliency methods, with commas; by default all in the table.")
@@ -174,7 +153,7 @@ def figures(
             click.echo(file)
 
 
-@main.command()
+@click.command()
 @click.argument("table")
 @click.option("--images", help="Folder of photos.")
 @click.option(
@@ -190,134 +169,6 @@ def explore(table: str, **options: Any) -> None:
     from sat_nb.widgets.serve import serve
 
     serve(table, say=click.echo, **options)
-
-
-@main.group("masks")
-def masks_group() -> None:
-    """Get masks, and look them over before they mislead."""
-
-
-@masks_group.command()
-@click.argument("exports")
-@click.option("--images", help="Folder of photos: also checks ids, sizes and edges.")
-@click.option("--rename", help="TOML file of names to replace, as `masks names` writes it.")
-@readable_errors
-def check(exports: str, images: str | None, rename: str | None) -> None:
-    """Table of the names and what is suspicious; exit status 1 where masks cannot be used."""
-    result = sat.check_masks(
-        _read_segments(exports, rename), sat.read_images(images) if images else None
-    )
-    click.echo(str(result))
-    if result.errors:
-        raise click.exceptions.Exit(1)
-
-
-@masks_group.command()
-@click.argument("exports")
-@readable_errors
-def names(exports: str) -> None:
-    """Names that may mean one thing, as TOML to be edited, for --rename."""
-    click.echo(sat.renames_as_toml(sat.suggest_renames(sat.read_segments(exports))), nl=False)
-
-
-@masks_group.command()
-@click.argument("photos")
-@click.option("--out", required=True, help="Folder of the exports; what is there is kept.")
-@click.option("--class", "class_name", help="One of the paper's classes: its twelve prompts.")
-@click.option("--prompts", help="What to look for, with commas: 'eye, mane, hoof'.")
-@click.option("--bbox-threshold", default=0.25, show_default=True, help="Least score, 0 to 1.")
-@click.option("--iou-threshold", default=0.8, show_default=True, help="Overlap of doubles, 0 to 1.")
-@click.option("--in-flight", default=4, show_default=True, help="Photos worked on at once.")
-@click.option("--base-url", help="Address of the API, if another: https, or this machine.")
-@readable_errors
-def fetch(
-    photos: str,
-    out: str,
-    class_name: str | None,
-    prompts: str | None,
-    base_url: str | None,
-    **options: Any,
-) -> None:
-    """Masks for a folder of photos, from the DINO-X API: one export a photo.
-
-    The API's token is read from the environment variable DINOX_API_TOKEN. A run that was stopped
-    goes on where it was; exit status 1 where photos are left without masks.
-    """
-    if (class_name is None) == (prompts is None):
-        raise InvalidInput("give either --class or --prompts.")
-    names = sat.prompts(class_name) if class_name else (prompts or "").split(",")
-    if base_url:
-        options["base_url"] = base_url
-    result = sat.fetch_masks(photos, names, out, **options)
-    click.echo(f"{out}: {result!r}")
-    for text in result.problems.values():
-        click.echo(f"problem: {text}", err=True)
-    if result.problems:
-        raise click.exceptions.Exit(1)
-
-
-@main.command()
-@click.option("--out", default="figures", show_default=True, help="Folder to write to.")
-@click.option("--work", default=".cache/studies", show_default=True, help="Folder for the rest.")
-@readable_errors
-def quickstart(out: str, work: str) -> None:
-    """Run the main job on the embedded data set: photos, model, maps, table, figures."""
-    from sat_nb.studies import quickstart as study
-
-    result = study.run(work)
-    for file in study.draw(result, out):
-        click.echo(f"wrote {file}")
-    click.echo(study.finding(result))
-
-
-@main.command()
-@click.argument("name")
-@click.option("--size", help="tiny, small or full; by default $SAT_NB_SIZE, or small.")
-@click.option(
-    "--out", help="Folder of the figures; by default figures, of real photos figures/real."
-)
-@click.option("--work", help="Folder for the rest; by default $SAT_NB_WORK, or .cache/studies.")
-@click.option("--data", help="Folder of real photos: runs the parts that are on them.")
-@click.option("--report", help="With 'claims': the Markdown file whose table is written anew.")
-@readable_errors
-def study(
-    name: str,
-    size: str | None,
-    out: str | None,
-    work: str | None,
-    data: str | None,
-    report: str | None,
-) -> None:
-    """Run a study of the paper: its figures, numbers and claims.
-
-    NAME is a study, "all" for one after the other, or "claims" for the table of what was found.
-    """
-    from sat_nb.studies.registry import STUDIES, chosen_studies, run_study
-    from sat_nb.studies.reproduction import all_claims, as_text, update_report
-    from sat_nb.studies.run import chosen_size, work_folder
-
-    if name == "claims":
-        if report:
-            update_report(report, out or "figures")
-        click.echo(as_text(all_claims(out or "figures")))
-        return
-    for chosen in chosen_studies(name, on_real=data is not None):
-        click.echo(f"{chosen}: {STUDIES[chosen].title}")
-        started = time.perf_counter()
-        files, _ = run_study(
-            chosen,
-            size=size or chosen_size(),
-            work=work or work_folder(),
-            out=out or ("figures" if data is None else "figures/real"),
-            data=data,
-        )
-        for file in files:
-            click.echo(f"wrote {file}")
-        click.echo(f"{chosen}: {(time.perf_counter() - started) / 60:.1f} minutes")
-
-
-def _read_segments(path: str, rename: str | None) -> Mapping[str, sat.SegmentationMap]:
-    return sat.read_segments(path, rename=rename)
 
 
 def _preprocess(name: str) -> Any:

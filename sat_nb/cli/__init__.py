@@ -1,0 +1,20 @@
+"""The command line ``sat-nb``: one command a function, a file for each subject."""
+
+from __future__ import annotations
+
+import click
+
+import sat_nb
+from sat_nb.cli.masks import masks
+from sat_nb.cli.studies import quickstart, study
+from sat_nb.cli.tables import aggregate, build, explore, figures
+
+
+@click.group()
+@click.version_option(sat_nb.__version__, prog_name="sat-nb")
+def main() -> None:
+    """Segment Attribution Tables: what does this image classifier look at?"""
+
+
+for command in (build, aggregate, figures, explore, masks, quickstart, study):
+    main.add_command(command)
