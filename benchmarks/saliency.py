@@ -66,6 +66,7 @@ def run(path: Path, options: argparse.Namespace, methods: Any) -> None:
     for method in methods:
         peers = started_peers(path, options.samples)
         batch = photos[: options.sampled if ours.counts(method) else options.batch]
+        ours.predicted(batch)
         built, _ = ours.measured(lambda m=method: ours.build(m))
         first, _ = ours.measured(lambda m=method, b=batch: ours(m, b))
         rounds = [one_round(ours, peers, method, batch) for _ in range(repeats + 1)][1:]
@@ -160,6 +161,7 @@ class Ours:
         facts = ask("facts", "loading", pool=self.pool, file=self.file)
         self.shape, self.pid = facts.input_shape, self.pool.pids()[0]
         self.n_samples = n_samples
+        self.last, self.outputs = None, None
 
     def __call__(self, method: str, batch: Any) -> Any:
         """The method's maps of the batch, after :meth:`build`."""
@@ -168,6 +170,7 @@ class Ours:
             drawn = [random_map(self.shape, seed=seed) for seed in range(len(batch))]
             return [chunk.attribution for chunk in drawn]
         at_once = 1 if entry.sampling else entry.images_at_once or len(batch)
+        _, outputs = self.predicted(batch)
         chunks = []
         for first in range(0, len(batch), at_once):
             some = batch[first : first + at_once]
@@ -178,6 +181,7 @@ class Ours:
                 targets=[1] * len(some),
                 seeds=list(range(first, first + len(some))),
                 points_at_once=most_at_once(self.shape),
+                outputs=outputs[first : first + at_once],
             )
         return [chunk.attribution for chunk in chunks]
 
@@ -186,6 +190,13 @@ class Ours:
         before = processor_seconds(self.pid)
         (clock, caller), result = timed(function)
         return Spent(clock, caller + processor_seconds(self.pid) - before), result
+
+    def predicted(self, batch: Any) -> Any:
+        """What the model says of the batch, which ``explain`` asks once, before all methods."""
+        if self.last is not batch:
+            arguments = {"pool": self.pool, "file": self.file, "batch": batch}
+            self.last, self.outputs = batch, self.ask("predict", "predicting", **arguments)
+        return self.outputs
 
     def build(self, method: str) -> None:
         """Build the method's graph, as ``explain`` does before its first image."""

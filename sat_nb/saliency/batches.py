@@ -37,14 +37,15 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     with job.lock:  # preprocess is the caller's own function, and may not be called twice at once
         inputs = dict(zip(todo, _model_inputs(job, [pixels[i] for i in todo]), strict=True))
         _start(job, bar)
-    _begin(job, new, inputs, pixels, hashes)
+    outputs = _begin(job, new, inputs, pixels, hashes)
     for method in job.methods:
         missing = job.missing(method, todo)
         bar.update(len(todo) - len(missing))
         if method.engine == "random":
             _draw(job, method, missing, bar)
         elif method.sampling:
-            _sample(job, method, missing, inputs, masks if job.settles(method) else {}, bar)
+            settled_by = masks if job.settles(method) else {}
+            _sample(job, method, missing, inputs, settled_by, outputs, bar)
         else:
             _analyze(job, method, missing, inputs, bar)
 
@@ -95,13 +96,16 @@ def _begin(
     inputs: Mapping[str, Floats],
     pixels: Mapping[str, Pixels],
     hashes: Mapping[str, Hashes],
-) -> None:
-    """Predict the images and set their records."""
+) -> dict[str, Floats]:
+    """Predict the images and set their records; their explained outputs (k,)."""
+    explained: dict[str, Floats] = {}
 
     def predict(some: Sequence[str]) -> None:
         batch = np.stack([inputs[i] for i in some])
         doing = f"predicting {shorten(some)}"
-        outputs = ask("predict", doing, pool=job.pool, what=what, file=job.file, batch=batch)
+        arguments: dict[str, Any] = {"file": job.file, "batch": batch, "output": job.output}
+        outputs, of_them = ask("predict", doing, pool=job.pool, what=what, **arguments)
+        explained.update(zip(some, of_them, strict=True))
         for image_id, output in zip(some, outputs, strict=True):
             height, width = pixels[image_id].shape[:2]
             facts = ImageFacts(*_target(job, image_id, output), height, width)
@@ -109,6 +113,7 @@ def _begin(
 
     what = ("prediction", job.file.sha256)
     in_pieces(job, what, image_ids, predict)
+    return explained
 
 
 def _target(job: Job, image_id: str, output: Floats) -> tuple[int, int]:
@@ -150,15 +155,22 @@ def _sample(
     image_ids: Sequence[str],
     inputs: Mapping[str, Floats],
     masks: Mapping[str, Masks],
+    outputs: Mapping[str, Floats],
     bar: Any,
 ) -> None:
-    """As :func:`_analyze`, image by image, for a method that sends many points of each."""
+    """As :func:`_analyze`, image by image, for a method that sends many points of each.
+
+    ``outputs`` are those explained, of images that were predicted just now.
+    """
 
     def sample(image_id: str, n_points: int) -> None:
         bar.set_postfix_str(method.name)
-        by = {"masks": [masks[image_id]]} if masks else {}
-        points = {"n_units": n_points, "points_at_once": n_points}
-        (chunk,) = _ask_maps(job, method, [image_id], inputs, **points, **by)
+        more: dict[str, Any] = {"n_units": n_points, "points_at_once": n_points}
+        if masks:
+            more["masks"] = [masks[image_id]]
+        if image_id in outputs:
+            more["outputs"] = outputs[image_id][None]
+        (chunk,) = _ask_maps(job, method, [image_id], inputs, **more)
         _keep(job, method, {image_id: chunk})
         bar.update(1)
 

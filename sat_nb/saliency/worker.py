@@ -59,7 +59,7 @@ class Loaded:
         key = output, repr(baseline)
         if key not in self.starts:
             start = np.full((1, *self.classifier.graph.shape), baseline, dtype=np.float32)
-            self.starts[key] = self.classifier.outputs(start, output)
+            _, self.starts[key] = self.classifier.outputs(start, output)
         return self.starts[key]
 
 
@@ -74,9 +74,9 @@ def facts(file: ModelFile) -> ModelFacts:
     return _load(file).classifier.facts
 
 
-def predict(file: ModelFile, batch: Floats) -> Floats:
-    """The saved model's outputs (n, k), its softmax or sigmoid included."""
-    return _load(file).classifier.predict(batch)
+def predict(file: ModelFile, batch: Floats, output: str = "logit") -> tuple[Floats, Floats]:
+    """The saved model's outputs (n, n_classes), and what ``output`` explains of them (n, k)."""
+    return _load(file).classifier.outputs(batch, output)
 
 
 def build(
@@ -97,12 +97,14 @@ def analyze(
     output: str = "logit",
     masks: Sequence[Masks] | None = None,
     points_at_once: int = 1,
+    outputs: Floats | None = None,
 ) -> list[Chunk]:
     """The method's maps (H, W, C) of the preprocessed images, one target and seed each.
 
     With ``against`` the target's output minus that one is explained. ``points_at_once`` holds
     for methods that sample; with ``masks`` (k, H, W) they go on until these segments' ranks are
-    settled. Integrated Gradients carry their completeness error as a fact.
+    settled. Integrated Gradients carry their completeness error as a fact, for which they need
+    the explained ``outputs`` (n, k): those of :func:`predict`, where it was asked before.
     """
     loaded = _load(file)
     explain = _explainer(loaded, method, parameters, output)
@@ -123,8 +125,9 @@ def analyze(
     ]
     if method.sampling != "integrated_gradients":
         return chunks
-    start = loaded.at_baseline(parameters["baseline"], output)
-    rises = (classifier.outputs(batch, output) - start) * weights
+    if outputs is None:
+        _, outputs = classifier.outputs(batch, output)
+    rises = (outputs - loaded.at_baseline(parameters["baseline"], output)) * weights
     return _with_completeness(chunks, rises.sum(axis=1, dtype=np.float64))
 
 

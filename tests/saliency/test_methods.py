@@ -155,6 +155,17 @@ def test_completeness_error_is_reported(model_files, images, keras):
     assert found[64] < 0.2 * found[1]
 
 
+def test_completeness_is_the_same_of_images_predicted_earlier(model_files, images, tmp_path):
+    options = {"preprocess": "unit", "progress": False, "target": 1}
+    name = "integrated_gradients"
+    explain(model_files["logits.h5"], images, methods="gradient", out=tmp_path, **options)
+    resumed = explain(model_files["logits.h5"], images, methods=name, out=tmp_path, **options)
+    fresh = explain(model_files["logits.h5"], images, methods=name, **options)
+    for i in images:
+        found = [maps.chunk(name, i).facts["completeness_error"] for maps in (resumed, fresh)]
+        np.testing.assert_allclose(*found, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "name", ["activation.h5", "activation_layer.h5", "softmax_layer.h5", "zip.keras", "saved_model"]
 )

@@ -33,16 +33,15 @@ class Classifier:
     """A model up to its logits, in layers that the methods know.
 
     ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
-    (n, n_classes); ``logits`` gives its logits (n, n_logits). A model with one output has two
-    classes: 1, for which a positive logit speaks, and 0. ``explained`` makes
-    of the logits' tensor what is explained.
+    (n, n_classes) and its logits (n, n_logits). A model with one output has two classes: 1, for
+    which a positive logit speaks, and 0. ``explained`` makes of the logits' tensor what is
+    explained.
     """
 
     graph: Graph
     facts: ModelFacts
     n_logits: int
-    predict: Callable[[Floats], Floats]
-    logits: Callable[[Floats], Floats]
+    predict: Callable[[Floats], tuple[Floats, Floats]]
     explained: Callable[[Any], Any] = tf.identity
 
     @cached_property
@@ -60,11 +59,10 @@ class Classifier:
         """The classifier whose "logit" or "probability" is explained."""
         return self if output == "logit" else replace(self, explained=HEADS[self.facts.head])
 
-    def outputs(self, batch: Floats, output: str) -> Floats:
-        """(n, n_logits): what is explained, of preprocessed images."""
-        if output == "logit":
-            return self.logits(batch)
-        return self.predict(batch)[:, -self.n_logits :]
+    def outputs(self, batch: Floats, output: str) -> tuple[Floats, Floats]:
+        """The saved model's outputs (n, n_classes), and what is explained of them (n, n_logits)."""
+        predicted, logits = self.predict(batch)
+        return predicted, logits if output == "logit" else predicted[:, -self.n_logits :]
 
 
 def single_outputs(weights: Floats, method: str) -> list[int]:
@@ -96,13 +94,7 @@ def read_classifier(file: ModelFile) -> Classifier:
     function = backend.function([x], [HEADS[head](both), logits])
     _check_equal(model, function, head, file)
     facts = ModelFacts(graph.shape, max(n_logits, 2), head, graph.changes)
-    return Classifier(
-        graph,
-        facts,
-        n_logits,
-        predict=lambda batch: function([batch])[0],
-        logits=lambda batch: function([batch])[1],
-    )
+    return Classifier(graph, facts, n_logits, predict=lambda batch: tuple(function([batch])))
 
 
 # --- reading -----------------------------------------------------------------------------------
