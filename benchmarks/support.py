@@ -50,6 +50,7 @@ def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[fl
     The partner, asked right before, is the gradient; for the gradient itself the bare one.
     """
     ours, peer = Ours(path), Peer(bare_gradient, path)
+    peer.wait()
     batch = np.random.default_rng(0).uniform(-1, 1, (n_images, *ours.shape)).astype(np.float32)
     pairs: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for method in METHODS:
