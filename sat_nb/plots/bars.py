@@ -170,6 +170,9 @@ def _finish(ax: Axes, value: str, groups: dict[str, pd.DataFrame], title: str) -
         ax.axvline(0, color=INK, linewidth=0.8)
     style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if RESULTS[value] else None)
     if len(groups) > 1:
-        style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        root = ax.get_figure(root=True)
+        assert root is not None
+        columns = min(style.legend_columns(groups, root.get_figwidth()), 3)
+        style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
     else:
         ax.set_title(next(iter(groups), ""), fontsize=style.TEXT, color=QUIET, loc="left", **PLAIN)

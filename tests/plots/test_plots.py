@@ -82,6 +82,16 @@ def test_several_methods_stand_side_by_side(table: pd.DataFrame) -> None:
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["noisy", "sharp"]
 
 
+def test_six_groups_with_long_names_fit_the_figure(table: pd.DataFrame) -> None:
+    summary = sat.aggregate(table)
+    names = [f"innvestigate.input_t_gradient_{i}" for i in range(6)]
+    several = pd.concat([summary[summary["method"] == "sharp"].assign(method=m) for m in names])
+    ax = sat.plot_segments(several)
+    legend = ax.get_legend().get_window_extent()
+    assert ax.figure.bbox.x0 <= legend.x0
+    assert legend.x1 <= ax.figure.bbox.x1
+
+
 def test_at_most_so_many(table: pd.DataFrame) -> None:
     summary = sat.aggregate(table[table["method"] == "sharp"])
     assert len(sat.plot_segments(summary, most=2).patches) == 2
