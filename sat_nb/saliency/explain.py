@@ -99,7 +99,9 @@ def explain(
         one stopped. With other settings, targets or photos it adds maps and overwrites none;
         ``AttributionStore.runs(out)`` lists what is there. None keeps them in memory.
     batch_size
-        Images that go through the model at once, where ``max_memory`` allows.
+        Images that go through the model at once, where ``max_memory`` allows. Methods that
+        sample take one image at a time, and of its points 32 (at 224 x 224; smaller inputs,
+        more), which is up to 4 GB for the README's models.
     progress
         Show a progress bar.
     seed
