@@ -54,6 +54,12 @@ def test_two_outputs(keras, refuse):
     refuse(keras.Model(inputs, outputs), "one input and one output, got 1 and 2")
 
 
+def test_a_model_in_half_precision(keras, make_model, refuse):
+    """Its outputs are off by up to 1e-3 of what they are in float32."""
+    end = keras.layers.Dense(3, dtype="mixed_float16")
+    refuse(make_model(end), "differ by .* layers of it compute in float16: build it in float32")
+
+
 @pytest.mark.parametrize("shape", [(8,), (8, 8, 4), (3, 8, 8)])
 def test_input_that_is_no_image(shape, keras, refuse):
     layers = keras.layers

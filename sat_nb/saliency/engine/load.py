@@ -157,14 +157,22 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
         if far > TOLERANCE:  # NaN weights compare as equal here, and are reported by image later
             raise InvalidInput(
                 f"model: {file.path!r}: rewritten for explaining, its outputs ({head}) differ by "
-                f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; save "
-                "it without the layers that are rewritten (BatchNormalization, Rescaling, ...)."
+                f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; "
+                f"{_remedy(model)}."
             )
     if not np.ptp(np.concatenate(logits), axis=0).any() and _is_flat(model, batch):
         raise InvalidInput(
             f"model: {file.path!r} gives the same outputs whatever it sees (four random images), "
             "so there is nothing to explain; check that its weights were loaded and trained."
         )
+
+
+def _remedy(model: Any) -> str:
+    """What to do about a model that is not equal to what was made of it, in float32."""
+    types = {part.compute_dtype for part in model.submodules if isinstance(part, layers.Layer)}
+    if lower := sorted(types & {"float16", "bfloat16"}):
+        return f"layers of it compute in {lower[0]}: build it in float32, set its weights, save it"
+    return "save it without the layers that are rewritten (BatchNormalization, Rescaling, ...)"
 
 
 def _is_flat(model: Any, batch: Floats) -> bool:
