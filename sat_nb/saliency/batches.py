@@ -104,8 +104,8 @@ def _begin(
         batch = np.stack([inputs[i] for i in some])
         doing = f"predicting {shorten(some)}"
         arguments: dict[str, Any] = {"file": job.file, "batch": batch, "output": job.output}
-        outputs, of_them = ask("predict", doing, pool=job.pool, what=what, **arguments)
-        explained.update(zip(some, of_them, strict=True))
+        outputs, values = ask("predict", doing, pool=job.pool, what=what, **arguments)
+        explained.update(zip(some, values, strict=True))
         for image_id, output in zip(some, outputs, strict=True):
             height, width = pixels[image_id].shape[:2]
             facts = ImageFacts(*_target(job, image_id, output), height, width)
