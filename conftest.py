@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 # Runs in a process of its own only: it switches TensorFlow to graph mode.
-collect_ignore = ["sat_nb/saliency/worker.py", "sat_nb/saliency/engine"]
+collect_ignore = ["sat_nb/saliency/engines"]
 
 # A bar in a notebook sends some thirty messages a second, which nbval reads only when the cell
 # has ended; ZeroMQ drops them from the thousandth on, the one that says "idle" among them.

@@ -81,7 +81,7 @@ def run_unsealed(folder: Path, file: Path) -> None:
 
 def difference(answer: pd.DataFrame, sums: pd.DataFrame, how: str, value: str) -> float:
     """Largest difference from the sums in memory, as a share of the mean size of the values."""
-    from sat_nb.table.aggregate import AGGREGATIONS
+    from sat_nb.table.aggregations import AGGREGATIONS
 
     sums = sums[sums["value"] == value].set_index(["method", "segment"])
     expected = AGGREGATIONS[how](sums)
@@ -174,7 +174,7 @@ def write_shards(folder: Path, n_rows: float) -> pd.DataFrame:
 
 def sums_in_memory(table: pd.DataFrame, value: str) -> pd.DataFrame:
     """What ``aggregate`` computes in memory, and the sum of the values' sizes."""
-    from sat_nb.table.aggregate import segment_totals
+    from sat_nb.table.totals import segment_totals
 
     sums = segment_totals(table, value=value, by=["method"])
     sizes = table[value].abs().groupby([table["method"], table["segment"]]).sum()

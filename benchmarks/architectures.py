@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sat_nb.datasets.efficientnet import lite0_network
+from sat_nb.models.efficientnet import lite0_network
 
 Shape = tuple[int, int, int]
 FIRES = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}  # channels that are squeezed to

@@ -26,7 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import sat_nb as sat
-from sat_nb.stats.verdicts import TESTS, Verdict
+from sat_nb.stats.rank_tests import TESTS, Verdict
 from sat_nb.table.schema import COLUMNS
 
 ALPHA = 0.05

@@ -152,9 +152,9 @@ class Ours:
 
     def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
-        from sat_nb.saliency.asking import ask
         from sat_nb.saliency.model_file import model_file
-        from sat_nb.saliency.pool import shared_pool
+        from sat_nb.saliency.process.pool import shared_pool
+        from sat_nb.saliency.process.requests import ask
 
         with model_file(path) as self.file:
             self.ask, self.methods, self.pool = ask, methods.METHODS, shared_pool()

@@ -78,8 +78,8 @@ def report(model: Path, photos: Any, masks: Mapping[str, Any], preprocess: str) 
 
 def embedded(folder: Path) -> tuple[Path, Path, Path]:
     """The embedded data, half of the zebras marked, and the CNN that learns it."""
-    from sat_nb.datasets import equids
-    from sat_nb.studies.cnn import train_cnn
+    from sat_nb.reproduction import equids
+    from sat_nb.reproduction.cnn import train_cnn
 
     data = equids.make(folder / "equids", watermark_share=0.5)
     model = folder / "model.h5"

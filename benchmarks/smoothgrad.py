@@ -23,8 +23,8 @@ from sampling import embedded
 from scipy.special import ndtri
 
 import sat_nb as sat
-from sat_nb.images import get_fit
-from sat_nb.saliency import settling
+from sat_nb.geometry import get_fit
+from sat_nb.saliency import sampling_until_settled as settling
 from sat_nb.saliency.preprocess import apply_preprocess
 
 N_SAMPLES, ROUND, NOISE = 1024, 16, 0.15

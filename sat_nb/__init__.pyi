@@ -1,8 +1,10 @@
 __version__: str
 
-from .agnostic import (
-    class_signatures,
+from .agnostic.saliency import (
     input_agnostic_saliency,
+)
+from .agnostic.signatures import (
+    class_signatures,
 )
 from .errors import (
     CannotFetch,
@@ -13,104 +15,162 @@ from .errors import (
     SatError,
     WorkerFailed,
 )
-from .images import (
+from .geometry import (
     FITS,
+)
+from .images import (
     ImageSet,
     read_images,
 )
-from .plots import (
-    held_fractions,
+from .plots.bars import (
+    plot_segments,
+)
+from .plots.critical_difference import (
     plot_critical_difference,
+)
+from .plots.difference import (
     plot_difference,
+)
+from .plots.heatmap import (
     plot_heatmap,
+)
+from .plots.image_table import (
+    held_fractions,
     plot_image,
     plot_image_table,
+)
+from .plots.input_agnostic import (
     plot_input_agnostic,
-    plot_map_grid,
-    plot_mask_check,
-    plot_mask_edges,
-    plot_mask_sensitivity,
-    plot_overlay,
-    plot_overview,
-    plot_prevalence,
-    plot_rank_distribution,
-    plot_ranking_stability,
-    plot_segments,
-    save_figure,
+)
+from .plots.latex import (
     to_latex,
 )
-from .saliency import (
-    METHODS,
-    PAPER_METHODS,
-    PARITY_METHODS,
-    PREPROCESS,
-    AttributionStore,
+from .plots.map_grid import (
+    plot_map_grid,
+)
+from .plots.masks import (
+    plot_mask_check,
+    plot_mask_edges,
+)
+from .plots.overlay import (
+    plot_overlay,
+)
+from .plots.overview import (
+    plot_overview,
+)
+from .plots.prevalence import (
+    plot_prevalence,
+)
+from .plots.rank_distribution import (
+    plot_rank_distribution,
+)
+from .plots.save import (
+    save_figure,
+)
+from .plots.sensitivity import (
+    plot_mask_sensitivity,
+)
+from .plots.stability import (
+    plot_ranking_stability,
+)
+from .saliency.explain import (
     explain,
 )
-from .saliency.adoption import (
-    SIGNS,
-)
-from .saliency.external import (
+from .saliency.external.adopt import (
     maps_from_arrays,
     paint_superpixels,
     read_maps,
 )
-from .saliency.external_maps import (
-    ExternalMaps,
-)
-from .saliency.map_formats import (
+from .saliency.external.formats import (
     MAP_FORMATS,
 )
+from .saliency.external.maps import (
+    SIGNS,
+    ExternalMaps,
+)
 from .saliency.methods import (
+    METHODS,
+    PAPER_METHODS,
+    PARITY_METHODS,
     list_methods,
 )
-from .segments import (
-    SEGMENT_FORMATS,
-    SegmentationMap,
-    read_segments,
-    write_coco,
-    write_dinox,
+from .saliency.preprocess import (
+    PREPROCESS,
 )
-from .segments.checks import (
-    MaskCheck,
-    check_masks,
+from .saliency.store.store import (
+    AttributionStore,
 )
-from .segments.fetch import (
+from .segments.dinox_api.fetch import (
     Fetched,
     fetch_masks,
+    prompts,
+)
+from .segments.formats import (
+    SEGMENT_FORMATS,
+)
+from .segments.formats.coco import (
+    write_coco,
+)
+from .segments.formats.dinox import (
+    write_dinox,
 )
 from .segments.names import (
     rename_segments,
     renames_as_toml,
     suggest_renames,
 )
-from .segments.prompts import (
-    prompts,
+from .segments.quality.checks import (
+    MaskCheck,
+    check_masks,
 )
-from .stats import (
-    COMBINATIONS,
+from .segments.read import (
+    read_segments,
+)
+from .segments.segmentation import (
+    SegmentationMap,
+)
+from .stats.bootstrap import (
     INTERVALS,
-    TESTS,
-    Comparison,
-    Consensus,
-    Difference,
-    PresenceWarning,
-    adjust_for_size,
+)
+from .stats.compare import (
     compare,
     compare_missing,
+)
+from .stats.comparison import (
+    Comparison,
+    PresenceWarning,
+)
+from .stats.consensus import (
+    COMBINATIONS,
+    Consensus,
     consensus,
+)
+from .stats.difference import (
+    Difference,
     difference,
+)
+from .stats.evidence import (
     evidence,
-    excess_over_null,
+)
+from .stats.intervals import (
     intervals,
-    null_segments,
-    size_effect,
 )
 from .stats.mask_changes import (
     MASK_CHANGES,
 )
-from .stats.sensitivity import (
+from .stats.mask_sensitivity import (
     mask_sensitivity,
+)
+from .stats.null_segments import (
+    excess_over_null,
+    null_segments,
+)
+from .stats.rank_tests import (
+    TESTS,
+)
+from .stats.size_effect import (
+    adjust_for_size,
+    size_effect,
 )
 from .stats.stability import (
     images_needed,
@@ -121,19 +181,33 @@ from .stats.unusual import (
     unusual_images,
     varying_segments,
 )
-from .table import (
+from .table.aggregate import (
+    aggregate,
+)
+from .table.aggregations import (
     AGGREGATIONS,
-    COLUMNS,
+    VALUES,
+)
+from .table.build import (
+    build,
+)
+from .table.join import (
     MERGES,
     POOLS,
-    VALUES,
-    aggregate,
-    build,
+)
+from .table.parquet.files import (
     read_table,
-    rerank,
-    select,
-    settled_ranks,
     write_table,
+)
+from .table.schema import (
+    COLUMNS,
+    rerank,
+)
+from .table.select import (
+    select,
+)
+from .table.settled import (
+    settled_ranks,
 )
 from .widgets.explore import (
     explore,

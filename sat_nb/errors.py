@@ -39,8 +39,12 @@ class WorkerFailed(SatError, RuntimeError):
     """The process that explains the model died or could not be started."""
 
 
-def unknown_name(argument: str, name: object, valid: Iterable[str]) -> InvalidInput:
+def unknown_name(
+    argument: str, name: object, valid: Iterable[str], *, others: Iterable[str] = ()
+) -> InvalidInput:
     """The error for a name that no registry holds; lists all valid names.
+
+    ``others`` says what else is taken beside a name.
 
     >>> str(unknown_name("how", "relativ", ["relative", "absolute"]))
     "how: unknown name 'relativ'. Did you mean 'relative'? Valid: 'relative', 'absolute'."
@@ -49,7 +53,8 @@ def unknown_name(argument: str, name: object, valid: Iterable[str]) -> InvalidIn
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return InvalidInput(
-        f"{argument}: unknown name {name!r}.{hint} Valid: {', '.join(map(repr, names))}."
+        f"{argument}: unknown name {name!r}.{hint} Valid: "
+        f"{', '.join([*map(repr, names), *others])}."
     )
 
 

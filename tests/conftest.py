@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
+from sat_nb.toy import toy
 
 matplotlib.use("Agg")
 

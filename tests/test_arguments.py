@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
+from sat_nb.toy import toy
 
 MAPS, SEGMENTS = toy()
 TABLE = sat.build(MAPS, SEGMENTS)

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from sat_nb import FITS, FileMissing, IdMismatch, ImageSet, InvalidInput, read_images
-from sat_nb.images import get_fit
+from sat_nb.geometry import get_fit
 
 
 def save(path: Path, size: tuple[int, int] = (6, 4), **options: object) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput, unknown_name
 
-Floats = NDArray[np.float32]
 Bounds = tuple[Any, Any]
 Draw = Callable[[np.random.Generator, int], Any]
 Distribution = str | NDArray | Draw
@@ -25,23 +25,23 @@ class Inputs:
     """The range of the model's input: ``low`` and ``span`` are float32 (C,), low + span its end."""
 
     shape: tuple[int, int, int]
-    low: Floats
-    span: Floats
+    low: Float32
+    span: Float32
 
 
-def uniform(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
+def uniform(rng: np.random.Generator, n: int, inputs: Inputs) -> Float32:
     """Every value of the range alike, each pixel and channel for itself."""
     drawn = rng.random((n, *inputs.shape), dtype=np.float32)
     return inputs.low + inputs.span * drawn
 
 
-def noise(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
+def noise(rng: np.random.Generator, n: int, inputs: Inputs) -> Float32:
     """Gaussian around the middle of the range, a sixth of it wide, cut off at its ends."""
     drawn = rng.standard_normal((n, *inputs.shape), dtype=np.float32)
     return inputs.low + inputs.span * np.clip(0.5 + drawn / 6, 0, 1)
 
 
-def natural(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
+def natural(rng: np.random.Generator, n: int, inputs: Inputs) -> Float32:
     """Clouds with the spectrum of photos, amplitudes falling as 1/frequency (Field 1987).
 
     Each sample has a brightness of its own, from one end of the range to the other, and a
@@ -60,7 +60,7 @@ def natural(rng: np.random.Generator, n: int, inputs: Inputs) -> Floats:
     return inputs.low + inputs.span * shares.astype(np.float32)
 
 
-DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, int, Inputs], Floats]] = {
+DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, int, Inputs], Float32]] = {
     "natural": natural,
     "noise": noise,
     "uniform": uniform,
@@ -106,7 +106,7 @@ def read_distribution(distribution: Distribution, inputs: Inputs) -> Draw:
     return lambda rng, n: images[rng.integers(0, len(images), n)]
 
 
-def _checked(samples: Any, inputs: Inputs, n: int | None = None) -> Floats:
+def _checked(samples: Any, inputs: Inputs, n: int | None = None) -> Float32:
     expected = (n or "n", *inputs.shape)
     try:
         array = np.asarray(samples, dtype=np.float32)

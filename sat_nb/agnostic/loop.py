@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.agnostic.inputs import Draw
+from sat_nb.agnostic.inputs import Draw, Inputs
+from sat_nb.agnostic.network import Network
 from sat_nb.arguments import checked_whole, is_number
+from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput, unknown_name
 
-Floats = NDArray[np.float32]
-Slope = Callable[[Floats, Floats, int], tuple[Floats, float]]
-Refine = Callable[[Floats], Floats]
+Slope = Callable[[Float32, Float32, int], tuple[Float32, float]]
+Refine = Callable[[Float32], Float32]
 
 DECAYS = 0.9, 0.999
 """Of the first and the second moment, as in Adam (Kingma & Ba 2015)."""
@@ -26,17 +27,17 @@ LATEST = 5
 """Batches whose mean fidelity must pass the threshold: a single one may be lucky."""
 
 
-def scalar(gradient: Floats) -> Floats:
+def scalar(gradient: Float32) -> Float32:
     """One second moment for the whole map: it weighs the steps and leaves their direction."""
     return np.square(gradient).sum(keepdims=True)
 
 
-def elementwise(gradient: Floats) -> Floats:
+def elementwise(gradient: Float32) -> Float32:
     """A second moment for each value, as in Adam: small slopes count as much as large ones."""
     return np.square(gradient)
 
 
-SECOND_MOMENTS: dict[str, Callable[[Floats], Floats]] = {
+SECOND_MOMENTS: dict[str, Callable[[Float32], Float32]] = {
     "scalar": scalar,
     "elementwise": elementwise,
 }
@@ -64,7 +65,7 @@ class Settings:
 class Found:
     """A map (H, W, C), the fidelity and the norm without it and after each step, and the end."""
 
-    map: Floats
+    map: Float32
     fidelity: NDArray[np.float64]
     norms: NDArray[np.float64]
     stopped: str
@@ -125,7 +126,7 @@ def accumulate(
     """
     norm = settings.norm or min(NORM, RMS * float(np.sqrt(np.prod(shape))))
     added, first = np.zeros((2, *shape), np.float32)
-    second: Floats = np.zeros(1, np.float32)
+    second: Float32 = np.zeros(1, np.float32)
     fidelity: list[float] = []
     norms: list[float] = []
     stopped = "steps"
@@ -150,7 +151,7 @@ def accumulate(
     return Found(added, np.array(fidelity), np.array(norms), stopped)
 
 
-def into_ball(added: Floats, norm: float) -> Floats:
+def into_ball(added: Float32, norm: float) -> Float32:
     """The nearest map whose Euclidean norm is at most ``norm``.
 
     >>> into_ball(np.array([3.0, 4.0], np.float32), 1.0)
@@ -161,8 +162,8 @@ def into_ball(added: Floats, norm: float) -> Floats:
 
 
 def _moved(
-    first: Floats, second: Floats, gradient: Floats, step: int, kind: str
-) -> tuple[Floats, Floats, Floats]:
+    first: Float32, second: Float32, gradient: Float32, step: int, kind: str
+) -> tuple[Float32, Float32, Float32]:
     """Both moments with this gradient, and their ratio, scaled so that its largest value is 1."""
     decay_1, decay_2 = DECAYS
     first = decay_1 * first + (1 - decay_1) * gradient
@@ -177,3 +178,55 @@ def _passed(fidelity: list[float], threshold: float | None) -> bool:
     if threshold is None or len(fidelity) <= LATEST:
         return False
     return float(np.mean(fidelity[-LATEST:])) >= threshold
+
+
+AMPLIFY = 5.0
+"""By how much the active part is amplified, before the ball takes its share back."""
+
+
+def refine_of(network: Network, inputs: Inputs) -> Callable[[Float32], Float32] | None:
+    """The refinement for a network; None where it has no feature maps.
+
+    The last convolution answers to the map, added to the middle of the range; the mean over its
+    channels, brought to the input's size, is cut by Otsu's threshold (Jalwana et al. 2020). Where
+    it is active the map is amplified, elsewhere it is set to 0.
+    """
+    import tensorflow as tf
+
+    if network.features is None:
+        return None
+    middle, features = inputs.low + inputs.span / 2, network.features
+
+    @tf.function(input_signature=[tf.TensorSpec(network.shape, tf.float32)])
+    def response(added: tf.Tensor) -> tf.Tensor:
+        seen = tf.clip_by_value(middle + inputs.span * added, inputs.low, inputs.low + inputs.span)
+        mean = tf.reduce_mean(features(seen[None]), axis=3, keepdims=True)
+        return tf.image.resize(mean, network.shape[:2])[0, :, :, 0]
+
+    def refine(added: Float32) -> Float32:
+        values = response(added).numpy()
+        active = values > otsu(values)
+        if not (added * active[:, :, None]).any():
+            return added
+        return np.where(active[:, :, None], np.float32(AMPLIFY) * added, np.float32(0))
+
+    return refine
+
+
+def otsu(values: NDArray, bins: int = 256) -> float:
+    """The threshold that parts values into two groups as far apart as can be (Otsu 1979).
+
+    It maximises the variance between the groups; all values equal give that value.
+
+    >>> round(otsu(np.array([0.0, 0.1, 0.1, 0.9, 1.0])), 1)
+    0.1
+    """
+    counts, edges = np.histogram(values, bins=bins)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * centres)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    best = int(np.nanargmax(np.where(above > 0, apart, -1.0)))
+    return float(edges[best + 1])

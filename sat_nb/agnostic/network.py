@@ -7,16 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sat_nb.agnostic.inputs import Inputs
-from sat_nb.eager import eager_tensorflow
+from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.saliency.engines.keras.eager import eager_tensorflow
 from sat_nb.saliency.model_file import checked_size
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,12 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
     """
     tf = eager_tensorflow(caller)
     size = checked_size(input_size)
-    from sat_nb.saliency.engine.fitness import checked_model, with_input
-    from sat_nb.saliency.engine.graph import Unfit, settled, unrolled
-    from sat_nb.saliency.engine.heads import without_activation
+    from sat_nb.saliency.engines.keras.classifier import (
+        checked_model,
+        with_input,
+        without_activation,
+    )
+    from sat_nb.saliency.engines.keras.graph import Unfit, settled, unrolled
 
     keras, name = _read(tf, model)
     try:
@@ -96,7 +95,7 @@ def _last_features(graph: Any) -> int | None:
     return having[-1].output if having else None
 
 
-def slope_of(network: Network, inputs: Inputs) -> Callable[..., tuple[Floats, float]]:
+def slope_of(network: Network, inputs: Inputs) -> Callable[..., tuple[Float32, float]]:
     """(samples (n, H, W, C), map (H, W, C), label) -> mean gradient of the loss, probability.
 
     The samples, with the map added and brought back into the bounds, go through the model. The
@@ -125,7 +124,7 @@ def slope_of(network: Network, inputs: Inputs) -> Callable[..., tuple[Floats, fl
         slopes = tape.gradient(loss, seen, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return span * tf.reduce_sum(slopes, axis=0), tf.reduce_mean(tf.exp(log_p))
 
-    def values(samples: Floats, added: Floats, label: int) -> tuple[Floats, float]:
+    def values(samples: Float32, added: Float32, label: int) -> tuple[Float32, float]:
         gradient, probability = slope(samples, added, label)
         return gradient.numpy(), float(probability)
 

@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.agnostic.inputs import Bounds, Distribution, Draw, read_distribution, read_inputs
-from sat_nb.agnostic.loop import Settings, Slope, accumulate, read_settings
+from sat_nb.agnostic.loop import Settings, Slope, accumulate, read_settings, refine_of
 from sat_nb.agnostic.network import Network, read_network, slope_of
-from sat_nb.agnostic.refine import refine_of
-from sat_nb.agnostic.regions import Box, extreme, strongest_box
 from sat_nb.arguments import is_whole
+from sat_nb.arrays import Float32, Float64
 from sat_nb.errors import InvalidInput
-
-Floats = NDArray[np.float32]
-Curve = NDArray[np.float64]
 
 BOXES = (0.1875, 0.25, 0.3125)
 """Sides of the boxes that are tried alone, as shares of the input's height and width."""
@@ -38,9 +34,9 @@ class InputAgnosticSaliency:
     """
 
     label: int
-    map: Floats
-    fidelity: Curve
-    norms: Curve
+    map: Float32
+    fidelity: Float64
+    norms: Float64
     stopped: str
     box_fidelity: dict[float, float]
     settings: dict[str, Any]
@@ -232,7 +228,7 @@ def _check_slope(slope: Slope, draw: Draw, network: Network, settings: Settings)
 
 
 def _box_fidelity(
-    slope: Slope, draw: Draw, label: int, map: Floats, settings: Settings
+    slope: Slope, draw: Draw, label: int, map: Float32, settings: Settings
 ) -> dict[float, float]:
     fresh = draw(np.random.default_rng([settings.seed, 0]), settings.batch_size)
     return {share: slope(fresh, extreme(map, share), label)[1] for share in BOXES}
@@ -242,3 +238,49 @@ def _bar(total: int, progress: bool) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(total=total, desc="maps", unit="step", disable=not progress)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: its first row and column, and how many of them it has."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def mask(self, size: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Bool (H, W), True inside, for a map of that size (H, W) or (H, W, C)."""
+        inside = np.zeros(size[:2], dtype=bool)
+        inside[self.top : self.top + self.height, self.left : self.left + self.width] = True
+        return inside
+
+
+def strongest_box(map: NDArray, share: float) -> tuple[Box, float]:
+    """The box that holds most energy, and which share of all energy that is (0 to 1).
+
+    Energy is the square of the values, summed over the channels. The box has ``share`` of the
+    map's height and of its width, at least one pixel; of equal ones the first counts.
+
+    >>> spot = np.zeros((8, 8, 1)); spot[2:4, 5:7] = 1
+    >>> strongest_box(spot, 0.25)
+    (Box(top=2, left=5, height=2, width=2), 1.0)
+    """
+    energy = np.square(map, dtype=np.float64).sum(axis=2)
+    height, width = (max(1, round(share * side)) for side in energy.shape)
+    sums = np.pad(energy.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    held = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
+    held += sums[:-height, :-width]
+    top, left = (int(i) for i in np.unravel_index(held.argmax(), held.shape))
+    total = float(energy.sum())
+    return Box(top, left, height, width), float(held.max()) / total if total > 0 else 0.0
+
+
+def extreme(map: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """The map's strongest box alone, each value in it -1, 0 or 1, as the map points.
+
+    Added to an input in its range and cut off at the ends, it makes of the box a patch of the
+    range's two ends.
+    """
+    box, _ = strongest_box(map, share)
+    return (np.sign(map) * box.mask(map.shape)[:, :, None]).astype(np.float32)

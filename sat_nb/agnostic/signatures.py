@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.agnostic.network import read_network
-from sat_nb.agnostic.regions import strongest_box
-from sat_nb.agnostic.saliency import InputAgnosticSaliency, input_agnostic_saliency
+from sat_nb.agnostic.saliency import InputAgnosticSaliency, input_agnostic_saliency, strongest_box
 from sat_nb.errors import InvalidInput
 
 DEFAULTS: dict[str, Any] = {"distribution": "natural", "steps": 20, "threshold": None}

@@ -6,7 +6,7 @@ import click
 
 import sat_nb
 from sat_nb.cli.masks import masks
-from sat_nb.cli.studies import quickstart, study
+from sat_nb.cli.reproduction import quickstart, study
 from sat_nb.cli.tables import aggregate, build, explore, figures
 
 

@@ -17,7 +17,7 @@ from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sat_nb.stats import Comparison
+    from sat_nb.stats.comparison import Comparison
 
 POSITIONS = ("mean_ranks", "aeon_ranks")
 

@@ -26,7 +26,7 @@ def plot_deletion(
 
     Parameters
     ----------
-    result: the frame ``deletion`` of ``sat_nb.studies.does_it_hold``: ``deletion``, ``measured``,
+    result: the frame ``deletion`` of ``reproduction.does_it_hold``: ``deletion``, ``measured``,
         ``method``, ``tau`` (mean over images), ``low``, ``high``.
     figure: to draw on; a new one by default.
     titles: {measured: title of its panel}; by default its name.

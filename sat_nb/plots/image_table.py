@@ -13,7 +13,7 @@ from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.overlay import plot_overlay, pooled
 from sat_nb.plots.style import BARS, HATCHES, INK, PLAIN, QUIET, SMALL, TEXT
-from sat_nb.segments import SegmentationMap
+from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.settled import open_gaps
 
 if TYPE_CHECKING:

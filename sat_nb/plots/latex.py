@@ -36,7 +36,7 @@ def to_latex(result: Any, *, digits: int = 2, caption: str | None = None) -> str
     Write ``\usepackage{booktabs}`` in the preamble, and ``\usepackage[T1]{fontenc}`` for names
     with quotation marks.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = build(*toy()).query("method == 'sharp'").replace("ears", "ears_&_more")
     >>> print(to_latex(aggregate(table, value="rank", by=()).tail(2)))
     \begin{tabular}{lrr}

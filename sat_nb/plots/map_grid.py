@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.plots import style
-from sat_nb.plots.overlay import (
-    attribution_colours,
-    check_pixels,
-    limit_of,
-    plot_overlay,
-    pooled,
-)
+from sat_nb.plots.overlay import attribution_colours, check_pixels, limit_of, plot_overlay, pooled
 from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
 
 if TYPE_CHECKING:

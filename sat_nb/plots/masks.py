@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.style import ACCENT, BARS, INK, PLAIN, QUIET, axes_or_new, colour_of, short
-from sat_nb.segments.edges import SIDE, best_move
+from sat_nb.segments.quality.measures import SIDE, best_move
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sat_nb.segments.checks import MaskCheck
+    from sat_nb.segments.quality.checks import MaskCheck
 
 
 def plot_mask_check(result: MaskCheck, *, ax: Axes | None = None, most: int = 30) -> Axes:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput
-from sat_nb.images import get_fit
+from sat_nb.geometry import get_fit
 from sat_nb.plots import style
 from sat_nb.plots.style import INK, SMALL
-from sat_nb.segments import SegmentationMap
-from sat_nb.segments.segmentation import distinct_colours
+from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

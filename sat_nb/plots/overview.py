@@ -14,7 +14,7 @@ from sat_nb.plots.bars import plot_segments
 from sat_nb.plots.image_table import plot_image_table
 from sat_nb.plots.overlay import plot_overlay
 from sat_nb.plots.style import INK, TEXT
-from sat_nb.segments import SegmentationMap
+from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

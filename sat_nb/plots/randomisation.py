@@ -27,7 +27,7 @@ def plot_randomisation(
 
     Parameters
     ----------
-    result: the frame ``randomisation`` of ``sat_nb.studies.does_it_hold``: ``measure``, ``method``,
+    result: the frame ``randomisation`` of ``reproduction.does_it_hold``: ``measure``, ``method``,
         ``depth``, ``layer``, ``similarity``, ``low``, ``high``, ``noise``.
     figure: to draw on; a new one by default.
     titles: {measure: title of its panel}; by default its name.

@@ -30,7 +30,7 @@ def plot_ranking_stability(
     ax: axes to draw on; a new figure by default.
     enough: where the dotted line is drawn.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> ax = plot_ranking_stability(ranking_stability(build(*toy()), n_repeats=50))
     >>> [line.get_label() for line in ax.containers]
     ['sharp', 'noisy']

@@ -13,25 +13,22 @@ from typing import Any
 
 import sat_nb
 from sat_nb.arguments import checked_whole
+from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput
-from sat_nb.images import ImageSet, Pixels, get_fit
-from sat_nb.saliency.asking import ask_twice
-from sat_nb.saliency.budget import read_bytes
-from sat_nb.saliency.codec import checked_dtype
-from sat_nb.saliency.job import Job, pieces
+from sat_nb.geometry import get_fit
+from sat_nb.images import ImageSet
+from sat_nb.saliency.execute import Job, explain_batches, pieces
 from sat_nb.saliency.methods import read_methods
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
 from sat_nb.saliency.parameters import read_parameters
-from sat_nb.saliency.pool import Pool, shared_pool
-from sat_nb.saliency.preprocess import (
-    Preprocess,
-    get_preprocess,
-    preprocess_settings,
-)
-from sat_nb.saliency.runs import read_runs, start_run
-from sat_nb.saliency.settle_by import read_masks
-from sat_nb.saliency.sharing import explain_batches
-from sat_nb.saliency.store import AttributionStore
+from sat_nb.saliency.preprocess import Preprocess, get_preprocess, preprocess_settings
+from sat_nb.saliency.process.budget import read_bytes
+from sat_nb.saliency.process.pool import Pool, shared_pool
+from sat_nb.saliency.process.requests import ask_twice
+from sat_nb.saliency.sampling_until_settled import read_masks
+from sat_nb.saliency.store.codec import checked_dtype
+from sat_nb.saliency.store.runs import read_runs, start_run
+from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.saliency.targets import (
     Target,
     check_output,

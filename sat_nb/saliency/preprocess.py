@@ -11,24 +11,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput, unknown_name
 
-Floats = NDArray[np.float32]
-Preprocess = Callable[[Floats], Any]
+Preprocess = Callable[[Float32], Any]
 
 CAFFE_MEANS = np.array([103.939, 116.779, 123.68], dtype=np.float32)  # blue, green, red
 TORCH_MEANS = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 TORCH_DEVIATIONS = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 
 
-def caffe(batch: Floats) -> Floats:
+def caffe(batch: Float32) -> Float32:
     """RGB to BGR, minus the ImageNet means (VGG16, ResNet50 of Keras)."""
     return batch[..., ::-1] - CAFFE_MEANS
 
 
-def torch(batch: Floats) -> Floats:
+def torch(batch: Float32) -> Float32:
     """To [0, 1], minus the ImageNet means, divided by their deviations (torchvision, DenseNet)."""
     return (batch / np.float32(255) - TORCH_MEANS) / TORCH_DEVIATIONS
 
@@ -52,8 +51,8 @@ def get_preprocess(preprocess: str | Preprocess) -> Preprocess:
 
 
 def apply_preprocess(
-    preprocess: str | Preprocess, batch: Floats, input_shape: tuple[int, int, int]
-) -> Floats:
+    preprocess: str | Preprocess, batch: Float32, input_shape: tuple[int, int, int]
+) -> Float32:
     """``batch`` (n, H, W, C), 0..255, as the model wants it: float32 (n, *input_shape), finite.
 
     Raises InvalidInput where the function fails or returns something else.

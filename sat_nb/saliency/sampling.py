@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sat_nb.arrays import Float32, Float64
 from sat_nb.errors import unknown_name
-from sat_nb.saliency.codec import Chunk
+from sat_nb.saliency.store.codec import Chunk
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 Item = TypeVar("Item")
 
 
@@ -34,19 +32,19 @@ class Points:
     they lie on a line.
     """
 
-    origin: Floats
-    directions: Floats
-    steps: Floats
+    origin: Float32
+    directions: Float32
+    steps: Float32
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def array(self) -> Floats:
+    def array(self) -> Float32:
         """The inputs themselves, (m, H, W, C)."""
         return self.origin + self.steps[:, None, None, None] * self.directions
 
 
-Gradients = Callable[[Points, Any, Floats], Floats]
+Gradients = Callable[[Points, Any, Float32], Float32]
 """(m points, a target, shares (r, m)) -> r sums (r, H, W, C) of the gradients by their shares."""
 
 CHUNK_VALUES = 32 * 224 * 224 * 3
@@ -65,7 +63,7 @@ COARSER_ERRORS = 3.0
 
 def smoothgrad(
     gradients: Gradients,
-    image: Floats,
+    image: Float32,
     target: Any,
     *,
     seed: int,
@@ -91,7 +89,7 @@ def smoothgrad(
 
 def integrated_gradients(
     gradients: Gradients,
-    image: Floats,
+    image: Float32,
     target: Any,
     *,
     seed: int,
@@ -122,16 +120,16 @@ def integrated_gradients(
     return Chunk(maps[0], arrays=arrays, facts={"n_samples": n_nodes})
 
 
-def _midpoint(n: int) -> tuple[Doubles, Doubles]:
+def _midpoint(n: int) -> tuple[Float64, Float64]:
     return (np.arange(n) + 0.5) / n, np.full(n, 1 / n)
 
 
-def _gauss_legendre(n: int) -> tuple[Doubles, Doubles]:
+def _gauss_legendre(n: int) -> tuple[Float64, Float64]:
     nodes, weights = np.polynomial.legendre.leggauss(n)
     return (nodes + 1) / 2, weights / 2
 
 
-QUADRATURES: dict[str, Callable[[int], tuple[Doubles, Doubles]]] = {
+QUADRATURES: dict[str, Callable[[int], tuple[Float64, Float64]]] = {
     "midpoint": _midpoint,  # error falls with n^-2, also where ReLUs bend the path
     "gauss_legendre": _gauss_legendre,  # exact for polynomials up to degree 2n - 1
     "left": lambda n: (np.arange(n) / n, np.full(n, 1 / n)),  # iNNvestigate's; falls with 1 / n
@@ -164,7 +162,7 @@ def pieces(n_points: int, length: int) -> Iterator[range]:
         yield range(i * n_points // n_pieces, (i + 1) * n_points // n_pieces)
 
 
-def noisy(image: Floats, seed: int, noise: float, samples: Iterable[range]) -> Iterator[Points]:
+def noisy(image: Float32, seed: int, noise: float, samples: Iterable[range]) -> Iterator[Points]:
     """Copies of the image under noise; sample i is the same however they are cut into pieces."""
     random = np.random.default_rng(seed)
     sigma = np.float32(noise * float(image.max() - image.min()))
@@ -188,7 +186,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def on_the_way(
-    image: Floats, baseline: float | Sequence[float], nodes: Doubles, piece: Iterable[range]
+    image: Float32, baseline: float | Sequence[float], nodes: Float64, piece: Iterable[range]
 ) -> Iterator[Points]:
     """Points on the straight line from the baseline to the image."""
     start = np.full_like(image, baseline)
@@ -198,8 +196,8 @@ def on_the_way(
 
 
 def weighted_sums(
-    gradients: Gradients, chunks: Iterable[Points], target: Any, shares: Doubles
-) -> Doubles:
+    gradients: Gradients, chunks: Iterable[Points], target: Any, shares: Float64
+) -> Float64:
     """Sums (r, H, W, C) of the gradients at all m points, by ``shares`` (r, m)."""
     total: Any = 0.0
     n_points = 0

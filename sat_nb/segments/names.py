@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
-from sat_nb.segments.formats import normalize
 from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
     import pandas as pd
 
     Renames = Mapping[str, str] | str | os.PathLike[str] | pd.DataFrame
+
+
+def normalize(name: str) -> str:
+    """Lower case, blanks at the ends dropped and inner ones folded to one.
+
+    >>> normalize("  Left   EYE ")
+    'left eye'
+    """
+    return " ".join(name.lower().split())
+
 
 TYPO_RATIO = 0.85  # difflib's likeness from which two names may be one, misspelt
 TYPO_LETTERS = 4  # shorter names are too often alike: "ear", "car"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.images import get_fit
+from sat_nb.geometry import get_fit
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.comparison import Comparison
-from sat_nb.stats.presence import driven_by_presence, side_by_side, warn_of
+from sat_nb.stats.comparison import Comparison, driven_by_presence, side_by_side, warn_of
+from sat_nb.stats.rank_tests import TESTS, Verdict
 from sat_nb.stats.signed_rank import rank_biserial
-from sat_nb.stats.verdicts import TESTS, Verdict
-from sat_nb.table.aggregate import absolute, relative, segment_totals
+from sat_nb.table.aggregations import absolute, relative
 from sat_nb.table.schema import check_table
-
-Ranks = NDArray[np.float64]
-
+from sat_nb.table.totals import segment_totals
 
 MISSING = ("absolute", "complete")
 
@@ -65,7 +62,7 @@ def compare(
     Sources: Demsar 2006 (JMLR 7) for the diagrams and Nemenyi's test; Holm 1979; Hinns &
     Martens 2025.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> result = compare(build(*toy()), method="noisy")
     >>> result.groups
     (('nose', 'eyes'), ('ears', 'rest'))
@@ -101,7 +98,7 @@ def compare_missing(
     "absolute" but not, or not in that direction, on the images that have both. Few common
     images also leave a difference unproven.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = compare_missing(build(*toy()), method="noisy")
     >>> columns = ["segment_a", "segment_b", "n_both", "lead_absolute", "lead_complete"]
     >>> table.loc[[7], columns].round(2)

@@ -73,7 +73,7 @@ def consensus(table: pd.DataFrame, *, combination: str = "mean_rank") -> Consens
     Sources: Kendall & Babington Smith 1939 (W), with Kendall's 1945 correction for ties and
     his tau-b; Rieger & Hansen 2019 (arXiv 1903.00519) for "agg_mean" and "agg_var".
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> result = consensus(build(*toy()))
     >>> result
     Consensus(2 methods, 5 segments, 20 images: W 0.95, in an image 0.88; mean_rank: eyes 1.38,

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_columns, checked_whole
 from sat_nb.errors import InvalidInput
-from sat_nb.stats.bootstrap import Statistic, bootstrap, check_settings
-from sat_nb.stats.units import UNIT, Unit, cell_sums, warn_of_few, with_units
+from sat_nb.stats.bootstrap import (
+    UNIT,
+    Statistic,
+    Unit,
+    bootstrap,
+    cell_sums,
+    check_settings,
+    warn_of_few,
+    with_units,
+)
 from sat_nb.table.aggregate import aggregate
 from sat_nb.table.aggregations import AGGREGATIONS, Sums, chosen
 from sat_nb.table.schema import check_table
@@ -67,7 +75,7 @@ def intervals(
 
     Sources: Efron 1979 (percentile), 1987 (BCa); Davison & Hinkley 1997, 2.4 and 3.8 (units).
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> noisy = build(*toy()).query("method == 'noisy'")
     >>> found = intervals(noisy, value="rank")
     >>> found[["segment", "rank", "low", "high", "interval", "n_units"]].round(2)

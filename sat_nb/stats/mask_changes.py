@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Size
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.outlines import Grid, Try, generator, outlined, padded, steps_of
 from sat_nb.table.build import build
@@ -17,11 +18,10 @@ from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
 
 if TYPE_CHECKING:
-    from sat_nb.table.build import Maps
+    from sat_nb.table.join import Maps
 
 Segments = Mapping[str, SegmentationMap]
 Advance = Callable[[int], Any]
-Size = tuple[int, int]
 Changed = Sequence[SegmentationMap]  # one a try
 
 BLOCK = 8  # images whose maps and masks are in memory together

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.images import get_fit
-from sat_nb.segments.measures import Box, bounding_box
+from sat_nb.arrays import Size
+from sat_nb.geometry import get_fit
+from sat_nb.segments.quality.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.build import MERGES
-
-Size = tuple[int, int]
+from sat_nb.table.join import MERGES
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, shorten
 from sat_nb.stats.bootstrap import bootstrap
-from sat_nb.stats.sensitivity import tau_of_rows
+from sat_nb.stats.mask_sensitivity import tau_of_rows
 
 KEYS = ["image_id", "segment"]
 
@@ -27,7 +27,7 @@ def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
     1: the effects fall as the ranks say; 0: unrelated; -1: reversed. NaN where an image has fewer
     than two segments, or all of them tie. Raises IdMismatch for segments without an effect.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = build(*toy(3))
     >>> size = table.query("method == 'sharp'").set_index(["image_id", "segment"])
     >>> taus_with(table, size["abs_mean_attribution"]).round(2)

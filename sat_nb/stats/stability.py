@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level, checked_whole, is_number
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.stats.bootstrap import UNIT
 from sat_nb.stats.intervals import statistic_of, unit_sums
-from sat_nb.stats.sensitivity import ORDERS, tau_of_rows
-from sat_nb.stats.units import UNIT
-from sat_nb.table.aggregate import check_once, check_unmixed
+from sat_nb.stats.mask_sensitivity import ORDERS, tau_of_rows
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.schema import check_table
+from sat_nb.table.totals import check_once, check_unmixed
 
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 
@@ -57,7 +57,7 @@ def ranking_stability(
 
     Source: Kendall 1945 (tau-b).
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> found = ranking_stability(build(*toy()), sizes=[2, 10])
     >>> found[["method", "n_images", "tau", "low", "high"]].round(2)
       method  n_images   tau   low  high

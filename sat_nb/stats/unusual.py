@@ -7,8 +7,8 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.consensus import kendall_tau_b
-from sat_nb.table.aggregate import check_once, check_unmixed
 from sat_nb.table.schema import check_table
+from sat_nb.table.totals import check_once, check_unmixed
 
 BY = ["method", "model"]
 DIGITS = 9  # numbers that are equal to that many count as equal, whatever their rounding
@@ -32,7 +32,7 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises InvalidInput for tables that mix classes.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> unusual_images(build(*toy()).query("method == 'noisy'")).head(2)
       method  model  image_id  n_segments  distance segment  rank  mean_rank
     0  noisy  model  image_06           5      1.39    eyes   5.0       1.75
@@ -67,7 +67,7 @@ def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises InvalidInput for tables that mix classes.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> varying_segments(build(*toy())).head(2).round(2)
       method  model segment  n_images  mean_rank  sd_rank  low  high
     0  noisy  model    ears        15       4.00     1.07  3.5   5.0
@@ -103,7 +103,7 @@ def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises InvalidInput for tables that mix classes. Source: Kendall 1945 (tau-b).
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> disagreeing_methods(build(*toy())).round(2)
        model method_a method_b  tau segment  rank_a  rank_b
     0  model    noisy    sharp  0.8    eyes    1.75     1.0

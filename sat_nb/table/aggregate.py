@@ -10,13 +10,10 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.arguments import checked_columns
-from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.table.aggregations import AGGREGATIONS as AGGREGATIONS
-from sat_nb.table.aggregations import VALUES as VALUES
+from sat_nb.errors import InvalidInput
 from sat_nb.table.aggregations import Aggregation, Sums, chosen
-from sat_nb.table.aggregations import absolute as absolute
-from sat_nb.table.aggregations import relative as relative
 from sat_nb.table.schema import check_table
+from sat_nb.table.totals import check_by, check_once, check_unmixed, segment_totals
 
 
 def aggregate(
@@ -57,7 +54,7 @@ def aggregate(
     Raises InvalidInput where the table mixes several models or classes that ``by`` does
     not keep apart, and for values and parameters that the aggregation does not take.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> table = build(maps, segments)
     >>> aggregate(table[table.method == "sharp"], how="absolute", value="rank")
@@ -77,7 +74,7 @@ def aggregate(
     by = checked_columns(by)
     result, small_is_best = entry.result(value)
     if entry.needs == "sums":
-        sums = segment_totals(table, value=value, by=by)
+        sums = _totals(table, value, by)
         summary = sums.reset_index()[[*by, "segment", "n_images"]]
         summary.insert(len(by) + 1, result, entry.function(sums, **settings).to_numpy())
     elif isinstance(table, pd.DataFrame):
@@ -90,6 +87,14 @@ def aggregate(
     order = [*by, result, "segment"]
     best_first = [True] * len(by) + [small_is_best, True]
     return summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
+
+
+def _totals(table: pd.DataFrame | str | os.PathLike[str], value: str, by: list[str]) -> Sums:
+    if isinstance(table, (str, os.PathLike)):
+        from sat_nb.table.parquet.totals_on_disk import totals_on_disk
+
+        return totals_on_disk(table, value=value, by=by)
+    return segment_totals(table, value=value, by=by)
 
 
 def _of_rows(
@@ -110,68 +115,3 @@ def _of_rows(
         part["n_images"] = rows["segment"].value_counts()[numbers.index].to_numpy()
         parts.append(part)
     return pd.concat(parts)
-
-
-def segment_totals(
-    table: pd.DataFrame | str | os.PathLike[str], *, value: str, by: Sequence[str]
-) -> Sums:
-    """Sums and counts by group and segment, from which both aggregations follow."""
-    by = list(by)
-    if isinstance(table, (str, os.PathLike)):
-        from sat_nb.table.on_disk import totals_on_disk
-
-        return totals_on_disk(table, value=value, by=by)
-    check_by(check_table(table), by)
-    check_unmixed(table, by)
-    check_once(table, by)
-    images = table.drop_duplicates([*by, "image_id"])
-    images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
-    present = table[table["segment"].notna()]
-    present = present.assign(absent=present["n_segments"] + 1 if value == "rank" else 0)
-    sums = present.groupby([*by, "segment"], sort=True, dropna=False).agg(
-        total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
-    )
-    groups = images.groupby(by, dropna=False) if by else images.groupby(lambda _: 0)
-    return padded(sums, groups.agg(n_all=("image_id", "size"), all=("absent", "sum")), by)
-
-
-def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
-    """The sums with ``padding`` for ``absent``, given ``n_all`` and ``all`` of each group.
-
-    ``absent`` is what absence would add in the images that have the segment, ``all`` in all.
-    """
-    sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
-    return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
-
-
-def check_by(table: pd.DataFrame, by: list[str]) -> None:
-    """Whether groups can be kept apart by these columns."""
-    for column in by:
-        if column not in table.columns:
-            raise unknown_name("by", column, table.columns)
-        if column in ("segment", "image_id"):
-            raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
-
-
-def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
-    """No mean over rows that mean different things, unless their difference is the point."""
-    for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
-        values = table[column].dropna().unique()
-        if column not in (*by, *mixes) and len(values) > 1:
-            raise InvalidInput(
-                f"table: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); keep "
-                f"them apart with by=(..., {column!r}), or filter first: "
-                f"table[table.{column} == {values[0]!r}]."
-            )
-
-
-def check_once(table: pd.DataFrame, by: list[str]) -> None:
-    """A segment counts once an image."""
-    keys = [*by, "image_id", "segment"]
-    twice = table.duplicated(keys)
-    if twice.any():
-        row = table[twice].iloc[0][keys].to_dict()
-        raise InvalidInput(
-            f"table: several rows for {row}; a segment counts once an image. Were tables of one "
-            "model or of several targets joined? Keep them apart with `by`, or filter."
-        )

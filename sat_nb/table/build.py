@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.errors import IdMismatch, InvalidInput, SatError, shorten, unknown_name
-from sat_nb.saliency.codec import Chunk
+from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums
-from sat_nb.table.sampling_error import sampling_errors
+from sat_nb.table.join import MERGES, POOLS, Block, Maps, Recipe, image_blocks
 from sat_nb.table.schema import RANK_BY, local_rank
-
-Maps = Mapping[str, Mapping[str, NDArray[Any]]]
-
-
-def _strongest(attribution: NDArray) -> NDArray:
-    best = np.abs(attribution).argmax(axis=2)[..., None]
-    return np.take_along_axis(attribution, best, axis=2)
-
-
-POOLS: dict[str, Callable[[NDArray], NDArray]] = {
-    "sum": lambda attribution: attribution,  # the join adds up what channels there are
-    "mean": lambda attribution: attribution.mean(axis=2, keepdims=True, dtype=np.float64),
-    "max_abs": _strongest,
-    "l2": lambda attribution: np.linalg.norm(
-        attribution.astype(np.float64, copy=False), axis=2, keepdims=True
-    ),
-}
-"""How channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
-
-
-def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
-    seen: dict[str, int] = {}
-    names = []
-    for name in segmentation.names:
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
-    return SegmentationMap(tuple(names), segmentation.masks, segmentation.scores)
-
-
-MERGES: dict[str, Callable[[SegmentationMap], SegmentationMap]] = {
-    "union": SegmentationMap.merged,
-    "numbered": _numbered,  # eye, eye 2: every instance a segment of its own
-}
-"""What becomes of several masks of one name in one image."""
-
-_ROWS = ("top", "centre", "bottom")
-_COLUMNS = ("left", "centre", "right")
-POSITIONS = np.array([f"{row}-{column}" for row in _ROWS for column in _COLUMNS], dtype=object)
 
 
 def build(
@@ -110,125 +68,17 @@ def build(
     """
     _check_names(pool=pool, merge=merge, rank_by=rank_by, missing=missing)
     image_ids, left_out = _matching_ids(maps, segments, missing)
-    recipe = _Recipe(pad_px, pool, merge, fit or str(getattr(maps, "fit", "stretch")))
+    recipe = Recipe(pad_px, pool, merge, fit or str(getattr(maps, "fit", "stretch")))
     facts = getattr(maps, "facts", {})
     blocks = [
         block
         for image_id in image_ids
-        for block in _image_blocks(image_id, maps, segments[image_id], recipe, facts.get(image_id))
+        for block in image_blocks(image_id, maps, segments[image_id], recipe, facts.get(image_id))
     ]
     model = model or str(getattr(maps, "model", "model"))
     table = _assemble(blocks, model, labels or {}, rank_by)
     table.attrs["sat_nb"] = _settings(recipe, rank_by, left_out, maps)
     return table
-
-
-# --- one image ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    pad_px: int
-    pool: str
-    merge: str
-    fit: str
-
-
-@dataclass(frozen=True)
-class _Segments:
-    """The segments of one image on the grid of its maps."""
-
-    names: tuple[str, ...]
-    runs: MaskRuns
-    px: NDArray[np.int64]
-    fractions: NDArray[np.float64]
-    positions: NDArray[Any]
-    scores: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """The rows of one image and method: each segment's sum of the map, and its standard error."""
-
-    image_id: str
-    method: str
-    segments: _Segments
-    totals: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    n_samples: int | None
-    facts: Any
-
-
-def _image_blocks(
-    image_id: str, maps: Maps, segmentation: SegmentationMap, recipe: _Recipe, facts: Any
-) -> Iterable[_Block]:
-    """The rows of one image: its masks are prepared once for all methods with maps of one size."""
-    _check_size(image_id, segmentation, facts)
-    merged = MERGES[recipe.merge](segmentation)
-    pool = POOLS[recipe.pool]
-    prepared: dict[tuple[int, int], _Segments] = {}
-    for method in maps:
-        chunk = _kept(maps, method, image_id)
-        attribution = _checked_map(chunk.attribution, image_id, method)
-        size = attribution.shape[0], attribution.shape[1]
-        if size not in prepared:
-            prepared[size] = _prepare(image_id, merged, size, recipe)
-        sums = segment_sums(pool(attribution), prepared[size].runs)
-        if not math.isfinite(sums.sum()):
-            raise InvalidInput(
-                f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
-                "image again, or leave it out."
-            )
-        errors = sampling_errors(chunk, prepared[size].runs, recipe.pool)
-        n_samples = chunk.facts.get("n_samples")
-        yield _Block(image_id, method, prepared[size], sums[:-1], errors, n_samples, facts)
-
-
-def _kept(maps: Maps, method: str, image_id: str) -> Chunk:
-    """The map, and in a store what is kept beside it."""
-    if hasattr(maps, "chunk"):
-        return maps.chunk(method, image_id)
-    return Chunk(maps[method][image_id])
-
-
-def _prepare(
-    image_id: str, merged: SegmentationMap, size: tuple[int, int], recipe: _Recipe
-) -> _Segments:
-    try:
-        fitted = merged.resize(size, fit=recipe.fit, pad_px=recipe.pad_px)
-        runs = mask_runs(fitted.masks)
-    except SatError as error:
-        raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
-    row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
-    scores = np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores
-    fractions = runs.px / (size[0] * size[1])
-    return _Segments(fitted.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores)
-
-
-def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> None:
-    if facts is None or len(segmentation) == 0:
-        return
-    photo = (facts.height, facts.width)
-    if segmentation.size != photo:
-        raise InvalidInput(
-            f"masks of image {image_id!r} are {segmentation.size[0]} x {segmentation.size[1]} px "
-            f"(height x width), its photo is {photo[0]} x {photo[1]}; export the masks from the "
-            "very file that is explained."
-        )
-
-
-def _checked_map(attribution: Any, image_id: str, method: str) -> NDArray:
-    array = np.asarray(attribution)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.size == 0 or array.dtype.kind not in "fiu":
-        raise InvalidInput(
-            f"maps[{method!r}][{image_id!r}]: expected real numbers (H, W) or (H, W, C), got "
-            f"{array.dtype} {np.shape(attribution)}."
-        )
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
-    return array
 
 
 # --- matching and assembling ----------------------------------------------------------------
@@ -278,7 +128,7 @@ def _matching_ids(
 
 
 def _assemble(
-    blocks: list[_Block], model: str, labels: Mapping[str, int], rank_by: str
+    blocks: list[Block], model: str, labels: Mapping[str, int], rank_by: str
 ) -> pd.DataFrame:
     """One frame from the blocks; a block without segments becomes one row without a segment."""
     counts = np.array([len(block.segments.names) for block in blocks])
@@ -331,7 +181,7 @@ def _assemble(
 
 
 def _settings(
-    recipe: _Recipe, rank_by: str, left_out: dict[str, list[str]], maps: Maps
+    recipe: Recipe, rank_by: str, left_out: dict[str, list[str]], maps: Maps
 ) -> dict[str, Any]:
     """What the table was made with, as plain data that JSON can hold."""
     from sat_nb import __version__

@@ -74,7 +74,7 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
     "abs_mean_attribution" or "mean_attribution"; the largest has rank 1, ties share the
     mean of their ranks.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = build(*toy(1))
     >>> sharp = table[table["method"] == "sharp"]
     >>> without_eyes = sharp[sharp["segment"] != "eyes"]

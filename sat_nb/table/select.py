@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
-from sat_nb.table.build import POSITIONS
+from sat_nb.table.join import POSITIONS
 from sat_nb.table.schema import COLUMNS, IMAGE_KEY, check_table
 
 Names = str | Iterable[str] | None
@@ -67,7 +67,7 @@ def select(
     Raises InvalidInput for names that the table does not hold, classes, predictions or
     scores that it lacks, limits that cross, and where no segment is left.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = build(*toy())
     >>> ears = select(table, methods="sharp", segments="ears")
     >>> ears["segment"].count(), ears["image_id"].nunique()

@@ -36,7 +36,7 @@ def settled_ranks(
 
     Raises InvalidInput for a table without the columns of ``COLUMNS``, and for unknown names.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> table = build(*toy(2)).assign(n_samples=64, se_mean_attribution=0.2)
     >>> settled_ranks(table)[:4].tolist()
     [False, False, False, True]

@@ -13,14 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
-from sat_nb.segments import SegmentationMap
+from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
 from sat_nb.widgets.code import FILTERS, filters
 from sat_nb.widgets.state import ExplorerState, facts_of
 
 if TYPE_CHECKING:
-    from sat_nb.widgets.views.view import Panel
+    from sat_nb.widgets.panels import Panel
 
 KEYS = ["method", "model", "label"]
 

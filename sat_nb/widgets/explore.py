@@ -30,7 +30,7 @@ def explore(
     Returns an :class:`Explorer`, which shows itself as the last line of a cell. Views that need
     what was not given say so.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> explorer = explore(build(*toy()))
     >>> explorer
     Explorer(20 images, 2 methods, 5 segments: bars)

@@ -31,7 +31,8 @@ import warnings
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -39,20 +40,24 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.widgets import pictures, saving
+from sat_nb.widgets.choices import checked, settled
 from sat_nb.widgets.code import FILTERS, chosen, filters
+from sat_nb.widgets.controls import ControlPanel
 from sat_nb.widgets.data import Data
+from sat_nb.widgets.debounce import Latest
 from sat_nb.widgets.fields import button
-from sat_nb.widgets.latest import Latest
-from sat_nb.widgets.look import style_sheet
-from sat_nb.widgets.panel import ControlPanel
-from sat_nb.widgets.screens import SCREENS, Go, Screen
-from sat_nb.widgets.screens.screen import Shot
-from sat_nb.widgets.state import ExplorerState, checked, settled, stepped
+from sat_nb.widgets.panels import Panel
+from sat_nb.widgets.saving import Foot
+from sat_nb.widgets.screens import SCREENS
+from sat_nb.widgets.screens.screen import Go, Screen, Shot
+from sat_nb.widgets.state import ExplorerState, stepped
 from sat_nb.widgets.static import static_html
-from sat_nb.widgets.views import VIEWS, Panel, View
+from sat_nb.widgets.views import VIEWS
+from sat_nb.widgets.views.view import View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 MANY = 300_000  # rows from which on slow results wait for a click
 FOLDER = "explorer"  # of saved files, beside the notebook
@@ -77,7 +82,7 @@ class Explorer:
         self._compute = button("Compute", "It takes its time", "sat-compute", self._ask)
         self._main = widgets.VBox()
         self._main.add_class("sat-main")
-        self._foot = _Foot(self)
+        self._foot = Foot(folder, self.code, self.save)
         body = widgets.Box([self._controls.widget, self._main])
         body.add_class("sat-body")
         view = self.fields["view"].widget
@@ -148,7 +153,9 @@ class Explorer:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """The widget; and, where there is no kernel, a picture and a table."""
         bundle = self.widget._repr_mimebundle_(include=include, exclude=exclude)
-        return {**bundle, **static_html(self)}
+        title = f"{self._view.title}: {self._view.about}"
+        static = static_html(title, self.table, self.figure, self._state.page)
+        return {**bundle, "text/plain": repr(self), **static}
 
     # --- from a click to the screen -------------------------------------------------------------
 
@@ -191,7 +198,7 @@ class Explorer:
         notes = [f'<p class="sat-note">{html.escape(note)}</p>' for note in dict.fromkeys(notes)]
         self._message.value, self._notes.value = said, "".join(notes)
         self._main.children = [self._message, *shown, self._notes, self._foot.widget]
-        self._foot.put()
+        self._foot.put(self._view.draw is not None)
         for name in VIEWS:
             self._main.remove_class(f"sat-view-{name}")
         self._main.add_class(f"sat-view-{self._state.view}")
@@ -257,47 +264,8 @@ _WANTED = {
 }
 
 
-class _Foot:
-    """Saving, and the code of what is shown."""
-
-    def __init__(self, explorer: Explorer) -> None:
-        self._explorer = explorer
-        self._said, self._text = widgets.HTML(), widgets.HTML()
-        self._said.add_class("sat-saved")
-        self._text.add_class("sat-code")
-        tips = {"svg": "the picture as SVG", "png": "the picture as PNG", "csv": "the numbers"}
-        self._save = {
-            kind: button(
-                f"Save {kind.upper()}",
-                f"Write {tip} into the folder {explorer.folder!r}",
-                f"sat-save-{kind}",
-                partial(self._write, kind),
-            )
-            for kind, tip in tips.items()
-        }
-        self._code = widgets.ToggleButton(
-            description="Code", tooltip="The Python lines that make this", layout={"width": "auto"}
-        )
-        self._code.add_class("sat-show-code")
-        self._code.observe(lambda _: self._show_code(), "value")
-        row = widgets.HBox([self._code, *self._save.values(), self._said])
-        row.add_class("sat-foot")
-        self.widget = widgets.VBox([row, self._text])
-
-    def put(self) -> None:
-        """Follow what is shown now."""
-        has_picture = VIEWS[self._explorer.state.view].draw is not None
-        for kind in ("svg", "png"):
-            self._save[kind].disabled = not has_picture
-        self._said.value = ""
-        self._show_code()
-
-    def _show_code(self) -> None:
-        code = html.escape(self._explorer.code())
-        self._text.value = f"<pre>{code}</pre>" if self._code.value else ""
-
-    def _write(self, kind: str) -> None:
-        try:
-            self._said.value = saving.said(self._explorer.save(kind), kind)
-        except SatError as error:
-            self._said.value = f'<span role="alert">{html.escape(str(error))}</span>'
+@cache
+def style_sheet() -> str:
+    """The style sheet as an HTML element."""
+    css = Path(__file__).with_name("explorer.css").read_text(encoding="utf-8")
+    return f"<style>{css}</style>"

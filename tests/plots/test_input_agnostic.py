@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import sat_nb as sat
-from sat_nb.agnostic import InputAgnosticSaliency
+from sat_nb.agnostic.saliency import InputAgnosticSaliency
 from tests.plots.test_pictures import compared, without_texts
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sat_nb as sat
-from sat_nb.images import get_fit
+from sat_nb.geometry import get_fit
 from sat_nb.plots.overlay import attribution_colours, map_extent
 
 

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
 from sat_nb.plots.style import ACCENT
+from sat_nb.toy import toy
 
 HOSTILE = "$\\frac{1}$ <b>_x_</b>"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sat_nb.studies.marked_photos import MarkedPhotos, street_photos
+from sat_nb.reproduction.marked_photos import MarkedPhotos, street_photos
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.studies import bias, bias_tables, biased_models, imagenet, pretrained
+from sat_nb.reproduction import bias, bias_tables, biased_models, imagenet, pretrained
 from tests.real.conftest import METHODS, squeezenet_input
 
 

@@ -78,7 +78,7 @@ def images() -> ImageSet:
 @pytest.fixture
 def inputs(images: ImageSet) -> dict[str, Any]:
     """What the model sees of each image under preprocess="signed"."""
-    from sat_nb.images import stretch_image
+    from sat_nb.geometry import stretch_image
 
     return {
         i: stretch_image(p, (SIZE, SIZE)).astype(np.float32) / 127.5 - 1 for i, p in images.items()

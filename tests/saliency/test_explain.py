@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sat_nb.saliency import explain, pool
+from sat_nb.saliency.explain import explain
+from sat_nb.saliency.process import pool
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
@@ -111,7 +112,7 @@ def test_progress_counts_maps(model_files, images, capsys):
 
 PROGRAM = """
 import sys, numpy as np
-from sat_nb.saliency import explain
+from sat_nb.saliency.explain import (explain)
 images = {"a": np.zeros((5, 5, 3), np.uint8), "b": np.ones((5, 5, 3), np.uint8)}
 maps = explain(%r, images, methods="lrp.z", preprocess="unit", progress=False)
 assert "tensorflow" not in sys.modules and "innvestigate" not in sys.modules

@@ -21,8 +21,8 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb import FileMissing, IdMismatch, InvalidInput, SatError, SegmentationMap
-from sat_nb.datasets.toy import toy
-from sat_nb.saliency import map_formats
+from sat_nb.saliency.external import formats as map_formats
+from sat_nb.toy import toy
 
 LAYOUTS = ["".join(axes) for axes in itertools.permutations("NHWCK")]
 TWO = {"image_ids": ["a", "b"], "method": "m", "sign": "signed"}

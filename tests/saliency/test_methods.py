@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 
 from sat_nb.errors import InvalidInput
-from sat_nb.saliency import METHODS, PAPER_METHODS, PARITY_METHODS, explain
-from sat_nb.saliency.methods import list_methods, read_methods
+from sat_nb.saliency.explain import explain
+from sat_nb.saliency.methods import (
+    METHODS,
+    PAPER_METHODS,
+    PARITY_METHODS,
+    list_methods,
+    read_methods,
+)
 from sat_nb.saliency.parameters import read_parameters
 
 PRE = {"preprocess": "signed", "progress": False}

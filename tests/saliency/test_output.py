@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sat_nb.errors import InvalidInput
-from sat_nb.saliency import explain
+from sat_nb.saliency.explain import explain
 
 OPTIONS = {"preprocess": "signed", "progress": False, "output": "probability"}
 

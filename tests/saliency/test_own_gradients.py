@@ -12,7 +12,7 @@ import pytest
 def test_gradient_is_tensorflows(kernel, stride, padding, keras):
     import tensorflow as tf
 
-    from sat_nb.saliency.engine.strided import input_gradient
+    from sat_nb.saliency.engines.keras.linear import input_gradient
 
     random = np.random.default_rng(0)
     weights = random.normal(size=(*kernel, 3, 5)).astype(np.float32)
@@ -28,7 +28,7 @@ def test_gradient_is_tensorflows(kernel, stride, padding, keras):
 
 
 def test_only_convolutions_that_stride_over_few_channels(keras):
-    from sat_nb.saliency.engine.strided import strides_over_photos
+    from sat_nb.saliency.engines.keras.linear import strides_over_photos
 
     def told(channels, *arguments, **options):
         layer = keras.layers.Conv2D(*arguments, **options)
@@ -47,7 +47,7 @@ def test_only_convolutions_that_stride_over_few_channels(keras):
 def test_gradient_of_a_product_with_a_matrix_is_tensorflows(shape, keras):
     import tensorflow as tf
 
-    from sat_nb.saliency.engine.linear import linear, product
+    from sat_nb.saliency.engines.keras.linear import linear, product
 
     layer = keras.layers.Dense(6)
     x = tf.constant(np.random.default_rng(0).normal(size=shape).astype(np.float32))

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from sat_nb.saliency import protocol
+from sat_nb.saliency.process import messages as protocol
 
 ARRAYS = {
     "rows": np.arange(24, dtype=np.float32).reshape(2, 3, 4),

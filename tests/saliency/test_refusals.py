@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sat_nb.errors import FileMissing, IdMismatch, InvalidInput
-from sat_nb.saliency import explain
+from sat_nb.saliency.explain import explain
 
 OPTIONS = {"methods": "gradient", "preprocess": "unit", "progress": False}
 
@@ -147,8 +147,8 @@ def test_nan_is_refused_and_nothing_of_it_kept(make_model, images, tmp_path):
 
 
 def test_nan_maps_name_method_and_image(model_files, images, tmp_path, monkeypatch):
-    from sat_nb.saliency import batches
-    from sat_nb.saliency.codec import Chunk
+    from sat_nb.saliency import execute as batches
+    from sat_nb.saliency.store.codec import Chunk
 
     def ask(command, doing, **arguments):
         answer = asked(command, doing, **arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sat_nb.saliency import explain
+from sat_nb.saliency.explain import explain
 from tests.oracles import relevance as slow
 
 SIZE = 6

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sat_nb.errors import InvalidInput
-from sat_nb.saliency import PAPER_METHODS, explain
+from sat_nb.saliency.explain import explain
+from sat_nb.saliency.methods import PAPER_METHODS
 
 SIZE = 12
 PRE = {"preprocess": "unit", "progress": False}

@@ -9,12 +9,15 @@ import pytest
 from scipy.stats import norm
 
 from sat_nb.errors import IdMismatch, InvalidInput
-from sat_nb.saliency import explain, sampling, settling
+from sat_nb.saliency import sampling
+from sat_nb.saliency import sampling_until_settled as settling
+from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import read_methods
 from sat_nb.saliency.parameters import read_parameters
-from sat_nb.saliency.store import AttributionStore
-from sat_nb.segments import SegmentationMap
-from sat_nb.table import build, settled_ranks
+from sat_nb.saliency.store.store import AttributionStore
+from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.build import build
+from sat_nb.table.settled import settled_ranks
 from tests.saliency.sums import sums_of
 
 IMAGE = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)

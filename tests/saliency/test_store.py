@@ -17,10 +17,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from sat_nb.errors import CannotWrite, FileMissing, IdMismatch, InvalidInput
 from sat_nb.images import ImageSet
-from sat_nb.saliency import METHODS, PREPROCESS, AttributionStore, explain
-from sat_nb.saliency.chunks import FolderChunks, Key, MemoryChunks, Total, file_name
-from sat_nb.saliency.codec import Chunk, decode, encode, read_header
-from sat_nb.saliency.runs import ENGINE, ImageFacts, Record, fingerprint
+from sat_nb.saliency.explain import explain
+from sat_nb.saliency.methods import METHODS
+from sat_nb.saliency.preprocess import PREPROCESS
+from sat_nb.saliency.store.chunks import FolderChunks, Key, MemoryChunks, Total, file_name
+from sat_nb.saliency.store.codec import Chunk, decode, encode, read_header
+from sat_nb.saliency.store.runs import ENGINE, ImageFacts, Record, fingerprint
+from sat_nb.saliency.store.store import AttributionStore
 
 OPTIONS = {"methods": ["gradient", "lrp.z"], "preprocess": "signed", "progress": False}
 HOSTILE = [
@@ -49,7 +52,7 @@ def no_worker(monkeypatch):
     def fail(*arguments, **more):
         raise AssertionError("the worker was asked")
 
-    return lambda: monkeypatch.setattr("sat_nb.saliency.pool.Pool.request", fail)
+    return lambda: monkeypatch.setattr("sat_nb.saliency.process.pool.Pool.request", fail)
 
 
 @pytest.fixture
@@ -199,7 +202,7 @@ def test_fingerprints_tell_apart_whatever_decides_a_map(monkeypatch):
         of(record=Record(ImageFacts(1, 2, 3, 4), "pixel")),
     ]
     with monkeypatch.context() as later:
-        later.setattr("sat_nb.saliency.runs.ENGINE", ENGINE + 1)
+        later.setattr("sat_nb.saliency.store.runs.ENGINE", ENGINE + 1)
         others.append(of())
     assert len({of(), *others}) == len(others) + 1
     assert of() == of(model={**settings["model"], "name": "two"})

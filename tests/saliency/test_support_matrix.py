@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.architectures import ARCHITECTURES
-from sat_nb.saliency import PAPER_METHODS, explain
+from sat_nb.saliency.explain import explain
+from sat_nb.saliency.methods import PAPER_METHODS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sat_nb.segments.rle import encode_coco
+from sat_nb.segments.formats.rle import encode_coco
 
 SECRET = "s3cret-t0ken-of-nobody"
 

@@ -12,11 +12,18 @@ from hypothesis.extra.numpy import arrays
 
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
-from sat_nb.datasets.toy import toy
 from sat_nb.plots.style import ACCENT, INK
-from sat_nb.segments.edges import BLUR, REACH, best_move, edge_profile
-from sat_nb.segments.findings import FINDINGS
-from sat_nb.segments.measures import CRUMB_FRACTION, measure_pairs, n_fragments
+from sat_nb.segments.quality.findings import FINDINGS
+from sat_nb.segments.quality.measures import (
+    BLUR,
+    CRUMB_FRACTION,
+    REACH,
+    best_move,
+    edge_profile,
+    measure_pairs,
+    n_fragments,
+)
+from sat_nb.toy import toy
 from tests.oracles import checks as oracle
 
 Photos = dict[str, np.ndarray]

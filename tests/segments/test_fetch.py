@@ -25,9 +25,10 @@ from PIL import Image
 import sat_nb as sat
 from sat_nb import CannotFetch, InvalidInput
 from sat_nb.cli import main
-from sat_nb.segments import dinox_api, fetch
-from sat_nb.segments.dinox_api import DinoxApi, Pace, Token, checked_base_url
-from sat_nb.segments.rle import encode_coco
+from sat_nb.segments.dinox_api import client as dinox_api
+from sat_nb.segments.dinox_api import fetch
+from sat_nb.segments.dinox_api.client import DinoxApi, Pace, Token, checked_base_url
+from sat_nb.segments.formats.rle import encode_coco
 from tests.segments.dinox_server import SECRET, Dinox, detected, error, ok, running
 
 QUOTA, RATE = "Token out of Quota", "Token exceeds Rate Limit"

@@ -20,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sat_nb import FileMissing, InvalidInput, read_segments
-from sat_nb.segments import limits
+from sat_nb.segments.formats import limits
 from tests.segments import formats as made
 from tests.segments.formats import write
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from sat_nb import SEGMENT_FORMATS, FileMissing, InvalidInput, SegmentationMap, read_segments
-from sat_nb.segments.documents import elements
-from sat_nb.segments.label_png import LabelPicture, parse_label_png
-from sat_nb.segments.panoptic import parse_coco_panoptic
-from sat_nb.segments.polygons import fill_coco, fill_labelme
-from sat_nb.segments.rle import decode_runs
+from sat_nb.segments.formats.coco_panoptic import parse_coco_panoptic
+from sat_nb.segments.formats.json_files import elements
+from sat_nb.segments.formats.label_png import LabelPicture, parse_label_png
+from sat_nb.segments.formats.polygons import fill_coco, fill_labelme
+from sat_nb.segments.formats.rle import decode_runs
 from tests.oracles import masks as oracle
 from tests.segments import formats as made
 from tests.segments.formats import write

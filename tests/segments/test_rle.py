@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco
 
 from sat_nb import InvalidInput
-from sat_nb.segments.rle import CODECS, run_lengths
+from sat_nb.segments.formats.rle import CODECS, run_lengths
 from tests.oracles import masks as oracle
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=24))

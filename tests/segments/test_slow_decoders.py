@@ -21,7 +21,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import sat_nb as sat
-from sat_nb.segments.rle import encode_coco, encode_dds
+from sat_nb.segments.formats.rle import encode_coco, encode_dds
 from tests.oracles import masks as oracle
 from tests.oracles.pictures import read_npy, read_png
 from tests.segments.formats import png, write

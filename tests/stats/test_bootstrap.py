@@ -12,10 +12,10 @@ from scipy import stats as scipy_stats
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
-from sat_nb.datasets.toy import toy
 from sat_nb.stats import bootstrap as module
 from sat_nb.stats.bootstrap import bootstrap
 from sat_nb.table.aggregations import Aggregation
+from sat_nb.toy import toy
 from tests.oracles import bootstrap as oracle
 from tests.oracles import tables as aggregate_oracle
 

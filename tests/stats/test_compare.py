@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from scipy.stats import friedmanchisquare
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
-from sat_nb.stats.cliques import covering_cliques, maximal_cliques
 from sat_nb.stats.compare import rank_matrix
+from sat_nb.stats.rank_tests import covering_cliques, maximal_cliques
 from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.toy import toy
 from tests.oracles import tables as oracle
 
 pytestmark = pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")  # see test_presence

@@ -12,9 +12,9 @@ from scipy.stats import kstest
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
-from sat_nb.datasets.toy import toy
-from sat_nb.stats.controls import placements
+from sat_nb.stats.null_segments import placements
 from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.toy import toy
 from tests.oracles import controls as oracle
 
 # --- placements -----------------------------------------------------------------------------------

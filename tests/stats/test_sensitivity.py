@@ -14,10 +14,10 @@ from scipy.stats import kendalltau
 
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
-from sat_nb.datasets.toy import toy
 from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Setting
+from sat_nb.stats.mask_sensitivity import tau_of_rows
 from sat_nb.stats.outlines import Depths, Grid, Try, outlined, steps_of
-from sat_nb.stats.sensitivity import tau_of_rows
+from sat_nb.toy import toy
 from tests.oracles import sensitivity as oracle
 
 RANKS = st.sampled_from([1.0, 2.0, 2.5, 3.0, 4.0])

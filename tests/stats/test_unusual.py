@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
+from sat_nb.toy import toy
 from tests.oracles import unusual as oracle
 
 

@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, rankdata
 from statsmodels.stats.multitest import multipletests
 
-from sat_nb.stats.verdicts import (
-    friedman,
-    holm,
-    nemenyi,
-    wilcoxon_holm,
-    wilcoxon_holm_complete,
-)
+from sat_nb.stats.rank_tests import friedman, holm, nemenyi, wilcoxon_holm, wilcoxon_holm_complete
 from tests.oracles import statistics as oracle
 from tests.oracles import tables
 

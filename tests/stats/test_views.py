@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 import sat_nb as sat
 from benchmarks.calibration import as_table
 from sat_nb.stats.signed_rank import signed_rank_p
-from sat_nb.stats.views import EFFECTS
+from sat_nb.stats.size_effect import EFFECTS
 from tests.oracles import statistics as oracle
 from tests.oracles import tables
 

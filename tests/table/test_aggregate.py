@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
-from sat_nb.datasets.toy import toy
+from sat_nb.toy import toy
 from tests.oracles import tables as oracle
 
 

@@ -212,7 +212,7 @@ def test_what_an_aggregation_does_not_take(
 @given(order=st.permutations(range(40)))
 @settings(max_examples=3)
 def test_order_of_rows_never_matters(order: list[int], how: str) -> None:
-    from sat_nb.datasets.toy import toy
+    from sat_nb.toy import toy
 
     table = sat.build(*toy(4))
     shuffled = table.iloc[[i for i in order if i < len(table)]]

@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
-from sat_nb.datasets.toy import toy
-from sat_nb.saliency.codec import Chunk
+from sat_nb.saliency.store.codec import Chunk
 from sat_nb.table.kernel import mask_runs, segment_sums
+from sat_nb.toy import toy
 from tests.oracles import masks as mask_oracle
 from tests.oracles import tables as oracle
 

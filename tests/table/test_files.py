@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
-from sat_nb.table import files, shards
-from sat_nb.table.seal import SEAL, read_seal
+from sat_nb.table.parquet import files, shards
+from sat_nb.table.parquet.footer import SEAL, read_seal
 
 BY = ("model", "method")
 

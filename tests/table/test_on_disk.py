@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
-from sat_nb.table import on_disk
-from sat_nb.table.aggregate import segment_totals
+from sat_nb.table.parquet import totals_on_disk as on_disk
+from sat_nb.table.parquet.totals_on_disk import totals_on_disk
+from sat_nb.table.totals import segment_totals
 from tests.oracles import tables as oracle
 from tests.table.test_aggregate import tables
 
@@ -39,7 +40,7 @@ def ways(table: pd.DataFrame, folder: Path) -> dict[str, Path]:
 
 def assert_alike(path: Path, table: pd.DataFrame, value: str, by: list[str]) -> None:
     """The very frame of sums that comes from memory."""
-    found = segment_totals(path, value=value, by=by)
+    found = totals_on_disk(path, value=value, by=by)
     expected = segment_totals(table, value=value, by=by)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-12, atol=1e-12)
 
@@ -126,7 +127,7 @@ def test_sums_are_exact_however_rows_lie(tmp_path: Path, name: str, sealed: bool
         path = tmp_path / "t.parquet"
         write = sat.write_table if sealed else pd.DataFrame.to_parquet
         write(table, path)
-        found = segment_totals(path, value="mean_attribution", by=["method"])["total"]
+        found = totals_on_disk(path, value="mean_attribution", by=["method"])["total"]
         totals.add(found.item())
         size = np.nansum(np.abs(values))
         assert segment_totals(table, value="mean_attribution", by=["method"])[
@@ -141,8 +142,8 @@ def test_infinite_sums_are_those_in_memory(tmp_path: Path, values: list[float]) 
     table = long_table(np.array(values))
     path = sat.write_table(table, tmp_path / "t")
     found, expected = (
-        segment_totals(each, value="mean_attribution", by=[])["total"].item()
-        for each in (path, table)
+        totals(each, value="mean_attribution", by=[])["total"].item()
+        for totals, each in ((totals_on_disk, path), (segment_totals, table))
     )
     assert found == expected or (np.isnan(found) and np.isnan(expected))
 

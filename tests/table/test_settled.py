@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sat_nb.datasets.toy import toy
 from sat_nb.errors import InvalidInput
-from sat_nb.table import build, settled_ranks
+from sat_nb.table.build import build
+from sat_nb.table.settled import settled_ranks
+from sat_nb.toy import toy
 
 TABLE = build(*toy(5))
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import sat_nb as sat
-from sat_nb.datasets.equids import CLASS_NAMES, render
-from sat_nb.datasets.toy import NAMES, toy
+from sat_nb.reproduction.equids import CLASS_NAMES, render
+from sat_nb.toy import NAMES, toy
 
 N_IMAGES = 100
 SIZE, GRID = 96, 48  # of photos and of maps, in pixels

@@ -17,14 +17,14 @@ from typing import Any
 from PIL import Image
 
 from sat_nb.files import written_whole
-from sat_nb.studies.run import work_folder
+from sat_nb.reproduction.studies import work_folder
 from tests.ui.browser import Tab, chromium
 from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import jupyterlab
 
 CELL = """\
 import sat_nb as sat
-from sat_nb.studies import quickstart
+from sat_nb.reproduction import (quickstart)
 
 study = quickstart.run({work!r})
 photos = study.photos

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 
 import sat_nb as sat
 from sat_nb.cli import main
-from sat_nb.datasets.toy import toy
 from sat_nb.errors import FileMissing, InvalidInput
+from sat_nb.toy import toy
 from sat_nb.widgets.serve import serve
 from tests.ui.browser import Tab
 from tests.ui.explorer_page import ExplorerPage

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.datasets.toy import toy
+from sat_nb.toy import toy
 from sat_nb.widgets.explorer import Explorer
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import sat_nb as sat
 from sat_nb import ExplorerState
+from sat_nb.widgets.choices import allowed, checked, settled
 from sat_nb.widgets.controls import CONTROLS
-from sat_nb.widgets.state import Facts, allowed, checked, facts_of, settled, stepped
+from sat_nb.widgets.state import Facts, facts_of, stepped
 from sat_nb.widgets.views import VIEWS
 from tests.widgets.conftest import toy_data
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb.plots.overlay import map_extent
-from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache
 from sat_nb.widgets.grid import page_of, table_html
+from sat_nb.widgets.screens import thumbnails
 
 PHOTO = (60, 120)
 

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch
-from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
 from sat_nb.widgets.grid import cell, page_of
 from sat_nb.widgets.pictures import data_uri
+from sat_nb.widgets.screens import thumbnails
 from sat_nb.widgets.screens.screen import Go, Pager, Row, Shot
 from sat_nb.widgets.state import ExplorerState
 from sat_nb.widgets.views.images import PAGE, page_length, tiles_of

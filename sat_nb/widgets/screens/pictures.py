@@ -9,9 +9,9 @@ import ipywidgets as widgets
 
 from sat_nb.widgets.data import Cache
 from sat_nb.widgets.grid import PAGE, table_html
+from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.pictures import SCALE, released, svg_of
 from sat_nb.widgets.screens.screen import Go, Row, Shot, segments_of
-from sat_nb.widgets.views.view import Panel
 
 ROOM = 0.62  # of its own width is what a picture needs: then two stand side by side
 

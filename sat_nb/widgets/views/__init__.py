@@ -11,7 +11,6 @@ from sat_nb.widgets.views import (
     table,
     unusual,
 )
-from sat_nb.widgets.views.view import Panel as Panel
 from sat_nb.widgets.views.view import View
 
 VIEWS: dict[str, View] = {

@@ -11,7 +11,8 @@ from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.stats.consensus import Consensus, consensus
 from sat_nb.table.aggregate import aggregate
 from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.views.view import Panel, View, axes_on, by_model, in_one
+from sat_nb.widgets.panels import Panel, by_model, in_one
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

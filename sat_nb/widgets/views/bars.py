@@ -11,7 +11,8 @@ from sat_nb.plots.bars import plot_segments
 from sat_nb.stats.intervals import intervals
 from sat_nb.table.aggregate import aggregate
 from sat_nb.widgets.code import FILTERS, call, marked
-from sat_nb.widgets.views.view import Panel, View, axes_on, together
+from sat_nb.widgets.panels import Panel, together
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

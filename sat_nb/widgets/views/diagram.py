@@ -10,7 +10,8 @@ from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.stats.compare import compare
 from sat_nb.stats.comparison import Comparison
 from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.views.view import Panel, View, apart, axes_on, in_one
+from sat_nb.widgets.panels import Panel, apart, in_one
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

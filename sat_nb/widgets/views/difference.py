@@ -9,7 +9,8 @@ import pandas as pd
 from sat_nb.plots.difference import plot_difference
 from sat_nb.stats.difference import Difference, difference
 from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.views.view import Panel, View, axes_on, by_method, in_one
+from sat_nb.widgets.panels import Panel, by_method, in_one
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

@@ -8,7 +8,8 @@ import pandas as pd
 
 from sat_nb.plots.rank_distribution import plot_rank_distribution, rank_shares
 from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.views.view import Panel, View, apart, axes_on, in_one
+from sat_nb.widgets.panels import Panel, apart, in_one
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

@@ -10,7 +10,8 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.image_table import plot_image, plot_image_table
 from sat_nb.widgets.code import call, maps_name, marked
-from sat_nb.widgets.views.view import Panel, View, apart, axes_on, in_one
+from sat_nb.widgets.panels import Panel, apart, in_one
+from sat_nb.widgets.views.view import View, axes_on
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

@@ -9,7 +9,8 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.map_grid import plot_map_grid
 from sat_nb.widgets.code import call, maps_name
-from sat_nb.widgets.views.view import Panel, View, together
+from sat_nb.widgets.panels import Panel, together
+from sat_nb.widgets.views.view import View
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data
@@ -34,7 +35,7 @@ def page_length(state: ExplorerState) -> int:
 def photos_of(rows: pd.DataFrame, segment: str | None, order: str = "rank") -> pd.DataFrame:
     """One row an image, in that order of what the segment is in it; without one all images.
 
-    >>> from sat_nb.datasets.toy import toy
+    >>> from sat_nb.toy import toy
     >>> sharp = build(*toy()).query("method == 'sharp'")
     >>> photos_of(sharp, "ears")[["image_id", "rank"]].head(2)
        image_id  rank

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sat_nb.widgets.code import call
+from sat_nb.widgets.panels import Panel, together
 from sat_nb.widgets.views.bars import summary_lines, summary_of
-from sat_nb.widgets.views.view import Panel, View, together
+from sat_nb.widgets.views.view import View
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

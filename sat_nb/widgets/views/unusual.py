@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sat_nb.stats.unusual import disagreeing_methods, unusual_images, varying_segments
-from sat_nb.widgets.views.view import Panel, View, together
+from sat_nb.widgets.panels import Panel, together
+from sat_nb.widgets.views.view import View
 
 if TYPE_CHECKING:
     from sat_nb.widgets.data import Data

@@ -1,0 +1,26 @@
+"""The types of arrays, by the words that the whole package uses for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+Pixels = NDArray[np.uint8]
+"""A photo (H, W, 3) in RGB."""
+
+Mask = NDArray[np.bool_]
+"""One mask (H, W)."""
+
+Masks = NDArray[np.bool_]
+"""Masks (n, H, W) of one image."""
+
+Map = NDArray[np.floating[Any]]
+"""An attribution map (H, W, C); positive values speak for the target."""
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""

@@ -1,0 +1,84 @@
+"""The base of lazy mappings: by image id, and by saliency method."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from sat_nb.errors import IdMismatch, shorten, unknown_name
+
+Value = TypeVar("Value", covariant=True)
+
+
+class Lazy(Mapping[str, Value]):
+    """A mapping whose keys are known, and whose values are made when they are asked for.
+
+    A subclass gives its keys (:meth:`_keys`) and makes one value (:meth:`_value`). ``in``, ``len``
+    and iteration look at the keys only; a Mapping's own ``in`` and ``get`` would read a file.
+    """
+
+    @abstractmethod
+    def _keys(self) -> Collection[str]:
+        """All keys, in order."""
+
+    @abstractmethod
+    def _value(self, key: str) -> Value:
+        """The value of a key that is there."""
+
+    @abstractmethod
+    def _missing(self, key: str) -> Exception:
+        """The error for a key that is not there."""
+
+    def __getitem__(self, key: str) -> Value:
+        if key not in self:
+            raise self._missing(key)
+        return self._value(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys())
+
+    def __len__(self) -> int:
+        return len(self._keys())
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or ``default`` where there is none."""
+        return self._value(key) if key in self else default
+
+
+class ById(Lazy[Value]):
+    """A lazy Mapping {image_id: value}.
+
+    >>> class Squares(ById[int]):
+    ...     holds = "square"
+    ...     def _keys(self):
+    ...         return ("2", "3")
+    ...     def _value(self, key):
+    ...         return int(key) ** 2
+    >>> Squares()["3"], "4" in Squares(), Squares()
+    (9, False, Squares(2 images: '2', '3'))
+    >>> Squares()["4"]
+    Traceback (most recent call last):
+    sat_nb.errors.IdMismatch: image '4' has no square; there are 2: '2', '3'.
+    """
+
+    holds: ClassVar[str] = "value"
+    """What a value is, in messages."""
+
+    def _missing(self, key: str) -> Exception:
+        return IdMismatch(
+            f"image {key!r} has no {self.holds}; there are {len(self)}: {shorten(self)}."
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} images: {shorten(self)})"
+
+
+class ByMethod(Lazy[Value]):
+    """A lazy Mapping {method: value}; an unknown method is an error that lists all."""
+
+    def _missing(self, key: str) -> Exception:
+        return unknown_name("method", key, self)

@@ -1,1 +1,0 @@
-"""Data sets: a toy for examples, and rendered horses and zebras for the watermark study."""

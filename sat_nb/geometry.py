@@ -1,0 +1,216 @@
+"""How a photo, and its masks alike, are brought to the size of a model's input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sat_nb.arrays import Masks, Pixels
+from sat_nb.errors import unknown_name
+
+
+def covered_areas(
+    mask: NDArray[np.bool_], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """int64 (h, w): the covered area of each cell, in 1 / (h w) pixels of the mask (H, W).
+
+    ``rows`` and ``columns`` are ``overlaps(H, h)`` and ``overlaps(W, w)``. Only the box around the
+    mask's pixels is looked at.
+
+    >>> covered_areas(np.eye(3, dtype=bool), overlaps(3, 2), overlaps(3, 2))
+    array([[5, 1],
+           [1, 5]])
+    """
+    covered = np.zeros((rows[1, -1] + 1, columns[1, -1] + 1), dtype=np.int64)
+    rows = _within(mask.any(axis=1), rows)
+    if rows.size:
+        band = mask[rows[0, 0] : rows[0, -1] + 1]
+        _add_areas(mask, rows, _within(band.any(axis=0), columns), covered)
+    return covered
+
+
+def overlaps(n_in: int, n_out: int) -> NDArray[np.int64]:
+    """(3, k) input cells, output cells, and the lengths that they share, in 1/n_out input cells.
+
+    An output cell's lengths add up to ``n_in``: it is n_in / n_out input cells long.
+    """
+    edges = np.union1d(np.arange(n_in + 1) * n_out, np.arange(n_out + 1) * n_in)
+    start, length = edges[:-1], np.diff(edges)
+    return np.stack([start // n_out, start // n_in, length])
+
+
+def _within(on: NDArray[np.bool_], parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The overlaps of the cells from the first that is on to the last."""
+    cells = np.flatnonzero(on)
+    if cells.size == 0:
+        return parts[:, :0]
+    begin, end = np.searchsorted(parts[0], [cells[0], cells[-1] + 1])
+    return parts[:, begin:end]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
+    line = np.zeros(covered.shape[1], dtype=np.int64)
+    n = columns.shape[1]
+    first, last = columns[1, 0], columns[1, n - 1] + 1
+    seen = -1
+    for i in range(rows.shape[1]):
+        row, cell, height = rows[0, i], rows[1, i], rows[2, i]
+        if row != seen:  # a row of pixels may reach into several cells
+            seen = row
+            line[first:last] = 0
+            for k in range(n):
+                line[columns[1, k]] += mask[row, columns[0, k]] * columns[2, k]
+        for j in range(first, last):
+            covered[cell, j] += height * line[j]
+
+
+# --- geometry: how a photo, and its masks alike, are brought to the model's input -------------
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a photo lies on the model's input: resized to ``scaled``, its corner at ``corner``.
+
+    Both are (rows, columns) in pixels. A negative corner cuts the photo off at both sides; a
+    positive one leaves bars beside it, in which there is neither photo nor segment.
+    """
+
+    scaled: tuple[int, int]
+    corner: tuple[int, int]
+
+    def on(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The part of an input of ``size`` that shows photo, and that part of the scaled photo."""
+        pairs = [
+            (slice(max(c, 0), min(c + n, side)), slice(max(-c, 0), min(side - c, n)))
+            for c, n, side in zip(self.corner, self.scaled, size, strict=True)
+        ]
+        (rows, from_rows), (columns, from_columns) = pairs
+        return (rows, columns), (from_rows, from_columns)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One way to bring an image, and its masks alike, to a size (height, width).
+
+    ``frame(photo, size)`` places a photo of the size ``photo`` on an input of ``size``.
+    """
+
+    frame: Callable[[tuple[int, int], tuple[int, int]], Frame]
+
+    def image(self, pixels: Pixels, size: tuple[int, int]) -> Pixels:
+        """Bring (H, W, 3) uint8 to ``size`` (bilinear, antialiased); bars beside it are black."""
+        size = size[0], size[1]
+        frame = self.frame((pixels.shape[0], pixels.shape[1]), size)
+        scaled = stretch_image(pixels, frame.scaled)
+        if frame.scaled == size:
+            return scaled
+        fitted = np.zeros((*size, 3), dtype=np.uint8)
+        there, here = frame.on(size)
+        fitted[there] = scaled[here]
+        return fitted
+
+    def masks(self, masks: Masks, size: tuple[int, int]) -> Masks:
+        """Bring boolean (n, H, W) to ``size``; masks outside the frame have no pixel there."""
+        size = size[0], size[1]
+        if len(masks) == 0:
+            return np.zeros((0, *size), dtype=bool)
+        frame = self.frame((masks.shape[1], masks.shape[2]), size)
+        scaled = stretch_masks(masks, frame.scaled)
+        if frame.scaled == size:
+            return scaled
+        fitted = np.zeros((len(masks), *size), dtype=bool)
+        there, here = frame.on(size)
+        fitted[:, *there] = scaled[:, *here]
+        return fitted
+
+    def photo(self, photo: tuple[int, int], size: tuple[int, int]) -> Masks:
+        """Boolean (H, W) of ``size``: where the input shows photo, and not a bar beside it."""
+        shown = np.zeros(size, dtype=bool)
+        shown[self.frame(photo, size).on(size)[0]] = True
+        return shown
+
+
+def stretch_image(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize (H, W, 3) uint8 to ``size``, ignoring the aspect ratio (bilinear, antialiased)."""
+    if pixels.shape[:2] == tuple(size):
+        return pixels
+    height, width = size
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def stretch_masks(masks: Masks, size: tuple[int, int]) -> Masks:
+    """Resize boolean (n, H, W) to ``size`` by area: a pixel is on where at least half is covered.
+
+    The areas are counted in whole numbers, so "half" is exact. A mask that would vanish
+    keeps its best-covered pixel (the first of several).
+    """
+    if masks.shape[1:] == tuple(size):
+        return masks
+
+    resized = np.zeros((len(masks), *size), dtype=bool)
+    if len(masks) == 0:
+        return resized
+    rows, columns = overlaps(masks.shape[1], size[0]), overlaps(masks.shape[2], size[1])
+    for mask, out in zip(masks, resized, strict=True):
+        covered = covered_areas(mask, rows, columns)
+        np.greater_equal(2 * covered, mask.size, out=out)
+        if not out.any():
+            out.flat[covered.argmax()] = True
+    return resized
+
+
+def _stretched(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+    return Frame(size, (0, 0))
+
+
+def _cropped(of: int, keep: int) -> Callable[[tuple[int, int], tuple[int, int]], Frame]:
+    """Cover ``of`` / ``keep`` times the input, then cut its middle out, rounded as torchvision."""
+
+    def frame(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+        (height, width), (h, w) = photo, (round(side * of / keep) for side in size)
+        by_height = h * width >= w * height
+        scaled = (h, h * width // height) if by_height else (w * height // width, w)
+        top, left = (round((n - side) / 2) for n, side in zip(scaled, size, strict=True))
+        return Frame(scaled, (-top, -left))
+
+    return frame
+
+
+def _letterboxed(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """The largest that fits in, in the middle, rounded as PIL's ImageOps.pad."""
+    (height, width), (h, w) = photo, size
+    if width * h > height * w:
+        scaled = max(round(height / width * w), 1), w
+    else:
+        scaled = h, max(round(width / height * h), 1)
+    top, left = (round((side - n) / 2) for n, side in zip(scaled, size, strict=True))
+    return Frame(scaled, (top, left))
+
+
+FITS: dict[str, Fit] = {
+    "stretch": Fit(_stretched),
+    "crop": Fit(_cropped(1, 1)),
+    "crop_224_of_256": Fit(_cropped(256, 224)),
+    "letterbox": Fit(_letterboxed),
+}
+"""How photos come to the model's input.
+
+"stretch": both sides resized, whatever the aspect ratio. "crop": the short side resized, the
+middle cut out (torchvision's ``Resize(224)``, ``CenterCrop(224)``; Keras's
+``crop_to_aspect_ratio=True`` to within a pixel). "crop_224_of_256": the same with a margin, as
+torchvision's ImageNet presets: for an input of 224 px the short side becomes 256. "letterbox": the
+long side resized, black bars beside it (Keras's ``pad_to_aspect_ratio=True``).
+"""
+
+
+def get_fit(name: str) -> Fit:
+    """The :class:`Fit` of that name, or an error that lists all names."""
+    if name not in FITS:
+        raise unknown_name("fit", name, FITS)
+    return FITS[name]

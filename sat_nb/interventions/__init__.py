@@ -1,0 +1,1 @@
+"""What a prediction does when the photo or the model is changed."""

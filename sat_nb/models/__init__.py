@@ -1,0 +1,1 @@
+"""Pretrained models whose weights come as packages."""

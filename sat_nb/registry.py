@@ -1,0 +1,225 @@
+"""Registries: plain dicts of frozen entries, each of which carries all that is said about it.
+
+Whatever shows a choice (docstring, error, ``--help``, tooltip, plot title, CSV column) takes it
+from the entry. Where a function takes the name of an entry, it also takes an entry of the user's
+own.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sat_nb.errors import InvalidInput, unknown_name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an entry: its default, which values are accepted, and how that is said.
+
+    >>> Parameter(3, lambda k: k > 0, "a whole number >= 1").default
+    3
+    """
+
+    default: Any
+    accepts: Callable[[Any], bool]
+    expected: str
+    about: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every entry of a registry carries.
+
+    Parameters
+    ----------
+    name : str
+        What functions take, and what settings and tables hold.
+    title : str
+        A few words for a plot, a control or a list; by default the name with blanks.
+    about : str
+        One sentence, with a full stop: what it is.
+    source : str
+        The paper and equation it follows.
+    version : str
+        Of an entry of the user's own: changed whenever its function changes, so that what an older
+        one made is never taken for its result. Empty for the package's entries, which have the
+        package's version.
+    parameters : Mapping[str, Parameter]
+        What its function can be told, by name.
+    """
+
+    name: str
+    title: str = ""
+    about: str = ""
+    source: str = ""
+    version: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for attribute in ("name", "version"):
+            text = getattr(self, attribute)
+            if not isinstance(text, str) or not (text or attribute == "version") or "@" in text:
+                raise InvalidInput(f"{attribute}: expected text without '@', got {text!r}.")
+        if not self.title:
+            object.__setattr__(self, "title", self.name.replace("_", " "))
+
+    @property
+    def key(self) -> str:
+        """What stores, settings and tables call it: its name, and its version if it has one.
+
+        >>> Entry(name="mine", version="2").key
+        'mine@2'
+        """
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def registry(*entries: E) -> dict[str, E]:
+    """The entries by name.
+
+    >>> list(registry(Entry(name="a"), Entry(name="b")))
+    ['a', 'b']
+    """
+    found = {entry.name: entry for entry in entries}
+    assert len(found) == len(entries), "two entries have one name"
+    return found
+
+
+def chosen(
+    argument: str,
+    given: str | E | Callable[..., Any],
+    entries: Mapping[str, E],
+    *,
+    own: type[E],
+    from_function: Callable[[Callable[..., Any]], E] | None = None,
+    kept: bool = False,
+) -> E:
+    """The entry of that name, or the entry of the user's own that was given in its place.
+
+    Parameters
+    ----------
+    argument : str
+        The caller's argument, for errors.
+    given : str, Entry or callable
+        A name in ``entries``; an entry of the class ``own``; or, where ``from_function`` makes an
+        entry of it, a function.
+    entries : Mapping[str, Entry]
+        The registry.
+    own : type
+        The class of its entries.
+    from_function : callable, optional
+        Makes an entry of a bare function.
+    kept : bool
+        Whether results are kept on disk: an entry of the user's own then needs a version.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown name (the error lists all), for an entry that takes the name of a registered
+        one, and for one that lacks the version it needs.
+    """
+    if isinstance(given, own):
+        return _checked_own(argument, given, entries, kept)
+    if from_function is not None and callable(given):
+        return _checked_own(argument, from_function(given), entries, kept)
+    if not isinstance(given, str) or given not in entries:
+        yours = f"a sat_nb.{own.__name__} of your own"
+        raise unknown_name(argument, given, entries, others=[yours])
+    return entries[given]
+
+
+def completed(entry: Entry, given: Mapping[str, Any] | None, argument: str) -> dict[str, Any]:
+    """The parameters of an entry: those that are given, checked, and the others' defaults.
+
+    >>> entry = Entry(name="top_k", parameters={"k": Parameter(3, lambda k: k > 0, "a number > 0")})
+    >>> completed(entry, {}, "parameters"), completed(entry, {"k": 1}, "parameters")
+    ({'k': 3}, {'k': 1})
+    """
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise InvalidInput(
+            f"{argument}: expected {{parameter: value}}, got {type(given).__name__} {given!r}."
+        )
+    for name, value in given.items():
+        if not entry.parameters:
+            raise InvalidInput(f"{argument}: {entry.name!r} takes none, got {name!r}.")
+        if name not in entry.parameters:
+            raise unknown_name(argument, name, entry.parameters)
+        if not entry.parameters[name].accepts(value):
+            expected = entry.parameters[name].expected
+            raise InvalidInput(f"{argument}: {name}: expected {expected}, got {value!r}.")
+    return {name: given.get(name, p.default) for name, p in entry.parameters.items()}
+
+
+def described(entries: Mapping[str, Entry]) -> str:
+    """All entries in one line of text, for help texts and tooltips.
+
+    >>> described(registry(Entry(name="a", about="One."), Entry(name="b", about="Another.")))
+    'a: One. b: Another.'
+    """
+    return " ".join(f"{name}: {entry.about}" for name, entry in entries.items())
+
+
+def lists(**registries: Mapping[str, Entry]) -> Callable[[F], F]:
+    """A decorator that writes registries into a docstring, in place of ``[[argument]]``.
+
+    A line that is nothing but the mark becomes one line for each entry.
+
+    >>> @lists(how=registry(Entry(name="mean", about="The mean.", source="Gauss 1809")))
+    ... def f(how):
+    ...     '''Aggregate.
+    ...
+    ...     how : str
+    ...         [[how]]
+    ...     '''
+    >>> print(f.__doc__.splitlines()[3].strip())
+    - "mean": The mean (Gauss 1809).
+    """
+
+    def decorate(function: F) -> F:
+        lines: list[str] = []
+        for line in (function.__doc__ or "").splitlines():
+            mark = line.strip()
+            if mark.startswith("[[") and mark.endswith("]]"):
+                indent = line[: len(line) - len(line.lstrip())]
+                for entry in registries[mark[2:-2]].values():
+                    lines += _item(entry, indent)
+            else:
+                lines.append(line)
+        function.__doc__ = "\n".join(lines)
+        return function
+
+    return decorate
+
+
+def _item(entry: Entry, indent: str) -> list[str]:
+    source = f" ({entry.source})" if entry.source else ""
+    return textwrap.wrap(
+        f'- "{entry.name}": {entry.about.removesuffix(".")}{source}.',
+        width=100,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+    )
+
+
+def _checked_own(argument: str, entry: E, entries: Mapping[str, E], kept: bool) -> E:
+    if entries.get(entry.name) is entry:
+        return entry
+    if entry.key in entries:
+        raise InvalidInput(
+            f"{argument}: the name {entry.name!r} is taken by the package; give your entry another "
+            "name, or a version."
+        )
+    if kept and not entry.version:
+        raise InvalidInput(
+            f"{argument}: {entry.name!r} is an entry of your own, and its results are kept; give "
+            "it a version, such as version='1', and a new one whenever its function changes."
+        )
+    return entry

@@ -1,0 +1,173 @@
+"""Figure 7: six methods on one class, and how far they agree.
+
+Both models of the main job are asked: agreement on a model with a shortcut may be more than
+agreement on one without.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+import sat_nb as sat
+from sat_nb.files import written_whole
+from sat_nb.plots import style
+from sat_nb.reproduction import quickstart
+from sat_nb.reproduction.claims import Claim
+from sat_nb.reproduction.figures import save
+from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.overview import usual
+from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart
+from sat_nb.stats.bootstrap import bootstrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+SETTINGS, ON_PHOTOS = quickstart.SETTINGS, quickstart.ON_PHOTOS
+MODELS = (MARKED, CONTROL)
+
+
+@dataclass(frozen=True, eq=False)
+class Methods:
+    """The main job, and the agreement of its methods on each model."""
+
+    main: Quickstart
+    agreement: Mapping[str, sat.Consensus]
+
+
+def run(
+    work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
+) -> Methods:
+    """Explain by six methods, as :func:`quickstart.run`, and compare their rankings."""
+    return agreeing(quickstart.run(work, size=size, data=data))
+
+
+def agreeing(main: Quickstart) -> Methods:
+    """The agreement between the methods of a main job, model by model.
+
+    Of segments that a tenth of the photos have, ranked among themselves.
+    """
+    table = usual(main.table)
+    return Methods(main, {name: sat.consensus(table[table["model"] == name]) for name in MODELS})
+
+
+def concordance(result: Methods) -> pd.DataFrame:
+    """Kendall's W by model: ``w`` of the mean ranks, ``w_in_image`` with its interval over photos.
+
+    ``by_chance`` is what rankings drawn at random give on average.
+    """
+    rows = []
+    for name, found in result.agreement.items():
+        values = found.w_by_image.dropna().to_numpy()[:, None]
+        sums = np.stack([values, np.ones_like(values)], axis=1)
+        bounds = bootstrap(sums, lambda sums: sums[:, 0] / sums[:, 1])
+        mean, chance = float(values.mean()), 1 / len(found.methods)
+        rows.append((name, found.w, mean, bounds.low[0], bounds.high[0], chance, len(values)))
+    columns = ["model", "w", "w_in_image", "low", "high", "by_chance", "n_images"]
+    return pd.DataFrame(rows, columns=columns).round(4)
+
+
+def ranks(result: Methods, model: str = MARKED) -> pd.DataFrame:
+    """Relative mean ranks by segment, a column a method, and ``mean_rank``, all together's."""
+    ranking = result.agreement[model].ranking
+    methods = list(result.agreement[model].methods)
+    return ranking.rename(columns={"rank": "mean_rank"})[["mean_rank", *methods]]
+
+
+def draw(result: Methods, out: str | os.PathLike[str]) -> list[Path]:
+    """Write Figure 7, the taus behind it, and the concordance of both models."""
+    files = save(draw_methods(result), Path(out) / "figure_7_methods", _tidy(result))
+    for name, table in {"tau": _taus(result), "concordance": concordance(result)}.items():
+        file = Path(out) / f"figure_7_{name}.csv"
+        with written_whole(file) as part:
+            table.to_csv(part, index=False)
+        files.append(file)
+    return files
+
+
+def draw_methods(result: Methods, model: str = MARKED) -> Figure:
+    """Mean ranks by segment and method, and Kendall's tau between the methods."""
+    found = result.agreement[model]
+    n_lines = max(len(found.ranking), len(found.methods) + 2)
+    figure = style.figure_or_new(None, style.PAGE, 1.6 + style.LINE_INCHES * 1.2 * n_lines)
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    summary = _tidy(result)
+    sat.plot_heatmap(summary[summary["model"] == model].drop(columns="model"), ax=left)
+    _draw_taus(right, found.tau)
+    return figure
+
+
+def _draw_taus(ax: Axes, tau: pd.DataFrame) -> None:
+    names = [style.short(name) for name in tau.index]
+    ax.imshow(tau.to_numpy(), cmap="Greys", vmin=0, vmax=1.25)
+    ax.set_yticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
+    ax.set_xticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
+    ax.xaxis.tick_top()
+    for label in ax.get_xticklabels():
+        label.set(rotation=45, ha="left", rotation_mode="anchor")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    for (i, j), value in np.ndenumerate(tau.to_numpy()):
+        colour = "white" if value > 0.75 else style.INK
+        text = f"{value:.2f}".replace("-", "−")
+        ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL, color=colour)
+    ax.set_xlabel("Kendall's tau in an image, mean", fontsize=style.SMALL, color=style.QUIET)
+
+
+def _tidy(result: Methods) -> pd.DataFrame:
+    """Mean ranks of both models as ``aggregate`` gives them, best first by all methods together."""
+    parts = []
+    for model, found in result.agreement.items():
+        rows = usual(result.main.table)
+        rows = sat.rerank(rows[rows["model"] == model])
+        summary = sat.aggregate(rows, value="rank", by=("model", "method"))
+        place = {name: k for k, name in enumerate(found.ranking.index)}
+        summary = summary.assign(place=summary["segment"].map(place))
+        summary["method"] = pd.Categorical(summary["method"], list(found.methods))
+        parts.append(summary.sort_values(["method", "place"]).drop(columns="place"))
+    tidy = pd.concat(parts, ignore_index=True)
+    return tidy.assign(method=tidy["method"].astype(str), rank=tidy["rank"].round(3))
+
+
+def _taus(result: Methods) -> pd.DataFrame:
+    parts = [
+        found.tau.rename_axis("method").reset_index().assign(model=model)
+        for model, found in result.agreement.items()
+    ]
+    return pd.concat(parts, ignore_index=True).round(3)
+
+
+def claims(result: Methods) -> tuple[Claim, ...]:
+    """Holds where all methods put one segment first, in part where they beat chance."""
+    found = result.agreement[MARKED]
+    table = ranks(result).drop(columns="mean_rank")
+    first = table.idxmin()
+    w = concordance(result).set_index("model").to_dict("index")
+    together = found.ranking.index[0]
+    n_first = int((first == together).sum())
+    more = w[MARKED]["low"] > w[MARKED]["by_chance"]
+    verdict = "holds" if n_first == len(first) else "holds in part" if more else "does not hold"
+    watermark = table.loc[WATERMARK].round(1)
+    return (
+        Claim(
+            "Figure 7",
+            "Six methods on one class, side by side (the paper gives no number of agreement; here: "
+            "do they put the same segment first).",
+            result.main.photos.name,
+            f"{n_first} of {len(first)} methods put {together} first. Kendall's W in an image "
+            f"{w[MARKED]['w_in_image']:.2f} [{w[MARKED]['low']:.2f}, "
+            f"{w[MARKED]['high']:.2f}] with the shortcut, {w[CONTROL]['w_in_image']:.2f} "
+            f"[{w[CONTROL]['low']:.2f}, {w[CONTROL]['high']:.2f}] without, by chance "
+            f"{w[MARKED]['by_chance']:.2f}; the watermark's mean rank is {watermark.min():.1f} "
+            f"({watermark.idxmin()}) to {watermark.max():.1f} ({watermark.idxmax()}).",
+            verdict,
+        ),
+    )

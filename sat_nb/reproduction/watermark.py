@@ -1,0 +1,303 @@
+"""The watermark study: when does the table show a shortcut, and when does the accuracy?
+
+Figures 2, 5 and 6 of Hinns & Martens 2025. One class carries a watermark on a growing share of
+its training photos. At each share, models of several seeds are trained, tried on test photos
+without any watermark and on the same photos with one each, and explained on marked photos of
+that class by LRP-Z. The unit of every interval is the model seed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+import sat_nb as sat
+from sat_nb.files import written_whole
+from sat_nb.plots import style
+from sat_nb.reproduction.claims import Claim
+from sat_nb.reproduction.figures import save
+from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.watermark_models import (
+    ACCURACIES,
+    BY_CLEAN,
+    BY_CONTROL,
+    BY_GAP,
+    BY_MARKED,
+    BY_NULL,
+    ON_PHOTOS,
+    SETTINGS,
+    Settings,
+    Watermark,
+    accuracy_intervals,
+    run,
+)
+from sat_nb.reproduction.watermark_signs import fraction_before, signs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+__all__ = [
+    "ACCURACIES",
+    "BY_CLEAN",
+    "BY_CONTROL",
+    "BY_GAP",
+    "BY_MARKED",
+    "BY_NULL",
+    "ON_PHOTOS",
+    "SETTINGS",
+    "Settings",
+    "Watermark",
+    "claims",
+    "draw",
+    "draw_maps",
+    "draw_prevalence",
+    "draw_segments",
+    "run",
+]
+
+SIGNAL, STABLE = 0.15, 0.25  # the paper's shares
+PLATEAU, GAP_GROWTH = 1.0, 0.2  # at most so many ranks, at least so much accuracy
+
+
+def claims(result: Watermark) -> tuple[Claim, ...]:
+    """The paper's claims, with verdicts that the numbers decide; see each function."""
+    return (
+        signal(result),
+        stable_accuracy(result),
+        table_first(result),
+        plateau(result),
+        part_still_used(result),
+    )
+
+
+def signal(result: Watermark) -> Claim:
+    """Holds where the rank tells at 15 % already, for all seeds that may be drawn."""
+    row = result.earliest().set_index("measure").loc[BY_CONTROL]
+    null = result.earliest().set_index("measure").loc[BY_NULL]
+    verdict = "holds" if row["high"] <= SIGNAL else "does not hold"
+    if row["low"] <= SIGNAL < row["high"]:
+        verdict = "holds in part"
+    ranks = ", ".join(f"{result.rank(s):.1f} at {s:.0%}" for s in result.settings.shares)
+    return _claim(
+        result,
+        "Figure 5",
+        "A clear signal of the watermark in the table from 15 % prevalence on.",
+        f"The rank tells from {_spoken(row)} on; against null segments from {_spoken(null)}. "
+        f"Mean rank {ranks}.",
+        verdict,
+    )
+
+
+def stable_accuracy(result: Watermark) -> Claim:
+    """Holds where neither clean accuracy nor the marks' effect on it tells up to 25 %.
+
+    In part where one of the two does not.
+    """
+    found = result.earliest().set_index("measure")["earliest"]
+    quiet = [found[measure] > STABLE for measure in (BY_CLEAN, BY_GAP)]
+    share = _nearest(result, STABLE)
+    at = result.accuracy.groupby("marked_fraction")[["clean", "marked"]].mean()
+    before = ", ".join(
+        f"{at['clean'][s]:.1%}/{at['marked'][s]:.1%} at {s:.0%}" for s in (0.0, share)
+    )
+    return _claim(
+        result,
+        "Figure 5",
+        "Accuracy is stable until 25 % prevalence.",
+        f"Clean/all marked {before}; accuracy on clean photos tells from "
+        f"{_share(found[BY_CLEAN])} on, marks as in training less marks reversed from "
+        f"{_share(found[BY_GAP])}.",
+        ("does not hold", "holds in part", "holds")[sum(quiet)],
+    )
+
+
+def table_first(result: Watermark) -> Claim:
+    """Holds where the table tells first, in 95 % of all draws of seeds, against two accuracies.
+
+    They are that on clean photos and the sharpest, marks as in training less reversed. In part
+    where it is first against one of them; not where the sharpest is first in half of the draws.
+    """
+    shares, measures = result.settings.shares, result.measures
+    table = measures[BY_CONTROL]
+    before = [fraction_before(table, measures[m], shares) for m in (BY_CLEAN, BY_GAP)]
+    after = fraction_before(measures[BY_GAP], table, shares)
+    n_first = sum(share >= 0.95 for share in before)
+    verdict = ("cannot tell", "holds in part", "holds")[n_first]
+    if after >= 0.5:
+        verdict = "does not hold"
+    rows = result.earliest().set_index("measure")
+    return _claim(
+        result,
+        "Figure 5",
+        "The table shows the shortcut where out-of-distribution accuracy does not yet.",
+        f"Earliest share for the table {_spoken(rows.loc[BY_CONTROL])}, for accuracy on clean "
+        f"photos {_spoken(rows.loc[BY_CLEAN])}, for marks as in training less reversed "
+        f"{_spoken(rows.loc[BY_GAP])}; the table is first in {before[0]:.0%} and {before[1]:.0%} "
+        f"of the draws of seeds, the latter before the table in {after:.0%}.",
+        verdict,
+    )
+
+
+def plateau(result: Watermark) -> Claim:
+    """Holds where past 25 % the rank gains at most 1 while the gap grows by 20 % at least.
+
+    The gap is that of marks as in training to clean photos, which is 50 % at most, as in the
+    paper.
+    """
+    start, end = _nearest(result, STABLE), result.settings.shares[-1]
+    ranks = result.rank(start), result.rank(end)
+    gaps = result.gap(start), result.gap(end)
+    met = [ranks[0] - ranks[1] <= PLATEAU, gaps[1] - gaps[0] >= GAP_GROWTH]
+    return _claim(
+        result,
+        "Figure 5",
+        "Past 25 % the rank only goes from 2.3 to 1.5 while the accuracy gap grows from 3.6 % to "
+        "50 %.",
+        f"From {start:.0%} to {end:.0%} the rank goes from {ranks[0]:.1f} to {ranks[1]:.1f}, the "
+        f"gap from {gaps[0]:.1%} to {gaps[1]:.1%}.",
+        ("does not hold", "holds in part", "holds")[sum(met)],
+    )
+
+
+def part_still_used(result: Watermark) -> Claim:
+    """Holds where the part is above its null segments at the largest share, as at 0 %."""
+    part, shares = result.photos.part, result.settings.shares
+    found = signs({part: result.part_above_null}, shares)
+    first, last = found.iloc[0], found.iloc[-1]
+    used = [bool(row["p_value"] <= 0.05 and row["mean"] > 0) for row in (first, last)]
+    verdict = "holds" if used[1] else "does not hold" if used[0] else "cannot tell"
+    return _claim(
+        result,
+        "Figure 6",
+        f"Models that use the watermark still use {_original(part)}.",
+        f"The {part} exceed their null segments by Cliff's delta {first['mean']:.2f} "
+        f"(p = {first['p_value']:.1g}) at 0 % and {last['mean']:.2f} (p = {last['p_value']:.1g}) "
+        f"at {shares[-1]:.0%}; mean rank {result.rank(0.0, part):.1f} and "
+        f"{result.rank(shares[-1], part):.1f}, the watermark's "
+        f"{result.rank(0.0):.1f} and {result.rank(shares[-1], WATERMARK):.1f}.",
+        verdict,
+    )
+
+
+def _claim(result: Watermark, where: str, paper: str, found: str, verdict: str) -> Claim:
+    return Claim(where, paper, result.photos.name, found, verdict)
+
+
+def _original(part: str) -> str:
+    return "the eyes" if part == "eyes" else f"the eyes (here: the {part})"
+
+
+def _nearest(result: Watermark, share: float) -> float:
+    return min(result.settings.shares[1:], key=lambda s: abs(s - share))
+
+
+def _spoken(row: object) -> str:
+    """An earliest share with its interval."""
+    found = {name: _share(row[name]) for name in ("earliest", "low", "high")}  # type: ignore[index]
+    return f"{found['earliest']} [{found['low']}, {found['high']}]"
+
+
+def _share(value: float) -> str:
+    return "no share" if np.isinf(value) else f"{value:.0%}"
+
+
+N_PHOTOS = 3
+NAMES = {
+    "clean": "clean",
+    "marked": "all marked",
+    "as_trained": "marks as in training",
+    "reversed": "marks reversed",
+}
+
+
+def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
+    """Write the figures and tables of the study; Figure 2 for rendered photos alone.
+
+    Photos that are other people's are not written.
+    """
+    folder = Path(out)
+    files = []
+    if result.photos.name == "embedded":
+        files += save(draw_maps(result), folder / "figure_2_maps")
+    files += save(draw_prevalence(result), folder / "figure_5_prevalence", numbers(result))
+    files += save(draw_segments(result), folder / "figure_6_segments", _rounded(result.ranks))
+    for name, table in {"signs": result.signs(), "earliest": result.earliest()}.items():
+        file = folder / f"figure_5_{name}.csv"
+        with written_whole(file) as part:
+            _rounded(table).to_csv(part, index=False)
+        files.append(file)
+    return files
+
+
+def draw_maps(result: Watermark) -> Figure:
+    """Figure 2: the same marked photos for models that saw more and more watermarks."""
+    maps = {f"{share:.0%} marked": maps for share, maps in result.maps.items()}
+    ids = list(result.photos.segments)[:N_PHOTOS]
+    return sat.plot_map_grid(result.photos.marked, maps, image_ids=ids)
+
+
+def draw_prevalence(result: Watermark) -> Figure:
+    """Figure 5: the watermark's rank and the accuracy, with where each of them first tells."""
+    figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
+    found = result.earliest().set_index("measure")["earliest"]
+    told = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
+    for ax, (measure, what) in zip(figure.axes, told.items(), strict=True):
+        share = found[measure]
+        if share <= 1:
+            ax.axvline(share, color=style.ACCENT, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0)
+            text = f"{what} tells from {share:.0%} on"
+        else:
+            text = f"{what} does not tell"
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": "right", "va": "bottom"}
+        ax.text(0.99, 1.02, text, fontsize=style.SMALL, color=style.ACCENT, **place)
+    return figure
+
+
+def draw_segments(result: Watermark) -> Axes:
+    """Figure 6: mean ranks at a few shares, of segments that a tenth of the photos have.
+
+    Intervals are over seeds.
+    """
+    shares = panels(result.settings.shares)[::-1]  # segments go by their rank at the largest
+    n_maps = result.settings.n_explained * len(result.settings.seeds)
+    usual = result.ranks[result.ranks["n_images"] >= n_maps / 10]
+    parts = [usual[usual["marked_fraction"] == share] for share in shares]
+    names = {share: f"{share:.0%} marked" for share in shares}
+    summary = pd.concat(parts).replace({"marked_fraction": names})
+    return sat.plot_segments(summary, highlight=WATERMARK, most=12)
+
+
+def panels(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """At most three shares: the smallest, one near 25 %, and the largest.
+
+    >>> panels((0.0, 0.05, 0.25, 0.5, 1.0))
+    (0.0, 0.25, 1.0)
+    """
+    middle = min(shares[1:-1], key=lambda share: abs(share - 0.25), default=None)
+    return tuple(s for s in (shares[0], middle, shares[-1]) if s is not None)
+
+
+def numbers(result: Watermark) -> pd.DataFrame:
+    """What Figure 5 draws: ranks of the watermark and of the photos' own part, and accuracies."""
+    shown = result.ranks[result.ranks["segment"].isin([WATERMARK, result.photos.part])]
+    ranks = shown.rename(columns={"segment": "series", "rank": "value"}).assign(measure="rank")
+    accuracies = accuracy_intervals(result).assign(measure="accuracy")
+    accuracies = accuracies.rename(columns={"photos": "series", "accuracy": "value"})
+    accuracies = accuracies.replace({"series": NAMES})
+    columns = ["marked_fraction", "measure", "series", "value", "low", "high"]
+    both = pd.concat([ranks[columns], accuracies[columns]])
+    order = [WATERMARK, result.photos.part, *NAMES.values()]
+    place = both["series"].map({name: k for k, name in enumerate(order)})
+    ordered = both.assign(place=place).sort_values(["place", "marked_fraction"])
+    return _rounded(ordered[columns].reset_index(drop=True))
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """To what a second run repeats."""
+    return table.round(4)

@@ -1,0 +1,1 @@
+"""What computes maps: an engine a folder."""

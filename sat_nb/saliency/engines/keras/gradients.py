@@ -1,0 +1,88 @@
+"""Methods that need the gradient alone: any layer that TensorFlow can differentiate will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sat_nb.errors import unknown_name
+from sat_nb.saliency.engines.keras.graph import Graph, Node
+
+layers = tf.keras.layers
+
+_NOT_FEATURES = (
+    layers.AveragePooling2D,
+    layers.Cropping2D,
+    layers.MaxPooling2D,
+    layers.Reshape,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
+
+
+Head = Callable[[Any], Any]
+"""From the logits (n, k) to what is explained."""
+
+
+def gradient(graph: Graph, head: Head, tensor: Any, weights: Any) -> Any:
+    """The gradient (n, H, W, C) of the weighted outputs at the model's own input ``tensor``."""
+    outputs = head(graph.run(graph.scaled(tensor))[graph.output])
+    return tf.gradients(tf.reduce_sum(weights * outputs), tensor)[0]
+
+
+def gradient_sums(
+    graph: Graph, head: Head, origin: Any, directions: Any, steps: Any, shares: Any, weights: Any
+) -> Any:
+    """Sums (r, H, W, C) by ``shares`` (r, m) of the gradients at several points.
+
+    The points are ``origin`` (H, W, C) + ``steps`` (m,) * ``directions``, (m, H, W, C) or
+    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them. What the model does first
+    is linear, so the sums are taken behind it, and go back through it once.
+    """
+    n_values = np.prod(graph.shape)
+    way = tf.reshape(steps, (-1, 1)) * tf.reshape(directions, (-1, n_values))
+    points = tf.reshape(tf.reshape(origin, (1, n_values)) + way, (-1, *graph.shape))
+    first, rest = graph.divided()
+    z = first(points)
+    slopes = tf.gradients(tf.reduce_sum(weights * head(rest.run(z)[rest.output])), z)[0]
+    sums = tf.matmul(shares, tf.reshape(slopes, (-1, np.prod(rest.shape))))
+    anywhere = tf.zeros((tf.shape(shares)[0], *graph.shape))
+    return tf.gradients(first(anywhere), anywhere, grad_ys=tf.reshape(sums, (-1, *rest.shape)))[0]
+
+
+def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | None = None) -> Any:
+    """Grad-CAM (Selvaraju et al. 2017, eq. 1-2), brought to the input's size: (n, H, W, 1).
+
+    ``layer`` names the feature maps' layer; by default the last one with feature maps that
+    is not a pooling.
+    """
+    values = graph.run(graph.scaled(tensor))
+    features = values[_features(graph, values, layer).output]
+    outputs = head(values[graph.output])
+    slopes = tf.gradients(tf.reduce_sum(weights * outputs), features)[0]
+    importance = tf.reduce_mean(slopes, axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(importance * features, axis=3, keepdims=True))
+    return tf.image.resize(heat, graph.shape[:2], method="bilinear")
+
+
+def _features(graph: Graph, values: dict[int, Any], name: str | None) -> Node:
+    having = {
+        node.layer.name: node
+        for node in graph.nodes
+        if values[node.output].shape.rank == 4 and node.output != graph.output
+    }
+    if name is not None:
+        if name not in having:
+            raise unknown_name("parameters['grad_cam']['layer']", name, having)
+        return having[name]
+    spread = [
+        node
+        for node in having.values()
+        if not isinstance(node.layer, _NOT_FEATURES) and max(values[node.output].shape[1:3]) > 1
+    ]
+    if not spread:
+        raise NotImplementedError("the model has no feature maps")
+    return spread[-1]

@@ -1,0 +1,205 @@
+"""iNNvestigate's own analyzers, on the model in layers that they know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import innvestigate
+import numpy as np
+import tensorflow as tf
+
+from sat_nb.arrays import Float32
+from sat_nb.saliency.engines.keras.graph import Graph, Node, read_weights, settled
+from sat_nb.saliency.engines.keras.linear import LINEAR
+from sat_nb.saliency.engines.keras.relevance import activation_name
+from sat_nb.saliency.engines.keras.rewrite import batchnorm_map
+
+layers, activations = tf.keras.layers, tf.keras.activations
+
+
+def analyzer(
+    model: Any, name: str, parameters: dict[str, Any]
+) -> Callable[[Float32, Sequence[int]], Float32]:
+    """(batch (n, H, W, C), one output an image) -> maps (n, H, W, C), as iNNvestigate has them.
+
+    ``model`` is from :func:`keras_model`; the batch is scaled as the model scales it itself.
+
+    Raises NotImplementedError and others where iNNvestigate cannot analyze the model.
+    """
+    losing = losing_relevance(model, name)
+    if losing:
+        raise LosesRelevance(losing)
+    built = innvestigate.create_analyzer(name, model, neuron_selection_mode="index", **parameters)
+    built.create_analyzer_model()
+
+    def analyze(batch: Float32, outputs: Sequence[int]) -> Float32:
+        # By keyword: iNNvestigate's wrappers pass a positional one on twice.
+        result = built.analyze(batch, neuron_selection=[int(i) for i in outputs])
+        if isinstance(result, dict):
+            (result,) = result.values()
+        return np.asarray(result, dtype=np.float32)
+
+    return analyze
+
+
+def keras_model(graph: Graph) -> Any:
+    """The graph as a Keras model, in layers that iNNvestigate's analyzers know.
+
+    Its layers are new ones: iNNvestigate looks at every call of a layer, and would not find
+    the first layer where the saved model calls it too.
+    """
+    known = settled(_relu_into_the_layer_before(_ordinary_convolutions(_fresh(graph))))
+    # iNNvestigate adds inputs that must not take this one's name, so it has an odd one.
+    tensor = layers.Input(known.shape, name="explained_photo")
+    return tf.keras.Model(tensor, known.keras(tensor))
+
+
+def _fresh(graph: Graph) -> Graph:
+    """Every layer anew, with its weights waiting."""
+    weights = read_weights(node for node in graph.nodes if node.call is None)
+    nodes = [
+        replace(_with_config(node), weights=weights[node.output]) if node.call is None else node
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _relu_into_the_layer_before(graph: Graph) -> Graph:
+    """relu after a linear layer joins it; elsewhere it becomes Activation("relu")."""
+    for node in graph.nodes:
+        if type(node.layer) in LINEAR or activation_name(node.layer) != "relu":
+            continue
+        before = graph.producer(node.inputs[0])
+        if before is not None and _can_take_relu(graph, before):
+            joined = _with_config(before, activation="relu")
+            kept = [n for n in graph.nodes if n is not node]
+            nodes = [replace(joined, output=node.output) if n is before else n for n in kept]
+        else:
+            relu = replace(node, layer=layers.Activation("relu", name=node.layer.name), call=None)
+            nodes = [relu if n is node else n for n in graph.nodes]
+        graph = replace(graph, nodes=tuple(nodes))
+    return graph
+
+
+def _can_take_relu(graph: Graph, before: Node) -> bool:
+    linear = getattr(before.layer, "activation", None) is activations.linear
+    has_weights = type(before.layer) in (layers.Conv2D, layers.Dense)
+    return has_weights and linear and len(graph.consumers(before.output)) == 1
+
+
+def _with_config(node: Node, **changes: Any) -> Node:
+    return replace(node, layer=type(node.layer).from_config({**node.layer.get_config(), **changes}))
+
+
+def _ordinary_convolutions(graph: Graph) -> Graph:
+    """Depthwise convolutions and batch normalisation as equal ordinary convolutions."""
+    return replace(graph, nodes=tuple(_ordinary(node) for node in graph.nodes))
+
+
+def _ordinary(node: Node) -> Node:
+    if type(node.layer) is layers.DepthwiseConv2D:
+        return _from_depthwise(node)
+    if isinstance(node.layer, layers.BatchNormalization) and list(node.layer.axis) == [3]:
+        return _from_batchnorm(node)
+    return node
+
+
+def _from_depthwise(node: Node) -> Node:
+    layer, (kernel, *bias) = node.layer, node.weights or []
+    height, width, channels, multiplier = kernel.shape
+    full = np.zeros((height, width, channels, channels, multiplier), np.float32)
+    full[:, :, np.arange(channels), np.arange(channels)] = kernel
+    ordinary = layers.Conv2D(
+        channels * multiplier,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        dilation_rate=layer.dilation_rate,
+        activation=layer.activation,
+        use_bias=bool(bias),
+        name=layer.name,
+    )
+    whole = full.reshape(height, width, channels, channels * multiplier)
+    return replace(node, layer=ordinary, weights=[whole, *bias])
+
+
+def _from_batchnorm(node: Node) -> Node:
+    scale, offset = batchnorm_map(node.layer, node.weights or [])
+    ordinary = layers.Conv2D(len(scale), 1, name=node.layer.name)
+    kernel = np.diag(scale)[None, None].astype(np.float32)
+    return replace(node, layer=ordinary, weights=[kernel, offset.astype(np.float32)])
+
+
+KEEP_RELEVANCE = frozenset(
+    {
+        "Activation",
+        "Add",
+        "AveragePooling2D",
+        "Concatenate",
+        "Cropping2D",
+        "Dropout",
+        "ELU",
+        "Flatten",
+        "GlobalAveragePooling2D",
+        "GlobalMaxPooling2D",
+        "InputLayer",
+        "LeakyReLU",
+        "MaxPooling2D",
+        "PReLU",
+        "Permute",
+        "ReLU",
+        "Reshape",
+        "SpatialDropout2D",
+        "ThresholdedReLU",
+        "UpSampling2D",
+        "ZeroPadding2D",
+    }
+)
+"""Layers without weights through which iNNvestigate's Deep Taylor passes relevance by the
+gradient, which is right, or which it refuses itself. Any other, like Rescaling or a model as a
+layer, it would get wrong without an error."""
+
+
+class LosesRelevance(NotImplementedError):
+    """iNNvestigate would give wrong maps here without saying so; ``layers`` are the culprits."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        super().__init__("relevance would silently be lost or made up there")
+        self.layers = layers
+
+
+def losing_relevance(model: Any, analyzer: str) -> list[Any]:
+    """Layers where iNNvestigate 2.1 computes a relevance method wrongly, without an error.
+
+    LRP and Deep Taylor divide by sqrt(variance ** 2 + epsilon) in BatchNormalization, where
+    the layer itself divides by sqrt(variance + epsilon).
+    """
+    if not analyzer.startswith(("lrp", "deep_taylor")):
+        return []
+    deep_taylor = analyzer.startswith("deep_taylor")
+    return [
+        layer
+        for layer in model.layers
+        if type(layer).__name__ == "BatchNormalization" or (deep_taylor and not _keeps(layer))
+    ]
+
+
+def _keeps(layer: Any) -> bool:
+    has_kernel = hasattr(layer, "kernel") or hasattr(layer, "depthwise_kernel")
+    return has_kernel or type(layer).__name__ in KEEP_RELEVANCE
+
+
+def culprits(error: Exception) -> list[Any]:
+    """The layers that iNNvestigate stumbled over; only its local variables name them."""
+    if isinstance(error, LosesRelevance):
+        return error.layers
+    found: list[Any] = []
+    trace = error.__traceback__
+    while trace:
+        frame = trace.tb_frame.f_locals
+        named = [frame.get("layer"), *(frame.get("checked_layers") or [])]
+        found = [one for one in named if hasattr(one, "get_config")] or found
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,312 @@
+"""Relevance methods: LRP-Z, LRP-epsilon and Deep Taylor, by one walk back through the graph.
+
+Every rule takes what is known of a layer's output to its inputs. A method is a set of rules in
+:data:`RULES`; a rule more is one function. Relevance starts as the target's logit and ends at
+the input, after the scaling that the model itself does.
+
+Deep Taylor's rules pass on relevance R itself. Those of LRP pass on its share of a value, the c
+of R = x c: as R_i = x_i sum_j w_ij R_j / z_j, and R_j = y_j c_j with y_j = activation(z_j),
+c_i = sum_j w_ij c_j y_j / z_j. Behind a ReLU y_j / z_j is 1 or 0, so LRP-Z is the gradient times
+the input there (Ancona et al. 2018, prop. 1) and costs no more than it; moved, chosen and added
+values keep their share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from sat_nb.saliency.engines.keras.graph import INPUT, Graph
+from sat_nb.saliency.engines.keras.linear import Linear, linear
+
+layers, activations = tf.keras.layers, tf.keras.activations
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What a rule sees of one layer's call.
+
+    ``xs`` are its inputs, ``given`` is the relevance of its output, or its share (see above);
+    ``positive`` says whether no input can be negative; ``parameters`` are the method's own.
+    """
+
+    call: Call
+    xs: Sequence[Any]
+    given: Any
+    positive: bool
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer at work on its inputs.
+
+    ``y`` is its output and ``z`` that before its ``activation``, which has a name, or is None;
+    ``back`` takes a gradient of its output (for a layer with weights: of its linear part) to the
+    inputs, once. ``map`` is its linear map, or None.
+    """
+
+    y: Any
+    z: Any
+    activation: str | None
+    back: Callable[[Any], list[Any]]
+    map: Linear | None = None
+
+
+Rule = Callable[[Flow], list[Any]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A method's rules, for layers with weights, averages, sums and activations.
+
+    Deep Taylor spreads an average's relevance evenly, as iNNvestigate does: what falls where
+    nothing was active is lost further down.
+
+    ``start`` makes of the logits and their weights what the walk begins with, ``end`` of the
+    input and what arrives there the map. ``names`` are the activations that are known; None
+    means all of them.
+    """
+
+    kernel: Rule
+    average: Rule
+    add: Rule
+    activation: Rule
+    start: Callable[[Any, Any], Any]
+    end: Callable[[Any, Any], Any]
+    names: tuple[str, ...] | None = None
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def _z(flow: Flow) -> list[Any]:
+    """c_i = sum_j w_ij c_j y_j / z_j, z_j with its bias (Bach et al. 2015, eq. 56)."""
+    call = flow.call
+    if call.activation in (None, "linear"):
+        return call.back(flow.given)
+    if call.activation == "relu":
+        return call.back(tf.raw_ops.ReluGrad(gradients=flow.given, features=call.y))
+    return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z))
+
+
+def _epsilon(flow: Flow) -> list[Any]:
+    """As :func:`_z`, with z_j moved away from zero by epsilon (Bach et al. 2015, eq. 58)."""
+    epsilon, call = flow.parameters["epsilon"], flow.call
+    if call.activation in (None, "linear", "relu"):  # y is 0, or z
+        size = call.y if call.activation == "relu" else tf.abs(call.z)
+        return call.back(flow.given * tf.math.divide_no_nan(size, size + epsilon))
+    away = tf.where(call.z >= 0, epsilon, -epsilon)
+    return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z + away))
+
+
+def _kept(flow: Flow) -> list[Any]:
+    """An activation's relevance stays: its input x has the share c y / x."""
+    if flow.call.activation == "relu":
+        return [tf.raw_ops.ReluGrad(gradients=flow.given, features=flow.call.y)]
+    return [flow.given * tf.math.divide_no_nan(flow.call.y, x) for x in flow.xs]
+
+
+def _z_plus(flow: Flow) -> list[Any]:
+    """R_i = sum_j (x_i w_ij)+ R_j / sum_i (x_i w_ij)+ (Montavon et al. 2017, eq. 13).
+
+    Negative inputs meet negative weights, so their products count as well.
+    """
+    (x,), map_ = flow.xs, flow.call.map
+    assert map_ is not None
+    parts, kernels = [x], [tf.nn.relu(map_.kernel)]
+    if not flow.positive:
+        parts = [tf.nn.relu(x), tf.minimum(x, 0)]
+        kernels.append(tf.minimum(map_.kernel, 0))
+    if len(parts) > 1 and map_.adds_up:  # one convolution is faster than two
+        parts, kernels = [tf.concat(parts, -1)], [tf.concat(kernels, -2)]
+    calls = [applied(map_, part, kernel) for part, kernel in zip(parts, kernels, strict=True)]
+    share = tf.math.divide_no_nan(flow.given, sum(z for z, _ in calls))
+    found = [part * back(share)[0] for part, (_, back) in zip(parts, calls, strict=True)]
+    return [sum(half for both in found for half in _halves(both, x))]
+
+
+def _halves(both: Any, like: Any) -> list[Any]:
+    """What was put side by side, apart; whatever else is as it is."""
+    return [both] if both.shape[-1] == like.shape[-1] else tf.split(both, 2, axis=-1)
+
+
+def _in_proportion_above_zero(flow: Flow) -> list[Any]:
+    """A sum by the positive parts of its summands: R_i = x_i+ R_j / sum_i x_i+."""
+    above = [tf.nn.relu(x) for x in flow.xs]
+    share = tf.math.divide_no_nan(flow.given, tf.add_n(above))
+    return [part * share for part in above]
+
+
+def _by_gradient(flow: Flow) -> list[Any]:
+    """Where it came from: layers that move, repeat or choose values."""
+    return flow.call.back(flow.given)
+
+
+def _unchanged(flow: Flow) -> list[Any]:
+    return [flow.given]
+
+
+def _lrp(kernel: Rule) -> Rules:
+    """Rules that pass on shares."""
+    return Rules(
+        kernel,
+        average=_by_gradient,
+        add=_by_gradient,
+        activation=_kept,
+        start=lambda logits, weights: weights + tf.zeros_like(logits),
+        end=lambda x, share: x * share,
+    )
+
+
+RULES: dict[str, Rules] = {
+    "lrp.z": _lrp(_z),
+    "lrp.epsilon": _lrp(_epsilon),
+    "deep_taylor": Rules(
+        _z_plus,
+        average=_by_gradient,
+        add=_in_proportion_above_zero,
+        activation=_unchanged,
+        start=lambda logits, weights: tf.nn.relu(logits) * weights,
+        end=lambda x, relevance: relevance,
+        names=("relu", "relu6", "linear"),
+    ),
+}
+
+_MOVING = (
+    layers.Concatenate,
+    layers.Cropping2D,
+    layers.Flatten,
+    layers.GlobalMaxPooling2D,
+    layers.MaxPooling2D,
+    layers.Permute,
+    layers.Reshape,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
+_AVERAGES = (layers.AveragePooling2D, layers.GlobalAveragePooling2D)
+_ACTIVATIONS = (layers.Activation, layers.ELU, layers.LeakyReLU, layers.PReLU, layers.ReLU)
+_FUNCTIONS = ("nn.relu", "nn.relu6", "nn.silu", "math.sigmoid", "nn.sigmoid", "math.tanh")
+_NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax")
+
+
+# --- the walk ----------------------------------------------------------------------------------
+
+
+def unsupported(graph: Graph, rules: Rules) -> list[Any]:
+    """The layers that these rules do not know."""
+    return [node.layer for node in graph.nodes if not _supported(node.layer, rules)]
+
+
+def relevance(
+    graph: Graph, rules: Rules, tensor: Any, weights: Any, parameters: dict[str, Any]
+) -> Any:
+    """The relevance (n, H, W, C) of the symbolic, scaled input ``tensor``.
+
+    ``weights`` (n, k) says which of the k logits start with how much of their value.
+    """
+    values, calls = _forward(graph, tensor)
+    positive = _never_negative(graph)
+    found = {graph.output: rules.start(values[graph.output], weights)}
+    for node in reversed(graph.nodes):
+        if node.output not in found:
+            continue  # what the logits do not depend on
+        xs = [values[i] for i in node.inputs]
+        safe = all(positive[i] for i in node.inputs)
+        flow = Flow(calls[node.output], xs, found.pop(node.output), safe, parameters)
+        parts = _rule(node.layer, rules)(flow)
+        for value, part in zip(node.inputs, parts, strict=True):
+            found[value] = found[value] + part if value in found else part
+    return rules.end(tensor, found[INPUT])
+
+
+def _forward(graph: Graph, tensor: Any) -> tuple[dict[int, Any], dict[int, Call]]:
+    """All values by number, and the calls that made them."""
+    values, calls = {INPUT: tensor}, {}
+    for node in graph.nodes:
+        xs, map_ = [values[i] for i in node.inputs], linear(node.layer)
+        if map_ is None:
+            z, back = recorded(node, xs)
+            y = z
+        else:
+            product, back = applied(map_, xs[0], map_.kernel)
+            z = product if map_.bias is None else product + map_.bias
+            activation = getattr(node.layer, "activation", None)
+            y = z if activation is None else activation(z)
+        values[node.output] = y
+        calls[node.output] = Call(y, z, activation_name(node.layer), back, map_)
+    return values, calls
+
+
+def applied(map_: Linear, x: Any, kernel: Any) -> tuple[Any, Callable[..., Any]]:
+    """As :func:`recorded`, of a linear map with this kernel."""
+    if map_.back is None:
+        return recorded(partial(map_.apply, kernel=kernel), [x])
+    back = partial(map_.back, kernel=kernel, x=x)
+    return map_.apply(x, kernel), lambda share: [back(share)]
+
+
+def recorded(function: Callable[..., Any], xs: Sequence[Any]) -> tuple[Any, Callable[..., Any]]:
+    """The function's value at ``xs``, and what takes a gradient of it back to each of them, once.
+
+    A tape of its own for every call: ``tf.gradients`` would search the whole graph each time.
+    """
+    own = [tf.identity(x) for x in xs]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(own)
+        y = function(*own)
+    return y, lambda share: tape.gradient(y, own, output_gradients=share)
+
+
+def _rule(layer: Any, rules: Rules) -> Rule:
+    if linear(layer) is not None:
+        return rules.kernel
+    if isinstance(layer, layers.Add):
+        return rules.add
+    if isinstance(layer, _AVERAGES):
+        return rules.average
+    return _by_gradient if isinstance(layer, _MOVING) else rules.activation
+
+
+def _supported(layer: Any, rules: Rules) -> bool:
+    function = activation_name(layer)
+    if function and rules.names is not None and function not in rules.names:
+        return False
+    known = isinstance(layer, (layers.Add, *_AVERAGES, *_MOVING))
+    return known or _is_activation(layer) or linear(layer) is not None
+
+
+def _is_activation(layer: Any) -> bool:
+    softmax = activation_name(layer) == "softmax"
+    return not softmax and (
+        isinstance(layer, _ACTIVATIONS) or getattr(layer, "symbol", "") in _FUNCTIONS
+    )
+
+
+def activation_name(layer: Any) -> str | None:
+    """A layer's activation by name: "relu", "relu6", ...; None for layers without one."""
+    if isinstance(layer, layers.ReLU):
+        if layer.negative_slope or layer.threshold:
+            return "bent relu"
+        limit = None if layer.max_value is None else float(layer.max_value)
+        return {None: "relu", 6.0: "relu6"}.get(limit, "clipped relu")
+    if isinstance(layer, (layers.ELU, layers.LeakyReLU, layers.PReLU)):
+        return type(layer).__name__.lower()
+    if getattr(layer, "symbol", "") in _FUNCTIONS:
+        return layer.symbol.split(".")[1]
+    activation = getattr(layer, "activation", None)
+    return getattr(activation, "__name__", None if activation is None else "function")
+
+
+def _never_negative(graph: Graph) -> dict[int, bool]:
+    """For each value whether it cannot be negative, whatever the input."""
+    found = {INPUT: False}
+    for node in graph.nodes:
+        passes = isinstance(node.layer, (*_MOVING, *_AVERAGES, layers.Add))
+        above = all(found[i] for i in node.inputs)
+        found[node.output] = activation_name(node.layer) in _NEVER_NEGATIVE or (passes and above)
+    return found

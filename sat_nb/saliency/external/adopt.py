@@ -1,0 +1,304 @@
+"""Attribution maps of other tools, adopted: maps_from_arrays, read_maps, paint_superpixels.
+
+Nothing in an array says what its axes are or what its sign means, so both are declared; the
+declaration is checked as far as the numbers allow, and travels with the table.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.files import existing
+from sat_nb.geometry import get_fit
+from sat_nb.saliency.external.formats import MapSource, find_format
+from sat_nb.saliency.external.maps import (
+    ExternalMaps,
+    LazyMaps,
+    PhotoFacts,
+    Recipe,
+    as_array,
+    check_axes,
+)
+from sat_nb.saliency.targets import read_targets, target_settings
+
+ClassIndex = int | Sequence[int] | Mapping[str, int]
+
+
+def maps_from_arrays(
+    arrays: Any,
+    *,
+    method: str,
+    layout: str,
+    sign: str,
+    image_ids: Iterable[str] | None = None,
+    target: ClassIndex | None = None,
+    fit: str = "stretch",
+    model: str = "model",
+    photo_sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> ExternalMaps:
+    """Adopt attribution maps of another tool, in the shape that it gives them.
+
+    Parameters
+    ----------
+    arrays: real numbers, as NumPy array or anything that becomes one (PyTorch, TensorFlow):
+        one array of all images, a list with one array a class or an image, or
+        {image_id: array}.
+    method: the name of the method in tables.
+    layout: the axes of ``arrays``, one letter each, in order: N images, H rows, W columns,
+        C channels, K classes. SHAP gives "NHWCK" or, as a list, "KNHWC"; Captum "NCHW"; a list
+        or {image_id: array} of single maps has no N: "HW", "HWC", "CHW".
+    sign: what positive values mean; a name in SIGNS.
+    image_ids: one str an image, in order; for {image_id: array} they are the keys.
+    target: the class explained: one index for all, a list with one an image, or
+        {image_id: index}. Chooses along K where there is one; else it is only noted.
+    fit: how photos were brought to the map's grid, of whatever size; a name in FITS.
+    model: name of the model, for the table.
+    photo_sizes: {image_id: (height, width)} in pixels; ``build`` then checks the masks' sizes.
+
+    Returns ExternalMaps {method: {image_id: float (H, W, C)}}; float32 and float64 stay what
+    they are, other numbers become float64. Nothing is scaled.
+
+    Raises InvalidInput for values that are not finite, and for a layout or sign that the
+    numbers contradict; IdMismatch where ids do not match.
+
+    >>> shap_values = np.zeros((2, 8, 6, 3, 10))  # two photos, ten classes
+    >>> shap_values[1, :, :, 0, 7] = 1.0
+    >>> maps = maps_from_arrays(shap_values, method="shap", layout="NHWCK", sign="signed",
+    ...                         image_ids=["cat", "dog"], target=7)
+    >>> maps, maps["shap"]["dog"].shape, maps["shap"]["dog"].sum()
+    (ExternalMaps('shap': 2 images), (8, 6, 3), 48.0)
+    """
+    recipe = Recipe(method, layout, sign)
+    named = _by_id(arrays, recipe, image_ids)
+    if not isinstance(arrays, Mapping):
+        recipe = replace(recipe, layout=layout.replace("N", ""))
+    sources = {i: MapSource("arrays", partial(as_array, one, "arrays")) for i, one in named.items()}
+    lazy = _adopt(sources, recipe, {"layout": layout}, target, fit, model, photo_sizes)
+    checked = MappingProxyType(dict(lazy[method]))  # read here, so that what is wrong is said here
+    return replace(lazy, maps=MappingProxyType({method: checked}))
+
+
+def read_maps(
+    path: str | os.PathLike[str],
+    *,
+    method: str,
+    sign: str,
+    layout: str = "HW",
+    format: str | None = None,
+    zero: float | None = None,
+    image_id: Callable[[str], str] | None = None,
+    target: ClassIndex | None = None,
+    fit: str = "stretch",
+    model: str = "model",
+    photo_sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> ExternalMaps:
+    """Adopt attribution maps from files: .npy, .npz, zarr, or grey pictures.
+
+    Parameters
+    ----------
+    path: a folder of .npy files or of pictures (8 or 16 bits, grey), one file an image; one
+        .npz file; or a zarr group. Ids are paths in there, without extension, with ``/``.
+    layout: the axes of one image's array, as for ``maps_from_arrays``; an N must be 1 long.
+    format: a name in MAP_FORMATS; by default the content of ``path`` tells.
+    zero: the stored number that means "no attribution", subtracted from all; signed pictures
+        need it (128 or 32768 for most tools). Grey levels are the unit of pictures: where a
+        tool stretched each picture to the full range, ranks in an image are right, and means
+        over images are not.
+    image_id: turns a file's id into the image's.
+    method, sign, target, fit, model, photo_sizes: as for ``maps_from_arrays``.
+
+    Returns ExternalMaps; each map is read, and checked, when asked for. Nothing is unpickled.
+
+    Raises FileMissing; InvalidInput for a file that is damaged, too large, of another layout
+    or not finite, and for ids that collide.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/cat.npy", np.full((2, 3), 0.5))
+    ...     read_maps(folder, method="mine", sign="signed")["mine"]["cat"].shape
+    (2, 3, 1)
+    """
+    root = existing(path)
+    stored_as = find_format(root, format)
+    recipe = Recipe(method, layout, sign, zero)
+    if not stored_as.has_negatives and zero is None and sign != "unsigned":
+        raise InvalidInput(
+            f"zero: {stored_as.title} with sign={sign!r} needs the grey level that means 0 "
+            "(zero=128, or 32768 with 16 bits); for magnitudes declare sign='unsigned'."
+        )
+    sources = _renamed(stored_as.open(root), image_id)
+    if not sources:
+        raise InvalidInput(f"path: {str(root)!r} holds no map; expected {stored_as.title}.")
+    declared = {"layout": layout, "zero": zero, "file": root.resolve().name}
+    return _adopt(sources, recipe, declared, target, fit, model, photo_sizes)
+
+
+def paint_superpixels(
+    weights: Mapping[int, float] | Iterable[tuple[int, float]], superpixels: Any
+) -> NDArray[np.float64]:
+    """The map (H, W) of an explanation by superpixels, as LIME gives it.
+
+    Every pixel gets the weight of its superpixel, as in LIME's own pictures; superpixels
+    without a weight get 0.
+
+    Parameters
+    ----------
+    weights: {superpixel: weight} or pairs of these; LIME's ``explanation.local_exp[target]``.
+    superpixels: whole numbers (H, W); LIME's ``explanation.segments``.
+
+    Raises InvalidInput for other shapes and for weights of superpixels that are not there.
+
+    >>> paint_superpixels([(1, 0.5), (2, -1.0)], [[0, 1], [2, 2]]).tolist()
+    [[0.0, 0.5], [-1.0, -1.0]]
+    """
+    labels = as_array(superpixels, "superpixels")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
+        raise InvalidInput(
+            f"superpixels: expected whole numbers (H, W), got {labels.dtype} {labels.shape}."
+        )
+    pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
+    names, places = np.unique(labels, return_inverse=True)
+    by_name = dict(pairs)
+    unknown = [name for name in by_name if name not in set(names.tolist())]
+    if unknown or len(by_name) < len(pairs):
+        wrong = f"unknown {shorten(unknown)}" if unknown else "one of them twice"
+        raise InvalidInput(
+            f"weights: expected one a superpixel, of {names[0]}..{names[-1]}, got {wrong}; give "
+            "the weights and the superpixels of one explanation."
+        )
+    painted = np.array([by_name.get(name, 0.0) for name in names.tolist()], dtype=np.float64)
+    return painted[places.reshape(labels.shape)]
+
+
+# --- ids and facts --------------------------------------------------------------------------
+
+
+def _adopt(
+    sources: Mapping[str, MapSource],
+    recipe: Recipe,
+    declared: dict[str, Any],
+    target: ClassIndex | None,
+    fit: str,
+    model: str,
+    photo_sizes: Mapping[str, tuple[int, int]] | None,
+) -> ExternalMaps:
+    get_fit(fit)
+    targets = _targets(target, list(sources), recipe.layout)
+    noted = None if target is None else target_settings(target)
+    settings = {**declared, "sign": recipe.sign, "target": noted}
+    return ExternalMaps(
+        MappingProxyType({recipe.method: LazyMaps(recipe, MappingProxyType(sources), targets)}),
+        MappingProxyType({recipe.method: settings}),
+        fit,
+        str(model),
+        _facts(list(sources), targets, photo_sizes),
+    )
+
+
+def _by_id(arrays: Any, recipe: Recipe, image_ids: Iterable[str] | None) -> dict[str, Any]:
+    """{image_id: array of one image}, whatever holds them."""
+    if isinstance(arrays, Mapping):
+        if image_ids is not None:
+            raise InvalidInput("image_ids: the arrays have ids already; leave image_ids out.")
+        return dict(zip(_checked_ids(arrays), arrays.values(), strict=True))
+    if "N" in recipe.layout:
+        stack = as_array(arrays, "arrays")
+        check_axes(stack.shape, recipe.layout, "arrays")
+        parts = list(np.moveaxis(stack, recipe.layout.index("N"), 0))
+    elif isinstance(arrays, list | tuple):
+        parts = list(arrays)
+    else:
+        raise InvalidInput(
+            f"arrays: layout {recipe.layout!r} is that of one image, so expected a list of arrays "
+            f"or {{image_id: array}}, got {type(arrays).__name__} {np.shape(arrays)}; for one "
+            "array of all images say where N is, such as 'NHWC'."
+        )
+    ids = _checked_ids(() if image_ids is None else image_ids)
+    if len(ids) != len(parts):
+        raise InvalidInput(
+            f"image_ids: expected one for each of the {len(parts)} images of the arrays, got "
+            f"{len(ids)}; give the ids of read_images, in the order of the arrays."
+        )
+    return dict(zip(ids, parts, strict=True))
+
+
+def _checked_ids(image_ids: Iterable[str]) -> list[str]:
+    ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
+    wrong = [i for i in ids if not isinstance(i, str)]
+    if wrong:
+        raise InvalidInput(f"image_ids: expected str, got {shorten(wrong)}; ids are file paths.")
+    twice = [i for i, n in Counter(ids).items() if n > 1]
+    if twice:
+        raise InvalidInput(f"image_ids: given twice: {shorten(twice)}; every image needs its own.")
+    return ids
+
+
+def _renamed(
+    sources: dict[str, MapSource], image_id: Callable[[str], str] | None
+) -> dict[str, MapSource]:
+    if image_id is None:
+        return sources
+    renamed: dict[str, MapSource] = {}
+    for file_id, source in sources.items():
+        new = image_id(file_id)
+        if new in renamed:
+            raise InvalidInput(
+                f"image_id: gives {new!r} for both {renamed[new].where} and {source.where}; every "
+                "map needs an id of its own."
+            )
+        renamed[new] = source
+    return renamed
+
+
+def _targets(target: ClassIndex | None, ids: list[str], layout: str) -> Mapping[str, int]:
+    if target is None and "K" in layout:
+        raise InvalidInput(
+            f"target: layout {layout!r} holds a map for each class; give the index of the class "
+            "that is explained, one for all or one an image."
+        )
+    if target is None:
+        return {}
+    targets = read_targets(target, ids)
+    if targets is None:
+        raise InvalidInput(
+            f"target: {target!r} is not known from maps; give the index of the class explained."
+        )
+    return MappingProxyType(targets)
+
+
+def _facts(
+    ids: list[str],
+    targets: Mapping[str, int],
+    photo_sizes: Mapping[str, tuple[int, int]] | None,
+) -> Mapping[str, PhotoFacts]:
+    if photo_sizes is None:
+        return MappingProxyType({i: PhotoFacts(targets[i]) for i in ids if i in targets})
+    missing = [i for i in ids if i not in photo_sizes]
+    if missing:
+        raise IdMismatch(
+            f"photo_sizes: none for {len(missing)} of {len(ids)} images: {shorten(missing)}; it "
+            f"has {shorten(photo_sizes)}."
+        )
+    sizes = {i: _photo_size(i, photo_sizes[i]) for i in ids}
+    return MappingProxyType({i: PhotoFacts(targets.get(i), None, *sizes[i]) for i in ids})
+
+
+def _photo_size(image_id: str, size: Any) -> tuple[int, int]:
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}."
+        ) from error
+    return height, width

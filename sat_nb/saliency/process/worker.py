@@ -1,0 +1,180 @@
+"""A worker as the caller sees it: a program of its own.
+
+TensorFlow runs there in graph mode, which iNNvestigate needs, so the caller's own TensorFlow
+stays eager. The worker is started as ``python -c``, never by forking or spawning the caller's
+main module, so it works in notebooks, scripts without a main guard, pytest and ``python -c``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from sat_nb import errors
+from sat_nb.errors import WorkerFailed
+from sat_nb.saliency.process.budget import in_words
+from sat_nb.saliency.process.messages import receive, send, widen
+from sat_nb.saliency.process.server import OUT_OF_MEMORY, OVER_LIMIT
+
+_PROGRAM = (
+    "import sys, json; path, limit = json.loads(sys.argv[1]); sys.path[:] = path; "
+    "from sat_nb.saliency.process.server import serve; "
+    "serve('sat_nb.saliency.engines.keras.commands', limit)"
+)
+_LOG_TAIL = 2000  # characters
+_FRUGAL = {"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+"""What makes TensorFlow give back memory, so that a request shows what it needs; it is slower."""
+
+
+class WorkerDied(WorkerFailed):
+    """The process ended before it answered."""
+
+
+class WorkerOutOfMemory(WorkerFailed):
+    """What was asked for needs more memory than there is, or than the worker may use."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker answered, and its resident memory in bytes: before, and at most."""
+
+    value: Any
+    before: int
+    peak: int
+
+
+class Worker:
+    """One running worker; :meth:`request` asks it and waits for the answer.
+
+    ``n_threads`` is how many cores it may use (None: all), ``max_memory`` how many bytes.
+    """
+
+    def __init__(self, *, n_threads: int | None = None, max_memory: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._max_memory = max_memory
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
+        self._process = _start(self._log, n_threads, max_memory)
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self._replies = cast(BinaryIO, self._process.stdout)
+        for pipe in (self._requests, self._replies):
+            widen(pipe)
+        self.owner_pid = os.getpid()
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether this process may ask this worker (a forked child may not)."""
+        return self.owner_pid == os.getpid() and self._process.poll() is None
+
+    def request(self, command: str, arguments: Mapping[str, Any], *, doing: str) -> Answer:
+        """The command's result; ``doing`` says in errors what was asked for.
+
+        Raises what the worker raised, WorkerDied where it ended, WorkerOutOfMemory where memory
+        ran short, WorkerFailed where it met something else that is unexpected.
+        An interrupt while waiting stops the worker, because its answer would come too late.
+        """
+        with self._lock:
+            try:
+                send(self._requests, (command, dict(arguments)))
+                reply = receive(self._replies)
+            except (EOFError, OSError) as error:
+                raise self._death(doing) from error
+            except BaseException:
+                self.stop()
+                raise
+        return Answer(_value(reply, doing), *reply["memory"])
+
+    def stop(self) -> None:
+        """End the worker at once; it holds nothing that is not stored."""
+        if self.owner_pid != os.getpid():
+            return
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._replies, self._log):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def kill(self) -> None:
+        """End the worker while another thread waits for its answer, which gets WorkerDied."""
+        if self.owner_pid == os.getpid():
+            self._process.kill()
+
+    def _death(self, doing: str) -> WorkerFailed:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = None
+        log = self._log_tail()
+        self.stop()
+        if code == OVER_LIMIT:
+            limit = in_words(self._max_memory or 0)
+            return WorkerOutOfMemory(f"max_memory: {limit} is not enough for {doing}; give more.")
+        return WorkerDied(
+            f"model: the process that explains it died ({_how(code)}) while {doing}. What was done "
+            "is kept where out=... names a folder; call again to go on, with a smaller batch_size "
+            f"if memory was short. The end of its log:\n{log}"
+        )
+
+    def _log_tail(self) -> str:
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - _LOG_TAIL))
+        return self._log.read().decode(errors="replace").strip() or "(empty)"
+
+
+def _start(log: Any, n_threads: int | None, max_memory: int | None) -> subprocess.Popen[bytes]:
+    path = [entry or os.getcwd() for entry in sys.path if isinstance(entry, str)]
+    frugal = {} if max_memory is None else _FRUGAL
+    defaults = {"TF_CPP_MIN_LOG_LEVEL": "3", **_threads(n_threads), **frugal}
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM, json.dumps([path, max_memory])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**defaults, **os.environ, "MPLBACKEND": "Agg"},
+            start_new_session=True,  # Ctrl-C is for the caller, who then stops the worker
+        )
+    except OSError as error:
+        raise WorkerFailed(
+            f"model: cannot start the process that explains it ({sys.executable!r}): {error}"
+        ) from error
+
+
+def _threads(n_threads: int | None) -> dict[str, str]:
+    """How TensorFlow is told to use so many cores; also to share a GPU with the others."""
+    if n_threads is None:
+        return {}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return {**dict.fromkeys(names, str(n_threads)), "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
+def _value(reply: Mapping[str, Any], doing: str) -> Any:
+    if "value" in reply:
+        return reply["value"]
+    if reply["error"] == OUT_OF_MEMORY:
+        raise WorkerOutOfMemory(
+            f"model: not enough memory for {doing} ({reply['message']}); free some, or explain a "
+            "smaller model."
+        )
+    if reply["error"]:
+        raise getattr(errors, reply["error"])(reply["message"])
+    raise WorkerFailed(
+        f"model: {reply['message']} while {doing}. From the worker:\n{reply['traceback']}"
+    )
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "no longer answers"
+    return f"signal {-code}" if code < 0 else f"exit status {code}"

@@ -1,0 +1,1 @@
+"""Maps kept by method and image, in memory or in a folder."""

@@ -1,0 +1,188 @@
+"""Where maps lie: one chunk a method, image and fingerprint, in memory or as whole files."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from sat_nb.errors import CannotWrite, InvalidInput
+from sat_nb.files import written_whole
+from sat_nb.saliency.store.codec import Chunk, Header, decode, encode, read_header
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a chunk is found by; the fingerprint is a hash of all that decides its content."""
+
+    method: str
+    image_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many chunks there are, and their size in bytes."""
+
+    n_maps: int
+    n_bytes: int
+
+
+class Chunks(Protocol):
+    """What a store needs of the place where its maps lie."""
+
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
+
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
+
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
+
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``."""
+
+    def total(self) -> Total:
+        """All chunks here, of whatever run."""
+
+
+class MemoryChunks:
+    """Chunks in memory, compressed as in files.
+
+    >>> import numpy as np
+    >>> chunks, key = MemoryChunks(), Key("gradient", "zebra/3", "1f")
+    >>> chunks.put(key, Chunk(np.ones((2, 2, 3), np.float32)))
+    >>> chunks.has(key), chunks.get(key).attribution.sum().item()
+    (True, 12.0)
+    """
+
+    def __init__(self) -> None:
+        self._data: dict[Key, bytes] = {}
+
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+        return key in self._data
+
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
+        return decode(self._data[key])
+
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
+        return read_header(self._data[key].partition(b"\n")[0])
+
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
+        return len(self._data[key])
+
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``."""
+        self._data[key] = encode(chunk, dtype=dtype)
+
+    def total(self) -> Total:
+        """All chunks here."""
+        return Total(len(self._data), sum(map(len, self._data.values())))
+
+
+class FolderChunks:
+    """Chunks as files ``maps/<method>/<image>-<fingerprint>.map`` of a folder.
+
+    A file is written whole or not at all. What decides its content is in its name, so another
+    parameter, target, model or photo makes another file, and none is ever overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path = path
+
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+        return self.file(key).exists()
+
+    def get(self, key: Key) -> Chunk:
+        """The chunk."""
+        file = self.file(key)
+        try:
+            return decode(file.read_bytes())
+        except ValueError as error:
+            raise _unreadable(file, key, error) from error
+
+    def header(self, key: Key) -> Header:
+        """What the chunk says of itself, its arrays left unread."""
+        file = self.file(key)
+        try:
+            with file.open("rb") as stream:
+                return read_header(stream.readline())
+        except ValueError as error:
+            raise _unreadable(file, key, error) from error
+
+    def n_bytes(self, key: Key) -> int:
+        """The chunk's size as it is kept."""
+        return self.file(key).stat().st_size
+
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk, floating-point arrays as ``dtype``; CannotWrite where that fails."""
+        write_file(self.file(key), encode(chunk, dtype=dtype, about=asdict(key)))
+
+    def total(self) -> Total:
+        """All chunks here, of whatever run."""
+        sizes = [file.stat().st_size for file in self.path.glob("maps/*/[!.]*.map")]
+        return Total(len(sizes), sum(sizes))
+
+    def file(self, key: Key) -> Path:
+        """Where the chunk is, or will be."""
+        name = f"{file_name(key.image_id)}-{key.fingerprint[:16]}.map"
+        return self.path / "maps" / _quoted(key.method) / name
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file of a store whole or not at all; CannotWrite says why and what to do."""
+    try:
+        with written_whole(file) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        remedies = {
+            errno.ENOSPC: "the disk is full: free some space or give another folder",
+            errno.EROFS: "the disk is read-only: give another folder to compute what is missing",
+            errno.EACCES: "writing is not allowed there: change that, or give another folder",
+        }
+        remedy = remedies.get(error.errno or 0, "give a folder that can be written to")
+        raise CannotWrite(
+            f"out: cannot write {str(file)!r} ({error.strerror or error}); {remedy}, and call "
+            "again. Nothing of this file is kept; all that was written before it is."
+        ) from error
+
+
+def file_name(image_id: str) -> str:
+    """A name that any file system takes, for any id: readable at first, unique by its hash.
+
+    The hash keeps apart ids that differ in case or after 60 characters, and keeps names that
+    a system reserves ("CON", "..") from standing alone. No character means something to glob.
+
+    >>> file_name("a/b").startswith("a%2Fb-")
+    True
+    """
+    return f"{_quoted(image_id)[:60]}-{text_sha256(image_id)[:16]}"
+
+
+def text_sha256(text: str) -> str:
+    """A hash of any text, also of file names that are not valid Unicode."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _quoted(name: str) -> str:
+    quoted = quote(name, safe="", errors="surrogatepass")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+
+
+def _unreadable(file: Path, key: Key, error: ValueError) -> InvalidInput:
+    return InvalidInput(
+        f"{file}: not readable as the {key.method!r} map of image {key.image_id!r} ({error}); "
+        "delete the file and call explain again, which computes it anew."
+    )

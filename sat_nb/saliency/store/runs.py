@@ -1,0 +1,306 @@
+"""Runs: one set of settings each, and which images were explained under it.
+
+A folder holds several: ``runs/<run>/settings.json``, ``runs/<run>/asked/<hash>.json`` (which
+images by which methods), ``runs/<run>/images/<image>.json`` (an image's facts), and
+``store.json`` with the format and the latest run. The maps lie apart, under fingerprints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sat_nb.errors import CannotWrite, FileMissing, InvalidInput, unknown_name
+from sat_nb.saliency.store.chunks import (
+    Chunks,
+    FolderChunks,
+    Key,
+    MemoryChunks,
+    file_name,
+    write_file,
+)
+from sat_nb.saliency.store.codec import FORMAT, Chunk
+
+STORE_FILE = "store.json"
+ENGINE = 3
+"""Counted up where the engine's values change, if by rounding: older maps are not reused."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """``target`` was explained, ``predicted`` is the largest output; the photo's size in pixels."""
+
+    target: int
+    predicted: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """An image's facts, and the hashes of what they belong to.
+
+    ``masks_sha256`` is of the masks whose ranks are to be settled, where sampling goes by them.
+    """
+
+    facts: ImageFacts
+    pixels_sha256: str
+    masks_sha256: str | None = None
+
+
+class Run:
+    """Maps made with one set of settings, as far as they are there.
+
+    >>> run = Run(MemoryChunks(), {"methods": {"gradient": {}}, "fit": "stretch"})
+    >>> run.asked_for(["gradient"], ["zebra/3"])
+    >>> run.asked, run.has("gradient", "zebra/3")
+    ({'gradient': ('zebra/3',)}, False)
+    """
+
+    path: Path | None = None
+    """The folder, or None."""
+
+    def __init__(self, chunks: Chunks, settings: Mapping[str, Any]) -> None:
+        self.chunks = chunks
+        self.settings: dict[str, Any] = dict(settings)
+        self.records: dict[str, Record] = {}
+        self._asked: dict[str, dict[str, None]] = {}
+
+    @property
+    def asked(self) -> dict[str, tuple[str, ...]]:
+        """{method: the images to explain by it}, in the order they came."""
+        return {method: tuple(ids) for method, ids in self._asked.items()}
+
+    def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
+        """Remember that these images are to be explained by these methods."""
+        for method in methods:
+            self._asked.setdefault(method, {}).update(dict.fromkeys(image_ids))
+
+    def begin(self, image_id: str, record: Record) -> None:
+        """Set the image's record, in place of one of other pixels or another target."""
+        self.records[image_id] = record
+
+    def key(self, method: str, image_id: str) -> Key | None:
+        """Where the map is or will be; None for an image without a record."""
+        record = self.records.get(image_id)
+        if record is None:
+            return None
+        return Key(method, image_id, fingerprint(self.settings, method, record))
+
+    def has(self, method: str, image_id: str) -> bool:
+        """Whether the map is there."""
+        key = self.key(method, image_id)
+        return key is not None and self.chunks.has(key)
+
+    def put(self, method: str, image_id: str, chunk: Chunk) -> None:
+        """Keep the map of an image that has begun."""
+        key = self.key(method, image_id)
+        if key is None:
+            raise LookupError(f"image {image_id!r} has no record")
+        self.chunks.put(key, chunk, dtype=self.settings.get("dtype", "float32"))
+
+
+class FolderRun(Run):
+    """A run in a folder. Nothing is written before there is something to keep."""
+
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(FolderChunks(folder), settings)
+        self.path, self.name = folder, name
+        self._folder = folder / "runs" / name
+        for file in sorted(self._folder.glob("asked/[!.]*.json"), key=_age):
+            super().asked_for(*_read_json(file, lambda read: (read["methods"], read["image_ids"])))
+        for file in self._folder.glob("images/[!.]*.json"):
+            image_id, record = _read_json(file, _record)
+            self.records[image_id] = record
+
+    def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
+        """Remember that these images are to be explained by these methods."""
+        asked = {"methods": list(methods), "image_ids": list(image_ids)}
+        known = [self._asked.get(method, {}) for method in asked["methods"]]
+        if all(i in ids for ids in known for i in image_ids):
+            return
+        super().asked_for(asked["methods"], image_ids)
+        file = self._folder / "settings.json"
+        if file.exists():  # another process may have joined it with other methods
+            self.settings["methods"] = {**_read_json(file)["methods"], **self.settings["methods"]}
+        _write_json(file, self.settings, indent=2)
+        _write_json(self._folder / "asked" / f"{_sha256(asked)[:16]}.json", asked)
+        self.make_latest()
+
+    def begin(self, image_id: str, record: Record) -> None:
+        """Set the image's record, in place of one of other pixels or another target."""
+        stored = {"image_id": image_id, **asdict(record)}
+        _write_json(self._folder / "images" / f"{file_name(image_id)}.json", stored)
+        super().begin(image_id, record)
+
+    def make_latest(self) -> None:
+        """Let ``AttributionStore.open`` show this run."""
+        _write_json(self._folder.parents[1] / STORE_FILE, {"format": FORMAT, "latest": self.name})
+
+
+# --- fingerprints ------------------------------------------------------------------------------
+
+
+def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str:
+    """A hash of all that decides a map: settings, versions, target and pixels.
+
+    The seed counts for methods that sample; a function that preprocesses counts by what it
+    does, whatever its name.
+    """
+    how = settings["methods"][method]
+    preprocess, model = settings.get("preprocess"), settings.get("model", {})
+    target = settings.get("target")
+    against = target[1] if isinstance(target, list) else None
+    return _sha256(
+        {
+            "format": FORMAT,
+            "engine": ENGINE,
+            "model": [model.get("sha256"), model.get("input_shape")],
+            "preprocess": preprocess["fingerprint"] if isinstance(preprocess, dict) else preprocess,
+            "fit": settings["fit"],
+            "method": [method, how],
+            "seed": settings.get("seed") if how.get("sampling") else None,
+            "versions": settings.get("versions"),
+            "dtype": settings.get("dtype"),
+            "target": [record.facts.target, against],
+            "output": settings.get("output"),
+            "pixels": record.pixels_sha256,
+            "masks": record.masks_sha256 if "max_samples" in how.get("parameters", {}) else None,
+        }
+    )
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as JSON gives them back, so that those of two runs can be compared."""
+    return json.loads(json.dumps(settings, default=_plain))
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def start_run(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Run:
+    """A run with these settings: in memory, or in a folder, where an equal one goes on.
+
+    Runs are equal where all settings are but methods that only one of them has.
+    """
+    settings = plain(settings)
+    if out is None:
+        return Run(MemoryChunks(), settings)
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
+    before = read_runs(folder)
+    for name, known in reversed(before.items()):
+        if _joins(known, settings):
+            settings["methods"] = {**known["methods"], **settings["methods"]}
+            run = FolderRun(folder, name, settings)
+            if name != next(reversed(before)):
+                with contextlib.suppress(CannotWrite):  # a read-only folder may still be read
+                    run.make_latest()
+            return run
+    return FolderRun(folder, f"{len(before) + 1:04d}-{_sha256(settings)[:8]}", settings)
+
+
+def open_run(path: str | os.PathLike[str], name: str | None) -> Run:
+    """The run of this name, or the latest one; FileMissing where there is no store."""
+    runs = read_runs(Path(path))
+    if not runs:
+        raise FileMissing(
+            f"path: {str(path)!r} holds no attribution store (no {STORE_FILE}); give the "
+            "folder that explain(..., out=...) filled."
+        )
+    name = next(reversed(runs)) if name is None else name
+    if name not in runs:
+        raise unknown_name("run", name, runs)
+    return FolderRun(Path(path), name, runs[name])
+
+
+def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
+    """{run: settings} in the order they were started, but the latest one last."""
+    if not (folder / STORE_FILE).exists():
+        return {}
+    latest = _checked_format(folder / STORE_FILE)["latest"]
+    files = sorted(folder.glob("runs/*/settings.json"))
+    runs = {file.parent.name: _checked_settings(file) for file in files}
+    if latest in runs:
+        runs[latest] = runs.pop(latest)
+    return runs
+
+
+def _checked_format(file: Path) -> dict[str, Any]:
+    content = _read_json(file)
+    came = content.get("format") if isinstance(content, dict) else None
+    if came != FORMAT or "latest" not in content:
+        raise InvalidInput(
+            f"{file}: expected an attribution store of format {FORMAT}, got format {came!r}; read "
+            "it with the version of sat_nb that wrote it, or give explain another folder."
+        )
+    return content
+
+
+def _checked_settings(file: Path) -> dict[str, Any]:
+    settings = _read_json(file, dict)
+    lacking = [key for key in ("model", "fit", "methods") if key not in settings]
+    if lacking:
+        raise InvalidInput(
+            f"{file}: not the settings of a run, {lacking[0]!r} is missing; delete the folder "
+            f"{str(file.parent)!r} and call explain again."
+        )
+    return settings
+
+
+def _joins(known: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    shared = set(known["methods"]) & set(settings["methods"])
+    same_methods = all(known["methods"][m] == settings["methods"][m] for m in shared)
+    return same_methods and {**known, "methods": 0} == {**settings, "methods": 0}
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def _read_json(file: Path, parse: Callable[[Any], Any] = lambda read: read) -> Any:
+    """What ``parse`` makes of the file's content; InvalidInput where that is another."""
+    try:
+        return parse(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise InvalidInput(
+            f"{file}: not readable ({said}); delete it and call explain again."
+        ) from error
+
+
+def _record(stored: dict[str, Any]) -> tuple[str, Record]:
+    facts, masks = ImageFacts(**stored["facts"]), stored.get("masks_sha256")
+    return stored["image_id"], Record(facts, stored["pixels_sha256"], masks)
+
+
+def _write_json(file: Path, content: Mapping[str, Any], indent: int | None = None) -> None:
+    """Write the file, unless it holds just that."""
+    data = json.dumps(content, indent=indent).encode()
+    if not (file.exists() and file.read_bytes() == data):
+        write_file(file, data)
+
+
+def _age(file: Path) -> tuple[int, str]:
+    return file.stat().st_mtime_ns, file.name
+
+
+def _sha256(content: Any) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise InvalidInput(
+        f"parameters: {value!r} ({type(value).__name__}) cannot be stored; give numbers."
+    )

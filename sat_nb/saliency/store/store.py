@@ -1,0 +1,259 @@
+"""Attribution maps by method and image, in memory or in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sat_nb.arrays import Float32
+from sat_nb.errors import IdMismatch, shorten, unknown_name
+from sat_nb.saliency.store.codec import Chunk
+from sat_nb.saliency.store.runs import ImageFacts, Run, open_run, read_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_COMPLETE = "completeness_error"
+_ERRORS = ["float16_error", _COMPLETE]
+
+
+class AttributionStore(Mapping[str, Mapping[str, Float32]]):
+    """{method: {image_id: float32 (H, W, C)}}, each map read when asked for.
+
+    ``store["gradient"]["cats/1"]`` is one map, on the model's input grid. In a folder every map
+    is one compressed file, written whole or not at all, so a killed run leaves a valid store.
+    A folder may hold several runs: of other parameters, targets, models or photos. A store
+    sees one of them, ``store.info()`` tells what it holds and lacks.
+
+    >>> from sat_nb.saliency.store.chunks import MemoryChunks
+    >>> with_nothing = AttributionStore(Run(MemoryChunks(), {"methods": {}, "fit": "stretch"}))
+    >>> with_nothing.fit, list(with_nothing)
+    ('stretch', [])
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        methods: Iterable[str] | None = None,
+        image_ids: Iterable[str] | None = None,
+    ) -> None:
+        self._run = run
+        self._methods = tuple(run.settings["methods"] if methods is None else methods)
+        self._image_ids = None if image_ids is None else tuple(dict.fromkeys(image_ids))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, run: str | None = None) -> AttributionStore:
+        """The store in a folder that ``explain(..., out=path)`` filled.
+
+        ``run`` is a name in :meth:`runs`; None means the one that ``explain`` saw last.
+        Raises FileMissing where there is none, InvalidInput for an unknown run, a store of
+        another format, and settings that are unreadable.
+        """
+        opened = open_run(path, run)
+        return cls(opened, methods=[m for m in opened.settings["methods"] if m in opened.asked])
+
+    @staticmethod
+    def runs(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+        """{run: its settings} of all runs in a folder, the one that ``explain`` saw last at last.
+
+        >>> AttributionStore.runs("an empty folder")
+        {}
+        """
+        return read_runs(Path(path))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the maps were made: model, preprocess, target, fit, seed, methods, versions."""
+        methods = {name: self._run.settings["methods"][name] for name in self}
+        return json.loads(json.dumps({**self._run.settings, "methods": methods}))
+
+    @property
+    def model(self) -> str:
+        """The model's name: its file's stem, or a live model's own name."""
+        return str(self._run.settings["model"]["name"])
+
+    @property
+    def fit(self) -> str:
+        """How images were brought to the model's input, so that masks can follow."""
+        return str(self._run.settings["fit"])
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the model's input and of every map, in pixels."""
+        height, width, _ = self._run.settings["model"]["input_shape"]
+        return height, width
+
+    @property
+    def path(self) -> Path | None:
+        """The folder, or None for a store in memory."""
+        return self._run.path
+
+    @property
+    def facts(self) -> Mapping[str, ImageFacts]:
+        """{image_id: ImageFacts}: explained and predicted output, the photo's size."""
+        records = self._run.records
+        return Facts({i: records[i].facts for i in self._all_ids() if i in records})
+
+    @property
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """{method: the images that were to be explained and have no map}."""
+        return {
+            method: tuple(i for i in self._ids(method) if not self._run.has(method, i))
+            for method in self
+        }
+
+    def chunk(self, method: str, image_id: str) -> Chunk:
+        """One map with all that is kept beside it: further arrays, and plain facts."""
+        if method not in self:
+            raise unknown_name("method", method, self)
+        return MethodMaps(self._run, method, self._ids(method)).chunk(image_id)
+
+    def info(self) -> pd.DataFrame:
+        """One row a method: maps there and missing, their size, how they are kept.
+
+        Columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept), ``dtype``, and two errors.
+        ``float16_error`` is the largest measured rounding error of a map, as a share of that
+        map's largest absolute value; NaN where nothing was rounded. ``completeness_error`` is
+        the largest of Integrated Gradients: how far a map's sum is from the logit's rise, as a
+        share of it; NaN for other methods. ``attrs["elsewhere"]`` counts the maps in the folder
+        that this store does not see: of other runs, replaced photos.
+        """
+        import pandas as pd
+
+        rows = {method: self._info(method) for method in self}
+        columns = ["n_maps", "n_missing", "n_bytes", "dtype", *_ERRORS]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        table.index.name = "method"
+        table[_ERRORS] = table[_ERRORS].astype(float)
+        total = self._run.chunks.total()
+        table.attrs["elsewhere"] = {
+            "n_maps": total.n_maps - int(table["n_maps"].sum()),
+            "n_bytes": total.n_bytes - int(table["n_bytes"].sum()),
+        }
+        return table
+
+    def _info(self, method: str) -> list[Any]:
+        chunks, ids = self._run.chunks, self._ids(method)
+        keys = [self._run.key(method, i) for i in ids]
+        there = [key for key in keys if key is not None and chunks.has(key)]
+        headers = [chunks.header(key) for key in there]
+        rounded = [h.float16_error for h in headers if h.float16_error is not None]
+        short = [abs(h.facts[_COMPLETE]) for h in headers if _COMPLETE in h.facts]
+        dtype = str(self._run.settings.get("dtype", "float32"))
+        n_bytes = sum(map(chunks.n_bytes, there))
+        errors = [max(rounded, default=None), max(short, default=None)]
+        return [len(there), len(ids) - len(there), n_bytes, dtype, *errors]
+
+    def __getitem__(self, method: str) -> MethodMaps:
+        if method not in self:
+            raise unknown_name("method", method, self)
+        return MethodMaps(self._run, method, self._ids(method))
+
+    def __contains__(self, method: object) -> bool:
+        return method in self._methods
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._methods)
+
+    def __len__(self) -> int:
+        return len(self._methods)
+
+    def __repr__(self) -> str:
+        where = f" in {str(self.path)!r}" if self.path else ""
+        size = f"{len(self)} methods x {len(self._all_ids())} images"
+        return f"AttributionStore({size}{where}: {shorten(self)})"
+
+    def get(self, method: str, default: Any = None) -> Any:
+        """The method's maps, or ``default``."""
+        if method not in self:
+            return default
+        return self[method]
+
+    def select(
+        self, *, methods: Iterable[str] | None = None, image_ids: Iterable[str] | None = None
+    ) -> AttributionStore:
+        """The same store, seen through these methods and images only, in this order."""
+        names = list(self if methods is None else methods)
+        for name in names:
+            if name not in self:
+                raise unknown_name("methods", name, self)
+        ids = self._image_ids if image_ids is None else image_ids
+        return AttributionStore(self._run, methods=names, image_ids=ids)
+
+    def _ids(self, method: str) -> tuple[str, ...]:
+        if self._image_ids is not None:
+            return self._image_ids
+        return self._run.asked.get(method, ())
+
+    def _all_ids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(i for method in self for i in self._ids(method)))
+
+
+class MethodMaps(Mapping[str, Float32]):
+    """{image_id: float32 (H, W, C)} of one method; a run that was stopped leaves gaps."""
+
+    def __init__(self, run: Run, method: str, image_ids: tuple[str, ...]) -> None:
+        self._run, self._method = run, method
+        self._image_ids = dict.fromkeys(image_ids)
+
+    def __getitem__(self, image_id: str) -> Float32:
+        return self.chunk(image_id).attribution
+
+    def chunk(self, image_id: str) -> Chunk:
+        """The map with all that is kept beside it."""
+        key = self._run.key(self._method, image_id) if image_id in self else None
+        if key is None:
+            raise IdMismatch(
+                f"image {image_id!r} has no {self._method!r} map; there are {len(self)}: "
+                f"{shorten(self)}."
+            )
+        return self._run.chunks.get(key)
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._image_ids and self._run.has(self._method, str(image_id))
+
+    def __iter__(self) -> Iterator[str]:
+        return (i for i in self._image_ids if self._run.has(self._method, i))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"MethodMaps({self._method!r}, {len(self)} images: {shorten(self)})"
+
+    def get(self, image_id: str, default: Any = None) -> Any:
+        """The image's map, or ``default``."""
+        if image_id not in self:
+            return default
+        return self[image_id]
+
+
+class Facts(Mapping[str, ImageFacts]):
+    """{image_id: ImageFacts}."""
+
+    def __init__(self, facts: Mapping[str, ImageFacts]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, image_id: str) -> ImageFacts:
+        if image_id not in self._facts:
+            raise IdMismatch(
+                f"image {image_id!r} is not in this store, which has {shorten(self._facts)}."
+            )
+        return self._facts[image_id]
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._facts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __repr__(self) -> str:
+        return f"Facts({len(self)} images: {shorten(self)})"

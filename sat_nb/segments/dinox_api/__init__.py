@@ -1,0 +1,1 @@
+"""Masks from the DINO-X detection API."""

@@ -1,0 +1,122 @@
+"""Photos to what a detector is sent, and its results to exports on disk, for ``fetch_masks``."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sat_nb.errors import InvalidInput, shorten
+from sat_nb.files import existing, files_by_id
+from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.segments.dinox_api.client import PhotoFailed
+from sat_nb.segments.formats.dinox import parse_dinox
+from sat_nb.segments.formats.encoded import NoPixel
+from sat_nb.segments.formats.json_files import read_bytes, read_json
+
+SENT_AS_THEY_ARE = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+
+
+def photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:
+    """{image_id: file} of a folder of photos, or of one."""
+    root = existing(photos, "photos")
+    if root.is_file():
+        return {root.stem: root}
+    files = files_by_id(root, IMAGE_SUFFIXES)
+    if not files:
+        raise InvalidInput(f"photos: no photo in {str(root)!r}.")
+    return files
+
+
+def encoded(file: Path, most: int) -> tuple[str, tuple[int, int]]:
+    """A photo as a data URL, and its (height, width) after EXIF orientation."""
+    from PIL import Image, ImageOps
+
+    try:
+        raw = read_bytes(file, 16 * most)  # other formats get smaller
+        with Image.open(io.BytesIO(raw)) as image:
+            kind = SENT_AS_THEY_ARE.get(image.format or "")
+            turned = image.getexif().get(0x0112, 1) != 1
+            shown = ImageOps.exif_transpose(image) if turned else image
+            if kind is None or turned:
+                stream, kind = io.BytesIO(), "png"
+                shown.convert("RGB").save(stream, "PNG")
+                raw = stream.getvalue()
+            size = (shown.height, shown.width)
+    except InvalidInput:
+        raise
+    except Exception as error:  # what Pillow raises on damaged files is not a closed list
+        raise InvalidInput(f"not readable as a photo ({error}).") from None
+    if len(raw) > most:
+        raise InvalidInput(
+            f"has {len(raw)} bytes, {most} at most are sent; make it smaller, its masks alike, or "
+            "raise max_photo_bytes."
+        )
+    return f"data:image/{kind};base64,{base64.b64encode(raw).decode('ascii')}", size
+
+
+def sorted_out(
+    files: Mapping[str, Path], out: Path, ask: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Path]]:
+    """The ids that have a sound export, and the photos that are left."""
+    if out.exists() and not out.is_dir():
+        raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
+    kept, left, others = [], {}, []
+    for image_id, file in files.items():
+        asked = _asked(export_file(out, image_id))
+        if asked is None:
+            left[image_id] = file
+            continue
+        kept.append(image_id)
+        if asked and asked != ask:
+            others.append(image_id)
+    if others:
+        raise InvalidInput(
+            f"out: {str(out)!r} holds {len(others)} exports of another request (prompts, "
+            f"thresholds or model): {shorten(others)}; give another folder, or take them out."
+        )
+    return kept, left
+
+
+def _asked(export: Path) -> dict[str, Any] | None:
+    """The request that a sound export answers, {} where it does not say; None for no such file."""
+    if not export.is_file():
+        return None
+    try:
+        document = read_json(export)
+        parse_dinox(document)
+    except InvalidInput:
+        return None
+    asked = document.get("request") if isinstance(document, dict) else None
+    return asked if isinstance(asked, dict) else {}
+
+
+def checked_export(result: Any, size: tuple[int, int], ask: Mapping[str, Any]) -> str:
+    """The export file's text, where its masks can be read and are the photo's size."""
+    objects = result.get("objects") if isinstance(result, dict) else None
+    if not isinstance(objects, list):
+        raise PhotoFailed("expected a result with a list `objects`, got none.")
+    objects = [item for item in objects if _covers_something(item)]
+    found = parse_dinox({"objects": objects})
+    if len(found) and found.size != size:
+        raise PhotoFailed(f"the masks are {found.size} (height, width), the photo is {size}.")
+    return json.dumps({"objects": objects, "request": dict(ask)})
+
+
+def _covers_something(item: Any) -> bool:
+    try:
+        parse_dinox({"objects": [item]})
+    except NoPixel:
+        return False
+    except InvalidInput:  # told with the object's number when all are parsed
+        pass
+    return True
+
+
+def export_file(out: Path, image_id: str) -> Path:
+    """Where the export of an image is."""
+    return out / f"{image_id}.json"

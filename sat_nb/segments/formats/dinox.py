@@ -1,0 +1,114 @@
+"""DINO-X exports: what the v2 detection API returns, saved as JSON.
+
+``{"objects": [{"category", "score", "bbox", "mask": {"counts", "size": [h, w], "format"}}]}``,
+bare or inside a saved task, under ``result`` or ``data.result``. A mask without a
+``format`` key is in DINO-X's own ``dds_rle``, not in COCO's code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import written_whole
+from sat_nb.segments.formats.encoded import Piece, assemble, rle_decoder
+from sat_nb.segments.formats.limits import (
+    brief,
+    check_count,
+    checked_dict,
+    checked_name,
+    checked_number,
+)
+from sat_nb.segments.formats.rle import CODECS
+from sat_nb.segments.segmentation import SegmentationMap
+
+_PATHS = ((), ("result",), ("data", "result"))
+
+
+def is_dinox(document: object) -> bool:
+    """Whether a parsed JSON document is a DINO-X export: a list ``objects`` where one belongs."""
+    return _objects(document) is not None
+
+
+def parse_dinox(document: object) -> SegmentationMap:
+    """The segments of one parsed export, in the export's order, names as written.
+
+    Raises InvalidInput that names the field (``objects[3].mask.size``).
+    """
+    objects = _objects(document)
+    if objects is None:
+        raise InvalidInput(
+            "expected a DINO-X export with a list `objects` (bare, or under `result` or "
+            "`data.result`); export the detection result as JSON."
+        )
+    check_count(objects, "objects")
+    return assemble([_piece(item, f"objects[{i}]") for i, item in enumerate(objects)])
+
+
+def write_dinox(
+    path: str | os.PathLike[str], segmentation: SegmentationMap, *, codec: str = "coco_rle"
+) -> Path:
+    """Write the segments as a DINO-X export, one object a mask; the file is written whole.
+
+    ``codec`` is "coco_rle" or "dds_rle"; the latter is written as DINO-X does, without a
+    ``format`` key. Reading the file back gives the same masks, bit for bit; a score that is not
+    known (NaN) is left out.
+    """
+    if codec not in CODECS:
+        raise unknown_name("codec", codec, CODECS)
+    scores = np.ones(len(segmentation)) if segmentation.scores is None else segmentation.scores
+    objects = [
+        {"category": name, **known_score(score), "bbox": _box(mask), "mask": _mask(mask, codec)}
+        for name, mask, score in zip(segmentation.names, segmentation.masks, scores, strict=True)
+    ]
+    with written_whole(path) as part:
+        part.write_text(json.dumps({"objects": objects}), encoding="utf-8")
+    return Path(path)
+
+
+def _objects(document: object) -> list[Any] | None:
+    for path in _PATHS:
+        node = document
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, dict) and isinstance(node.get("objects"), list):
+            return node["objects"]
+    return None
+
+
+def _piece(item: Any, field: str) -> Piece:
+    item = checked_dict(item, field)
+    name = checked_name(item.get("category"), f"{field}.category")
+    score = checked_number(item["score"], f"{field}.score") if "score" in item else np.nan
+    mask, field = item.get("mask"), f"{field}.mask"
+    if not isinstance(mask, dict) or not isinstance(mask.get("counts"), str):
+        raise InvalidInput(
+            f"{field}: expected {{counts, size}} with a run-length string; export with the "
+            "target 'mask', boxes alone are not enough."
+        )
+    codec = mask.get("format", "dds_rle")
+    if not isinstance(codec, str) or codec not in CODECS:
+        given = codec[:80] if isinstance(codec, str) else brief(codec)
+        raise unknown_name(f"{field}.format", given, CODECS)
+    return Piece(field, name, *rle_decoder(mask, codec, field), score)
+
+
+def _mask(mask: NDArray[np.bool_], codec: str) -> dict[str, Any]:
+    code = {"counts": CODECS[codec][0](mask), "size": list(mask.shape)}
+    return code if codec == "dds_rle" else {**code, "format": codec}
+
+
+def known_score(score: float) -> dict[str, float]:
+    """The entry of a score in an export; none for NaN, which JSON does not have."""
+    return {} if np.isnan(score) else {"score": checked_number(float(score), "scores")}
+
+
+def _box(mask: NDArray[np.bool_]) -> list[float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]

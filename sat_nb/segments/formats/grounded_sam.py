@@ -1,0 +1,65 @@
+"""Grounded-SAM-2's demo JSON; and Grounded-SAM 1's mask.json, which holds no mask.
+
+``{"image_path", "annotations": [{"class_name", "bbox", "segmentation": {"size": [h, w],
+"counts"}, "score"}], "box_format", "img_width", "img_height"}``, the counts in COCO's string
+code; a score may be nested, as in ``[[0.9]]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sat_nb.errors import InvalidInput
+from sat_nb.segments.formats.encoded import Piece, assemble, rle_decoder
+from sat_nb.segments.formats.limits import checked_dict, checked_list, checked_name, checked_number
+from sat_nb.segments.segmentation import SegmentationMap
+
+
+def is_grounded_sam_2(document: object) -> bool:
+    """Whether a parsed JSON document is what Grounded-SAM-2's demos write."""
+    keys = {"annotations", "image_path", "img_width", "img_height"}
+    return isinstance(document, dict) and keys <= document.keys()
+
+
+def parse_grounded_sam_2(document: Any) -> SegmentationMap:
+    """The segments of one parsed file, in its order, names as written.
+
+    Raises InvalidInput that names the field.
+    """
+    annotations = checked_list(
+        checked_dict(document, "the document").get("annotations"), "annotations"
+    )
+    return assemble([_piece(item, f"annotations[{i}]") for i, item in enumerate(annotations)])
+
+
+def is_grounded_sam_1(document: object) -> bool:
+    """Whether a parsed JSON document is Grounded-SAM 1's mask.json: a list of values and labels."""
+    return (
+        isinstance(document, list)
+        and len(document) > 0
+        and all(isinstance(item, dict) and {"value", "label"} <= item.keys() for item in document)
+    )
+
+
+def refuse_grounded_sam_1(document: object) -> SegmentationMap:
+    """Raise InvalidInput: the masks are not recoverable, and why."""
+    raise InvalidInput(
+        "Grounded-SAM 1's mask.json has names and boxes, and its masks are only in mask.jpg, a "
+        "plot in matplotlib's colours after lossy compression, from which no mask can be "
+        "recovered; export with Grounded-SAM-2, or save the masks as .npz or boolean PNGs."
+    )
+
+
+def _piece(item: Any, field: str) -> Piece:
+    item = checked_dict(item, field)
+    name = checked_name(item.get("class_name"), f"{field}.class_name")
+    score = item.get("score", np.nan)
+    while isinstance(score, list) and len(score) == 1:
+        score = score[0]
+    if "score" in item:
+        score = checked_number(score, f"{field}.score")
+    field = f"{field}.segmentation"
+    mask = checked_dict(item.get("segmentation"), field)
+    return Piece(field, name, *rle_decoder(mask, "coco_rle", field), score)

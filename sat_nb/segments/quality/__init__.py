@@ -1,0 +1,1 @@
+"""Masks checked before they mislead."""

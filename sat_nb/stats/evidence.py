@@ -1,0 +1,84 @@
+"""evidence: how often each segment speaks for the target and against it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.stats.rank_tests import holm
+from sat_nb.table.schema import check_table
+from sat_nb.table.totals import segment_totals
+
+# --- the sign -----------------------------------------------------------------------------------
+
+
+def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
+    """How often, and how much, each segment speaks for the target and against it.
+
+    Ranks go by absolute values, so a segment that speaks against the target can lead them.
+    This looks at the sign of ``mean_attribution`` in the images that have the segment.
+
+    Parameters
+    ----------
+    table: from ``build``, of one model and one class.
+    method: a method whose sign speaks for or against the target (``list_methods`` says
+        what a sign means; that of a plain gradient is a direction, not evidence).
+
+    Returns a DataFrame: ``segment``, ``n_images``, ``share_for`` and ``share_against`` of
+    these images (the rest are exactly 0), ``mean_for`` and ``mean_against``, the mean
+    attribution where it is above and below 0 (NaN where it never is), ``p_value`` of the
+    exact two-sided sign test (zeros dropped; 1 if there is nothing else) and
+    ``adjusted_p_value`` by Holm over the segments; the largest ``share_for`` less
+    ``share_against`` first.
+
+    Raises InvalidInput for a method that is never below 0: it shows magnitudes.
+
+    >>> from sat_nb.toy import toy
+    >>> evidence(build(*toy()), method="noisy").round(3).iloc[2:, :5]
+      segment  n_images  share_for  share_against  mean_for
+    2    nose        20      1.000          0.000     2.841
+    3    ears        15      0.867          0.133     1.017
+    4    rest        20      0.750          0.250     0.846
+    """
+    rows = rows_of_method(table, method)
+    values = rows["mean_attribution"]
+    if not (values < 0).any():
+        raise InvalidInput(
+            f"method: {method!r} is nowhere below 0, so it shows how much, not for or against; "
+            "take one with a sign, such as 'lrp.z' or 'integrated_gradients'."
+        )
+    signs = rows.assign(above=values.where(values > 0), below=values.where(values < 0))
+    counts = signs.groupby("segment").agg(
+        n_images=("mean_attribution", "size"),
+        n_for=("above", "count"),
+        n_against=("below", "count"),
+        mean_for=("above", "mean"),
+        mean_against=("below", "mean"),
+    )
+    counts = counts.assign(
+        share_for=counts["n_for"] / counts["n_images"],
+        share_against=counts["n_against"] / counts["n_images"],
+        p_value=[_sign_test(*n) for n in zip(counts["n_for"], counts["n_against"], strict=True)],
+    )
+    counts["adjusted_p_value"] = holm(counts["p_value"].to_numpy())
+    counts["balance"] = counts["share_against"] - counts["share_for"]
+    columns = ["segment", "n_images", "share_for", "share_against", "mean_for", "mean_against"]
+    ordered = counts.reset_index().sort_values(["balance", "segment"], ignore_index=True)
+    return ordered[[*columns, "p_value", "adjusted_p_value"]]
+
+
+def _sign_test(n_for: int, n_against: int) -> float:
+    from scipy.stats import binomtest
+
+    n = n_for + n_against
+    return float(binomtest(n_for, n, 0.5).pvalue) if n else 1.0
+
+
+def rows_of_method(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The method's rows that have a segment, of one model and class."""
+    methods = check_table(table)["method"].unique()
+    if method not in methods:
+        raise unknown_name("method", method, methods)
+    rows = table[table["method"] == method]
+    segment_totals(rows, value="rank", by=())  # refuses what must not be mixed
+    return rows[rows["segment"].notna()].reset_index(drop=True)

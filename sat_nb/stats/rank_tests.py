@@ -1,0 +1,246 @@
+"""What each test says of a matrix of local ranks: functions (ranks, alpha, names) -> Verdict."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.arrays import Float64
+from sat_nb.stats.signed_rank import signed_rank_tests
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a test says of ranks (n, k): arrays (k, k) in the order of their columns.
+
+    ``friedman_ranks`` (k,) are the mean ranks that Friedman's test sees, ties averaged
+    within each image; ``critical_difference`` is Nemenyi's, between two of them.
+    """
+
+    friedman_p: float
+    p_values: Float64
+    adjusted_p_values: Float64
+    groups: tuple[tuple[int, ...], ...]
+    friedman_ranks: Float64 | None = None
+    critical_difference: float | None = None
+
+
+Test = Callable[[Float64, float, list[str]], Verdict]
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """A test of all pairs, on ranks without gaps and, if it can, with them (NaN, pair by pair).
+
+    ``fewest`` is the number of segments that it needs.
+    """
+
+    padded: Test
+    complete: Test | None = None
+    fewest: int = 2
+
+
+def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+    """Friedman, then two-sided Wilcoxon signed-rank tests with step-down Holm.
+
+    Images in which a pair ties are dropped from its test (see ``signed_rank_tests``). Where
+    Friedman's test does not reject, nothing differs. Two segments have no Friedman test:
+    the one Wilcoxon test decides.
+    """
+    pairs = wilcoxon_holm_complete(ranks, alpha, names)
+    friedman_p = friedman(ranks)
+    groups = pairs.groups
+    if friedman_p > alpha:
+        groups = (tuple(range(len(names))),)
+    return replace(pairs, groups=groups, friedman_p=friedman_p, friedman_ranks=midranks(ranks))
+
+
+def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+    """Wilcoxon and Holm alone, each pair on the rows that have both (no NaN).
+
+    Holm guards the family without Friedman's test, which takes no gaps. A pair that no row
+    has is not tested, and no part of the family: its p-value is NaN, its adjusted one 1.
+    """
+    k = ranks.shape[1]
+    i, j = np.triu_indices(k, 1)
+    differences = ranks[:, i] - ranks[:, j]
+    tested = ~np.isnan(differences).all(axis=0)
+    raw = np.where(tested, signed_rank_tests(differences), np.nan)
+    guarded = np.ones(len(raw))
+    guarded[tested] = holm(raw[tested])
+    adjusted = _symmetric(guarded, k)
+    groups = maximal_cliques(adjusted > alpha)
+    return Verdict(float("nan"), _symmetric(raw, k), adjusted, groups)
+
+
+def aeon(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+    """The verdict of aeon 1.3's ``plot_critical_difference(ranks, lower_better=True)``.
+
+    Its "holm" is the constant level alpha / (k - 1), so ``adjusted_p_values`` are
+    p * (k - 1), at most 1; its Wilcoxon test is one-sided, in the direction of the mean
+    ranks that it has just seen, which doubles its errors; ties are dropped, padded ones
+    among them. Groups grow from each segment down the ranks and stop at the first
+    difference, so one that does not differ from a segment further up can be left out. Where
+    Friedman's test does not reject, everything is one group and all p-values are 1, as
+    aeon returns them.
+    """
+    from aeon.benchmarking.stats import check_friedman, wilcoxon_test
+    from aeon.visualisation.results._critical_difference import _build_cliques
+    from scipy.stats import rankdata
+
+    k = ranks.shape[1]
+    own = rankdata(ranks, axis=1)
+    order = np.array(sorted(range(k), key=lambda i: (own[:, i].mean(), names[i])))
+    friedman_p = float(check_friedman(own)) if np.ptp(own, axis=1).any() else 1.0
+    if friedman_p < alpha:
+        ordered = wilcoxon_test(ranks[:, order], [names[i] for i in order], lower_better=True)
+        cliques = _build_cliques(ordered > alpha / (k - 1))
+    else:
+        ordered, cliques = np.triu(np.ones((k, k))), np.ones((1, k))
+    p_values = np.empty((k, k))
+    p_values[np.ix_(order, order)] = _symmetric(ordered[np.triu_indices(k, 1)], k)
+    adjusted = np.minimum(p_values * (k - 1), 1.0)
+    groups = tuple(tuple(sorted(order[np.flatnonzero(c)].tolist())) for c in cliques)
+    return Verdict(friedman_p, p_values, adjusted, groups, own.mean(axis=0))
+
+
+def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+    """Friedman, then Nemenyi's test of mean ranks (Demsar 2006, section 3.2.2).
+
+    Two segments differ where their mean ranks are q_alpha sqrt(k (k + 1) / (6 n)) apart,
+    q_alpha the studentized range over sqrt(2). The mean ranks are Friedman's: 1 to k within
+    each image, ties averaged, and missing segments share the last ones. The p-values are
+    those of the whole family, so the adjusted ones are the same. The formula takes ranks
+    without ties; with many it errs towards "not different". Where Friedman's test does not
+    reject, nothing differs.
+    """
+    from scipy.stats import studentized_range
+
+    n, k = ranks.shape
+    means = midranks(ranks)
+    unit = np.sqrt(k * (k + 1) / (12 * n))
+    i, j = np.triu_indices(k, 1)
+    p_values = _symmetric(studentized_range.sf(np.abs(means[i] - means[j]) / unit, k, np.inf), k)
+    friedman_p = friedman(ranks)
+    alike = p_values > alpha if not friedman_p > alpha else np.ones((k, k), dtype=bool)
+    width = float(studentized_range.isf(alpha, k, np.inf) * unit)
+    return Verdict(friedman_p, p_values, p_values, maximal_cliques(alike), means, width)
+
+
+TESTS: dict[str, PairTest] = {
+    "wilcoxon-holm": PairTest(wilcoxon_holm, complete=wilcoxon_holm_complete),
+    "aeon": PairTest(aeon, fewest=3),
+    "nemenyi": PairTest(nemenyi),
+}
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def friedman(ranks: Float64) -> float:
+    """Friedman's p-value; 1 where all images rank all segments alike, NaN for two segments.
+
+    Corrected for ties as in Conover 1999, eq. 5.8.5: scipy's value, without its loop over
+    images.
+    """
+    from scipy.special import chdtrc
+    from scipy.stats import rankdata
+
+    k = ranks.shape[1]
+    if k < 3:
+        return float("nan")
+    deviations = rankdata(ranks, axis=1) - (k + 1) / 2
+    if not deviations.any():
+        return 1.0
+    statistic = (k - 1) * (deviations.sum(axis=0) ** 2).sum() / (deviations**2).sum()
+    return float(chdtrc(k - 1, statistic))
+
+
+def midranks(ranks: Float64) -> Float64:
+    """Mean ranks (k,) as Friedman's test counts them: 1 to k in each row, ties averaged."""
+    from scipy.stats import rankdata
+
+    return rankdata(ranks, axis=1).mean(axis=0)
+
+
+def holm(p_values: Float64) -> Float64:
+    """Step-down Holm's adjusted p-values (m,), in the order given (Holm 1979).
+
+    statsmodels' are the same, but each call of its ``multipletests`` has Python collect
+    garbage, which in a notebook full of objects takes longer than all tests together.
+
+    >>> holm(np.array([0.01, 0.04, 0.03]))
+    array([0.03, 0.06, 0.06])
+    """
+    order = np.argsort(p_values)
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def _symmetric(upper: Float64, k: int) -> Float64:
+    matrix = np.ones((k, k))
+    i, j = np.triu_indices(k, 1)
+    matrix[i, j] = matrix[j, i] = upper
+    return matrix
+
+
+MOST = 1000
+"""A graph of 60 can have 3**20 maximal cliques (Moon & Moser 1965); a reader uses a dozen."""
+
+
+def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """All maximal cliques of two or more, of a symmetric boolean (k, k).
+
+    A clique is a set of which every two are alike; "not different" is not transitive, so
+    they may overlap, and they need not be contiguous in rank. Sorted by their members.
+    Where there are more than ``MOST``, it warns and gives as many maximal ones as it takes
+    to have every pair that is alike in one of them, at most k (k - 1) / 2.
+
+    >>> maximal_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
+    ((0, 1), (1, 2))
+    """
+    import networkx
+
+    graph = networkx.from_numpy_array(np.triu(alike, 1).astype(int))
+    first = list(islice(networkx.find_cliques(graph), MOST + 1))
+    if len(first) <= MOST:
+        return tuple(sorted(tuple(sorted(clique)) for clique in first if len(clique) > 1))
+    covering = covering_cliques(alike)
+    warnings.warn(
+        f"groups: there are more than {MOST} maximal groups; {len(covering)} are given, in "
+        "which every pair that does not differ stands together. Read the p-values themselves.",
+        stacklevel=2,
+    )
+    return covering
+
+
+def covering_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Maximal cliques that hold every pair that is alike, greedily from the first pair on.
+
+    >>> covering_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
+    ((0, 1), (1, 2))
+    """
+    neighbours = alike & ~np.eye(len(alike), dtype=bool)
+    uncovered = np.triu(neighbours, 1)
+    cliques = []
+    for i, j in np.argwhere(uncovered).tolist():
+        if uncovered[i, j]:
+            clique = _grown([i, j], neighbours)
+            uncovered[np.ix_(clique, clique)] = False
+            cliques.append(tuple(clique))
+    return tuple(sorted(cliques))
+
+
+def _grown(clique: list[int], neighbours: NDArray[np.bool_]) -> list[int]:
+    candidates = neighbours[clique].all(axis=0)
+    while candidates.any():
+        clique = [*clique, int(candidates.argmax())]
+        candidates = candidates & neighbours[clique[-1]]
+    return sorted(clique)

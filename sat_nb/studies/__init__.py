@@ -1,1 +1,0 @@
-"""Studies: data -> models -> maps -> table -> result, as functions that notebooks call."""

@@ -1,0 +1,238 @@
+"""Tables as Parquet: one file, or a folder of shards partitioned by columns."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sat_nb.errors import CannotWrite, InvalidInput, SatError, unknown_name
+from sat_nb.files import existing, written_whole
+from sat_nb.table.parquet.footer import SEAL, seal
+from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
+from sat_nb.table.schema import COLUMNS, check_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+
+ATTRS = b"PANDAS_ATTRS"  # where pandas, too, keeps the attrs of a frame
+
+SETTINGS_OF_ROWS = ("pad_px", "pool", "merge", "fit", "rank_by")
+"""Settings of ``build`` that decide what the numbers mean; shards of a folder have them alike."""
+
+
+def write_table(
+    table: pd.DataFrame, path: str | os.PathLike[str], *, partition_by: Sequence[str] = ()
+) -> Path:
+    """Write a table to Parquet, with ``table.attrs`` in the metadata.
+
+    Parameters
+    ----------
+    table: from ``build``.
+    path: the file to write; or, with ``partition_by``, a folder.
+    partition_by: columns of text, or whole numbers among ``COLUMNS``, such as ("model",
+        "method"). Their values become folders, ``model=vgg16/method=gradient/``, that
+        pandas, DuckDB, Spark and others understand (hive partitioning).
+
+    A file is written whole or not at all, and so is a new folder. An existing folder of shards
+    gets the rows as further shards, one a partition, each whole or not at all: one call for
+    each batch of images fills it. A shard is named after its images, so that a batch
+    that is written again takes the place of what it was.
+
+    Raises InvalidInput for values that cannot name a folder, and for shards whose columns,
+    partitions or settings are not those of the folder; CannotWrite where the disk refuses.
+
+    >>> import tempfile
+    >>> from sat_nb.toy import toy
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     by = ("model", "method")
+    ...     _ = write_table(build(*toy()), folder, partition_by=by)
+    ...     print(sorted(part.name for part in Path(folder, "model=model").iterdir()))
+    ...     sharp = read_table(folder, filters=[("method", "==", "sharp")])
+    ...     ranks = aggregate(folder, how="absolute", value="rank")
+    ['method=noisy', 'method=sharp']
+    >>> len(sharp), ranks["segment"].tolist()[:2]
+    (95, ['nose', 'eyes'])
+    """
+    path = Path(path)
+    partition_by = [partition_by] if isinstance(partition_by, str) else list(partition_by)
+    try:
+        if partition_by:
+            _write_shards(check_table(table), path, partition_by)
+        else:
+            with written_whole(path) as part:
+                _write_file(check_table(table), part)
+    except SatError:
+        raise
+    except OSError as error:
+        kind = "folder" if partition_by else "file"
+        raise CannotWrite(
+            f"path: cannot write {str(path)!r} ({error.strerror or error}); give a {kind} that can "
+            "be written to."
+        ) from error
+    return path
+
+
+def read_table(
+    path: str | os.PathLike[str], *, filters: Sequence[Any] | None = None
+) -> pd.DataFrame:
+    """The table of a Parquet file or folder, with the dtypes of ``COLUMNS`` and its ``attrs``.
+
+    Parameters
+    ----------
+    path: a file, or a folder of shards, whose rows come one partition after the other.
+    filters: which rows to read, as pandas and pyarrow take them: ``[("method", "==",
+        "lrp.z"), ("rank", "<=", 3)]`` (all of these), or a list of such lists (any of these).
+        Partitions that cannot match are not opened.
+
+    Settings that the shards do not share are in ``attrs["sat_nb"]["shards"]``.
+
+    Raises FileMissing, or InvalidInput for what is no Segment Attribution Table.
+    """
+    import pyarrow.parquet as pq
+
+    file = existing(path)
+    try:
+        shards = open_shards(file)
+        _check_filters(filters, shards.schema.names)
+        chosen = pq.filters_to_expression(filters) if filters else None
+        rows = shards.to_table(filter=chosen)
+        table = rows.select(_order(shards.schema)).to_pandas()
+        table.attrs = _joint_attrs(shards)
+        known = {c: d for c, d in COLUMNS.items() if c in table.columns}
+        return check_table(table).astype(known)
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        if str(error).startswith("filters:"):
+            raise
+        raise InvalidInput(
+            f"{file}: not a Segment Attribution Table in Parquet ({error}); write one with "
+            "sat_nb.write_table or `sat-nb build`."
+        ) from error
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None:
+    """One shard for each combination of the columns' values."""
+    schema = _schema(table)
+    for column in columns:
+        if column not in table.columns:
+            raise unknown_name("partition_by", column, table.columns)
+    if not len(table):
+        raise InvalidInput("partition_by: expected rows, got a table without any.")
+    if folder.is_dir() and any(folder.rglob("*.parquet")):
+        schema = _common_schema(schema, table.attrs, folder, columns)
+    with staged(folder) as base:
+        for values, rows in partitions(table, columns):
+            _write_file(rows, shard_file(base, values, rows["image_id"]), schema, list(values))
+
+
+def _write_file(
+    rows: pd.DataFrame, file: Path, schema: pa.Schema | None = None, without: Sequence[str] = ()
+) -> None:
+    """Rows as one Parquet file, sealed; ``without`` the columns that its folders name."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = schema or _schema(rows)
+    try:
+        content = pa.Table.from_pandas(rows, schema, preserve_index=False).drop_columns(without)
+        content = content.replace_schema_metadata(
+            schema.metadata | {ATTRS: json.dumps(rows.attrs).encode()}
+        )
+    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise InvalidInput(
+            f"table: cannot be written to Parquet ({error}); columns hold values of one type, "
+            "names are valid Unicode, and table.attrs is what JSON can hold."
+        ) from error
+    with pq.ParquetWriter(file, content.schema) as writer:
+        writer.write_table(content)
+        checked = seal(rows)
+        if checked is not None:
+            writer.add_key_value_metadata({SEAL: checked.to_json()})
+
+
+def _schema(table: pd.DataFrame) -> pa.Schema:
+    """The table's Arrow schema: fixed for ``COLUMNS``, so that all shards are alike."""
+    import pyarrow as pa
+
+    types = {"object": pa.string(), "float64": pa.float64()}
+    try:
+        schema = pa.Schema.from_pandas(table, preserve_index=False)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"table: cannot be written to Parquet ({error}).") from error
+    for column, dtype in COLUMNS.items():
+        field = pa.field(column, types.get(dtype, pa.int64()))
+        schema = schema.set(schema.get_field_index(column), field)
+    return schema
+
+
+def _common_schema(
+    schema: pa.Schema, attrs: dict[Any, Any], folder: Path, columns: list[str]
+) -> pa.Schema:
+    """The schema, if rows of these settings can join the shards that are there."""
+    there = open_shards(folder)
+    differences = []
+    if list(there.partitioning.schema.names) != columns:
+        old = there.partitioning.schema.names
+        differences.append(f"partition_by is {columns}, was {old}")
+    elif {f.name: f.type for f in schema} != {f.name: f.type for f in there.schema}:
+        old, new = ({f"{f.name} ({f.type})" for f in s} for s in (there.schema, schema))
+        differences.append(f"columns {sorted(old ^ new)} differ")
+    here, was = attrs.get("sat_nb") or {}, _joint_attrs(there).get("sat_nb") or {}
+    for key in SETTINGS_OF_ROWS:
+        if here.get(key) != was.get(key):
+            differences.append(f"{key} is {here.get(key)!r}, was {was.get(key)!r}")
+    if differences:
+        raise InvalidInput(
+            f"{folder}: these rows do not fit the shards that are there: {'; '.join(differences)}. "
+            "Give another folder, or build the table as the shards were."
+        )
+    return schema
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def _check_filters(filters: Sequence[Any] | None, columns: list[str]) -> None:
+    for term in filters or ():
+        for each in term if isinstance(term, list) else [term]:
+            if not (isinstance(each, tuple) and len(each) == 3):
+                raise InvalidInput(
+                    f"filters: expected (column, operator, value), such as ('rank', '<=', 3), got "
+                    f"{each!r}."
+                )
+            if each[0] not in columns:
+                raise unknown_name("filters", each[0], columns)
+
+
+def _order(schema: pa.Schema) -> list[str]:
+    """The columns in the order of the frame that was written; partitions are last else."""
+    written = json.loads((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
+    names = [column["name"] for column in written if column["name"] in schema.names]
+    return names + [name for name in schema.names if name not in names]
+
+
+def _joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
+    """The attrs of all shards: what they share, and what they do not share in a list."""
+    texts = {
+        (shard.metadata.metadata or {}).get(ATTRS, b"{}"): None for shard in shards.get_fragments()
+    }
+    attrs = [json.loads(text) for text in texts]
+    if len(attrs) <= 1:
+        return attrs[0] if attrs else {}
+    settings = _joint([each.pop("sat_nb", {}) for each in attrs])
+    return {"sat_nb": settings} | _joint(attrs)
+
+
+def _joint(dicts: list[dict[str, Any]]) -> dict[str, Any]:
+    common = {k: v for k, v in dicts[0].items() if all(d.get(k, d) == v for d in dicts)}
+    rest = [{k: v for k, v in d.items() if k not in common} for d in dicts]
+    return common | ({"shards": rest} if any(rest) else {})

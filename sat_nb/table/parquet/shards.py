@@ -1,0 +1,146 @@
+"""A folder of Parquet shards: how values name its folders, how it is filled, how it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from sat_nb.errors import InvalidInput
+from sat_nb.files import files_by_id, umask
+from sat_nb.table.schema import COLUMNS
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+
+NOTHING = "__HIVE_DEFAULT_PARTITION__"  # the name that hive gives to the folder of no value
+LONGEST_NAME = 255  # bytes; what file systems take
+NUMBERS = tuple(column for column, dtype in COLUMNS.items() if dtype.lower() == "int64")
+
+
+def partitions(
+    table: pd.DataFrame, columns: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Each combination of the columns' values, with its rows."""
+    codes = table.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup()
+    for code in range(codes.max() + 1 if len(codes) else 0):
+        rows = table.iloc[np.flatnonzero(codes.to_numpy() == code)]
+        yield {column: rows[column].iloc[0] for column in columns}, rows
+
+
+def shard_file(base: Path, values: dict[str, Any], image_ids: pd.Series) -> Path:
+    """A shard's file below ``base``, its folders made; named after its images."""
+    folder = base.joinpath(*(folder_name(column, value) for column, value in values.items()))
+    folder.mkdir(parents=True, exist_ok=True)
+    what = [*map(str, values.values()), *sorted(map(str, image_ids.unique()))]
+    digest = hashlib.sha256("\0".join(what).encode("utf-8", "surrogatepass")).hexdigest()
+    return folder / f"{digest[:16]}.parquet"
+
+
+def folder_name(column: str, value: Any) -> str:
+    """``column=value``, percent-encoded: one name, which leads nowhere else.
+
+    >>> folder_name("model", "../vgg 16")
+    'model=..%2Fvgg%2016'
+    >>> folder_name("label", pd.NA)
+    'label=__HIVE_DEFAULT_PARTITION__'
+    """
+    if quote(column, safe="") != column or column.startswith("."):
+        raise InvalidInput(
+            f"partition_by: the column {column!r} cannot name a folder; rename it to letters, "
+            "digits and underscores, or partition by other columns."
+        )
+    if pd.isna(value):
+        return f"{column}={NOTHING}"
+    text = _text(column, value)
+    name = f"{column}={quote(text, safe='')}"
+    if len(name) > LONGEST_NAME or "\0" in text or text == NOTHING:
+        raise InvalidInput(
+            f"partition_by: {column!r} holds {text[:60]!r}, which cannot name a folder: at most "
+            f"{LONGEST_NAME} bytes, without NUL, other than {NOTHING!r}. Rename "
+            "it, partition by other columns, or write one file."
+        )
+    return name
+
+
+def _text(column: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if column in NUMBERS and float(value).is_integer():
+        return str(int(value))
+    raise InvalidInput(
+        f"partition_by: {column!r} holds {value!r}; expected text, or whole numbers in one of "
+        f"{', '.join(NUMBERS)}. Choose other columns, or make it text first."
+    )
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Give a hidden folder, whose files come into ``folder`` when the block ends well.
+
+    A new folder comes into being with all its files at once. In one that is there, each file
+    takes its place whole. An error or an interrupt inside the block changes nothing.
+    """
+    new = not folder.is_dir() or not any(folder.iterdir())
+    beside = folder.parent if new else folder
+    beside.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(dir=beside, prefix=".part-"))
+    try:
+        yield stage
+        if new:
+            stage.chmod(0o777 & ~umask())
+            os.replace(stage, folder)
+            return
+        for file in sorted(stage.rglob("*.parquet")):
+            place = folder / file.relative_to(stage)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, place)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def open_shards(path: Path) -> ds.FileSystemDataset:
+    """The dataset of a Parquet file, or of a folder's files with the values in their paths.
+
+    Only folders below ``path`` name values, whatever its parents are called. Numbers are read
+    as numbers where ``COLUMNS`` says so, all else as text. Raises InvalidInput for a folder
+    without Parquet files; what cannot be read raises pyarrow's errors.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from pyarrow.fs import LocalFileSystem
+
+    base = path.resolve()
+    if not base.is_dir():
+        options = ds.FileSystemFactoryOptions()
+        files, partitioning = [base], None
+    else:
+        files = list(files_by_id(base, {".parquet"}).values())
+        if not files:
+            raise InvalidInput(
+                "the folder holds no .parquet file; expected shards as sat_nb.write_table("
+                "..., partition_by=...) writes them"
+            )
+        folders = files[0].relative_to(base).parts[:-1]
+        names = [name.partition("=")[0] for name in folders if "=" in name]
+        schema = pa.schema(
+            [(name, pa.int64() if name in NUMBERS else pa.string()) for name in names]
+        )
+        partitioning = ds.partitioning(schema, flavor="hive")
+        options = ds.FileSystemFactoryOptions(
+            partition_base_dir=str(base), partitioning=partitioning
+        )
+    factory = ds.FileSystemDatasetFactory(
+        LocalFileSystem(), [str(f) for f in files], ds.ParquetFileFormat(), options
+    )
+    return factory.finish()

@@ -1,0 +1,70 @@
+"""Sums and counts by group and segment, from which the aggregations follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.table.aggregations import Sums
+from sat_nb.table.schema import check_table
+
+
+def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
+    """Sums and counts by group and segment, from which both aggregations follow."""
+    by = list(by)
+    check_by(check_table(table), by)
+    check_unmixed(table, by)
+    check_once(table, by)
+    images = table.drop_duplicates([*by, "image_id"])
+    images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
+    present = table[table["segment"].notna()]
+    present = present.assign(absent=present["n_segments"] + 1 if value == "rank" else 0)
+    sums = present.groupby([*by, "segment"], sort=True, dropna=False).agg(
+        total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
+    )
+    groups = images.groupby(by, dropna=False) if by else images.groupby(lambda _: 0)
+    return padded(sums, groups.agg(n_all=("image_id", "size"), all=("absent", "sum")), by)
+
+
+def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
+    """The sums with ``padding`` for ``absent``, given ``n_all`` and ``all`` of each group.
+
+    ``absent`` is what absence would add in the images that have the segment, ``all`` in all.
+    """
+    sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
+    return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
+
+
+def check_by(table: pd.DataFrame, by: list[str]) -> None:
+    """Whether groups can be kept apart by these columns."""
+    for column in by:
+        if column not in table.columns:
+            raise unknown_name("by", column, table.columns)
+        if column in ("segment", "image_id"):
+            raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
+
+
+def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
+    """No mean over rows that mean different things, unless their difference is the point."""
+    for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
+        values = table[column].dropna().unique()
+        if column not in (*by, *mixes) and len(values) > 1:
+            raise InvalidInput(
+                f"table: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); keep "
+                f"them apart with by=(..., {column!r}), or filter first: "
+                f"table[table.{column} == {values[0]!r}]."
+            )
+
+
+def check_once(table: pd.DataFrame, by: list[str]) -> None:
+    """A segment counts once an image."""
+    keys = [*by, "image_id", "segment"]
+    twice = table.duplicated(keys)
+    if twice.any():
+        row = table[twice].iloc[0][keys].to_dict()
+        raise InvalidInput(
+            f"table: several rows for {row}; a segment counts once an image. Were tables of one "
+            "model or of several targets joined? Keep them apart with `by`, or filter."
+        )
