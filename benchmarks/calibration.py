@@ -26,7 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import sat_nb as sat
-from sat_nb.stats.rank_tests import TESTS, Verdict
+from sat_nb.stats.rank_tests import TESTS, PairTestResult
 from sat_nb.table.schema import COLUMNS
 
 ALPHA = 0.05
@@ -130,12 +130,12 @@ def padded(ranks: Ranks) -> Ranks:
 # --- what the tests say -------------------------------------------------------------------------
 
 
-def different(verdict: Verdict) -> NDArray[np.bool_]:
+def different(verdict: PairTestResult) -> NDArray[np.bool_]:
     """As ``Comparison.different``: the pairs' verdicts under Friedman's."""
     return (verdict.adjusted_p_values <= ALPHA) & (not verdict.friedman_p > ALPHA)
 
 
-def verdict_of(test: str, missing: str, ranks: Ranks) -> Verdict:
+def verdict_of(test: str, missing: str, ranks: Ranks) -> PairTestResult:
     """By the entry of the registry that ``compare`` would take."""
     names = [f"s{i:02d}" for i in range(ranks.shape[1])]
     if missing == "complete":

@@ -131,6 +131,7 @@ from .segments.segmentation import (
 )
 from .stats.bootstrap import (
     INTERVALS,
+    Interval,
 )
 from .stats.compare import (
     compare,
@@ -167,6 +168,8 @@ from .stats.null_segments import (
 )
 from .stats.rank_tests import (
     TESTS,
+    PairTest,
+    PairTestResult,
 )
 from .stats.size_effect import (
     adjust_for_size,
@@ -246,8 +249,11 @@ __all__ = [
     "FileMissing",
     "IdMismatch",
     "ImageSet",
+    "Interval",
     "InvalidInput",
     "MaskCheck",
+    "PairTest",
+    "PairTestResult",
     "PresenceWarning",
     "SatError",
     "SegmentationMap",

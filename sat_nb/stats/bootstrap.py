@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level, checked_whole
 from sat_nb.arrays import Float64
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.registry import Entry, chosen, registry
 from sat_nb.table.schema import IMAGE_KEY
 
 Statistic = Callable[[Float64], Float64]
@@ -48,7 +49,7 @@ def bootstrap(
     *,
     level: float = 0.95,
     n_resamples: int = 10_000,
-    interval: str = "bca",
+    interval: str | Interval | Levels = "bca",
     seed: int = 0,
 ) -> Bounds:
     """Intervals of k values that follow from sums over units.
@@ -66,13 +67,14 @@ def bootstrap(
     >>> bounds.low.round(2), bounds.high.round(2)
     (array([2.]), array([4.]))
     """
-    check_settings(level, n_resamples, interval)
+    entry = chosen_interval(interval)
+    check_resampling(level, n_resamples)
     total = sums.sum(axis=0)
     estimates = statistic(total[None])[0]
     without_one = statistic(total - sums)
     resampled = resample(sums, statistic, n_resamples, seed)
     found = [
-        _bounds(values[np.isfinite(values)], estimate, jackknife, level, interval)
+        _bounds(values[np.isfinite(values)], estimate, jackknife, level, entry)
         for values, estimate, jackknife in zip(resampled.T, estimates, without_one.T, strict=True)
     ]
     low, high, names = zip(*found, strict=True) if found else ((), (), ())
@@ -98,7 +100,8 @@ def _counts(rng: np.random.Generator, n_resamples: int, n_units: int) -> Float64
     return counts.reshape(n_resamples, n_units).astype(np.float64)
 
 
-# --- which quantiles to take: (resampled, estimate, jackknife, tails) -> levels ------------------
+Levels = Callable[[Float64, float, Float64, Float64], Float64]
+"""(resampled, estimate, jackknife, tails) -> the quantiles to take; see :class:`Interval`."""
 
 
 def percentile(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64) -> Float64:
@@ -124,14 +127,71 @@ def bca(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64)
         return np.where(acceleration * z < 1, levels, np.nan)
 
 
-INTERVALS: dict[str, Callable[[Float64, float, Float64, Float64], Float64]] = {
-    "bca": bca,
-    "percentile": percentile,
-}
+@dataclass(frozen=True, kw_only=True)
+class Interval(Entry):
+    """A bootstrap interval: which quantiles of the resampled values are its bounds.
+
+    Parameters
+    ----------
+    name, title, about, source, version : str
+        As in every registry: what tables and help texts show, and where it comes from.
+    parameters : Mapping
+        Not used.
+    function : callable
+        ``(resampled, estimate, jackknife, tails) -> levels``: resampled values float (r,), the
+        value itself, the values without one unit each (n_units,), and the shares below the two
+        bounds that are wanted, such as (0.025, 0.975); it returns the two quantiles of
+        ``resampled`` to take, NaN where they do not exist.
+
+    Examples
+    --------
+    >>> def wider(resampled, estimate, jackknife, tails):
+    ...     return tails + np.array([-0.01, 0.01])
+    >>> mine = Interval(name="wider", about="Percentiles, a little further out.", function=wider)
+    >>> from sat_nb.toy import toy
+    >>> intervals(build(*toy()), interval=mine, n_resamples=500)["interval"].unique()
+    array(['wider'], dtype=object)
+    """
+
+    function: Levels
+
+    def __call__(
+        self, resampled: Float64, estimate: float, jackknife: Float64, tails: Float64
+    ) -> Float64:
+        """The quantiles of the resampled values that are the bounds."""
+        return self.function(resampled, estimate, jackknife, tails)
+
+
+INTERVALS: dict[str, Interval] = registry(
+    Interval(
+        name="bca",
+        title="bootstrap, corrected (BCa)",
+        about="Quantiles of the resampled values, corrected for bias and skewness.",
+        source="Efron 1987",
+        function=bca,
+    ),
+    Interval(
+        name="percentile",
+        title="bootstrap percentiles",
+        about="The plain quantiles of the resampled values.",
+        source="Efron 1979",
+        function=percentile,
+    ),
+)
+"""The intervals that ``intervals`` and ``difference`` can give."""
+
+
+def chosen_interval(interval: str | Interval | Levels) -> Interval:
+    """The entry of that name, or the user's own."""
+
+    def from_function(function: Levels) -> Interval:
+        return Interval(name=getattr(function, "__name__", "own interval"), function=function)
+
+    return chosen("interval", interval, INTERVALS, own=Interval, from_function=from_function)
 
 
 def _bounds(
-    resampled: Float64, estimate: float, jackknife: Float64, level: float, interval: str
+    resampled: Float64, estimate: float, jackknife: Float64, level: float, interval: Interval
 ) -> tuple[float, float, str]:
     """Low, high and how they came about, for one value."""
     if not np.isfinite(jackknife).all():  # without one of the units there is no value
@@ -139,17 +199,15 @@ def _bounds(
     if np.ptp(resampled) <= EQUAL * np.abs(resampled).max():
         return estimate, estimate, "point"
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    levels = INTERVALS[interval](resampled, estimate, jackknife, tails)
+    levels = interval(resampled, estimate, jackknife, tails)
     edge = FEWEST / len(resampled)
     stable = bool(np.all((levels >= edge) & (levels <= 1 - edge)))  # False for NaN
     low, high = np.quantile(resampled, levels if stable else tails)
-    return low, high, interval if stable else "percentile"
+    return low, high, interval.key if stable else "percentile"
 
 
-def check_settings(level: float, n_resamples: int, interval: str) -> None:
-    """Raise InvalidInput for settings that no interval can have."""
-    if interval not in INTERVALS:
-        raise unknown_name("interval", interval, INTERVALS)
+def check_resampling(level: float, n_resamples: int) -> None:
+    """Raise InvalidInput for a level, or a number of resamples, that no interval can have."""
     checked_level("level", level, 0.95)
     checked_whole("n_resamples", n_resamples, 1)
     needed = int(np.ceil(round(2 * FEWEST / (1 - level), 6)))

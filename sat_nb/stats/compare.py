@@ -10,58 +10,90 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.comparison import Comparison, driven_by_presence, side_by_side, warn_of
-from sat_nb.stats.rank_tests import TESTS, Verdict
+from sat_nb.registry import chosen, lists
+from sat_nb.stats.comparison import Comparison, both_ways, driven_by_presence, warn_of_presence
+from sat_nb.stats.rank_tests import TESTS, PairTest, TestFunction, run_test
 from sat_nb.stats.signed_rank import rank_biserial
 from sat_nb.table.aggregations import absolute, relative
 from sat_nb.table.schema import check_table
 from sat_nb.table.totals import segment_totals
 
 MISSING = ("absolute", "complete")
+PRESENCE_TEST = TESTS["wilcoxon-holm"]
+"""What tests pairs on the images that have both, where the test asked for cannot."""
 
 
+@lists(test=TESTS)
 def compare(
     table: pd.DataFrame,
     *,
     method: str,
     alpha: float = 0.05,
-    test: str = "wilcoxon-holm",
+    test: str | PairTest | TestFunction = "wilcoxon-holm",
     missing: str = "absolute",
 ) -> Comparison:
     """Test which segments differ in local rank under one saliency method.
 
     Parameters
     ----------
-    table: from ``build``, of one model and one class.
-    method: the saliency method whose rows are compared.
-    alpha: level at which the differences of all pairs together are tested.
-    test: "wilcoxon-holm": Friedman's test and, where it rejects, two-sided Wilcoxon
-        signed-rank tests of all pairs with step-down Holm; groups are all maximal sets
-        of segments that do not differ. "nemenyi": Friedman's test and, where it rejects,
-        Nemenyi's critical difference between mean ranks. "aeon": the test behind the
-        paper's diagrams, as in aeon 1.3's ``plot_critical_difference``: one-sided Wilcoxon
-        tests that drop ties, each at alpha / (k - 1); groups grow from each segment down
-        the ranks and stop at the first difference.
-    missing: "absolute": an image that lacks a segment ranks it n + 1, as the paper does.
-        Segments that few images have are then worse for that reason alone: pairs of which
-        only that makes a difference are in ``driven_by_presence``, with a PresenceWarning.
-        "complete": each pair is compared on the images that have both, by Wilcoxon and
-        Holm without Friedman's test, which takes no gaps; ``mean_ranks`` are the relative
-        ones. Pairs then rest on different images, so that a may be ahead of b, b of c, and
-        c of a. A pair that no image has is not tested and counts as not different.
+    table : pandas.DataFrame
+        From ``build``, of one model and one class.
+    method : str
+        The saliency method whose rows are compared.
+    alpha : float, default 0.05
+        The level at which the differences of all pairs together are tested.
+    test : str, PairTest or callable, default "wilcoxon-holm"
+        A name in ``TESTS``, an entry of your own, or a function ``(ranks, alpha, names) ->
+        p_values`` as described in :class:`PairTest`:
 
-    The tests take each image as one independent draw. What they call no difference is that
-    the two segments could change places in any image; under "complete", in the images that
-    have both. Where a segment is missing just because its attribution is small, those images
-    show its strong side, and it seems better than it is. Segments of equal mean but unequal
-    spread can differ in rank, and be found. benchmarks/README.md has the error rates.
+        [[test]]
+    missing : {"absolute", "complete"}, default "absolute"
+        What a segment that an image lacks counts for.
 
-    Raises InvalidInput for fewer than two segments (three with "aeon"), fewer than two
-    images, or "complete" with a test other than "wilcoxon-holm".
+        - "absolute": it has rank n + 1, as in the paper. Segments that few images have are then
+          worse for that reason alone: pairs that differ for no other reason are listed in
+          ``driven_by_presence``, with a warning.
+        - "complete": each pair is compared on the images that have both, with a test that takes
+          gaps; ``mean_ranks`` are the relative ones. Pairs then rest on different images, so that
+          a may be ahead of b, b of c, and c of a. A pair that no image has is not tested and
+          counts as not different.
 
-    Sources: Demsar 2006 (JMLR 7) for the diagrams and Nemenyi's test; Holm 1979; Hinns &
-    Martens 2025.
+    Returns
+    -------
+    Comparison
+        Mean ranks, p-values, effect sizes and groups of segments that do not differ.
 
+    Raises
+    ------
+    InvalidInput
+        For fewer than two images; for fewer segments than the test needs; for "complete" with a
+        test that needs every segment in every image; for tables of several models or classes.
+
+    Warns
+    -----
+    PresenceWarning
+        If pairs differ under "absolute" and not on the images that have both. They are tested
+        there with the test that was asked for if it takes gaps, else with "wilcoxon-holm"; the
+        warning says which.
+
+    See Also
+    --------
+    compare_missing : Both ways to count missing segments, side by side.
+
+    Notes
+    -----
+    The tests take each image as one independent draw. The null hypothesis of a pair is that the
+    two segments could change places in any image; under "complete", in the images that have both.
+    If a segment is missing because its attribution is small, the remaining images show its strong
+    side, and it seems better than it is. Segments of equal mean but unequal spread can differ in
+    rank, and be found. ``benchmarks/README.md`` has the error rates.
+
+    References
+    ----------
+    Demsar 2006 (JMLR 7) for critical-difference diagrams; Hinns & Martens 2025.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> result = compare(build(*toy()), method="noisy")
     >>> result.groups
@@ -69,35 +101,55 @@ def compare(
     >>> result.relative_ranks["ears"], result.mean_ranks["ears"], result.n_images["ears"]
     (4.0, 4.25, 15)
     """
-    _check_arguments(table, method, alpha, test, missing)
+    entry = _chosen_test(test)
+    _check_arguments(table, method, alpha, missing)
     rows = table[table["method"] == method]
-    result = _compared(rows, method, alpha, test, missing)
+    result = _compared(rows, method, alpha, entry, missing)
     if missing == "absolute" and (result.n_images < result.n_total).any():
-        complete = _compared(rows, method, alpha, "wilcoxon-holm", "complete")
-        driven = driven_by_presence(result, complete)
-        result = replace(result, driven_by_presence=driven)
-        warn_of(result)
+        checked_by = _takes_gaps(entry)
+        complete = _compared(rows, method, alpha, checked_by, "complete")
+        result = replace(result, driven_by_presence=driven_by_presence(result, complete))
+        warn_of_presence(result, checked_by.key)
     return result
 
 
 def compare_missing(
-    table: pd.DataFrame, *, method: str, alpha: float = 0.05, test: str = "wilcoxon-holm"
+    table: pd.DataFrame,
+    *,
+    method: str,
+    alpha: float = 0.05,
+    test: str | PairTest | TestFunction = "wilcoxon-holm",
 ) -> pd.DataFrame:
-    """The comparison under "absolute" and under "complete" side by side, one row a pair.
+    """Compare under "absolute" and under "complete", side by side, one row a pair.
 
     Parameters
     ----------
-    table, method, alpha: as for ``compare``.
-    test: under "absolute"; "complete" is always Wilcoxon and Holm.
+    table : pandas.DataFrame
+        From ``build``, of one model and one class.
+    method : str
+        The saliency method whose rows are compared.
+    alpha : float, default 0.05
+        The level at which the differences of all pairs together are tested.
+    test : str, PairTest or callable, default "wilcoxon-holm"
+        As for ``compare``. Under "complete" it is used if it takes gaps, else "wilcoxon-holm".
 
-    Returns a DataFrame in the order of the Absolute mean ranks: ``segment_a``,
-    ``segment_b``, ``n_a``, ``n_b`` and ``n_both`` (images that have each and both), then
-    ``lead``, ``effect_size``, ``p_value``, ``adjusted_p_value`` and ``different`` of
-    ``Comparison.pairs`` twice, with ``_absolute`` and ``_complete`` behind their names, and
-    ``driven_by_presence``: some image has one of the two alone, and they differ under
-    "absolute" but not, or not in that direction, on the images that have both. Few common
-    images also leave a difference unproven.
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of the Absolute mean ranks: ``segment_a``, ``segment_b``, ``n_a``, ``n_b`` and
+        ``n_both`` (images that have each and both), then ``lead``, ``effect_size``, ``p_value``,
+        ``adjusted_p_value`` and ``different`` of ``Comparison.pairs`` twice, with the suffixes
+        ``_absolute`` and ``_complete``, and ``driven_by_presence``: some image has one of the two
+        alone, and they differ under "absolute" but not, or not in that direction, on the images
+        that have both. Few common images also leave a difference unproven.
 
+    Raises
+    ------
+    InvalidInput
+        As ``compare`` does.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = compare_missing(build(*toy()), method="noisy")
     >>> columns = ["segment_a", "segment_b", "n_both", "lead_absolute", "lead_complete"]
@@ -105,11 +157,12 @@ def compare_missing(
       segment_a segment_b  n_both  lead_absolute  lead_complete
     7     mouth      ears      15           1.15            0.8
     """
-    _check_arguments(table, method, alpha, test, "absolute")
+    entry = _chosen_test(test)
+    _check_arguments(table, method, alpha, "absolute")
     rows = table[table["method"] == method]
-    padded = _compared(rows, method, alpha, test, "absolute")
-    complete = _compared(rows, method, alpha, "wilcoxon-holm", "complete")
-    return side_by_side(padded, complete)
+    padded = _compared(rows, method, alpha, entry, "absolute")
+    complete = _compared(rows, method, alpha, _takes_gaps(entry), "complete")
+    return both_ways(padded, complete)
 
 
 def rank_matrix(
@@ -127,53 +180,65 @@ def rank_matrix(
     return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)
 
 
-# --- parts --------------------------------------------------------------------------------------
+def _chosen_test(test: str | PairTest | TestFunction) -> PairTest:
+    return chosen("test", test, TESTS, own=PairTest, from_function=_as_pair_test)
 
 
-def _compared(rows: pd.DataFrame, method: str, alpha: float, test: str, missing: str) -> Comparison:
+def _as_pair_test(function: TestFunction) -> PairTest:
+    return PairTest(name=getattr(function, "__name__", "own test"), padded=function)
+
+
+def _takes_gaps(test: PairTest) -> PairTest:
+    return test if test.complete is not None else PRESENCE_TEST
+
+
+def _compared(
+    rows: pd.DataFrame, method: str, alpha: float, test: PairTest, missing: str
+) -> Comparison:
     means = _mean_ranks(rows, missing)
     segments = pd.Index(means.index, name="segment")
     ranks = rank_matrix(rows, segments, missing)
     _check_size(ranks, test)
-    verdict = _verdict(test, missing, ranks, alpha, segments)
+    found = run_test(_function(test, missing), ranks, alpha, list(segments))
     n_compared, effect_sizes, leads = _effects(ranks, segments)
-    own = verdict.friedman_ranks
-    friedman_ranks = None if own is None else pd.Series(own, segments, name="friedman_rank")
+    means_of_test = found.friedman_ranks
+    friedman_ranks = (
+        None if means_of_test is None else pd.Series(means_of_test, segments, name="friedman_rank")
+    )
     return Comparison(
         mean_ranks=means[missing].rename("mean_rank"),
         relative_ranks=means["complete"].rename("relative_rank"),
         absolute_ranks=means["absolute"].rename("absolute_rank"),
         n_images=means["n_images"],
-        p_values=_square(verdict.p_values, segments),
-        adjusted_p_values=_square(verdict.adjusted_p_values, segments),
+        p_values=_square(found.p_values, segments),
+        adjusted_p_values=_square(found.adjusted_p_values, segments),
         n_compared=n_compared,
         effect_sizes=effect_sizes,
         leads=leads,
-        groups=tuple(tuple(segments[i] for i in group) for group in verdict.groups),
-        friedman_p=verdict.friedman_p,
+        groups=tuple(tuple(segments[i] for i in group) for group in found.groups),
+        friedman_p=found.friedman_p,
         n_total=len(ranks),
         method=method,
-        test=test,
+        test=test.key,
         alpha=alpha,
         missing=missing,
         friedman_ranks=friedman_ranks,
-        aeon_ranks=friedman_ranks if test == "aeon" else None,
-        critical_difference=verdict.critical_difference,
+        aeon_ranks=friedman_ranks if test.key == "aeon" else None,
+        critical_difference=found.critical_difference,
     )
 
 
-def _verdict(
-    test: str, missing: str, ranks: NDArray[np.float64], alpha: float, segments: pd.Index
-) -> Verdict:
-    asked = TESTS[test].complete if missing == "complete" else TESTS[test].padded
-    if asked is None:
+def _function(test: PairTest, missing: str) -> TestFunction:
+    if missing == "absolute":
+        return test.padded
+    if test.complete is None:
         able = [name for name, entry in TESTS.items() if entry.complete is not None]
         raise InvalidInput(
-            f"missing: 'complete' compares each pair on images of its own, and test={test!r} "
+            f"missing: 'complete' compares each pair on images of its own, and test={test.key!r} "
             f"needs every segment in every image; take test={' or '.join(map(repr, able))}, or "
             "missing='absolute'."
         )
-    return asked(ranks, alpha, list(segments))
+    return test.complete
 
 
 def _effects(ranks: NDArray[np.float64], segments: pd.Index) -> tuple[pd.DataFrame, ...]:
@@ -205,26 +270,23 @@ def _square(matrix: NDArray[np.float64], segments: pd.Index) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=segments, columns=segments.rename(None))
 
 
-def _check_arguments(
-    table: pd.DataFrame, method: str, alpha: float, test: str, missing: str
-) -> None:
+def _check_arguments(table: pd.DataFrame, method: str, alpha: float, missing: str) -> None:
     methods = check_table(table)["method"].unique()
     if method not in methods:
         raise unknown_name("method", method, methods)
-    if test not in TESTS:
-        raise unknown_name("test", test, TESTS)
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
     checked_level("alpha", alpha, 0.05)
 
 
-def _check_size(ranks: NDArray[np.float64], test: str) -> None:
+def _check_size(ranks: NDArray[np.float64], test: PairTest) -> None:
     n, k = ranks.shape
-    fewest = TESTS[test].fewest
-    if k < fewest:
-        raise InvalidInput(f"table: test={test!r} needs at least {fewest} segments, got {k}.")
+    if k < test.fewest:
+        raise InvalidInput(
+            f"table: test={test.key!r} needs at least {test.fewest} segments, got {k}."
+        )
     if n < 2:
         raise InvalidInput(
-            "table: a test needs at least 2 images, got 1; look at the rows of one image "
-            "themselves, or aggregate more images."
+            "table: a test needs at least 2 images, got 1; read the rows of that image themselves, "
+            "or use more images."
         )

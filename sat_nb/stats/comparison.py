@@ -98,7 +98,7 @@ class PresenceWarning(UserWarning):
     """Segments differ because images lack them; their attribution does not show it."""
 
 
-def side_by_side(padded: Comparison, complete: Comparison) -> pd.DataFrame:
+def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:
     """One row a pair, in the order of ``padded``; see ``compare_missing`` for the columns."""
     one, two = padded.pairs(), complete.pairs()
     swapped = two.rename(columns={"segment_a": "segment_b", "segment_b": "segment_a"})
@@ -117,13 +117,13 @@ def side_by_side(padded: Comparison, complete: Comparison) -> pd.DataFrame:
 
 def driven_by_presence(padded: Comparison, complete: Comparison) -> tuple[tuple[str, str], ...]:
     """The pairs, better first, that differ in ``padded`` and not so on their own images."""
-    pairs = side_by_side(padded, complete)
+    pairs = both_ways(padded, complete)
     driven = pairs.loc[pairs["driven_by_presence"], ["segment_a", "segment_b"]]
     return tuple(driven.itertuples(index=False, name=None))
 
 
-def warn_of(result: Comparison) -> None:
-    """Name the pairs of ``driven_by_presence``, for the caller of the public function."""
+def warn_of_presence(result: Comparison, test: str) -> None:
+    """Name the pairs of ``driven_by_presence``, and the test that found no difference there."""
     if not result.driven_by_presence:
         return
     n_different = int(np.triu(result.different.to_numpy(), 1).sum())
@@ -132,8 +132,8 @@ def warn_of(result: Comparison) -> None:
     warnings.warn(
         f"{len(result.driven_by_presence)} of {n_different} differences under method "
         f"{result.method!r} rest on presence: an image that lacks a segment ranks it last, and on "
-        f"the images that have both, these do not differ or are too few: {names}. See "
-        "driven_by_presence, compare_missing, or compare with missing='complete'.",
+        f"the images that have both, {test!r} finds no such difference, or they are too few: "
+        f"{names}. See driven_by_presence, compare_missing, or compare with missing='complete'.",
         PresenceWarning,
         stacklevel=3,
     )

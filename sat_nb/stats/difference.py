@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.stats.bootstrap import Unit, bootstrap, cell_sums, check_settings, units_of, warn_of_few
+from sat_nb.stats.bootstrap import (
+    Interval,
+    Levels,
+    Unit,
+    bootstrap,
+    cell_sums,
+    check_resampling,
+    chosen_interval,
+    units_of,
+    warn_of_few,
+)
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.schema import check_table, rerank
@@ -59,7 +69,7 @@ def difference(
     missing: str = "error",
     unit: Unit = "image_id",
     n_resamples: int = 10_000,
-    interval: str = "bca",
+    interval: str | Interval | Levels = "bca",
     seed: int = 0,
 ) -> Difference:
     """Compare two models on the same images and segments, by local rank, in pairs.
@@ -104,7 +114,8 @@ def difference(
     eyes       1.00    1.75        0.75             0.010
     """
     checked_level("alpha", alpha, 0.05)
-    check_settings(1 - alpha, n_resamples, interval)
+    check_resampling(1 - alpha, n_resamples)
+    entry = chosen_interval(interval)
     a = rows_of_one_model(table_a, "table_a", method)
     b = rows_of_one_model(table_b, "table_b", method)
     pairs = pair(a, b, missing=missing)
@@ -115,7 +126,7 @@ def difference(
     found = _shifts(pairs.ranks)
     sums = _unit_sums(pairs.ranks, units, found.index)
     bounds = bootstrap(
-        sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=interval, seed=seed
+        sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
     )
     raw, adjusted = _p_values(sums)
     found = found.assign(

@@ -13,16 +13,19 @@ from sat_nb.arguments import checked_columns, checked_whole
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.bootstrap import (
     UNIT,
+    Interval,
+    Levels,
     Statistic,
     Unit,
     bootstrap,
     cell_sums,
-    check_settings,
+    check_resampling,
+    chosen_interval,
     warn_of_few,
     with_units,
 )
 from sat_nb.table.aggregate import aggregate
-from sat_nb.table.aggregations import AGGREGATIONS, Sums, chosen
+from sat_nb.table.aggregations import AGGREGATIONS, Sums, checked_aggregation
 from sat_nb.table.schema import check_table
 
 SUMS = ("total", "n_images", "padding", "n_all")
@@ -38,7 +41,7 @@ def intervals(
     unit: Unit = "image_id",
     level: float = 0.95,
     n_resamples: int = 10_000,
-    interval: str = "bca",
+    interval: str | Interval | Levels = "bca",
     seed: int = 0,
 ) -> pd.DataFrame:
     """The means of ``aggregate`` with bootstrap intervals over images, or groups of them.
@@ -86,12 +89,13 @@ def intervals(
     3    ears  4.00  3.39  4.46      bca       15
     4    rest  4.25  3.95  4.50      bca       20
     """
-    check_settings(level, n_resamples, interval)
-    aggregation, value, _ = chosen(how, value, None)
+    check_resampling(level, n_resamples)
+    entry = chosen_interval(interval)
+    aggregation, value, parameters = checked_aggregation(how, value, None)
     if aggregation.needs != "sums":
         of_sums = [name for name, entry in AGGREGATIONS.items() if entry.needs == "sums"]
         raise InvalidInput(
-            f"how: {how!r} does not follow from sums over images, of which intervals are; expected "
+            f"how: {aggregation.name!r} does not follow from sums over images, of which intervals are; expected "
             f"one of {', '.join(map(repr, of_sums))}."
         )
     checked_whole("seed", seed)
@@ -102,16 +106,18 @@ def intervals(
         raise InvalidInput("table: holds no segment, so there is nothing to find intervals of.")
     found = partial(
         bootstrap,
-        statistic=statistic_of(aggregation.function),
+        statistic=statistic_of(partial(aggregation.function, **parameters)),
         level=level,
         n_resamples=n_resamples,
-        interval=interval,
+        interval=entry,
         seed=seed,
     )
     groups = [g for _, g in rows.groupby(by, dropna=False)] if by else [rows]
     warn_of_few(min(group[UNIT].nunique() for group in groups), unit)
     bounds = pd.concat([_group_bounds(group, value, by, found) for group in groups])
-    return summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")
+    found = summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")
+    found.attrs = summary.attrs  # merge drops them; `result_of` reads them
+    return found
 
 
 def _group_bounds(

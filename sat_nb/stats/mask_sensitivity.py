@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_whole, is_number
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.bootstrap import PIECE, UNIT, check_settings, resample
+from sat_nb.stats.bootstrap import PIECE, UNIT, check_resampling, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting
 from sat_nb.stats.outlines import Try
@@ -86,7 +86,7 @@ def mask_sensitivity(
     from tqdm.auto import tqdm
 
     _check_numbers(how, n_repeats, seed)
-    check_settings(level, n_resamples, "percentile")
+    check_resampling(level, n_resamples)
     jobs = _jobs(changes, other)
     options = {"pad_px": 2, **options}
     setting = Setting(maps, segments, options, build(maps, segments, **options), other)

@@ -1,4 +1,4 @@
-"""What each test says of a matrix of local ranks: functions (ranks, alpha, names) -> Verdict."""
+"""Tests of all pairs of segments on a matrix of local ranks (n_images, k)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Float64
+from sat_nb.errors import InvalidInput
+from sat_nb.registry import Entry, registry
 from sat_nb.stats.signed_rank import signed_rank_tests
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a test says of ranks (n, k): arrays (k, k) in the order of their columns.
+class PairTestResult:
+    """What a test found about ranks of n images and k segments.
 
-    ``friedman_ranks`` (k,) are the mean ranks that Friedman's test sees, ties averaged
-    within each image; ``critical_difference`` is Nemenyi's, between two of them.
+    Parameters
+    ----------
+    friedman_p : float
+        The p-value of the test over all segments at once; NaN where there is none.
+    p_values, adjusted_p_values : array of float, shape (k, k)
+        By pair of segments, in the order of the ranks' columns; symmetric. NaN marks a pair that
+        was not tested.
+    groups : tuple of tuple of int
+        Columns that do not differ, two or more in each group.
+    friedman_ranks : array of float, shape (k,), default None
+        The mean ranks that the test compares, with ties averaged within each image.
+    critical_difference : float, default None
+        The distance between two ``friedman_ranks`` from which on they differ, if there is one.
     """
 
     friedman_p: float
@@ -30,22 +43,54 @@ class Verdict:
     critical_difference: float | None = None
 
 
-Test = Callable[[Float64, float, list[str]], Verdict]
+TestFunction = Callable[[Float64, float, list[str]], PairTestResult | Float64]
 
 
-@dataclass(frozen=True)
-class PairTest:
-    """A test of all pairs, on ranks without gaps and, if it can, with them (NaN, pair by pair).
+@dataclass(frozen=True, kw_only=True)
+class PairTest(Entry):
+    """A test of all pairs of segments, for ``compare(test=...)``.
 
-    ``fewest`` is the number of segments that it needs.
+    Parameters
+    ----------
+    name, title, about, source, version : str
+        As in every registry: what settings and plots show, and where it comes from.
+    parameters : Mapping
+        Not used.
+    padded : callable
+        ``(ranks, alpha, names) -> p_values``. ``ranks`` is float (n_images, k), without gaps: a
+        segment that an image lacks has rank n_segments + 1. ``names`` are the k segments. The
+        p-values are float (k, k), symmetric; Holm's step-down correction is applied to them, and
+        the groups are all maximal sets of segments that do not differ. A test with a correction
+        of its own returns a :class:`PairTestResult`.
+    complete : callable, default None
+        The same for ranks with gaps, NaN where an image lacks a segment: each pair is compared on
+        the images that have both. None if the test needs every segment in every image.
+    fewest : int, default 2
+        The smallest number of segments that can be tested.
+
+    Examples
+    --------
+    >>> from scipy.stats import ttest_rel
+    >>> def t_test(ranks, alpha, names):
+    ...     return ttest_rel(ranks[:, :, None], ranks[:, None, :]).pvalue
+    >>> from sat_nb.toy import toy
+    >>> mine = PairTest(name="t-test", about="Paired t-tests of ranks.", padded=t_test)
+    >>> compare(build(*toy()).query("segment != 'ears'"), method="noisy", test=mine).groups
+    (('nose', 'eyes'),)
     """
 
-    padded: Test
-    complete: Test | None = None
+    padded: TestFunction
+    complete: TestFunction | None = None
     fewest: int = 2
 
 
-def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+def run_test(test: TestFunction, ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
+    """The result of a test; bare p-values get Holm's correction and groups."""
+    found = test(ranks, alpha, names)
+    return found if isinstance(found, PairTestResult) else _from_p_values(found, alpha, len(names))
+
+
+def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     """Friedman, then two-sided Wilcoxon signed-rank tests with step-down Holm.
 
     Images in which a pair ties are dropped from its test (see ``signed_rank_tests``). Where
@@ -60,7 +105,7 @@ def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
     return replace(pairs, groups=groups, friedman_p=friedman_p, friedman_ranks=midranks(ranks))
 
 
-def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     """Wilcoxon and Holm alone, each pair on the rows that have both (no NaN).
 
     Holm guards the family without Friedman's test, which takes no gaps. A pair that no row
@@ -71,15 +116,11 @@ def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Ve
     differences = ranks[:, i] - ranks[:, j]
     tested = ~np.isnan(differences).all(axis=0)
     raw = np.where(tested, signed_rank_tests(differences), np.nan)
-    guarded = np.ones(len(raw))
-    guarded[tested] = holm(raw[tested])
-    adjusted = _symmetric(guarded, k)
-    groups = maximal_cliques(adjusted > alpha)
-    return Verdict(float("nan"), _symmetric(raw, k), adjusted, groups)
+    return _from_p_values(_symmetric(raw, k), alpha, k)
 
 
-def aeon(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
-    """The verdict of aeon 1.3's ``plot_critical_difference(ranks, lower_better=True)``.
+def aeon(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
+    """The result of aeon 1.3's ``plot_critical_difference(ranks, lower_better=True)``.
 
     Its "holm" is the constant level alpha / (k - 1), so ``adjusted_p_values`` are
     p * (k - 1), at most 1; its Wilcoxon test is one-sided, in the direction of the mean
@@ -106,10 +147,10 @@ def aeon(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
     p_values[np.ix_(order, order)] = _symmetric(ordered[np.triu_indices(k, 1)], k)
     adjusted = np.minimum(p_values * (k - 1), 1.0)
     groups = tuple(tuple(sorted(order[np.flatnonzero(c)].tolist())) for c in cliques)
-    return Verdict(friedman_p, p_values, adjusted, groups, own.mean(axis=0))
+    return PairTestResult(friedman_p, p_values, adjusted, groups, own.mean(axis=0))
 
 
-def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
+def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     """Friedman, then Nemenyi's test of mean ranks (Demsar 2006, section 3.2.2).
 
     Two segments differ where their mean ranks are q_alpha sqrt(k (k + 1) / (6 n)) apart,
@@ -129,14 +170,39 @@ def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> Verdict:
     friedman_p = friedman(ranks)
     alike = p_values > alpha if not friedman_p > alpha else np.ones((k, k), dtype=bool)
     width = float(studentized_range.isf(alpha, k, np.inf) * unit)
-    return Verdict(friedman_p, p_values, p_values, maximal_cliques(alike), means, width)
+    return PairTestResult(friedman_p, p_values, p_values, maximal_cliques(alike), means, width)
 
 
-TESTS: dict[str, PairTest] = {
-    "wilcoxon-holm": PairTest(wilcoxon_holm, complete=wilcoxon_holm_complete),
-    "aeon": PairTest(aeon, fewest=3),
-    "nemenyi": PairTest(nemenyi),
-}
+TESTS: dict[str, PairTest] = registry(
+    PairTest(
+        name="wilcoxon-holm",
+        title="Wilcoxon, Holm",
+        about="Friedman's test and, where it rejects, two-sided Wilcoxon signed-rank tests of all "
+        "pairs with step-down Holm; groups are all maximal sets of segments that do not differ.",
+        source="Wilcoxon 1945; Holm 1979",
+        padded=wilcoxon_holm,
+        complete=wilcoxon_holm_complete,
+    ),
+    PairTest(
+        name="aeon",
+        title="Wilcoxon as in aeon",
+        about="The test behind the paper's diagrams, aeon's plot_critical_difference: one-sided "
+        "Wilcoxon tests that drop ties, each at alpha / (k - 1); groups grow from each segment "
+        "down the ranks and stop at the first difference.",
+        source="Hinns & Martens 2025; aeon 1.3",
+        padded=aeon,
+        fewest=3,
+    ),
+    PairTest(
+        name="nemenyi",
+        title="Nemenyi",
+        about="Friedman's test and, where it rejects, Nemenyi's critical difference between mean "
+        "ranks.",
+        source="Demsar 2006, section 3.2.2",
+        padded=nemenyi,
+    ),
+)
+"""The tests that ``compare`` can run."""
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -182,6 +248,33 @@ def holm(p_values: Float64) -> Float64:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
+
+
+def _from_p_values(p_values: Float64, alpha: float, k: int) -> PairTestResult:
+    """Holm's correction and groups for p-values (k, k), in which NaN is a pair not tested."""
+    raw = _checked_p_values(p_values, k)[np.triu_indices(k, 1)]
+    tested = ~np.isnan(raw)
+    adjusted = np.ones(len(raw))
+    adjusted[tested] = holm(raw[tested])
+    square = _symmetric(adjusted, k)
+    groups = maximal_cliques(square > alpha)
+    return PairTestResult(float("nan"), _symmetric(raw, k), square, groups)
+
+
+def _checked_p_values(p_values: Float64, k: int) -> Float64:
+    square = np.asarray(p_values, dtype=np.float64)
+    if square.shape != (k, k):
+        raise InvalidInput(
+            f"test: expected a PairTestResult, or p-values of shape ({k}, {k}), a row and a column "
+            f"for each segment; got shape {square.shape}."
+        )
+    pairs = square[~np.eye(k, dtype=bool)]
+    if not np.allclose(square, square.T, equal_nan=True) or ((pairs < 0) | (pairs > 1)).any():
+        raise InvalidInput(
+            "test: expected p-values from 0 to 1, the same for a and b as for b and a (two-sided); "
+            f"got {square.round(4).tolist()}."
+        )
+    return square
 
 
 def _symmetric(upper: Float64, k: int) -> Float64:
