@@ -10,7 +10,7 @@ import pytest
 import sat_nb as sat
 from sat_nb.reproduction import actors
 from sat_nb.reproduction.actors import photo
-from sat_nb.reproduction.draws import SPLITS
+from sat_nb.reproduction.rendering import SPLITS
 
 PARTS = ("head", "torso", "arms", "legs")
 SMALL = {"n_train": 2, "n_test": 1, "size": 40, "seed": 3}
@@ -99,7 +99,7 @@ def test_a_folder_reads_back_and_is_used_again(
     example = actors.render("diving", 3, index=1, size=40)
     assert np.array_equal(made.images["train/diving/diving_0001"], example.pixels)
     assert segments["train/diving/diving_0001"] == example.segmentation
-    monkeypatch.setattr("sat_nb.reproduction.actors.folder.render", None)
+    monkeypatch.setattr("sat_nb.reproduction.actors.render", None)
     assert list(actors.make(folder, **SMALL).images) == list(made.images)
 
 
@@ -110,9 +110,9 @@ def test_an_interrupted_call_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
         calls.append(args)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return actors.render(*args, **options)
+        return photo.render(*args, **options)
 
-    monkeypatch.setattr("sat_nb.reproduction.actors.folder.render", breaks_off)
+    monkeypatch.setattr("sat_nb.reproduction.actors.render", breaks_off)
     with pytest.raises(KeyboardInterrupt):
         actors.make(tmp_path / "data", **SMALL)
     actors.make(tmp_path / "data", **SMALL)

@@ -1,7 +1,7 @@
 """A person's body as tapered tubes: proportions, and a pose for each action.
 
-Units are the person's height; x points to where the person looks, y up, the hips are at (0, 0).
-Angles are in degrees from straight down, positive forwards: 90 is ahead, 180 up.
+The unit is the person's height; x points the way the person faces, y up, the hips are at (0, 0).
+Angles are in degrees from straight down, positive forwards: 90 is ahead, 180 is up.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sat_nb.arrays import Float64
-from sat_nb.reproduction.equids.skeleton import Limb
+from sat_nb.reproduction.rendering.canvas import Limb
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
 class Build:
-    """Proportions, all near 1: how long the limbs are, and how stout the person is."""
+    """Proportions, all near 1: the length of the limbs, and the girth."""
 
     limbs: float
     girth: float
@@ -27,10 +27,10 @@ class Build:
 
 @dataclass(frozen=True)
 class Pose:
-    """Joints in units: hips, neck and the two arms (3, 2) and legs (4, 2), the near ones first.
+    """The joints, in units: neck, head, two arms (3, 2) and two legs (4, 2), the near ones first.
 
-    ``turned`` says that the person is seen from behind; ``gear`` are the tubes of what it carries.
-    An arm is shoulder, elbow and hand, a leg hip, knee, ankle and toe.
+    An arm has shoulder, elbow and hand; a leg has hip, knee, ankle and toe. ``turned`` is a person
+    seen from behind; ``gear`` are the tubes of what the person carries.
     """
 
     neck: Float64
@@ -42,12 +42,12 @@ class Pose:
 
 
 def draw_build(rng: Rng) -> Build:
-    """Random proportions; the same distribution for all actions."""
+    """Random proportions, from the same distribution for all actions."""
     return Build(rng.uniform(0.94, 1.06), rng.uniform(0.88, 1.2))
 
 
 def limbs(pose: Pose, build: Build) -> list[Limb]:
-    """All tubes of the person and its gear."""
+    """All tubes of the person and the gear."""
     near, far = 0.07, -0.07
     parts = [
         *_leg(pose.legs[1], build, far),
@@ -116,7 +116,7 @@ def _leg(points: Float64, build: Build, z: float) -> list[Limb]:
 
 
 def climbing(rng: Rng, build: Build) -> Pose:
-    """On a wall, seen from behind: one arm up, one bent, one leg drawn up; mostly on a rope."""
+    """A climber on a wall, seen from behind: one arm up, one leg drawn up; mostly on a rope."""
     lean = rng.uniform(-14, 14)
     neck = 0.30 * _to(180 + lean)
     head = neck + 0.10 * _to(180 + lean + rng.uniform(-15, 15))
@@ -135,7 +135,7 @@ def climbing(rng: Rng, build: Build) -> Pose:
 
 
 def diving(rng: Rng, build: Build) -> Pose:
-    """Stretched out, arms ahead or one pulling back, legs kicking; mostly with fins."""
+    """A diver stretched out, arms ahead or one pulling back, legs kicking; mostly with fins."""
     neck = 0.30 * _to(180 + rng.uniform(-6, 6))
     head = neck + 0.10 * _to(180 - rng.uniform(-5, 25))
     near = _arm_of(neck, 0.0, rng.uniform(158, 190), rng.uniform(165, 190))
@@ -163,7 +163,7 @@ def diving(rng: Rng, build: Build) -> Pose:
 
 
 def fishing(rng: Rng, build: Build) -> Pose:
-    """Upright, both hands ahead; mostly with a rod and its line."""
+    """An upright angler, both hands ahead; mostly with a rod and its line."""
     lean = rng.uniform(0, 16)
     neck = 0.30 * _to(180 - lean)
     head = neck + 0.10 * _to(180 - lean + rng.uniform(-12, 8))
@@ -207,7 +207,7 @@ def _leg_of(aside: float, thigh: float, shin: float, ahead: int, *, toe: float =
 
 
 def _turned(pose: Pose, angle: float) -> Pose:
-    """The pose turned about the hips by ``angle`` in radians, counter-clockwise."""
+    """The pose rotated around the hips by ``angle`` in radians, counter-clockwise."""
     c, s = np.cos(angle), np.sin(angle)
     turn = np.array([[c, s], [-s, c]])
     gear = tuple(Limb(g.kind, g.points @ turn, g.radii, g.z, g.far, g.flat_end) for g in pose.gear)

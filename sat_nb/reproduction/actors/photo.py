@@ -1,4 +1,4 @@
-"""One photo of an actor: drawn, lit, put into its place and labelled."""
+"""One photo of a climber, diver or angler: drawn, lit, put into its place and labelled."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Float32
 from sat_nb.reproduction.actors import body
 from sat_nb.reproduction.actors.places import Layer, painted, place, visible
-from sat_nb.reproduction.draws import check_size, class_number, generators
-from sat_nb.reproduction.equids.animal import Placement
-from sat_nb.reproduction.equids.canvas import Canvas, empty_canvas, paint, smooth_path, tube
-from sat_nb.reproduction.equids.light import Light, develop, draw_light, field
-from sat_nb.reproduction.equids.skeleton import Limb
+from sat_nb.reproduction.rendering import check_size, class_number, generators
+from sat_nb.reproduction.rendering.canvas import (
+    Canvas,
+    Limb,
+    Placement,
+    block_means,
+    empty_canvas,
+    paint,
+    smooth_path,
+    tube,
+)
+from sat_nb.reproduction.rendering.light import Light, develop, draw_light, field
 from sat_nb.segments.segmentation import SegmentationMap
 
 CLASS_NAMES = tuple(body.POSES)
 USUAL = {"climbing": "rock", "diving": "underwater", "fishing": "lake"}
-"""{action: the place where it is always seen in training}."""
+"""{action: its place in all training photos}."""
 UNUSUAL = ("meadow", "snow", "hall")
-"""Where every action is seen, equally often, out of bias."""
+"""The places of the test photos, equally often for every action."""
 SUBJECTS = ("pose", "build", "place", "clothes", "light", "scene", "camera")
-FINE = 3  # canvas pixels a photo pixel, along a side: odd, so that halves are never tied
-THIN = 0.2  # of a pixel that a rope, a rod or a line covers where it belongs to it
+FINE = 3  # canvas pixels per pixel of the photo, along a side: odd, so that halves never tie
+THIN = 0.2  # the share of a pixel from which on it belongs to a rope, a rod or a line
 
 PARTS = {
     "head": ("neck", "face", "hair", "eye"),
@@ -51,12 +58,35 @@ class Example:
 def render(
     action: str, seed: int = 0, *, index: int = 0, split: str = "train", size: int = 96
 ) -> Example:
-    """Render one photo of an action with the exact masks of person, gear and place.
+    """Render one photo of an action, with the exact masks of person, gear and place.
 
-    In "train" every action is at its usual place (USUAL), in "test" at one of UNUSUAL, whatever
-    the action. People, clothes, light and scale are drawn from one distribution for all. The
-    photo is a function of the arguments alone.
+    The photo is a function of the arguments alone.
 
+    Parameters
+    ----------
+    action : str
+        "climbing", "diving" or "fishing".
+    seed : int, default 0
+        Photos of different seeds have nothing in common.
+    index : int, default 0
+        The number of the photo within its action and split.
+    split : str, default "train"
+        "train" for the usual place of the action (``USUAL``), "test" for one of ``UNUSUAL``.
+    size : int, default 96
+        Height and width of the photo in pixels, at least 32.
+
+    Returns
+    -------
+    Example
+        ``pixels`` (uint8, H x W x 3), ``segmentation``, ``action`` and ``place``.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown action or split, and for numbers that are not whole or too small.
+
+    Examples
+    --------
     >>> photo = render("fishing", seed=3, size=64)
     >>> photo.pixels.shape, photo.place, "water" in photo.segmentation.names
     ((64, 64, 3), 'lake', True)
@@ -80,7 +110,10 @@ def render(
 
 
 def _placed(parts: list[Limb], action: str, rng: np.random.Generator, size: int) -> Placement:
-    """A random scale, place and side; the whole person inside, an angler's feet near the bottom."""
+    """A random scale, place and direction; the whole person is within the photo.
+
+    The feet of an angler are near the lower edge.
+    """
     kinds = {kind for kinds in PARTS.values() for kind in kinds}
     own = [part for part in parts if part.kind in kinds]
     low = np.min([(p.points - p.radii[:, None]).min(axis=0) for p in own], axis=0)
@@ -97,7 +130,7 @@ def _placed(parts: list[Limb], action: str, rng: np.random.Generator, size: int)
 
 
 def _drawn(parts: list[Limb], placement: Placement, size: int) -> Canvas:
-    """All tubes on a canvas whose ``part`` counts ``parts``."""
+    """A canvas with all tubes, where ``part`` is an index into ``parts``."""
     canvas = empty_canvas(size)
     for k, part in enumerate(parts):
         radii = (placement.scale * part.radii).astype(np.float32)
@@ -110,7 +143,7 @@ def _drawn(parts: list[Limb], placement: Placement, size: int) -> Canvas:
 
 
 def _coloured(canvas: Canvas, parts: list[Limb], light: Light, rng: np.random.Generator) -> Float32:
-    """The person as RGBA (H, W, 4) on the canvas, alpha 0 or 1, under the light."""
+    """The person under the light, as RGBA (H, W, 4) on the canvas; alpha is 0 or 1."""
     colours = _colours(rng)
     albedo = np.array([colours[part.kind] for part in parts], np.float32)
     size = len(canvas.part)
@@ -128,7 +161,7 @@ def _coloured(canvas: Canvas, parts: list[Limb], light: Light, rng: np.random.Ge
 
 
 def _colours(rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
-    """What each kind of part is coloured; clothes may have any colour, for all actions alike."""
+    """The colour of each kind of part; clothes have any colour, in all actions alike."""
     skin = SKIN[rng.integers(len(SKIN))]
     hair = HAIR[rng.integers(len(HAIR))]
     shirt, trousers, shoes, gear = (tuple(rng.uniform(0.08, 0.85, 3)) for _ in range(4))
@@ -149,18 +182,12 @@ def _colours(rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
 
 
 def _over(behind: Float32, layer: Float32, where: str) -> NDArray:
-    """The person over its place; water takes some of its colour."""
-    reduced = _reduced(layer)
+    """The person in front of its place; water takes away some of its colour."""
+    reduced = block_means(layer, len(behind))
     alpha, colour = reduced[..., 3:], reduced[..., :3]
     if where == "underwater":
         colour = 0.68 * colour + 0.32 * alpha * behind.mean(axis=(0, 1))
     return behind * (1 - alpha) + colour
-
-
-def _reduced(image: NDArray) -> NDArray:
-    """The mean of each block of canvas pixels."""
-    size = len(image) // FINE
-    return image.reshape(size, FINE, size, FINE, -1).mean(axis=(1, 3))
 
 
 # --- masks ---------------------------------------------------------------------------------------
@@ -169,12 +196,12 @@ def _reduced(image: NDArray) -> NDArray:
 def _segmentation(
     canvas: Canvas, parts: list[Limb], layers: list[Layer], size: int
 ) -> SegmentationMap:
-    """Masks by share: half of a pixel, a fifth for thin gear; the place is what is left over."""
+    """Masks by coverage: half of a pixel, for thin gear a fifth; the rest is the place."""
     kinds = np.array([part.kind for part in parts])
 
     def share(names: tuple[str, ...]) -> Float32:
         of_them = np.flatnonzero(np.isin(kinds, names))
-        return _reduced(np.isin(canvas.part, of_them).astype(np.float32)[..., None])[..., 0]
+        return block_means(np.isin(canvas.part, of_them).astype(np.float32), size)
 
     masks = {name: share(of) >= (0.5 if name == "fins" else THIN) for name, of in GEAR.items()}
     gear = np.any(list(masks.values()), axis=0)

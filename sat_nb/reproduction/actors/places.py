@@ -1,4 +1,4 @@
-"""Where the actors are: layers one over the other, each with its name and its exact outline."""
+"""The places of the actors: layers on top of each other, each with its name and exact outline."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Float32
-from sat_nb.reproduction.equids.light import Hour, Light, field
-from sat_nb.reproduction.equids.scene import lit
+from sat_nb.reproduction.rendering.light import Hour, Light, field, lit
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A named part of a place: its colours (H, W, 3) and how far it covers each pixel (H, W)."""
+    """A named part of a place: its colours (H, W, 3) and its coverage of each pixel (H, W)."""
 
     name: str
     colour: Float32
@@ -25,12 +24,12 @@ class Layer:
 
 
 def place(name: str, light: Light, rng: Rng, size: int) -> list[Layer]:
-    """The layers of a place in PLACES, the farthest first; the first covers all."""
+    """The layers of a place in PLACES, the farthest first; the first one covers everything."""
     return PLACES[name](light.hour, rng, size)
 
 
 def painted(layers: list[Layer]) -> NDArray:
-    """The photo of a place without anybody: float (H, W, 3), about 0 to 1."""
+    """The photo of a place without a person: float (H, W, 3), roughly 0 to 1."""
     photo: NDArray = layers[0].colour
     for layer in layers[1:]:
         photo = photo * (1 - layer.covers[..., None]) + layer.colour * layer.covers[..., None]
@@ -38,7 +37,7 @@ def painted(layers: list[Layer]) -> NDArray:
 
 
 def visible(layers: list[Layer]) -> dict[str, NDArray[np.bool_]]:
-    """{name: mask (H, W)}: each pixel belongs to the last layer that covers half of it."""
+    """{name: mask (H, W)}; each pixel belongs to the nearest layer that covers half of it."""
     shown = np.zeros(layers[0].covers.shape, np.int64)
     for k, layer in enumerate(layers):
         shown[layer.covers >= 0.5] = k
@@ -49,7 +48,8 @@ def visible(layers: list[Layer]) -> dict[str, NDArray[np.bool_]]:
 
 
 def _rock(hour: Hour, rng: Rng, size: int) -> list[Layer]:
-    """A wall of rock that fills most of the photo."""
+    """A rock face that fills most of the photo."""
+    # The rock is a random relief, lit from above and from one side: brightness follows its slope.
     tone = np.array(ROCKS[rng.integers(len(ROCKS))]) * rng.uniform(0.85, 1.1)
     height = field(rng, size, cells=(5, 7), octaves=5) + field(rng, size, cells=(3, 9), octaves=3)
     down, across = np.gradient(height, 1 / size)
@@ -62,7 +62,7 @@ def _rock(hour: Hour, rng: Rng, size: int) -> list[Layer]:
 
 
 def _underwater(hour: Hour, rng: Rng, size: int) -> list[Layer]:
-    """Blue to green water with rays of light and bubbles, over a sandy or a stony bottom."""
+    """Blue to green water with rays of light and bubbles, above a sandy or stony bottom."""
     rows, columns = _grid(size)
     top, deep = (np.array(c) for c in WATERS[rng.integers(len(WATERS))])
     t = np.clip(rows * rng.uniform(0.8, 1.2), 0, 1)[..., None]
@@ -82,7 +82,8 @@ def _underwater(hour: Hour, rng: Rng, size: int) -> list[Layer]:
 
 
 def _lake(hour: Hour, rng: Rng, size: int) -> list[Layer]:
-    """A lake under the sky, a wooded shore behind it, a strip of the near bank in front."""
+    """A lake under the sky, with a wooded shore behind it and a strip of bank in front."""
+    # Ripples grow finer towards the horizon: their phase is 1 / depth, as in perspective.
     rows, _ = _grid(size)
     horizon = rng.uniform(0.28, 0.5)
     shore = horizon - rng.uniform(0.02, 0.12) * (1 + 0.4 * _skyline(rng, size, 12))
@@ -100,7 +101,7 @@ def _lake(hour: Hour, rng: Rng, size: int) -> list[Layer]:
 
 
 def _meadow(hour: Hour, rng: Rng, size: int) -> list[Layer]:
-    """Grass, with trees behind it."""
+    """Grass with trees behind it."""
     horizon = rng.uniform(0.35, 0.55)
     trees = horizon - rng.uniform(0.04, 0.2) * (1 + 0.6 * _skyline(rng, size, 14))
     leaves = (
@@ -117,7 +118,7 @@ def _meadow(hour: Hour, rng: Rng, size: int) -> list[Layer]:
 
 
 def _snow(hour: Hour, rng: Rng, size: int) -> list[Layer]:
-    """Snow before blue hills."""
+    """Snow in front of blue hills."""
     horizon = rng.uniform(0.38, 0.6)
     hills = horizon - rng.uniform(0.06, 0.3) * (1 + 0.5 * _skyline(rng, size, 7))
     far = lit((0.55, 0.63, 0.74), hour) * (1 + 0.1 * field(rng, size, cells=(6, 6)))[..., None]
@@ -186,14 +187,14 @@ def _full(name: str, colour: NDArray) -> Layer:
 
 
 def _below(name: str, edge: NDArray, colour: NDArray) -> Layer:
-    """A layer below a line: ``edge`` (W,) is its height at each column, as a share from the top."""
+    """A layer below ``edge`` (W,), which is given from the top, as a share of the height."""
     size = len(colour)
     covers = np.clip(np.arange(size)[:, None] + 1 - edge[None, :] * size, 0, 1)
     return Layer(name, np.asarray(colour, np.float32), covers.astype(np.float32))
 
 
 def _skyline(rng: Rng, size: int, bumps: int) -> NDArray[np.float64]:
-    """A bumpy line (W,), about -1 to 1, the same at every size."""
+    """A bumpy line (W,), roughly -1 to 1, the same at every size."""
     coarse, fine = rng.uniform(-1, 1, bumps), rng.uniform(-1, 1, 5 * bumps)
     x = (np.arange(size) + 0.5) / size
     return 0.75 * np.interp(x, np.linspace(0, 1, bumps), coarse) + 0.25 * np.interp(
@@ -202,7 +203,7 @@ def _skyline(rng: Rng, size: int, bumps: int) -> NDArray[np.float64]:
 
 
 def _grid(size: int) -> tuple[Float32, Float32]:
-    """Rows (H, W) and columns of the pixels' middles, 0 to 1."""
+    """The rows (H, W) and columns of the centres of all pixels, 0 to 1."""
     steps = ((np.arange(size) + 0.5) / size).astype(np.float32)
     rows, columns = np.meshgrid(steps, steps, indexing="ij")
     return rows, columns

@@ -3,36 +3,36 @@
     data = equids.make("equids/", watermark_share=0.25)
     images, segments = sat.read_images(data.images), sat.read_segments(data.exports)
 
-With ``renders="renders/"`` data sets of several shares have their photos in common.
+With ``renders="renders/"``, data sets with different shares of marked photos share their files.
 
-Every photo is a function of (species, seed, split, index, size). Species differ where horses and
-zebras do: stripes, mane, tail and ears. Pose, scale, side, country, light, shadows and what stands
-in front are drawn from one distribution for both, and neither is easy: there are grey, spotted
-and brindled horses under the shadows of trees, and zebras that are dusty or fade towards the rump.
+Every photo is a function of (species, seed, split, index, size). The species differ as horses and
+zebras do: in stripes, mane, tail and ears. Pose, scale, direction, country, light, shadows and what
+stands in front come from one distribution for both. Neither is easy: there are grey, spotted and
+brindled horses in the shadows of trees, and zebras that are dusty or fade towards the rump.
 
 The segments
 ------------
-A pixel belongs to a part where the part is the visible surface on at least half of it, counted on
-a canvas of 3 x 3 or more points a pixel; a part that would vanish keeps its best-covered pixel.
-Eyes, ears, legs and hooves are one mask an instance; equal names are one segment in a table.
+A pixel belongs to a part that is the visible surface on at least half of it, counted on a canvas
+with 3 x 3 or more points per pixel; a part that would vanish keeps its best-covered pixel. Each
+ear, leg and hoof has a mask of its own; in a table, masks with equal names are one segment.
 
 =========== =================================================================================
 eyes        the visible eye with its lid
 ears        near and far ear
 muzzle      nose, nostril and mouth
-mane        hangs from most horses' necks, stands up on a zebra's or a shorn horse's
-head        skull and jaw, and the eyes, ears and muzzle on it
+mane        hangs down the neck of most horses, stands up on zebras and shorn horses
+head        skull and jaw, with eyes, ears and muzzle
 body        trunk, neck, shoulders and thighs
 legs        from the elbow or the stifle down, hooves included
 hooves      below the coronet
 tail        from the dock to the end of the hair
-stripes     dark stripes of a zebra, wherever they are: they overlap body, head, legs, mane, tail
-watermark   every pixel that the watermark changed, strokes and their soft edges
-background  all that is neither animal nor watermark; also what stands in front of the animal
+stripes     a zebra's dark stripes; they overlap body, head, legs, mane and tail
+watermark   every pixel that the watermark changed: strokes and their soft edges
+background  everything that is neither animal nor watermark, and what hides the animal
 =========== =================================================================================
 
-Exact strokes rather than a box around the text: two pixels of padding close the gaps between the
-letters anyway, and a clean and a marked photo differ in the mask and nowhere else.
+The watermark's mask has its exact strokes instead of a box: a clean and a marked photo differ
+within it and nowhere else, and two pixels of padding close the gaps between the letters anyway.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The drawn animal: its tubes placed in the picture, and which part each pixel shows."""
+"""The animal on its canvas: its tubes drawn, and the masks of the parts that its pixels show."""
 
 from __future__ import annotations
 
@@ -8,37 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Mask
 from sat_nb.reproduction.equids import skeleton
-from sat_nb.reproduction.equids.canvas import Canvas, Tube, empty_canvas, paint, smooth_path, tube
-from sat_nb.reproduction.equids.skeleton import Build, Limb, Pose
+from sat_nb.reproduction.equids.skeleton import Build, Pose
+from sat_nb.reproduction.rendering.canvas import (
+    Canvas,
+    Limb,
+    Placement,
+    Tube,
+    empty_canvas,
+    paint,
+    smooth_path,
+    tube,
+)
+from sat_nb.segments.segmentation import SegmentationMap
 
-
-@dataclass(frozen=True)
-class Placement:
-    """Where the animal stands: pixels a unit, x of its origin, y of the ground, and where it looks.
-
-    ``mirror`` is 1 where it looks to the right and -1 where it looks to the left.
-    """
-
-    scale: float
-    x: float
-    ground: float
-    mirror: int
-
-    def pixels(self, points: NDArray) -> Float32:
-        """Points (n, 2) in units to pixels (x right, y down)."""
-        x = self.x + self.mirror * self.scale * points[:, 0]
-        return np.column_stack([x, self.ground - self.scale * points[:, 1]]).astype(np.float32)
-
-    def units(self, x: Float32, y: Float32) -> tuple[Float32, Float32]:
-        """Pixel coordinates to units."""
-        return (x - self.x) * self.mirror / self.scale, (self.ground - y) / self.scale
+SEGMENT_OF = {
+    "eyelid": "eyes",
+    "pupil": "eyes",
+    "glint": "eyes",
+    "ear": "ears",
+    "muzzle": "muzzle",
+    "mouth": "muzzle",
+    "nostril": "muzzle",
+    "mane": "mane",
+    "head": "head",
+    "jaw": "head",
+    "trunk": "body",
+    "neck": "body",
+    "fore": "legs",
+    "hind": "legs",
+    "hoof": "hooves",
+    "tail": "tail",
+}
+_HOLDS = {"head": ("head", "eyes", "ears", "muzzle"), "legs": ("legs", "hooves")}
+_NAMES = ("eyes", "ears", "muzzle", "mane", "head", "body", "legs", "hooves", "tail")
+_BODY_ABOVE = {"fore": 0.21, "hind": 0.26}  # the share of a leg's tube that is shoulder or thigh
 
 
 @dataclass(frozen=True)
 class Animal:
-    """What was drawn: ``parts[k]`` is the tube that ``canvas.part == k`` shows."""
+    """An animal that has been drawn: ``canvas.part == k`` where ``parts[k]`` is visible."""
 
     species: str
     pose: Pose
@@ -49,7 +59,7 @@ class Animal:
 
 
 def draw_placement(rng: np.random.Generator, pose: Pose, build: Build, species: str) -> Placement:
-    """A random scale, place and side for a picture of size 1, the whole animal inside."""
+    """A random scale, place and direction; the whole animal lies within a photo of size 1."""
     bodies = [*skeleton.limbs(pose, build), skeleton.tail(pose, build, species)]
     low = np.min([(b.points - _radii(b)).min(axis=0) for b in bodies], axis=0)
     high = np.max([(b.points + _radii(b)).max(axis=0) for b in bodies], axis=0)
@@ -68,7 +78,7 @@ def draw_placement(rng: np.random.Generator, pose: Pose, build: Build, species: 
 def draw_animal(
     species: str, pose: Pose, build: Build, placement: Placement, hair: NDArray, size: int
 ) -> Animal:
-    """Draw all parts into a canvas of ``size`` pixels; ``hair`` (64,) is noise for ragged edges."""
+    """Draw all parts on a canvas of ``size`` pixels; ``hair`` (64,) is noise for ragged edges."""
     where = Placement(
         placement.scale * size, placement.x * size, placement.ground * size, placement.mirror
     )
@@ -84,7 +94,9 @@ def draw_animal(
 
 
 def _soften(canvas: Canvas, scale: float) -> None:
-    """Round the creases where one tube meets another: average the normals over a small window."""
+    """Smooth the creases where tubes meet, by averaging the normals over a small window."""
+    # Averages are taken over the animal's own pixels: the sums, which are 0 outside, are divided
+    # by the share of the window that is animal.
     window = max(1, round(0.09 * scale)) | 1
     solid = uniform_filter((canvas.part >= 0).astype(np.float32), window) + np.float32(1e-6)
     inside = canvas.part >= 0
@@ -94,7 +106,7 @@ def _soften(canvas: Canvas, scale: float) -> None:
 
 
 def face(pose: Pose, build: Build) -> list[Limb]:
-    """Nostril, mouth and eye, painted onto the head."""
+    """Nostril, mouth and eye, painted on the head."""
     length = 0.41 * build.head
 
     def line(kind: str, at: list[tuple[float, float]], radius: list[float], z: float) -> Limb:
@@ -135,7 +147,7 @@ def _paint_mane(
     where: Placement,
     hair: NDArray,
 ) -> None:
-    """Draw a mane that hangs over the near side of the neck, or stands up on the crest."""
+    """Draw a mane that hangs down the near side of the neck, or stands up on its crest."""
     neck = skeleton.neck(pose, build)
     points, radii = smooth_path(neck.points, neck.radii, 10)
     extra = 0.095 if build.upright_mane else 0.03
@@ -162,3 +174,106 @@ def _paint_mane(
         keep = (height > low) & (over < 0.022 * where.scale) & (shape.u > 0.16)
     paint(canvas, len(parts), shape, z=0.1 * where.scale, keep=keep)
     parts.append(Limb("mane", neck.points, neck.radii, 0.1))
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+def segmentation(
+    animal: Animal,
+    hidden: Mask,
+    stripes: Mask,
+    marked: Mask | None,
+    fine: int,
+) -> SegmentationMap:
+    """The masks of a photo whose pixels are ``fine`` x ``fine`` canvas pixels.
+
+    ``hidden`` and ``stripes`` (of the canvas's size) tell where something stands in front and
+    where the coat is dark, ``marked`` (of the photo's size) where a watermark is.
+    """
+    # Coverage by area: a pixel of the photo belongs to a part that covers at least half of its
+    # canvas pixels, whose number is odd, so that two parts never tie.
+    shown = _instances(animal)
+    shown[hidden] = 0
+    labels = [None, *_labels(animal)]
+    counts = _counts(shown, len(labels), fine)
+    striped = _counts((stripes & (shown > 0)).astype(np.int16), 2, fine)[..., 1]
+    animal_px = counts[..., 1:].sum(axis=-1)
+    if marked is not None:
+        counts[marked], striped[marked], animal_px[marked] = 0, 0, 0
+    half = (fine * fine + 1) // 2
+    found = [*_parts(counts, labels, half), ("stripes", _enough(striped, half))]
+    if marked is not None:
+        found.append(("watermark", marked))
+    background = (animal_px < half) & ~np.any([mask for _, mask in found], axis=0)
+    found.append(("background", background))
+    found = [(name, mask) for name, mask in found if mask.any()]
+    names, masks = zip(*found, strict=True)
+    return SegmentationMap(names, np.stack(masks), np.ones(len(names)))
+
+
+def _parts(
+    counts: NDArray, labels: list[tuple[str, int] | None], half: int
+) -> list[tuple[str, Mask]]:
+    """(name, mask) of every instance; a head includes its eyes, a leg its hoof."""
+    # A pixel half eye and half skull is head even where neither covers half of it; the union with
+    # the masks of the smaller parts keeps those inside the larger one.
+    found = []
+    for name in _NAMES:
+        held = _HOLDS.get(name, (name,))
+        members = [k for k, label in enumerate(labels) if label and label[0] in held]
+        for group in _groups(name, members, labels):
+            mask = _enough(counts[..., group].sum(axis=-1), half)
+            for part in _groups("", group, labels) if len(held) > 1 else ():
+                mask |= _enough(counts[..., part].sum(axis=-1), half)
+            found.append((name, mask))
+    return found
+
+
+def _groups(name: str, members: list[int], labels: list) -> list[list[int]]:
+    """The labels that make up one mask: one a group where there are instances, else all."""
+    if name in ("muzzle", "mane", "head", "body", "tail"):
+        return [members]
+    keys = [labels[k][1] if name else labels[k] for k in members]
+    return [
+        [k for k, key in zip(members, keys, strict=True) if key == one] for one in sorted(set(keys))
+    ]
+
+
+def _enough(count: NDArray, half: int) -> Mask:
+    """Pixels covered at least by half; a part that would vanish keeps its best-covered pixel."""
+    mask = count >= half
+    if not mask.any() and count.any():
+        mask.flat[count.argmax()] = True
+    return mask
+
+
+def _instances(animal: Animal) -> NDArray[np.int16]:
+    """1 + the number of the label of every canvas pixel; 0 where there is no animal."""
+    part = animal.canvas.part
+    shown = part + 1
+    body = 1 + next(k for k, limb in enumerate(animal.parts) if limb.kind == "trunk")
+    for k, limb in enumerate(animal.parts):
+        if limb.kind in _BODY_ABOVE:
+            shown[(part == k) & (animal.canvas.u < _BODY_ABOVE[limb.kind])] = body
+    return shown
+
+
+def _labels(animal: Animal) -> list[tuple[str, int]]:
+    """(segment, instance) of each part; a hoof belongs to the instance of its leg."""
+    seen: dict[str, int] = {}
+    labels = []
+    for limb in animal.parts:
+        name = SEGMENT_OF[limb.kind]
+        counted = "legs" if limb.kind in ("fore", "hind") else limb.kind
+        seen[counted] = seen.get(counted, -1) + 1
+        labels.append((name, 0 if name == "eyes" else seen[counted]))
+    return labels
+
+
+def _counts(labels: NDArray, n: int, fine: int) -> NDArray[np.int64]:
+    """The number of canvas pixels of each label 0 .. n-1 in every pixel of the photo: (H, W, n)."""
+    size = len(labels) // fine
+    photo = np.arange(len(labels)) // fine
+    flat = (photo[:, None] * size + photo[None, :]) * n + labels
+    return np.bincount(flat.ravel(), minlength=size * size * n).reshape(size, size, n)

@@ -1,4 +1,4 @@
-"""Coats: the colour of every point of the animal's surface before light falls on it."""
+"""Coats: the colour of every point of the animal's surface, before light falls on it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Float32, Mask
 from sat_nb.reproduction.equids.animal import Animal
-from sat_nb.reproduction.equids.light import lookup
-
-RGB = tuple[float, float, float]
+from sat_nb.reproduction.rendering.light import RGB, lookup
 
 
 @dataclass(frozen=True)
 class Breed:
-    """A horse's colours: body, mane and tail, lower legs; its dapples, patches and dark streaks."""
+    """A horse's colours (body, mane and tail, lower legs), its dapples, patches and streaks."""
 
     body: RGB
     hair: RGB
@@ -44,7 +42,7 @@ _BREED_SHARES = (0.10, 0.07, 0.11, 0.14, 0.12, 0.09, 0.06, 0.06, 0.10, 0.10, 0.0
 
 @dataclass(frozen=True)
 class Surface:
-    """The animal's pixels, flat (n,): part, tube coordinates, and position in units."""
+    """The pixels of the animal, flat (n,): part, coordinates on the tube, position in units."""
 
     kinds: tuple[str, ...]
     part: NDArray[np.int16]
@@ -53,13 +51,13 @@ class Surface:
     x: Float32
     y: Float32
 
-    def of(self, *kinds: str) -> NDArray[np.bool_]:
-        """Which pixels (n,) show a part of these kinds."""
+    def of(self, *kinds: str) -> Mask:
+        """Whether each pixel (n,) shows a part of these kinds."""
         return np.array([kind in kinds for kind in self.kinds])[self.part]
 
 
 def surface(animal: Animal, pixels: NDArray[np.intp]) -> Surface:
-    """The surface at the flat indices ``pixels`` of the canvas."""
+    """The surface at the canvas's flat indices ``pixels``."""
     canvas, size = animal.canvas, len(animal.canvas.part)
     part = canvas.part.ravel()[pixels]
     kinds = tuple(limb.kind for limb in animal.parts)
@@ -69,10 +67,8 @@ def surface(animal: Animal, pixels: NDArray[np.intp]) -> Surface:
     return Surface(kinds, part, canvas.u.ravel()[pixels], side, x, y)
 
 
-def paint_coat(
-    animal: Animal, skin: Surface, rng: np.random.Generator
-) -> tuple[Float32, NDArray[np.bool_]]:
-    """(albedo (n, 3) in [0, 1], dark stripes (n,)) of the animal's pixels."""
+def paint_coat(animal: Animal, skin: Surface, rng: np.random.Generator) -> tuple[Float32, Mask]:
+    """The albedo (n, 3), 0 to 1, of the animal's pixels, and where its stripes are dark (n,)."""
     grid = rng.standard_normal((16, 16), np.float32)
     if animal.species == "zebra":
         colour, stripes = _zebra(animal, skin, grid, rng)
@@ -99,7 +95,7 @@ def _horse(animal: Animal, skin: Surface, grid: Float32, rng: np.random.Generato
 
 
 def _markings(colour: Float32, skin: Surface, breed: Breed, grid: Float32) -> None:
-    """Add dapples, dark streaks and white patches in place."""
+    """Add dapples, dark streaks and white patches, in place."""
     if breed.dapple:
         dapples = np.clip(lookup(grid, skin.x * 22 + 3, skin.y * 22), -1, 1.2)
         colour *= 1 + breed.dapple * (dapples * skin.of("trunk", "hind", "fore"))[:, None]
@@ -133,7 +129,7 @@ def _blaze(colour: Float32, skin: Surface, width: float) -> None:
 
 def _zebra(
     animal: Animal, skin: Surface, grid: Float32, rng: np.random.Generator
-) -> tuple[Float32, NDArray[np.bool_]]:
+) -> tuple[Float32, Mask]:
     period, wide = rng.uniform(0.084, 0.112), rng.uniform(-0.25, 0.30)
     phase = _phase(animal, skin) + 0.014 * lookup(grid, skin.x * 6, skin.y * 6)
     wave = np.sin((2 * np.pi / period) * phase)
@@ -153,10 +149,8 @@ def _zebra(
     return colour.astype(np.float32), stripes & ~ear & ~(tail & (skin.u > 0.68))
 
 
-def _faded(
-    colour: Float32, skin: Surface, light: Float32, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Weaken the contrast in place, of some zebras towards the rump; returns where it is left."""
+def _faded(colour: Float32, skin: Surface, light: Float32, rng: np.random.Generator) -> Mask:
+    """Lower the contrast in place, of some zebras towards the rump; where stripes remain."""
     contrast = np.full(len(colour), rng.uniform(0.30, 1.0) ** 0.7)
     ground = light
     if rng.random() < 0.28:
@@ -170,11 +164,13 @@ def _faded(
 
 
 def _phase(animal: Animal, skin: Surface) -> Float32:
-    """Distance across the stripes, in units of the trunk: upright there, fanning out over the rump.
+    """The distance across the stripes, in units, of every pixel.
 
-    Neck, head and legs have rings of their own, finer than the trunk's, that begin where the
-    trunk's pattern ends.
+    Stripes are upright on the trunk and fan out over the rump. Neck, head and legs have finer
+    rings of their own, which begin where the pattern of the trunk ends.
     """
+    # On the trunk the phase is the distance along it; behind ``turn`` it is an angle around a point
+    # in the trunk. Both are 0 where they meet.
     turn = -0.16
     back = np.arctan2(turn - skin.x, skin.y - 0.60)
     phase = np.where(skin.x > turn, skin.x - turn, -0.23 * back)
@@ -204,8 +200,8 @@ def _length(points: NDArray) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def _common(colour: Float32, skin: Surface, animal: Animal) -> NDArray[np.bool_]:
-    """Colour hooves, muzzle and eyes in place; returns where stripes may be."""
+def _common(colour: Float32, skin: Surface, animal: Animal) -> Mask:
+    """Colour hooves, muzzle and eyes, in place; returns where there may be stripes."""
     fixed = {
         "hoof": (0.13, 0.11, 0.10),
         "mouth": (0.05, 0.04, 0.04),

@@ -1,4 +1,4 @@
-"""The data set on disk: photos, mask exports and labels, made once and used again."""
+"""The data set on disk: photos, exports of masks and labels, rendered once and used again."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import numpy as np
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole
-from sat_nb.reproduction.draws import check_size
 from sat_nb.reproduction.equids.photo import CLASS_NAMES, watermark_text
-from sat_nb.reproduction.equids.rendering import Photo, files_of, finish_all
+from sat_nb.reproduction.equids.rendering import Photo, finish_all
+from sat_nb.reproduction.rendering import check_size, files_of
 
-VERSION = 1  # raise when the drawing changes: folders made before are then refused
+VERSION = 1  # raised when the drawing changes: folders made before are refused then
 _COLUMNS = ("image_id", "part", "class", "label", "watermark")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a folder was made with; photos are counted for each class."""
+    """The settings a folder was made with; ``n_train`` and ``n_test`` count photos by class."""
 
     n_train: int
     n_test: int
@@ -40,10 +40,10 @@ class Settings:
 class EquidsFolder:
     """The data set on disk.
 
-    ``images`` and ``exports`` are folders as ``read_images`` and ``read_segments`` take them;
-    ``train``, ``test`` and ``test_marked`` are image ids: the test photos without any watermark,
-    and the same photos with one each, both classes. ``labels`` is {image_id: 0 horse, 1 zebra},
-    ``watermarks`` is {image_id: its text} of the photos that have one.
+    ``images`` and ``exports`` are folders for ``read_images`` and ``read_segments``. ``train``,
+    ``test`` and ``test_marked`` are image ids; ``test_marked`` are the photos of ``test``, of both
+    classes, with a watermark each. ``labels`` is {image_id: 0 for a horse, 1 for a zebra},
+    ``watermarks`` is {image_id: text} of the photos that have one.
     """
 
     root: Path
@@ -58,7 +58,7 @@ class EquidsFolder:
     class_names: tuple[str, ...] = CLASS_NAMES
 
     def labelled(self, part: str) -> dict[str, int]:
-        """{image_id: label} of "train", "test" or "test_marked", as ``train_cnn`` takes it."""
+        """{image_id: label} of "train", "test" or "test_marked", for ``train_cnn``."""
         parts = {"train": self.train, "test": self.test, "test_marked": self.test_marked}
         if part not in parts:
             raise unknown_name("part", part, parts)
@@ -75,7 +75,7 @@ class EquidsFolder:
 
 @dataclass(frozen=True)
 class _Job:
-    """One photo of the data set: where it lies in it, and what it shows."""
+    """One photo of the data set: its id, and what it shows."""
 
     image_id: str
     species: str
@@ -97,20 +97,43 @@ def make(
 ) -> EquidsFolder:
     """Render the data set into ``folder``, or use what an earlier call with these settings made.
 
+    An interrupted call continues where it stopped.
+
     Parameters
     ----------
-    folder: where to write ``images/``, ``exports/`` (DINO-X, both codecs) and ``labels.csv``.
-    n_train, n_test: photos of each class.
-    size: height and width of the photos, pixels.
-    seed: photos of one seed are the same at any share; only the watermark differs.
-    watermark_share: share of ``watermark_class``'s training photos that carry a watermark; the
-        photos marked at a small share are marked at a larger one, too.
-    renders: a folder that keeps every photo with and without its watermark, for all data sets
-        that name it; theirs are then links to it, or copies where links cannot be. Data sets
-        of many shares cost no more than one.
+    folder : str or path
+        Where to write ``images/``, ``exports/`` (DINO-X, both codecs) and ``labels.csv``.
+    n_train, n_test : int, default 500 and 100
+        Photos of each class.
+    size : int, default 128
+        Height and width of the photos in pixels, at least 32.
+    seed : int, default 0
+        Photos of one seed are the same at any share; only the watermarks differ.
+    watermark_share : float, default 0.0
+        The share, 0 to 1, of the training photos of ``watermark_class`` that carry a watermark.
+        Photos marked at a small share are marked at any larger one, too.
+    watermark_class : str, default "zebra"
+        "horse" or "zebra".
+    renders : str or path, optional
+        A folder that keeps every photo with and without its watermark, for all data sets that name
+        it; their files are links to it, or copies where links are impossible. Data sets of many
+        shares then take no longer than one.
 
-    A call that was interrupted goes on where it stopped. Raises InvalidInput for a folder that
-    holds the data set with other settings, or files of another kind.
+    Returns
+    -------
+    EquidsFolder
+        The data set, as :func:`load` reads it.
+
+    Raises
+    ------
+    InvalidInput
+        For settings out of range, and for a folder that holds other files or was made with other
+        settings.
+
+    Examples
+    --------
+    >>> make("equids", watermark_share=0.25)  # doctest: +SKIP
+    EquidsFolder('equids': 1000 photos to train, 200 to test, 128 px, ...)
     """
     settings = Settings(n_train, n_test, size, seed, watermark_share, watermark_class)
     _check(settings)
@@ -134,7 +157,23 @@ def make(
 
 
 def load(folder: str | os.PathLike[str]) -> EquidsFolder:
-    """Read a folder that :func:`make` has finished."""
+    """Read a folder that :func:`make` has finished.
+
+    Parameters
+    ----------
+    folder : str or path
+        The data set's folder.
+
+    Returns
+    -------
+    EquidsFolder
+        The data set.
+
+    Raises
+    ------
+    FileMissing
+        Where the folder does not exist, or :func:`make` has not finished it.
+    """
     root = existing(folder, "folder")
     stored = _stored(root)
     if stored is None or not stored.pop("complete"):
@@ -170,7 +209,7 @@ def _check(settings: Settings) -> None:
 
 
 def _complete(root: Path, settings: Settings) -> bool:
-    """Whether the folder is finished; marks a new one as begun, refuses one that is another's."""
+    """Whether the folder is finished; starts a new one, and refuses one with other settings."""
     stored = _stored(root)
     if stored is None:
         if root.is_dir() and any(not _begun(file) for file in root.iterdir()):
@@ -195,7 +234,7 @@ def _complete(root: Path, settings: Settings) -> bool:
 
 
 def _begun(file: Path) -> bool:
-    """Whether it is a file that another process writes just now, into the same new folder."""
+    """Whether this is a temporary file of another process that starts the same folder."""
     return file.name.startswith(".part-")
 
 
@@ -232,7 +271,7 @@ def _jobs(settings: Settings) -> list[_Job]:
 
 
 def _own_photos(root: Path, jobs: list[_Job], settings: Settings) -> list[Photo]:
-    """What to render into the data set itself; a test photo's two versions are one work."""
+    """The photos to render into the data set itself; both versions of a test photo at once."""
     paths: dict[tuple[str, int, str], dict[str, str]] = {}
     for job in jobs:
         version = "marked" if job.marked else "clean"
@@ -241,7 +280,7 @@ def _own_photos(root: Path, jobs: list[_Job], settings: Settings) -> list[Photo]
 
 
 def _shared_photos(kept: Path, jobs: list[_Job], settings: Settings) -> list[Photo]:
-    """What to render for all data sets: photos that any share may mark in both versions."""
+    """The photos to render for all data sets; those that any share may mark, in both versions."""
     paths = {}
     for job in jobs:
         versions = {"clean": _kept_path(job, "clean")}
@@ -272,13 +311,13 @@ def _link(kept: Path, root: Path, job: _Job) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, target)
-        except OSError:  # another disk, or one without links
+        except OSError:  # on another disk, or on one without links
             with written_whole(target) as part:
                 shutil.copyfile(source, part)
 
 
 def _row(job: _Job, settings: Settings) -> tuple[str, ...]:
-    """Its row of labels."""
+    """The row of a photo in labels.csv."""
     which: dict[str, Any] = {"index": job.index, "split": job.split}
     text = watermark_text(job.species, settings.seed, **which) if job.marked else ""
     label = str(CLASS_NAMES.index(job.species))

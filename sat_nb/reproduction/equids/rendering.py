@@ -1,4 +1,4 @@
-"""Many photos rendered to disk, by several processes where it pays."""
+"""Many photos rendered to disk, by several processes where that pays."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
-from sat_nb.files import written_whole
 from sat_nb.reproduction.equids.photo import Example, render, render_pair
-from sat_nb.segments.formats.dinox import write_dinox
+from sat_nb.reproduction.rendering import files_of, write_example
 
-CODECS = ("coco_rle", "dds_rle")
-WORTH_HELP = 100  # photos: another process needs as long to start as fifty take
+WORTH_HELP = 100  # photos: starting another process takes as long as rendering fifty
 MOST_PROCESSES = 4
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -31,10 +28,10 @@ _PROGRAM = (
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo to render, and where to: ``clean`` and ``marked`` are paths, or None.
+    """One photo to render, and the files to write.
 
-    A path is that of the photo below ``images/`` and of its export below ``exports/``, both
-    without extension.
+    ``clean`` and ``marked`` are the paths of the photo without and with its watermark, or None:
+    below ``images/`` for the photo and below ``exports/`` for its masks, without the extension.
     """
 
     root: str
@@ -47,7 +44,7 @@ class Photo:
     marked: str | None = None
 
     def finish(self) -> None:
-        """Write what is missing of its files."""
+        """Write those of its files that are missing."""
         clean = self.clean if self.clean and not self._there(self.clean) else None
         marked = self.marked if self.marked and not self._there(self.marked) else None
         options: dict[str, Any] = {"index": self.index, "split": self.split, "size": self.size}
@@ -60,26 +57,19 @@ class Photo:
             self._write(str(clean or marked), one)
 
     def done(self) -> bool:
-        """Whether all of its files are there."""
+        """Whether all of its files exist."""
         return all(self._there(path) for path in (self.clean, self.marked) if path)
 
     def _there(self, path: str) -> bool:
         return all(file.exists() for file in files_of(Path(self.root), path))
 
     def _write(self, path: str, example: Example) -> None:
-        photo, export = files_of(Path(self.root), path)
-        with written_whole(photo) as part:
-            Image.fromarray(example.pixels).save(part)
-        write_dinox(export, example.segmentation, codec=CODECS[self.index % 2])
-
-
-def files_of(root: Path, path: str) -> tuple[Path, Path]:
-    """The photo and the export of a path below ``root``."""
-    return root / "images" / f"{path}.png", root / "exports" / f"{path}.json"
+        root, masks = Path(self.root), example.segmentation
+        write_example(root, path, example.pixels, masks, self.index)
 
 
 def finish_all(photos: Sequence[Photo]) -> None:
-    """Write what is missing of the photos, with a bar; other processes help with many."""
+    """Write the photos that are missing, with a progress bar; other processes help with many."""
     missing = [photo for photo in photos if not photo.done()]
     n_helpers = min(os.cpu_count() or 1, MOST_PROCESSES) - 1 if len(missing) >= WORTH_HELP else 0
     bar = tqdm(photos, desc="equids", unit="photo", initial=len(photos) - len(missing))
@@ -90,7 +80,9 @@ def finish_all(photos: Sequence[Photo]) -> None:
 
 
 def help_out(number: int) -> None:
-    """Finish the photos named on standard input in an order of one's own, beside others."""
+    """Render the photos named on standard input, in an order that differs by process."""
+    # Processes share nothing but the folder: each skips files that exist, and files appear whole.
+    # In different orders they rarely meet; where two render one photo, both write the same bytes.
     photos = [Photo(**fields) for fields in json.load(sys.stdin)]
     for i in np.random.default_rng(number).permutation(len(photos)):
         photos[i].finish()
@@ -98,7 +90,7 @@ def help_out(number: int) -> None:
 
 @contextmanager
 def _helpers(photos: Sequence[Photo], n: int) -> Iterator[None]:
-    """Processes that write photos, too. Nothing depends on them: who dies is done without."""
+    """Processes that render photos beside this one; nothing depends on them, and they may die."""
     helpers: list[subprocess.Popen[bytes]] = []
     try:
         with suppress(OSError):
@@ -107,7 +99,7 @@ def _helpers(photos: Sequence[Photo], n: int) -> Iterator[None]:
                 _tell(helpers[-1], photos)
         yield
         for helper in helpers:
-            helper.wait()  # at most for the photo that it is at
+            helper.wait()  # for the photo that it is rendering, at most
     finally:
         for helper in helpers:
             helper.kill()

@@ -1,4 +1,4 @@
-"""Backgrounds: sky, hills, plants, fences and ground, the same distribution for all species."""
+"""Backgrounds (sky, hills, plants, fences and ground), the same distribution for all species."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from sat_nb.arrays import Float32
-from sat_nb.reproduction.equids.light import Hour, Light, field
+from sat_nb.reproduction.rendering.light import RGB, Hour, Light, field, lit
 
-RGB = tuple[float, float, float]
+Rng = np.random.Generator
 Draw = ImageDraw.ImageDraw
 
 
 @dataclass(frozen=True)
 class Biome:
-    """A kind of country: ground colour far and near, ridges, plants behind, and grass in front."""
+    """A kind of country: colours of the ground (far, near), ridges and plants; kinds of plants.
+
+    ``grass`` is the probability of grass in front of the animal.
+    """
 
     far: RGB
     near: RGB
@@ -98,21 +101,21 @@ BIOMES: dict[str, Biome] = {
 
 @dataclass(frozen=True)
 class Place:
-    """One photo's country: the biome and where its horizon lies, as a share of the height."""
+    """The country of one photo: its biome, and its horizon as a share of the height."""
 
     biome: Biome
     horizon: float
     tint: tuple[float, ...]
 
 
-def draw_place(rng: np.random.Generator) -> Place:
+def draw_place(rng: Rng) -> Place:
     """A random place."""
     biome = BIOMES[str(rng.choice(list(BIOMES)))]
     return Place(biome, rng.uniform(0.30, 0.58), tuple(rng.normal(1.0, 0.04, 3)))
 
 
-def backdrop(place: Place, light: Light, rng: np.random.Generator, size: int) -> Float32:
-    """The photo without the animal: float (size, size, 3), about 0 to 1."""
+def backdrop(place: Place, light: Light, rng: Rng, size: int) -> Float32:
+    """The photo without the animal: float (size, size, 3), roughly 0 to 1."""
     rows = np.linspace(0, 1, size, dtype=np.float32)[:, None]
     sky = _sky(light.hour, rng, size, rows / place.horizon)
     ground = _ground(place, light.hour, rng, size, rows)
@@ -121,22 +124,14 @@ def backdrop(place: Place, light: Light, rng: np.random.Generator, size: int) ->
     return _over(photo, _things(place, light.hour, rng, size))
 
 
-def lit(rgb: RGB, hour: Hour, shade: float = 1.0) -> Float32:
-    """A matt colour under the hour's light."""
-    light = 0.62 * np.array(hour.sun) + 0.92 * np.array(hour.ambient)
-    return (np.array(rgb) * light * shade * 1.12).astype(np.float32)
-
-
-def _sky(hour: Hour, rng: np.random.Generator, size: int, height: Float32) -> Float32:
+def _sky(hour: Hour, rng: Rng, size: int, height: Float32) -> Float32:
     t = np.clip(height, 0, 1)[..., None]
     sky = np.array(hour.sky_top, np.float32) * (1 - t) + np.array(hour.sky_low, np.float32) * t
     clouds = np.clip(0.30 * field(rng, size, cells=(6, 3)) + rng.uniform(-0.35, 0.1), 0, 0.8)
     return sky + clouds[..., None] * (1.0 - sky)
 
 
-def _ground(
-    place: Place, hour: Hour, rng: np.random.Generator, size: int, rows: Float32
-) -> Float32:
+def _ground(place: Place, hour: Hour, rng: Rng, size: int, rows: Float32) -> Float32:
     t = np.clip((rows - place.horizon) / (1 - place.horizon), 0, 1)[..., None]
     tint = np.array(place.tint, np.float32)
     colour = lit(place.biome.far, hour) * (1 - t) + lit(place.biome.near, hour) * t
@@ -152,8 +147,8 @@ def _over(photo: Float32, layer: Image.Image) -> Float32:
     return np.asarray(photo * (1 - alpha) + values[..., :3] * alpha, np.float32)
 
 
-def _things(place: Place, hour: Hour, rng: np.random.Generator, size: int) -> Image.Image:
-    """Ridges, plants and fences on a transparent picture of twice the size."""
+def _things(place: Place, hour: Hour, rng: Rng, size: int) -> Image.Image:
+    """Ridges, plants and fences on a transparent image of twice the size."""
     image = Image.new("RGBA", (2 * size, 2 * size), (*_rgb(lit(place.biome.ridge, hour)), 0))
     draw = ImageDraw.Draw(image)
     for k in range(int(rng.integers(0, 3))):
@@ -167,9 +162,7 @@ def _things(place: Place, hour: Hour, rng: np.random.Generator, size: int) -> Im
     return image
 
 
-def _ridge(
-    draw: Draw, rng: np.random.Generator, size: int, horizon: float, height: float, rgb: tuple
-) -> None:
+def _ridge(draw: Draw, rng: Rng, size: int, horizon: float, height: float, rgb: tuple) -> None:
     knots = rng.uniform(0.0, height, 9) + 0.3 * height
     x = np.linspace(0, 1, 41)
     y = horizon - np.interp(x, np.linspace(0, 1, 9), knots) - rng.uniform(0, 0.08 * height, 41)
@@ -183,7 +176,7 @@ def _ridge(
 
 def _blob(
     draw: Draw,
-    rng: np.random.Generator,
+    rng: Rng,
     x: float,
     y: float,
     w: float,
@@ -191,7 +184,7 @@ def _blob(
     rgb: tuple,
     n: int = 14,
 ) -> None:
-    """A leafy shape: many discs inside an ellipse, lighter towards the top."""
+    """Foliage: many discs within an ellipse, lighter towards the top."""
     for _ in range(n):
         angle, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
         cx, cy = x + w * reach * np.cos(angle), y + h * reach * np.sin(angle)
@@ -202,7 +195,7 @@ def _blob(
         )
 
 
-def _bush(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable) -> None:
+def _bush(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
     y = place.horizon + rng.uniform(0.0, 0.14)
     w = rng.uniform(0.03, 0.10)
     _blob(
@@ -216,7 +209,7 @@ def _bush(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour:
     )
 
 
-def _tree(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable) -> None:
+def _tree(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
     x, h = rng.uniform(0, size), rng.uniform(0.12, 0.34) * size
     foot = (place.horizon + rng.uniform(0.0, 0.05)) * size
     draw.line(
@@ -225,9 +218,7 @@ def _tree(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour:
     _blob(draw, rng, x, foot - 0.7 * h, 0.3 * h, 0.32 * h, colour(place.biome.plant), 22)
 
 
-def _acacia(
-    draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable
-) -> None:
+def _acacia(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
     x, h = rng.uniform(0, size), rng.uniform(0.15, 0.32) * size
     foot = (place.horizon + rng.uniform(0.0, 0.04)) * size
     bark = colour((0.28, 0.22, 0.17))
@@ -240,7 +231,7 @@ def _acacia(
     _blob(draw, rng, x, foot - 0.9 * h, 0.55 * h, 0.13 * h, colour(place.biome.plant), 26)
 
 
-def _fir(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable) -> None:
+def _fir(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
     x, h = rng.uniform(0, size), rng.uniform(0.12, 0.36) * size
     foot = (place.horizon + rng.uniform(0.0, 0.05)) * size
     for k in range(4):
@@ -250,10 +241,8 @@ def _fir(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: 
         )
 
 
-def _trunks(
-    draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable
-) -> None:
-    """A wood: dark, with tree trunks, some of them pale birches."""
+def _trunks(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
+    """A dark wood with tree trunks, some of them pale as birches."""
     foot = place.horizon * size
     draw.rectangle([0, 0, size, foot + 2], fill=colour(place.biome.ridge))
     for _ in range(40):
@@ -276,7 +265,7 @@ def _trunks(
         )
 
 
-def _fence(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable) -> None:
+def _fence(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
     foot = (place.horizon + rng.uniform(0.03, 0.10)) * size
     h, w = rng.uniform(0.12, 0.2) * size, 0.011 * size
     wood = colour((0.85, 0.84, 0.80) if rng.random() < 0.4 else (0.40, 0.32, 0.25))
@@ -286,8 +275,8 @@ def _fence(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour
         draw.rectangle([x - 1.3 * w, foot - h, x + 1.3 * w, foot], fill=wood)
 
 
-def _wall(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour: Callable) -> None:
-    """A wooden wall of upright planks, plain or in two tones."""
+def _wall(draw: Draw, rng: Rng, size: int, place: Place, colour: Callable) -> None:
+    """A wooden wall of upright planks of similar or of different tones."""
     foot, top = (place.horizon + 0.03) * size, rng.uniform(-0.1, 0.15) * size
     tone = np.array([(0.50, 0.34, 0.26), (0.62, 0.60, 0.56), (0.42, 0.44, 0.46)][rng.integers(3)])
     step = rng.uniform(0.03, 0.07)
@@ -299,7 +288,7 @@ def _wall(draw: Draw, rng: np.random.Generator, size: int, place: Place, colour:
         )
 
 
-PLANTS: dict[str, Callable[[Draw, np.random.Generator, int, Place, Callable], None]] = {
+PLANTS: dict[str, Callable[[Draw, Rng, int, Place, Callable], None]] = {
     "bush": _bush,
     "tree": _tree,
     "acacia": _acacia,

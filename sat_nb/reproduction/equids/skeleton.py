@@ -1,6 +1,6 @@
-"""An equid's body as tapered tubes: proportions, pose and where each part is.
+"""The body of a horse or zebra as tapered tubes: proportions, pose, and the place of each part.
 
-Units are the length of the trunk; x points to where the animal looks, y up, the ground is y = 0.
+The unit is the length of the trunk; x points the way the animal faces, y up, the ground is y = 0.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sat_nb.arrays import Float64
+from sat_nb.reproduction.rendering.canvas import Limb
 
 GAITS = ("stand", "stand", "walk", "walk", "trot", "graze")
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How the animal stands: angles in radians, positive forwards (head: downwards).
+    """The angles of the joints in radians, positive forwards (of the head: downwards).
 
-    ``swing`` and ``bend`` are given for the four legs: near fore, far fore, near hind, far hind.
+    ``swing`` and ``bend`` have a value for each leg: near fore, far fore, near hind, far hind.
     """
 
     gait: str
@@ -34,7 +34,8 @@ class Pose:
 class Build:
     """Proportions, all near 1; ``ear`` and ``ear_width`` are lengths in units.
 
-    ``tail`` is how full the tail or its tuft is; ``upright_mane`` is a zebra's, or a shorn horse's.
+    ``tail`` is the fullness of the tail or of its tuft; zebras and shorn horses have an
+    ``upright_mane``.
     """
 
     legs: float
@@ -47,20 +48,12 @@ class Build:
     upright_mane: bool
 
 
-@dataclass(frozen=True)
-class Limb:
-    """A tube through ``points`` (n, 2) with ``radii`` (n,), its axis ``z`` towards the viewer."""
-
-    kind: str
-    points: Float64
-    radii: NDArray[np.float64]
-    z: float
-    far: bool = False
-    flat_end: bool = False
-
-
 def draw_pose(rng: np.random.Generator) -> Pose:
-    """A random pose; the same distribution for all species."""
+    """A random pose, from the same distribution for all species."""
+    # A gait is a stride length and the lag of each leg behind the first. At a trot diagonal legs
+    # move together; at a walk the legs follow one another a quarter of the cycle apart. ``beat`` is
+    # the moment of the cycle that the photo shows. A leg swings with the sine of its phase and is
+    # bent while it moves forward, that is while the cosine is large.
     gait = str(rng.choice(GAITS))
     stride = {"stand": 0.07, "graze": 0.12, "walk": 0.27, "trot": 0.36}[gait]
     beat = rng.uniform(0, 2 * np.pi)
@@ -76,7 +69,7 @@ def draw_pose(rng: np.random.Generator) -> Pose:
 
 
 def draw_build(rng: np.random.Generator, species: str) -> Build:
-    """Random proportions; a zebra's ears are longer and rounder, its mane stands up."""
+    """Random proportions; zebras have longer, rounder ears and an upright mane."""
     zebra = species == "zebra"
     return Build(
         legs=rng.uniform(0.97, 1.10),
@@ -91,7 +84,7 @@ def draw_build(rng: np.random.Generator, species: str) -> Build:
 
 
 def limbs(pose: Pose, build: Build) -> list[Limb]:
-    """All tubes of the body but mane, tail and the details of the head."""
+    """All tubes of the body except mane, tail and the details of the head."""
     return [
         *_legs(pose, build, near=False),
         _trunk(build),
@@ -122,14 +115,14 @@ def neck(pose: Pose, build: Build) -> Limb:
 
 
 def head_frame(pose: Pose, build: Build) -> tuple[Float64, Float64, Float64, float]:
-    """(poll, unit vector to the nose, unit vector to the brow side, length of the head)."""
+    """(poll, unit vector towards the nose, unit vector towards the brow, length of the head)."""
     poll = neck(pose, build).points[-1]
     along = _direction(np.array([-pose.head]))[0]
     return poll, along, np.array([-along[1], along[0]]), 0.41 * build.head
 
 
 def place(pose: Pose, build: Build, along: float, across: float) -> Float64:
-    """A point of the head: ``along`` from poll (0) to nose (1), ``across`` towards the brow."""
+    """A point of the head: ``along`` it from poll (0) to nose (1), ``across`` towards the brow."""
     poll, forward, up, length = head_frame(pose, build)
     return poll + length * (along * forward + across * up)
 
@@ -181,7 +174,7 @@ def _legs(pose: Pose, build: Build, *, near: bool) -> list[Limb]:
 
 def _fore_leg(
     swing: float, bend: float, build: Build, shift: float
-) -> tuple[Float64, NDArray[np.float64], Float64]:
+) -> tuple[Float64, Float64, Float64]:
     elbow = np.array([0.27 + shift, 0.56 * build.legs])
     shoulder = np.array([0.34 + shift, elbow[1] + 0.18])
     lift = 0.75 * bend
@@ -199,7 +192,7 @@ def _fore_leg(
 
 def _hind_leg(
     swing: float, bend: float, build: Build, shift: float
-) -> tuple[Float64, NDArray[np.float64], Float64]:
+) -> tuple[Float64, Float64, Float64]:
     hip = np.array([-0.345 + shift, 0.79 + 0.56 * (build.legs - 1)])
     stifle = np.array([-0.255 + shift, 0.60 * build.legs])
     hock = stifle + 0.27 * build.legs * _down(-0.56 + swing + 0.5 * bend)
@@ -224,7 +217,7 @@ def _hind_leg(
 
 
 def _grounded(points: Float64, start: int, bend: float) -> Float64:
-    """Stretch a leg below joint ``start`` down to the ground; lifted feet stay up."""
+    """Stretch a leg below joint ``start`` so that it reaches the ground; a lifted foot stays up."""
     top, foot = points[start, 1], points[-1, 1]
     if bend > 0.12 and foot > 0.0:
         return points
@@ -234,7 +227,7 @@ def _grounded(points: Float64, start: int, bend: float) -> Float64:
 
 
 def tail(pose: Pose, build: Build, species: str) -> Limb:
-    """The tail: a horse's is full from the dock on, a zebra's ends in a tuft."""
+    """The tail: a horse's is full from the dock down, a zebra's is thin and ends in a tuft."""
     dock = np.array([-0.50, 0.875 + 0.56 * (build.legs - 1)])
     angles = np.array([-1.0, -0.45, -0.15, 0.0]) * (0.6 + pose.tail) - 0.35 * pose.tail
     steps = 0.165 * _down(angles)
@@ -247,9 +240,9 @@ def tail(pose: Pose, build: Build, species: str) -> Limb:
     return Limb("tail", points, np.array(radii), -0.02)
 
 
-def _direction(angles: NDArray[np.float64]) -> Float64:
+def _direction(angles: Float64) -> Float64:
     return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def _down(angles: float | NDArray[np.float64]) -> Float64:
+def _down(angles: float | Float64) -> Float64:
     return np.stack([np.sin(angles), -np.cos(angles)], axis=-1)

@@ -1,14 +1,13 @@
-"""Watermarks: a short text of constant colour and size in one of the photo's corners."""
+"""Watermarks: a short text of constant colour and size in a corner of the photo."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Float32, Mask, Pixels
 
 TEXTS = (
     "ZOOPIX",
@@ -32,7 +31,7 @@ CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 
 @dataclass(frozen=True)
 class Watermark:
-    """A text, the order in which corners are tried, and the distance to the edges (shares)."""
+    """A text, the order in which corners are tried, and the distance to the edges, as shares."""
 
     text: str
     corners: tuple[str, ...]
@@ -47,11 +46,11 @@ def draw_watermark(rng: np.random.Generator) -> Watermark:
     )
 
 
-def opacity(watermark: Watermark, shape: tuple[int, int], keep_clear: NDArray[np.bool_]) -> Float32:
-    """How much the watermark covers a photo of ``shape`` (H, W): float (H, W), 0 to 1.
+def opacity(watermark: Watermark, shape: tuple[int, int], keep_clear: Mask) -> Float32:
+    """The opacity of the watermark on a photo of ``shape`` (H, W): float (H, W), 0 to 1.
 
-    It stands in the first of its corners where its box holds nothing of ``keep_clear`` (bool,
-    H x W), or else the least of it. Its letters go by the photo's width.
+    It takes the first of its corners where its box covers nothing of ``keep_clear`` (bool, H x W),
+    or else the one where it covers least. The size of its letters follows the photo's width.
     """
     text = _text(watermark.text, shape[1])[: shape[0]]
     boxes = [_box(corner, watermark.margin, shape, text.shape) for corner in watermark.corners]
@@ -61,8 +60,8 @@ def opacity(watermark: Watermark, shape: tuple[int, int], keep_clear: NDArray[np
     return covered
 
 
-def stamped(pixels: NDArray[np.uint8], covered: Float32) -> NDArray[np.uint8]:
-    """The photo (H, W, 3) under a watermark that covers it as :func:`opacity` says."""
+def stamped(pixels: Pixels, covered: Float32) -> Pixels:
+    """The photo (H, W, 3) under a watermark of that :func:`opacity`."""
     alpha = covered[..., None]
     return np.round(pixels * (1 - alpha) + np.array(COLOUR) * alpha).astype(np.uint8)
 
@@ -77,7 +76,7 @@ def _box(
 
 
 def _text(text: str, size: int) -> Float32:
-    """Opacity of the text, cropped to its ink; strokes are a fixed share of the size wide."""
+    """The opacity of the text, cropped to its ink; strokes are a fixed share of the size wide."""
     fine = 4
     font = ImageFont.load_default(HEIGHT * size * fine)
     bold = max(1, round(0.003 * size * fine))

@@ -1,11 +1,11 @@
-"""What rendered data sets are asked for."""
+"""What both renderers share: sizes and random numbers."""
 
 from __future__ import annotations
 
 import pytest
 
 import sat_nb as sat
-from sat_nb.reproduction.draws import check_size, generators
+from sat_nb.reproduction.rendering import check_size, generators
 
 
 @pytest.mark.parametrize("size", ["big", float("nan"), 31, 64.5, None, True])

@@ -1,7 +1,8 @@
-"""Light: where it comes from, its colours, and how it falls on the animal and the ground."""
+"""Light and camera: where light comes from, its colours, how it falls, and how film sees it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,14 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from sat_nb.arrays import Float32
-from sat_nb.reproduction.equids.animal import Animal
+from sat_nb.reproduction.rendering.canvas import Canvas, Limb
 
 RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Hour:
-    """A time of day: colours of the sun, of the sky's light, and of the sky (top, horizon)."""
+    """A time of day: colours of sunlight, skylight and the sky (top, horizon); the sun's height."""
 
     sun: RGB
     ambient: RGB
@@ -47,11 +48,11 @@ HOURS: dict[str, Hour] = {
 
 @dataclass(frozen=True)
 class Light:
-    """One photo's light and camera.
+    """The light and the camera of one photo.
 
-    ``towards`` is the unit vector to the sun (right, down, to the viewer), ``blur`` in pixels of
-    a 128 px photo, ``bars`` the shadows of trunks and rails outside the photo: bars in the photo's
-    width, their angle, and how much of the light they take.
+    ``towards`` is the unit vector to the sun (right, down, towards the viewer); ``blur`` is in
+    pixels of a 128 px photo; ``bars`` are shadows of trunks and rails outside the photo: how many
+    fit into its width, their angle, and the share of light that they take.
     """
 
     hour: Hour
@@ -65,7 +66,7 @@ class Light:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """A random light and camera; the same distribution for all species."""
+    """A random light and camera, from the same distribution for all classes."""
     hour = HOURS[str(rng.choice(list(HOURS)))]
     vector = np.array([rng.uniform(-0.9, 0.9), -hour.height, rng.uniform(0.35, 0.8)])
     vector /= np.linalg.norm(vector)
@@ -83,9 +84,19 @@ def draw_light(rng: np.random.Generator) -> Light:
     )
 
 
-def shade(animal: Animal, pixels: NDArray[np.intp], albedo: Float32, light: Light) -> Float32:
-    """The colour (n, 3) of the animal's pixels under the light."""
-    canvas = animal.canvas
+def lit(rgb: RGB, hour: Hour, shade: float = 1.0) -> Float32:
+    """A matt colour at that hour, without a direction: for things far away or small."""
+    light = 0.62 * np.array(hour.sun) + 0.92 * np.array(hour.ambient)
+    return (np.array(rgb) * light * shade * 1.12).astype(np.float32)
+
+
+def shade(
+    canvas: Canvas, parts: Sequence[Limb], pixels: NDArray[np.intp], albedo: Float32, light: Light
+) -> Float32:
+    """The colour (n, 3) of a body's pixels: diffuse sunlight, light of the sky, and a highlight."""
+    # Lambert's law for the sun, a sky that is brighter for surfaces that face up (ny < 0), and
+    # Blinn's highlight around the vector halfway between the sun and the viewer. Limbs of the far
+    # side are dimmed as a whole: no shadow of one part on another is computed.
     nx, ny = canvas.nx.ravel()[pixels], canvas.ny.ravel()[pixels]
     nz = np.sqrt(np.maximum(1.0 - nx * nx - ny * ny, 0.0))
     x, y, z = light.towards
@@ -93,7 +104,7 @@ def shade(animal: Animal, pixels: NDArray[np.intp], albedo: Float32, light: Ligh
     half = np.array([x, y, z + 1.0]) / np.linalg.norm([x, y, z + 1.0])
     gloss = np.maximum(nx * half[0] + ny * half[1] + nz * half[2], 0.0) ** 14
     sky = 0.62 - 0.38 * ny
-    far = np.array([0.62 if limb.far else 1.0 for limb in animal.parts], np.float32)
+    far = np.array([0.62 if limb.far else 1.0 for limb in parts], np.float32)
     dim = far[canvas.part.ravel()[pixels]]
     sun = np.array(light.hour.sun, np.float32)
     ambient = np.array(light.hour.ambient, np.float32)
@@ -102,12 +113,14 @@ def shade(animal: Animal, pixels: NDArray[np.intp], albedo: Float32, light: Ligh
 
 
 def cast_shadow(alpha: Float32, ground: float, light: Light) -> Float32:
-    """How much light (H, W), 0 to 1, the animal keeps from the ground at row ``ground``."""
+    """The share of light (H, W) that the body keeps from the ground, whose row is ``ground``."""
     size = len(alpha)
     flat = 0.16 + 0.12 * (1 - light.hour.height)
     lean = -1.1 * light.towards[0] / max(-light.towards[1], 0.3)
     depth = 0.012 * size
-    # (x, y) on the ground shows the silhouette (y - ground + depth) / flat above the feet
+    # The shadow is the silhouette, sheared away from the sun and flattened: the point (x, y) of
+    # the ground shows what is (y - ground + depth) / flat above the feet. PIL's transform wants
+    # the inverse map, from the shadow to the silhouette.
     coefficients = (1.0, lean, -lean * ground, 0.0, -1.0 / flat, ground + (ground - depth) / flat)
     image = Image.fromarray(alpha).transform(
         (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
@@ -118,7 +131,7 @@ def cast_shadow(alpha: Float32, ground: float, light: Light) -> Float32:
 
 
 def barred(photo: Float32, where: Float32, light: Light, rng: np.random.Generator) -> Float32:
-    """Let the shadows of trunks and rails fall on the photo, as far as ``where`` (H, W) says."""
+    """Darken the photo by the shadows of trunks and rails, weighted by ``where`` (H, W)."""
     number, angle, dark = light.bars
     bend = field(rng, len(photo), cells=(2, 2), octaves=2)
     if not dark:
@@ -129,7 +142,7 @@ def barred(photo: Float32, where: Float32, light: Light, rng: np.random.Generato
 
 
 def develop(photo: Float32, light: Light, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Haze, expose and blur (H, W, 3), add grain, and round to uint8."""
+    """The photo (H, W, 3) as the camera records it: haze, exposure, blur, grain, uint8."""
     size = len(photo)
     photo = photo * (1 - light.haze) + light.haze * np.array(light.hour.sky_low, np.float32)
     photo = (np.maximum(photo, 0) * light.exposure - 0.5) * light.contrast + 0.5
@@ -145,9 +158,11 @@ def field(
 ) -> Float32:
     """Smooth noise (size, size) of mean 0 and standard deviation about 1.
 
-    ``cells`` is how many bumps fit into (height, width); each octave has twice as many, at 0.6
-    of the strength. The same generator state gives the same field at any ``size``.
+    ``cells`` are the bumps that fit into (height, width); each octave has twice as many, at 0.6 of
+    the strength. A generator in the same state gives the same field at any ``size``.
     """
+    # Random grids of a fixed number of cells are enlarged, so that the numbers drawn do not depend
+    # on the size; one outer cell a side is cut away, where bicubic interpolation lacks neighbours.
     total = np.zeros((size, size), np.float32)
     for octave in range(octaves):
         shape = tuple(c * 2**octave + 3 for c in cells)
@@ -157,7 +172,7 @@ def field(
 
 
 def lookup(grid: Float32, x: Float32, y: Float32) -> Float32:
-    """Values of a periodic ``grid`` (h, w) at positions in cells, bilinear.
+    """Values of a periodic ``grid`` (h, w) at positions given in cells, by bilinear interpolation.
 
     >>> grid = np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
     >>> lookup(grid, np.array([0.25], np.float32), np.array([0.5], np.float32))
@@ -173,7 +188,7 @@ def lookup(grid: Float32, x: Float32, y: Float32) -> Float32:
 
 
 def _enlarged(grid: Float32, size: int) -> Float32:
-    """``grid`` without its outer cells, resized bicubically."""
+    """``grid`` without its outer cells, enlarged bicubically."""
     h, w = grid.shape
     image = Image.fromarray(grid)
     box = (1.0, 1.0, w - 1.0, h - 1.0)
