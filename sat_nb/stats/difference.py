@@ -195,8 +195,10 @@ REMEDY = "; pass missing='skip' to compare what both have."
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """``ranks``: image_id, segment, rank_a, rank_b, a row a segment of an image that both
-    tables have. ``image_ids`` are the images of both, ``left_out`` what only one has.
+    """The ranks that both tables have, side by side.
+
+    ``ranks`` has the columns image_id, segment, rank_a and rank_b, one row for each segment of an
+    image. ``image_ids`` are the images of both tables, ``left_out`` those of only one.
     """
 
     ranks: pd.DataFrame

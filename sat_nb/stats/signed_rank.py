@@ -81,8 +81,10 @@ def _exact_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @numba.njit(cache=True)
 def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability, row by row, that whole-number ranks, each counted or not by a fair coin, add
-    up to ``at_most`` or less; zeros are no ranks. Numbers of outcomes stay below 2**53, exact.
+    """Probability in each row that the ranks chosen by fair coins add up to at most ``at_most``.
+
+    Ranks are whole numbers; zeros do not count as ranks. The numbers of outcomes stay below
+    2**53, so that float64 holds them exactly.
     """
     found = np.empty(len(ranks))
     outcomes = np.empty(at_most.max() + 1 if len(ranks) else 1)

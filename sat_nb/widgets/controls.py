@@ -30,8 +30,9 @@ from sat_nb.widgets.views import VIEWS
 
 @dataclass(frozen=True)
 class Control:
-    """``make(changed)`` builds it; ``group`` is where it stands: "top", "methods", "what", "how",
-    "filter".
+    """One control: ``make(changed)`` builds it.
+
+    ``group`` is its place: "top", "methods", "what", "how" or "filter".
     """
 
     group: str

@@ -11,8 +11,9 @@ from sat_nb.widgets.screens.screen import Go, Pager, Row, Shot, segments_of
 
 
 class TableScreen:
-    """The heads are buttons, laid out as the columns below them, which have heads of their own
-    for screen readers.
+    """A table whose column heads are buttons, laid out like the columns below them.
+
+    The columns have heads of their own for screen readers.
     """
 
     def __init__(self, go: Go) -> None:
