@@ -143,6 +143,7 @@ from .stats.comparison import (
 )
 from .stats.consensus import (
     COMBINATIONS,
+    Combination,
     Consensus,
     consensus,
 )
@@ -158,6 +159,7 @@ from .stats.intervals import (
 )
 from .stats.mask_changes import (
     MASK_CHANGES,
+    MaskChange,
 )
 from .stats.mask_sensitivity import (
     mask_sensitivity,
@@ -190,6 +192,7 @@ from .table.aggregate import (
 from .table.aggregations import (
     AGGREGATIONS,
     VALUES,
+    Aggregation,
 )
 from .table.build import (
     build,
@@ -237,9 +240,11 @@ __all__ = [
     "SIGNS",
     "TESTS",
     "VALUES",
+    "Aggregation",
     "AttributionStore",
     "CannotFetch",
     "CannotWrite",
+    "Combination",
     "Comparison",
     "Consensus",
     "Difference",
@@ -251,6 +256,7 @@ __all__ = [
     "ImageSet",
     "Interval",
     "InvalidInput",
+    "MaskChange",
     "MaskCheck",
     "PairTest",
     "PairTestResult",

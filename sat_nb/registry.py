@@ -130,8 +130,9 @@ def chosen(
     if from_function is not None and callable(given):
         return _checked_own(argument, from_function(given), entries, kept)
     if not isinstance(given, str) or given not in entries:
-        yours = f"a sat_nb.{own.__name__} of your own"
-        raise unknown_name(argument, given, entries, others=[yours])
+        others = [f"a sat_nb.{own.__name__} of your own"]
+        others += ["a function"] if from_function is not None else []
+        raise unknown_name(argument, given, entries, others=others)
     return entries[given]
 
 
@@ -201,11 +202,18 @@ def lists(**registries: Mapping[str, Entry]) -> Callable[[F], F]:
 
 def _item(entry: Entry, indent: str) -> list[str]:
     source = f" ({entry.source})" if entry.source else ""
+    parameters = "; ".join(
+        f"{name}, {parameter.expected} (default {parameter.default!r})"
+        for name, parameter in entry.parameters.items()
+    )
+    takes = f" Parameters: {parameters}." if parameters else ""
     return textwrap.wrap(
-        f'- "{entry.name}": {entry.about.removesuffix(".")}{source}.',
+        f'- "{entry.name}": {entry.about.removesuffix(".")}{source}.{takes}',
         width=100,
         initial_indent=indent,
         subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

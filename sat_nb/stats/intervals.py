@@ -95,8 +95,8 @@ def intervals(
     if aggregation.needs != "sums":
         of_sums = [name for name, entry in AGGREGATIONS.items() if entry.needs == "sums"]
         raise InvalidInput(
-            f"how: {aggregation.name!r} does not follow from sums over images, of which intervals are; expected "
-            f"one of {', '.join(map(repr, of_sums))}."
+            f"how: {aggregation.name!r} does not follow from sums over images, of which intervals "
+            f"are; expected one of {', '.join(map(repr, of_sums))}."
         )
     checked_whole("seed", seed)
     by = checked_columns(by)
@@ -115,9 +115,9 @@ def intervals(
     groups = [g for _, g in rows.groupby(by, dropna=False)] if by else [rows]
     warn_of_few(min(group[UNIT].nunique() for group in groups), unit)
     bounds = pd.concat([_group_bounds(group, value, by, found) for group in groups])
-    found = summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")
-    found.attrs = summary.attrs  # merge drops them; `result_of` reads them
-    return found
+    with_bounds = summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")
+    with_bounds.attrs = summary.attrs  # merge drops them; `result_of` reads them
+    return with_bounds
 
 
 def _group_bounds(

@@ -1,9 +1,10 @@
-"""Many images' rows to one row a segment: the paper's two aggregations, and others."""
+"""Aggregate a table: one number for each segment from its values in many images."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,49 +12,84 @@ import pandas as pd
 
 from sat_nb.arguments import checked_columns
 from sat_nb.errors import InvalidInput
-from sat_nb.table.aggregations import Aggregation, Sums, chosen
+from sat_nb.registry import lists
+from sat_nb.table.aggregations import (
+    AGGREGATIONS,
+    VALUES,
+    Aggregation,
+    Result,
+    Sums,
+    checked_aggregation,
+)
 from sat_nb.table.schema import check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed, segment_totals
 
+INTERVAL_COLUMNS = ("low", "high", "n_units")
+"""Numbers that ``intervals`` adds to an aggregate."""
 
+
+@lists(how=AGGREGATIONS, value=VALUES)
 def aggregate(
     table: pd.DataFrame | str | os.PathLike[str],
     *,
-    how: str = "relative",
+    how: str | Aggregation | Callable[..., pd.Series] = "relative",
     value: str | None = None,
     by: str | Sequence[str] = ("method",),
     parameters: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """One row a segment: its values in many images as one number (Hinns & Martens 2025).
+    """Aggregate a table over its images: one row for each segment.
 
     Parameters
     ----------
-    table: from ``build``; or the path of what ``write_table`` wrote, a file or a folder of
-        shards, which is then summed up where it lies, by DuckDB, in little memory.
-    how: a name in AGGREGATIONS. The paper's: "relative", the mean over the images that have
-        the segment; "absolute", over all images, where a missing segment counts as 0, and in
-        ranks as n + 1 for the n segments that the image has (1 in an image without any).
-        Robust ones, over the images that have the segment: "median"; "trimmed_mean", less a
-        ``share`` (0.1) of the images at either end. "top_k": the share of all images in which
-        the segment is among the ``k`` (3) best. "lime": sqrt(sum |value|), the importance of
-        Ribeiro et al. 2016. "homogeneity": that importance where it belongs to one class
-        (van der Linden et al. 2019); ``classes`` ("predicted" or "label") says in which
-        column classes are, ``of`` which class is meant (by default the sum over all). Of a
-        table on disk: "relative" and "absolute".
-    value: "mean_attribution", "abs_mean_attribution" or "rank"; by default the first that the
-        aggregation takes: "rank" for "top_k", else "mean_attribution". "lime" and
-        "homogeneity" take no ranks.
-    by: columns whose values are kept apart, such as ("method", "model").
-    parameters: of the aggregation, such as ``{"k": 1}``.
+    table : DataFrame, str or path
+        A table from ``build``, or the path of a file or folder that ``write_table`` wrote. DuckDB
+        sums up a table on disk where it is, in little memory; only aggregations of sums
+        ("relative" and "absolute") can do that.
+    how : str, Aggregation or callable, default "relative"
+        A name in ``AGGREGATIONS``; an :class:`Aggregation` of your own; or a function of the rows
+        of one group and the name of the value, which returns a Series of numbers by segment. The
+        registered aggregations:
 
-    Returns a DataFrame with the columns of ``by``, ``segment``, the result and ``n_images``
-    (images that have the segment), best first: the smallest rank, else the largest number.
-    Segments that are equal go by name. The result has the name of the value where it is on
-    that scale, else a name of its own: ``top_k_fraction``, ``importance``.
+        [[how]]
 
-    Raises InvalidInput where the table mixes several models or classes that ``by`` does
-    not keep apart, and for values and parameters that the aggregation does not take.
+    value : str, optional
+        The column to aggregate; by default the first that the aggregation takes, which is "rank"
+        for "top_k" and "mean_attribution" for the others. "lime" and "homogeneity" do not take
+        ranks.
 
+        [[value]]
+
+    by : str or sequence of str, default ("method",)
+        Columns whose values are kept apart, such as ("method", "model").
+    parameters : mapping, optional
+        Parameters of the aggregation, such as ``{"k": 1}``.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by``, ``segment``, the result and ``n_images`` (how many images have the
+        segment), best first: the smallest rank, else the largest number, unless the aggregation
+        says otherwise. Equal segments are sorted by name. The result's column has the name of the
+        value where the result is on the scale of the value, and a name of its own elsewhere, such
+        as ``top_k_fraction`` or ``importance``. ``attrs["sat_nb"]["result"]`` holds that name, a
+        title for an axis, and whether the smallest number is best.
+
+    Raises
+    ------
+    InvalidInput
+        If the table mixes several models, methods or classes that ``by`` does not keep apart; for
+        unknown names, and for values and parameters that the aggregation does not take.
+
+    Notes
+    -----
+    In the Absolute aggregation, an image without any segment counts 1 in ranks.
+
+    References
+    ----------
+    Hinns & Martens 2025, the Relative and Absolute aggregation.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> table = build(maps, segments)
@@ -70,23 +106,79 @@ def aggregate(
     1  noisy    nose            0.45        20
     2  noisy   mouth            0.05        20
     """
-    entry, value, settings = chosen(how, value, parameters)
+    entry, value, settings = checked_aggregation(how, value, parameters)
     by = checked_columns(by)
-    result, small_is_best = entry.result(value)
+    result = entry.result(value)
+    if result.column in by:
+        raise InvalidInput(f"by: {result.column!r} is the column of the result; leave it out.")
     if entry.needs == "sums":
         sums = _totals(table, value, by)
         summary = sums.reset_index()[[*by, "segment", "n_images"]]
-        summary.insert(len(by) + 1, result, entry.function(sums, **settings).to_numpy())
+        numbers = _checked_numbers(entry, entry.function(sums, **settings), sums.index)
+        summary.insert(len(by) + 1, result.column, numbers.to_numpy(dtype=float))
     elif isinstance(table, pd.DataFrame):
         summary = _of_rows(table, entry, value, by, settings)
     else:
         raise InvalidInput(
-            f"how: {how!r} needs the table in memory, got {type(table).__name__}; give "
+            f"how: {entry.name!r} needs the table in memory, got {type(table).__name__}; give "
             "read_table(path)."
         )
-    order = [*by, result, "segment"]
-    best_first = [True] * len(by) + [small_is_best, True]
-    return summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
+    order = [*by, result.column, "segment"]
+    best_first = [True] * len(by) + [result.small_is_best, True]
+    summary = summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
+    summary.attrs = {"sat_nb": {"how": entry.key, "value": value, "result": asdict(result)}}
+    return summary
+
+
+def result_of(summary: pd.DataFrame) -> Result:
+    """The column of numbers in an aggregate, with its title and which end is best.
+
+    ``aggregate`` and ``intervals`` note it in ``attrs``. Without the note, as in a table that was
+    read from CSV, it is the one column that a registered aggregation makes, or else the only
+    column of numbers that is not a group, a count or a bound.
+
+    Raises InvalidInput where there is no such column, or more than one.
+
+    >>> from sat_nb.toy import toy
+    >>> summary = aggregate(build(*toy()), how="top_k")
+    >>> result_of(summary)
+    Result(column='top_k_fraction', title='share of images in which it is among the best', \
+small_is_best=False)
+    >>> result_of(summary.rename(columns={"top_k_fraction": "among the best"})).title
+    'among the best'
+    """
+    columns = list(getattr(summary, "columns", ()))
+    noted = getattr(summary, "attrs", {}).get("sat_nb", {}).get("result")
+    if noted is not None and noted["column"] in columns:
+        return Result(**noted)
+    known = [result for column, result in _registered_results().items() if column in columns]
+    if len(known) == 1:
+        return known[0]
+    others = _other_numbers(summary) if not known and "segment" in columns else []
+    if len(others) != 1:
+        raise InvalidInput(
+            "summary: expected the result of sat_nb.aggregate, with `segment`, `n_images` and one "
+            f"of {', '.join(_registered_results())}; got {columns or type(summary).__name__}."
+        )
+    small_is_best = noted is not None and noted["small_is_best"]
+    return Result(others[0], others[0], small_is_best)
+
+
+def _registered_results() -> dict[str, Result]:
+    of_values = [Result(v.name, v.axis_title, v.small_is_best) for v in VALUES.values()]
+    own = [entry.result(entry.takes[0]) for entry in AGGREGATIONS.values() if entry.column]
+    return {result.column: result for result in [*of_values, *own]}
+
+
+def _other_numbers(summary: pd.DataFrame) -> list[str]:
+    """Columns of numbers after ``segment``, where groups end, except counts and bounds."""
+    after = summary.iloc[:, list(summary.columns).index("segment") + 1 :]
+    return [
+        column
+        for column in after.columns
+        if pd.api.types.is_numeric_dtype(after[column])
+        and column not in ("n_images", *INTERVAL_COLUMNS)
+    ]
 
 
 def _totals(table: pd.DataFrame | str | os.PathLike[str], value: str, by: list[str]) -> Sums:
@@ -100,18 +192,38 @@ def _totals(table: pd.DataFrame | str | os.PathLike[str], value: str, by: list[s
 def _of_rows(
     table: pd.DataFrame, entry: Aggregation, value: str, by: list[str], settings: dict[str, Any]
 ) -> pd.DataFrame:
-    """An aggregation that cannot be had from sums, group by group."""
+    """An aggregation that needs the rows, group by group."""
     check_by(check_table(table), by)
     check_unmixed(table, by, entry.mixes)
     check_once(table, by)
-    result, _ = entry.result(value)
     parts = []
     groups = table.groupby(by, dropna=False) if by and len(table) else [((), table)]
     for _, rows in groups:
-        numbers = entry.function(rows, value, **settings)
+        counts = rows["segment"].value_counts()
+        numbers = _checked_numbers(entry, entry.function(rows, value, **settings), counts.index)
         part = rows[by].iloc[np.zeros(len(numbers), dtype=int)].reset_index(drop=True)
         part["segment"] = numbers.index.to_numpy(dtype=object)
-        part[result] = numbers.to_numpy(dtype=float)
-        part["n_images"] = rows["segment"].value_counts()[numbers.index].to_numpy()
+        part[entry.result(value).column] = numbers.to_numpy(dtype=float)
+        part["n_images"] = counts[numbers.index].to_numpy()
         parts.append(part)
     return pd.concat(parts)
+
+
+def _checked_numbers(entry: Aggregation, numbers: Any, segments: pd.Index) -> pd.Series:
+    """What an aggregation returned, or InvalidInput where it is not numbers by segment."""
+    by_segment = (
+        isinstance(numbers, pd.Series)
+        and pd.api.types.is_numeric_dtype(numbers)
+        and numbers.index.is_unique
+        and numbers.index.isin(segments).all()
+        and (entry.needs == "rows" or len(numbers) == len(segments))
+    )
+    if not by_segment:
+        came = type(numbers).__name__
+        if isinstance(numbers, pd.Series):
+            came = f"a Series of {numbers.dtype} with the index {list(numbers.index[:5])}"
+        raise InvalidInput(
+            f"how: the function of {entry.name!r} must return a Series of numbers with one entry "
+            f"for each segment, indexed by segment; it returned {came}."
+        )
+    return numbers

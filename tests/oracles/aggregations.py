@@ -1,4 +1,4 @@
-"""The aggregations that need rows, slowly, from their definitions.
+"""The aggregations, slowly, from their definitions.
 
 ``rows`` are dicts with ``image_id``, ``segment`` (None: an image without segments), the value
 and, for homogeneity, ``predicted``; each function gives segment -> number.
@@ -10,7 +10,22 @@ from fractions import Fraction
 from math import floor, log, sqrt
 from typing import Any
 
+from tests.oracles.tables import aggregate
+
 Rows = list[dict[str, Any]]
+
+
+def relative(rows: Rows, value: str) -> dict[str, float]:
+    return _paper("relative", rows, value)
+
+
+def absolute(rows: Rows, value: str) -> dict[str, float]:
+    return _paper("absolute", rows, value)
+
+
+def _paper(how: str, rows: Rows, value: str) -> dict[str, float]:
+    found = aggregate(rows, how=how, value=value)
+    return {segment: mean for segment, mean in found.items() if segment is not None}
 
 
 def values_of(rows: Rows, segment: str, value: str) -> list[float]:

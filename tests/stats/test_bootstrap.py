@@ -132,7 +132,9 @@ def test_any_aggregation_of_sums_has_intervals(
     table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An aggregation added by a user is resampled like the two of the paper."""
-    share = Aggregation("sums", lambda sums: sums["n_images"] / sums["n_all"])
+    share = Aggregation(
+        name="share", needs="sums", function=lambda sums: sums["n_images"] / sums["n_all"]
+    )
     monkeypatch.setitem(sat.AGGREGATIONS, "share", share)
     found = sat.intervals(table, how="share", interval="percentile").set_index("segment")
     ears = found[found["method"] == "sharp"].loc["ears"]
@@ -193,14 +195,14 @@ def test_only_units_that_are_independent_cover() -> None:
 # --- properties ---------------------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_and_pieces_do_not_matter(
+def test_the_same_seed_gives_the_same_and_chunks_do_not_matter(
     table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = sat.intervals(table, n_resamples=500, seed=4)
     pd.testing.assert_frame_equal(one, sat.intervals(table, n_resamples=500, seed=4))
     other = sat.intervals(table, n_resamples=500, seed=5)
     assert not np.allclose(one["low"], other["low"], rtol=1e-6)
-    monkeypatch.setattr(module, "PIECE", 700)
+    monkeypatch.setattr(module, "CHUNK", 700)
     pd.testing.assert_frame_equal(one, sat.intervals(table, n_resamples=500, seed=4))
 
 

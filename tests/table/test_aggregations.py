@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,11 @@ from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
 import sat_nb as sat
-from sat_nb import SegmentationMap
+from sat_nb import Aggregation, SegmentationMap
+from sat_nb.registry import Entry, Parameter
+from sat_nb.table.aggregate import result_of
+from sat_nb.table.aggregations import Result
+from sat_nb.toy import toy
 from tests.oracles import aggregations as oracle
 
 
@@ -31,6 +38,10 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 
 CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("relative", "rank", {}),
+    ("relative", "mean_attribution", {}),
+    ("absolute", "rank", {}),
+    ("absolute", "abs_mean_attribution", {}),
     ("median", "mean_attribution", {}),
     ("median", "rank", {}),
     ("trimmed_mean", "mean_attribution", {"share": 0.25}),
@@ -56,8 +67,67 @@ def test_aggregations_are_their_definitions(table: pd.DataFrame) -> None:
             assert number == pytest.approx(expected[segment], rel=1e-9, abs=1e-9), (how, segment)
 
 
-def test_every_entry_is_compared_with_its_definition() -> None:
-    assert {how for how, _, _ in CASES} | {"relative", "absolute"} == set(sat.AGGREGATIONS)
+@pytest.mark.parametrize("how", sat.AGGREGATIONS)
+def test_an_entry_is_complete(how: str, tmp_path: Path) -> None:
+    """A new aggregation that lacks a definition, a case, a title or a column fails here."""
+    entry = sat.AGGREGATIONS[how]
+    assert callable(getattr(oracle, how, None)), f"tests/oracles/aggregations.py: add {how}"
+    assert how in {name for name, _, _ in CASES}, f"CASES: add {how}"
+    assert entry.name == how
+    assert_says_what_it_is(entry)
+    assert set(entry.takes) <= set(sat.VALUES)
+    assert f'- "{how}": {entry.about.removesuffix(".")}' in docstring(sat.aggregate)
+    with pytest.raises(sat.InvalidInput, match=f"how: unknown name 'nothing'.*Valid: .*'{how}'"):
+        sat.aggregate(toy_table(), how="nothing")
+    for value in entry.takes:
+        assert_shows(toy_table(), how, value, tmp_path)
+
+
+@pytest.mark.parametrize("value", sat.VALUES)
+def test_a_value_is_complete(value: str) -> None:
+    entry = sat.VALUES[value]
+    assert_says_what_it_is(entry)
+    assert value in sat.COLUMNS
+    assert f'- "{value}": {entry.about}' in docstring(sat.aggregate)
+    assert entry.axis_title
+    assert entry.small_is_best == (value == "rank")
+
+
+def docstring(function: Any) -> str:
+    return " ".join(function.__doc__.split())
+
+
+def assert_says_what_it_is(entry: Entry) -> None:
+    assert entry.title
+    assert re.fullmatch(r"[A-Z][^\n]+[a-z0-9)]\.", entry.about), "about: one sentence"
+    assert not entry.version, "entries of the package have the package's version"
+
+
+def assert_shows(table: pd.DataFrame, how: str, value: str, folder: Path) -> None:
+    """In memory, on disk where it can be, after sorting and renaming, and after a CSV file."""
+    entry, summary = sat.AGGREGATIONS[how], sat.aggregate(table, how=how, value=value)
+    result = entry.result(value)
+    assert list(summary.columns) == ["method", "segment", result.column, "n_images"]
+    assert result.title
+    assert result.column == (entry.column or value)
+    json.dumps(summary.attrs)
+    changed = summary.sort_values("segment").replace({"segment": {"eyes": "both eyes"}})
+    path = sat.write_table(table, folder / f"{how} {value}.parquet")
+    if entry.needs == "sums":
+        pd.testing.assert_frame_equal(sat.aggregate(path, how=how, value=value), summary)
+    else:
+        with pytest.raises(sat.InvalidInput, match=f"how: '{how}' needs the table in memory"):
+            sat.aggregate(path, how=how, value=value)
+    summary.to_csv(folder / "summary.csv", index=False)
+    read = pd.read_csv(folder / "summary.csv")
+    pd.testing.assert_frame_equal(read, summary)
+    for frame in (summary, changed, read):
+        assert result_of(frame) == result
+
+
+def toy_table() -> pd.DataFrame:
+    table = sat.build(*toy(6))
+    return table.assign(predicted=(table["image_id"] > "image_02").astype("Int64"))
 
 
 def one_segment(values: list[float]) -> pd.DataFrame:
@@ -191,13 +261,13 @@ def test_images_without_segments_and_tables_without_rows(how: str) -> None:
     [
         ({"how": "top_k", "value": "mean_attribution"}, "how='top_k' takes 'rank', got 'mean"),
         ({"how": "lime", "value": "rank"}, "takes 'mean_attribution' or 'abs_mean_attribution'"),
-        ({"how": "median", "parameters": {"k": 3}}, "parameters: how='median' takes none, got 'k'"),
+        ({"how": "median", "parameters": {"k": 3}}, "parameters: 'median' takes none, got 'k'"),
         ({"how": "top_k", "parameters": {"n": 3}}, "parameters: unknown name 'n'. .*Valid: 'k'"),
         ({"how": "top_k", "parameters": {"k": 0}}, "k: expected a whole number >= 1, got 0"),
         ({"how": "top_k", "parameters": {"k": True}}, "k: expected a whole number >= 1, got True"),
         ({"how": "trimmed_mean", "parameters": {"share": 0.5}}, "share: expected a share from 0"),
         ({"how": "homogeneity", "parameters": {"classes": "model"}}, "'predicted' or 'label', got"),
-        ({"how": "top_k", "parameters": 3}, "parameters: expected a dict such as"),
+        ({"how": "top_k", "parameters": 3}, "parameters: expected {parameter: value}, got int 3"),
         ({"how": "top_k", "by": ("segment",)}, "by: 'segment' cannot be kept apart"),
     ],
 )
@@ -212,10 +282,122 @@ def test_what_an_aggregation_does_not_take(
 @given(order=st.permutations(range(40)))
 @settings(max_examples=3)
 def test_order_of_rows_never_matters(order: list[int], how: str) -> None:
-    from sat_nb.toy import toy
-
     table = sat.build(*toy(4))
     shuffled = table.iloc[[i for i in order if i < len(table)]]
     pd.testing.assert_frame_equal(
         sat.aggregate(table, how=how), sat.aggregate(shuffled, how=how), rtol=1e-12
     )
+
+
+# Aggregations of the user's own.
+
+
+def spread(rows: pd.DataFrame, value: str) -> pd.Series:
+    return rows.groupby("segment")[value].max() - rows.groupby("segment")[value].min()
+
+
+def test_a_function_is_an_aggregation_with_a_column_of_its_name(table: pd.DataFrame) -> None:
+    summary = sat.aggregate(table, how=spread, value="rank")
+    assert list(summary.columns) == ["method", "segment", "spread", "n_images"]
+    assert summary.attrs["sat_nb"]["how"] == "spread"
+    by_segment = summary.set_index(["method", "segment"])["spread"]
+    assert by_segment["sharp", "eyes"] == 0
+    assert by_segment["noisy", "eyes"] == np.ptp(
+        table.query("method == 'noisy' and segment == 'eyes'")["rank"]
+    )
+    assert result_of(summary) == Result("spread", "spread", small_is_best=False)
+    anonymous = sat.aggregate(table, how=lambda rows, value: spread(rows, value))
+    assert list(anonymous.columns) == ["method", "segment", "lambda", "n_images"]
+
+
+def test_an_entry_of_sums_works_in_memory_on_disk_and_under_its_name(
+    table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = Aggregation(
+        name="share",
+        version="2",
+        about="Share of the images that have the segment.",
+        needs="sums",
+        function=lambda sums, times: times * sums["n_images"] / sums["n_all"],
+        column="present_fraction",
+        column_title="share of images",
+        small_is_best=True,
+        parameters={"times": Parameter(1, lambda times: times > 0, "a number > 0")},
+    )
+    summary = sat.aggregate(table, how=share)
+    assert summary["segment"].tolist()[0] == "ears"
+    assert summary["present_fraction"].tolist()[:2] == [0.75, 1.0]
+    assert summary.attrs["sat_nb"]["how"] == "share@2"
+    assert result_of(summary) == Result("present_fraction", "share of images", small_is_best=True)
+    path = sat.write_table(table, tmp_path / "t")
+    pd.testing.assert_frame_equal(sat.aggregate(path, how=share), summary)
+    twice = sat.aggregate(table, how=share, parameters={"times": 2})
+    assert twice["present_fraction"].tolist()[:2] == [1.5, 2.0]
+    with_bounds = sat.intervals(table, how=share, n_resamples=200)
+    assert result_of(with_bounds) == result_of(summary)
+    monkeypatch.setitem(sat.AGGREGATIONS, "share", share)
+    pd.testing.assert_frame_equal(sat.aggregate(table, how="share"), summary)
+    read = pd.DataFrame(summary.to_dict())
+    assert result_of(read) == result_of(summary), "the registry knows the column"
+
+
+def test_the_result_of_frames_without_a_note(table: pd.DataFrame) -> None:
+    summary = sat.aggregate(table, how=spread, value="rank")
+    renamed = summary.rename(columns={"spread": "range of ranks"})
+    assert result_of(renamed) == Result("range of ranks", "range of ranks", small_is_best=False)
+    ranks = sat.aggregate(table, value="rank").rename(columns={"rank": "our rank"})
+    assert result_of(ranks) == Result("our rank", "our rank", small_is_best=True)
+    bare = pd.DataFrame(renamed.assign(low=0.0, high=1.0, n_units=3, interval="bca").to_dict())
+    assert result_of(bare).column == "range of ranks"
+    for wrong in (bare.assign(other=1.0), bare.drop(columns="range of ranks"), table, [1]):
+        with pytest.raises(sat.InvalidInput, match="summary: expected the result of sat_nb.agg"):
+            result_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("returned", "came"),
+    [
+        (lambda rows, value: 3.0, "it returned float"),
+        (lambda rows, value: rows[value], r"a Series of float64 with the index \[4, 5, 6, 7, 13\]"),
+        (lambda rows, value: rows.groupby("segment")["position"].first(), "a Series of object"),
+        (lambda rows, value: pd.Series({"eyes": 1.0, "wings": 2.0}), r"\['eyes', 'wings'\]"),
+        (lambda rows, value: pd.Series([1.0, 2.0], index=["eyes", "eyes"]), "'eyes', 'eyes'"),
+    ],
+)
+def test_functions_that_do_not_return_numbers_by_segment(
+    table: pd.DataFrame, returned: Any, came: str
+) -> None:
+    with pytest.raises(sat.InvalidInput, match=f"how: the function of 'lambda' must.*{came}"):
+        sat.aggregate(table, how=returned)
+
+
+def test_a_function_of_sums_must_give_every_segment_a_number(table: pd.DataFrame) -> None:
+    some = Aggregation(name="some", needs="sums", function=lambda sums: sums["total"].iloc[:3])
+    with pytest.raises(sat.InvalidInput, match="'some' must return .* one entry for each segment"):
+        sat.aggregate(table, how=some)
+
+
+def test_a_function_of_rows_may_leave_segments_out(table: pd.DataFrame) -> None:
+    def usual(rows: pd.DataFrame, value: str) -> pd.Series:
+        groups = rows.groupby("segment")[value]
+        return groups.mean()[groups.size() > 15]
+
+    assert "ears" not in sat.aggregate(table, how=usual)["segment"].tolist()
+
+
+@pytest.mark.parametrize("column", ["segment", "n_images", "rank", "low"])
+def test_columns_that_aggregates_use(column: str) -> None:
+    with pytest.raises(sat.InvalidInput, match=f"column: '{column}' is a column of the table or"):
+        Aggregation(name="mine", function=spread, column=column)
+
+
+def test_entries_that_make_no_sense(table: pd.DataFrame) -> None:
+    with pytest.raises(sat.InvalidInput, match="needs: unknown name 'row'. Did you mean 'rows'"):
+        Aggregation(name="mine", function=spread, needs="row")  # type: ignore[arg-type]
+    with pytest.raises(sat.InvalidInput, match="how: the name 'median' is taken by the package"):
+        sat.aggregate(table, how=Aggregation(name="median", function=spread, column="m"))
+    own = Aggregation(name="own", function=spread, column="spread")
+    with pytest.raises(sat.InvalidInput, match="by: 'spread' is the column of the result"):
+        sat.aggregate(table.assign(spread=1), how=own, by=("method", "spread"))
+    with pytest.raises(sat.InvalidInput, match="Valid: .*, a sat_nb.Aggregation .*, a function"):
+        sat.aggregate(table, how=3)  # type: ignore[arg-type]
