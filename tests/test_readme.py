@@ -1,4 +1,4 @@
-"""The README's own commands, run as they stand."""
+"""The commands in the README, run unchanged."""
 
 from __future__ import annotations
 
@@ -27,20 +27,24 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def user_folder(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all commands: maps that one of them has made, the next one finds."""
+    return Path(shutil.copytree(toy_folder, tmp_path_factory.mktemp("readme") / "user"))
+
+
 @pytest.fixture
-def in_folder(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "user"
-    shutil.copytree(toy_folder, folder)
-    monkeypatch.chdir(folder)
-    return folder
+def in_folder(user_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(user_folder)
+    return user_folder
 
 
 @pytest.mark.parametrize("code", PYTHON)
-def test_python_runs_as_it_stands(code: str, in_folder: Path) -> None:
+def test_python_runs_unchanged(code: str, in_folder: Path) -> None:
     exec(compile(code, "README.md", "exec"), {})
 
 
-def test_command_lines_run_as_they_stand(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_lines_run_unchanged(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     server = SimpleNamespace(start=lambda: started.append("the explorer"))
     monkeypatch.setattr("sat_nb.widgets.serve._page", lambda *_: server)  # serves until Ctrl-C
@@ -61,7 +65,7 @@ def test_make_targets_exist() -> None:
     assert {"figures", "test", "lab"} <= named <= targets
 
 
-def test_files_and_pictures_that_it_links_exist() -> None:
+def test_linked_files_and_pictures_exist() -> None:
     for link in re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", README):
         link = "".join(link)
         if not link.startswith("http"):
