@@ -31,19 +31,20 @@ from .plots.critical_difference import (
 from .plots.difference import (
     plot_difference,
 )
+from .plots.export import (
+    save_figure,
+    to_latex,
+)
 from .plots.heatmap import (
     plot_heatmap,
 )
-from .plots.image_table import (
-    held_fractions,
+from .plots.image import (
     plot_image,
     plot_image_table,
+    plot_overview,
 )
 from .plots.input_agnostic import (
     plot_input_agnostic,
-)
-from .plots.latex import (
-    to_latex,
 )
 from .plots.map_grid import (
     plot_map_grid,
@@ -55,23 +56,18 @@ from .plots.masks import (
 from .plots.overlay import (
     plot_overlay,
 )
-from .plots.overview import (
-    plot_overview,
-)
 from .plots.prevalence import (
     plot_prevalence,
 )
 from .plots.rank_distribution import (
     plot_rank_distribution,
 )
-from .plots.save import (
-    save_figure,
-)
-from .plots.sensitivity import (
-    plot_mask_sensitivity,
-)
 from .plots.stability import (
+    plot_mask_sensitivity,
     plot_ranking_stability,
+)
+from .registry import (
+    Parameter,
 )
 from .saliency.explain import (
     explain,
@@ -87,6 +83,9 @@ from .saliency.external.formats import (
 from .saliency.external.maps import (
     SIGNS,
     ExternalMaps,
+)
+from .saliency.method import (
+    Method,
 )
 from .saliency.methods import (
     METHODS,
@@ -129,6 +128,10 @@ from .segments.read import (
 from .segments.segmentation import (
     SegmentationMap,
 )
+from .sources import (
+    Format,
+    Source,
+)
 from .stats.bootstrap import (
     INTERVALS,
     Interval,
@@ -156,6 +159,9 @@ from .stats.evidence import (
 )
 from .stats.intervals import (
     intervals,
+)
+from .stats.local_ranks import (
+    held_fractions,
 )
 from .stats.mask_changes import (
     MASK_CHANGES,
@@ -200,6 +206,8 @@ from .table.build import (
 from .table.join import (
     MERGES,
     POOLS,
+    Merge,
+    Pool,
 )
 from .table.parquet.files import (
     read_table,
@@ -221,6 +229,12 @@ from .widgets.explore import (
 from .widgets.state import (
     ExplorerState,
 )
+from .widgets.views import (
+    VIEWS,
+)
+from .widgets.views.view import (
+    View,
+)
 
 __all__ = [
     "AGGREGATIONS",
@@ -240,6 +254,7 @@ __all__ = [
     "SIGNS",
     "TESTS",
     "VALUES",
+    "VIEWS",
     "Aggregation",
     "AttributionStore",
     "CannotFetch",
@@ -252,17 +267,24 @@ __all__ = [
     "ExternalMaps",
     "Fetched",
     "FileMissing",
+    "Format",
     "IdMismatch",
     "ImageSet",
     "Interval",
     "InvalidInput",
     "MaskChange",
     "MaskCheck",
+    "Merge",
+    "Method",
     "PairTest",
     "PairTestResult",
+    "Parameter",
+    "Pool",
     "PresenceWarning",
     "SatError",
     "SegmentationMap",
+    "Source",
+    "View",
     "WorkerFailed",
     "adjust_for_size",
     "aggregate",

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and folders read by id."""
+"""Files that are written whole or not at all, and the files of a folder by id."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sat_nb.errors import FileMissing, InvalidInput
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and move it there when the block ends well.
+    """Yield a temporary path beside ``path``; move it to ``path`` when the block succeeds.
 
-    An error or an interrupt inside the block leaves ``path`` as it was.
+    An error or an interrupt within the block leaves ``path`` as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,20 +31,29 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def umask() -> int:
-    """The permissions that new files of this process lack."""
+    """The permission bits that this process takes from new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
-    """``path`` as a Path, or FileMissing that names the argument."""
+    """``path`` as a Path; FileMissing that names the argument where there is nothing."""
     path = Path(path)
     if not path.exists():
         raise FileMissing(
             f"{argument}: {str(path)!r} does not exist; give an existing file or folder."
         )
     return path
+
+
+def visible_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """The files with these suffixes in a folder and its subfolders; hidden ones are left out."""
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in suffixes and file.is_file():
+            parts = file.relative_to(folder).parts
+            if not any(part.startswith(".") for part in parts):
+                yield file
 
 
 def files_by_id(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
@@ -54,12 +63,8 @@ def files_by_id(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     Hidden files are left out; two files with one id are an error.
     """
     found: dict[str, Path] = {}
-    for file in sorted(folder.rglob("*")):
-        relative = file.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if hidden or file.suffix.lower() not in suffixes or not file.is_file():
-            continue
-        file_id = relative.with_suffix("").as_posix()
+    for file in sorted(visible_files(folder, suffixes)):
+        file_id = file.relative_to(folder).with_suffix("").as_posix()
         if file_id in found:
             raise InvalidInput(
                 f"{folder}: {found[file_id].name!r} and {file.name!r} both have the id "

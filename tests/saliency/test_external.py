@@ -591,13 +591,13 @@ def test_damaged_files_are_maps_or_errors_that_name_them(
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (tmp_path / name).write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    said = name
+    message = name
     try:
         by_id = sat.read_maps(tmp_path / name, method="m", sign="unsigned")["m"]
         assert all(np.isfinite(values).all() for values in by_id.values())
     except SatError as error:
-        said = str(error)
-    assert name in said
+        message = str(error)
+    assert name in message
 
 
 def test_a_picture_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: Any) -> None:

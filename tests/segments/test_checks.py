@@ -202,10 +202,10 @@ def test_sizes_ids_and_files_are_errors() -> None:
     photos["other"] = photos.pop("p04")
     result = sat.check_masks(Exports(segments, torn=None), photos, progress=False)
     assert kinds(result) >= {("error", "unreadable"), ("error", "size"), ("warning", "unmatched")}
-    said = "\n".join(result.errors)
-    assert "torn.json: not readable" in said
-    assert "masks of 'p01' are 64 x 64 px (height x width), its photo is 40 x 64: export" in said
-    assert "masks of 'p02' are 64 x 40 px (height x width), its photo is 40 x 64: they" in said
+    message = "\n".join(result.errors)
+    assert "torn.json: not readable" in message
+    assert "masks of 'p01' are 64 x 64 px (height x width), its photo is 40 x 64: export" in message
+    assert "masks of 'p02' are 64 x 40 px (height x width), its photo is 40 x 64: they" in message
     assert "2 exports have no photo of their id: 'p04', 'torn'" in str(result)
     assert "1 photos have no export of their id: 'other'" in str(result)
     apart = sat.check_masks(segments, {"x": photos["p05"]}, progress=False)
@@ -305,5 +305,5 @@ def test_the_picture_of_the_edges_marks_the_best_move() -> None:
     ax = sat.plot_mask_edges(sat.check_masks(moved, photos, progress=False))
     ring = ax.lines[1]
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (3, -2)
-    with pytest.raises(InvalidInput, match="give check_masks the photos as well"):
+    with pytest.raises(InvalidInput, match="give check_masks the photos"):
         sat.plot_mask_edges(sat.check_masks(segments, progress=False))

@@ -232,11 +232,11 @@ def test_an_interrupt_ends_it_at_once(dinox: Dinox, photos: Path) -> None:
     )  # fmt: skip
     _wait_until(lambda: dinox.n_asked("status") > 2)
     process.send_signal(signal.SIGINT)
-    out, said = process.communicate(timeout=60)
-    assert out == "interrupted\n", said
-    assert "Traceback" not in said
-    assert "masks:" in said, "the bar"
-    assert SECRET not in out + said
+    out, message = process.communicate(timeout=60)
+    assert out == "interrupted\n", message
+    assert "Traceback" not in message
+    assert "masks:" in message, "the bar"
+    assert SECRET not in out + message
 
 
 def _wait_until(done: Any) -> None:
@@ -305,7 +305,7 @@ def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("kind", ["detection", "status"])
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         (error(QUOTA), "quota is spent .*Token out of Quota.* run again when there is more"),
         (error(QUOTA, status=429), "quota is spent"),
@@ -319,14 +319,14 @@ def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_what_does_not_pass_ends_it(
-    dinox: Dinox, photos: Path, kind: str, refusal: Any, said: str
+    dinox: Dinox, photos: Path, kind: str, refusal: Any, message: str
 ) -> None:
     fetched(dinox, photos, in_flight=1)
     for image_id in ("1", "2", "3"):
         (photos.parent / "exports" / f"{image_id}.json").unlink()
     dinox.asked.clear()
     dinox.before[kind] = [None, *[refusal] * 99]
-    with pytest.raises(CannotFetch, match=said) as raised:
+    with pytest.raises(CannotFetch, match=message) as raised:
         fetched(dinox, photos, in_flight=1)
     assert "3 of 5 photos have their export; run again for the others" in str(raised.value)
     assert sorted(exports(photos)) == ["0", "1", "sub/4"]
@@ -334,7 +334,7 @@ def test_what_does_not_pass_ends_it(
 
 
 @pytest.mark.parametrize(
-    ("replies", "said"),
+    ("replies", "message"),
     [
         ({"status": [ok({"status": "failed", "error": "bad image"})]}, r"failed \(bad image\)"),
         ({"status": [ok({"status": "lost"})]}, r"failed \(lost\)"),
@@ -347,13 +347,13 @@ def test_what_does_not_pass_ends_it(
     ],
 )
 def test_a_photo_that_fails_is_reported_and_the_others_go_on(
-    dinox: Dinox, photos: Path, replies: dict[str, Any], said: str
+    dinox: Dinox, photos: Path, replies: dict[str, Any], message: str
 ) -> None:
     dinox.before.update({kind: list(planned) for kind, planned in replies.items()})
     found = fetched(dinox, photos, in_flight=1)
     assert list(found.problems) == ["0"]
     assert len(found.new) == 4
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         raise InvalidInput(found.problems["0"])
     assert "0" not in exports(photos)
 
@@ -484,7 +484,7 @@ def test_a_token_is_needed(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"prompts": []}, "prompts: expected a list of names"),
         ({"prompts": "eye"}, "prompts: expected a list of names, got 'eye'"),
@@ -498,8 +498,8 @@ def test_a_token_is_needed(
         ({"model": ""}, "model: expected a name"),
     ],
 )
-def test_what_it_refuses(dinox: Dinox, photos: Path, options: Any, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_what_it_refuses(dinox: Dinox, photos: Path, options: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         fetched(dinox, photos, **options)
     assert dinox.asked == []
 

@@ -74,7 +74,7 @@ def test_ids_are_relative_paths(tmp_path: Path) -> None:
 def test_one_id_for_two_files_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "x" / "a.json", {"objects": [EYE]})
     write(tmp_path / "y" / "a.json", {"objects": [EYE]})
-    with pytest.raises(InvalidInput, match="gives 'a' for both"):
+    with pytest.raises(InvalidInput, match="returns 'a' for both"):
         read_segments(tmp_path, image_id=lambda i: i.split("/")[1])
 
 
@@ -93,14 +93,14 @@ def test_nothing_detected_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ([], "not an export of a known mask format; known are 'dinox'"),
         ({"annotations": []}, "not an export"),
         ({"objects": ["eye"]}, r"objects\[0\]: expected an object, got str"),
         ({"objects": [EYE | {"category": 3}]}, r"objects\[0\]\.category: expected a name, got 3"),
         ({"objects": [EYE | {"category": "  "}]}, "expected a name"),
-        ({"objects": [EYE | {"score": "high"}]}, r"objects\[0\]\.score: expected a number"),
+        ({"objects": [EYE | {"score": "high"}]}, r"objects\[0\]\.score: expected a finite number"),
         (
             {"objects": [EYE, EYE | {"mask": None}]},
             r"objects\[1\]\.mask: expected \{counts, size\}",
@@ -125,9 +125,9 @@ def test_nothing_detected_is_no_error(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_damaged_exports_name_file_and_field(tmp_path: Path, document: Any, said: str) -> None:
+def test_damaged_exports_name_file_and_field(tmp_path: Path, document: Any, message: str) -> None:
     file = write(tmp_path / "broken.json", document)
-    with pytest.raises(InvalidInput, match=rf"broken\.json: .*{said}"):
+    with pytest.raises(InvalidInput, match=rf"broken\.json: .*{message}"):
         read_segments(file)["broken"]
 
 
@@ -148,7 +148,7 @@ def test_paths_that_do_not_serve(tmp_path: Path) -> None:
 
 def test_unknown_id(tmp_path: Path) -> None:
     write(tmp_path / "a.json", {"objects": [EYE]})
-    with pytest.raises(IdMismatch, match="no masks for image 'b'; there are some for 'a'"):
+    with pytest.raises(IdMismatch, match="image 'b' has no segmentation map; there are 1: 'a'"):
         read_segments(tmp_path)["b"]
 
 

@@ -70,7 +70,7 @@ def test_a_toml_file_of_renames_and_synonyms(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[rename\n", r"names\.toml: not readable as TOML"),
         ("", "expected the tables .* got nothing"),
@@ -81,10 +81,10 @@ def test_a_toml_file_of_renames_and_synonyms(tmp_path: Path) -> None:
         ('[rename]\nEye = "a"\neye = "b"', "'eye' is to become both 'a' and 'b'"),
     ],
 )
-def test_files_that_do_not_serve(tmp_path: Path, text: str, said: str) -> None:
+def test_files_that_do_not_serve(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "names.toml"
     file.write_text(text)
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         sat.rename_segments({}, file)
     with pytest.raises(sat.FileMissing, match="does not exist"):
         sat.rename_segments({}, tmp_path / "nowhere.toml")

@@ -136,7 +136,7 @@ def test_nothing_and_void_need_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("mask.json", [{"value": 0, "label": "background"}], "Grounded-SAM 1.*Grounded-SAM-2"),
         ("a.json", {**made.LABELME, "shapes": [{"label": "x", "points": [[1, 1]],
@@ -152,10 +152,10 @@ def test_nothing_and_void_need_no_name() -> None:
         ("a.npz", b"PK", r"not readable as \.npz"),
     ],
 )  # fmt: skip
-def test_damaged_files_are_named(tmp_path: Path, name: str, content: Any, said: str) -> None:
+def test_damaged_files_are_named(tmp_path: Path, name: str, content: Any, message: str) -> None:
     write(tmp_path / name, content)
     read = read_segments(tmp_path)
-    with pytest.raises(InvalidInput, match=rf"(?s){name.split('/')[0]}.*{said}"):
+    with pytest.raises(InvalidInput, match=rf"(?s){name.split('/')[0]}.*{message}"):
         read[next(iter(read))]
 
 
@@ -169,7 +169,7 @@ COCO = made.coco(made.EYE)
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         (change(COCO, "annotations", image_id=8), "annotations: no image has the id 8"),
         (change(COCO, "annotations", image_id=None), r"annotations.*\.image_id: expected a whole"),
@@ -183,14 +183,14 @@ COCO = made.coco(made.EYE)
         (change(COCO, "categories", id=1), "the id 1 occurs twice"),
     ],
 )
-def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, said: str) -> None:
+def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, message: str) -> None:
     file = write(tmp_path / "set.json", document)
-    with pytest.raises(InvalidInput, match=rf"set\.json: .*{said}"):
+    with pytest.raises(InvalidInput, match=rf"set\.json: .*{message}"):
         read_segments(file)
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         (change(COCO, "annotations", category_id=2), "no category has the id 2"),
         (change(COCO, "annotations", segmentation=[]), "holds no polygon"),
@@ -208,9 +208,9 @@ def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, said: s
         (change(COCO, "images", width="5"), r"\[height, width\]: expected .*'5'"),
     ],
 )
-def test_damaged_annotations_are_named(tmp_path: Path, document: Any, said: str) -> None:
+def test_damaged_annotations_are_named(tmp_path: Path, document: Any, message: str) -> None:
     read = read_segments(write(tmp_path / "set.json", document))
-    with pytest.raises(InvalidInput, match=rf"set\.json: .*{said}"):
+    with pytest.raises(InvalidInput, match=rf"set\.json: .*{message}"):
         read["a"]
 
 

@@ -60,7 +60,7 @@ def test_trailing_background_is_left_out_of_dds() -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("09", "runs of .*2 x 2 = 4 pixels.*got 9"),
         ("!", "characters"),
@@ -70,8 +70,8 @@ def test_trailing_background_is_left_out_of_dds() -> None:
         ("O", "negative"),
     ],
 )
-def test_text_that_does_not_fit_is_refused(codec: str, text: str, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_text_that_does_not_fit_is_refused(codec: str, text: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         CODECS[codec][1](text, (2, 2))
 
 

@@ -111,7 +111,7 @@ def test_it_is_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "masks", "scores", "said"),
+    ("names", "masks", "scores", "message"),
     [
         (("a",), np.ones((1, 2, 2)), None, r"expected bool \(n, H, W\), got float64 \(1, 2, 2\)"),
         (("a",), np.ones((2, 2), bool), None, r"got bool \(2, 2\)"),
@@ -122,8 +122,8 @@ def test_it_is_frozen() -> None:
         (("a",), np.ones((1, 2, 2), bool), [1.0, 2.0], r"scores: expected shape \(1,\)"),
     ],
 )
-def test_what_it_refuses(names: object, masks: object, scores: object, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_what_it_refuses(names: object, masks: object, scores: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         SegmentationMap(names, masks, scores)  # type: ignore[arg-type]
 
 

@@ -68,23 +68,23 @@ def test_what_is_written_is_read(ids: list[str], data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image_id", "extension", "said"),
+    ("image_id", "extension", "message"),
     [
         ("../a", ".jpg", "expected a relative path"),
-        ("a.b", "", r"extension: expected one such as '\.jpg', with which 'a\.b' is read back"),
+        ("a.b", "", r"extension: expected one such as '\.jpg', so that 'a\.b' is read back"),
         ("a", "/x.jpg", r"extension: .*got '/x\.jpg'"),
     ],
 )
 def test_ids_come_back_or_nothing_is_written(
-    tmp_path: Path, image_id: str, extension: str, said: str
+    tmp_path: Path, image_id: str, extension: str, message: str
 ) -> None:
     segments = {image_id: SegmentationMap(("eye",), np.ones((1, 2, 2), bool))}
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         write_coco(tmp_path / "set.json", segments, extension=extension)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_infinite_scores_are_refused(tmp_path: Path) -> None:
     segmentation = SegmentationMap(("eye",), np.ones((1, 2, 2), bool), [np.inf])
-    with pytest.raises(InvalidInput, match="scores: expected a number, got inf"):
+    with pytest.raises(InvalidInput, match="scores: expected a finite number, got inf"):
         write_coco(tmp_path / "set.json", {"a": segmentation})

@@ -15,8 +15,8 @@ from sat_nb.files import existing, files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.dinox_api.client import PhotoFailed
 from sat_nb.segments.formats.dinox import parse_dinox
-from sat_nb.segments.formats.encoded import NoPixel
 from sat_nb.segments.formats.json_files import read_bytes, read_json
+from sat_nb.segments.formats.limits import NoPixel
 
 SENT_AS_THEY_ARE = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 

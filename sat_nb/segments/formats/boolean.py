@@ -1,8 +1,10 @@
 """Boolean masks as they are: a folder of PNGs an image, or a .npz file an image.
 
 A folder ``masks/zebra/3/`` with ``eye.png`` and ``mane.png`` is the image "zebra/3" with two
-segments; each PNG holds 0 and one other value. A .npz holds an array (H, W) a segment, under its
-name, or ``masks`` (n, H, W) and ``names`` (n,), and ``scores`` (n,) if there are any.
+segments; each PNG holds 0 and one other value. A .npz holds one array (H, W) a segment, under its
+name; or ``masks`` (n, H, W) and ``names`` (n,), and perhaps ``scores`` (n,).
+
+CelebAMask-HQ has many images in one folder: ``00007_hair.png`` is a part of image "00007".
 """
 
 from __future__ import annotations
@@ -17,46 +19,70 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Mask
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.encoded import Piece, assemble
-from sat_nb.segments.formats.limits import MAX_MASK_BYTES, check_count, check_inside
-from sat_nb.segments.formats.png_files import read_picture, two_valued
+from sat_nb.files import files_by_id, visible_files
+from sat_nb.segments.formats.json_files import NAMES_FILE
+from sat_nb.segments.formats.limits import (
+    MAX_MASK_BYTES,
+    EncodedMask,
+    check_count,
+    check_inside,
+    decode_masks,
+)
+from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture, two_valued
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.sources import Format, Source
+
+Arrays = dict[str, NDArray]
+Sources = dict[str, Source[SegmentationMap]]
 
 
-class MaskArrays(dict[str, NDArray]):
-    """The arrays of one image by name, as they were stored."""
+def detects_boolean(root: Path) -> bool:
+    """Whether a folder holds .npz files, or PNGs that are not photos."""
+    if _npz_files(root):
+        return True
+    return pngs_are_masks(root) and bool(png_files(root))
 
 
-def is_boolean(document: object) -> bool:
-    """Whether a document is a set of arrays by name."""
-    return isinstance(document, MaskArrays)
+def open_boolean(root: Path) -> Sources:
+    """The .npz files, one image each; where there is none, the folders of PNGs."""
+    arrays = _npz_files(root)
+    if arrays:
+        return {
+            file_id: Source(str(file), partial(_read_npz_masks, file), (file,))
+            for file_id, file in arrays.items()
+        }
+    folders: dict[Path, list[Path]] = {}
+    sources = {}
+    for file_id, file in png_files(root).items():
+        if file.parent == root or file == root:
+            sources[file_id] = Source(str(file), _refuse_single_png, (file,))
+        else:
+            folders.setdefault(file.parent, []).append(file)
+    for folder, files in folders.items():
+        read = partial(_read_png_masks, folder)
+        sources[folder.relative_to(root).as_posix()] = Source(str(folder), read, tuple(files))
+    return sources
 
 
-def parse_boolean(document: object) -> SegmentationMap:
+def decode_boolean(arrays: Arrays) -> SegmentationMap:
     """The segments of one image's arrays, names as written, in their order.
 
     Raises InvalidInput that names the array.
     """
-    if not isinstance(document, MaskArrays):
-        raise InvalidInput("expected a folder of boolean PNGs, or a .npz file of boolean arrays.")
-    arrays, scores = _by_name(document)
-    check_count(arrays, "masks")
-    return assemble([
-        _piece(name, _mask(name, values), score)
-        for (name, values), score in zip(arrays, scores, strict=True)
+    masks, scores = _by_name(arrays)
+    check_count(masks, "masks")
+    return decode_masks([
+        _encoded(name, _mask(name, values), score)
+        for (name, values), score in zip(masks, scores, strict=True)
     ])  # fmt: skip
 
 
-def read_png_folder(folder: Path) -> MaskArrays:
-    """{name: values} of the PNGs in a folder, sorted by name."""
-    return read_pngs(sorted(file for file in folder.glob("*") if _is_mask_png(file)), folder)
-
-
-def read_pngs(files: Sequence[Path], folder: Path) -> MaskArrays:
+def read_pngs(files: Sequence[Path], folder: Path) -> Arrays:
     """{file's name without extension: values} of PNGs of a folder."""
     check_count(files, "masks")
-    arrays = MaskArrays()
+    arrays: Arrays = {}
     for file in files:
         check_inside(file, folder)
         try:
@@ -68,10 +94,10 @@ def read_pngs(files: Sequence[Path], folder: Path) -> MaskArrays:
     return arrays
 
 
-def read_npz(file: Path) -> MaskArrays:
-    """{name: array} of a .npz file; nothing in it is run (no pickles), sizes are looked at first.
+def read_npz(file: Path) -> Arrays:
+    """{name: array} of a .npz file. Sizes are checked first, and pickles are not loaded.
 
-    Raises InvalidInput (without the file's name) for what is no such file.
+    Raises InvalidInput (without the file's name) for anything else.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -80,40 +106,58 @@ def read_npz(file: Path) -> MaskArrays:
             _check_bytes(sum(member.file_size for member in members))
             _check_bytes(sum(_header_bytes(archive, member) for member in members))
         with np.load(file, allow_pickle=False) as arrays:
-            return MaskArrays((name, arrays[name]) for name in arrays.files)
+            return {name: arrays[name] for name in arrays.files}
     except InvalidInput:
         raise
-    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
+    except Exception as error:  # damaged files make zipfile, zlib and numpy raise many kinds
         raise InvalidInput(f"not readable as .npz ({error}); save it again.") from error
 
 
-def _is_mask_png(file: Path) -> bool:
-    return file.suffix.lower() == ".png" and not file.name.startswith(".")
+def _npz_files(root: Path) -> dict[str, Path]:
+    if root.is_dir():
+        return files_by_id(root, {".npz"})
+    return {root.stem: root} if root.suffix.lower() == ".npz" else {}
+
+
+def _read_npz_masks(file: Path) -> SegmentationMap:
+    return decode_boolean(read_npz(file))
+
+
+def _read_png_masks(folder: Path) -> SegmentationMap:
+    files = (file for file in visible_files(folder, {".png"}) if file.parent == folder)
+    return decode_boolean(read_pngs(sorted(files), folder))
+
+
+def _refuse_single_png() -> SegmentationMap:
+    raise InvalidInput(
+        f"a PNG needs a {NAMES_FILE} beside it or in a folder above it that names its values; "
+        "boolean PNGs need a folder an image, such as 'zebra_3/eye.png'."
+    )
 
 
 def _header_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """What the array takes in memory, by its header: it is allocated before it is read."""
+    """The memory that the array takes, by its header: numpy allocates it before it reads."""
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         read = {(1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0}.get(version)  # fmt: skip
         if read is None:
-            raise InvalidInput(f"{member.filename[:80]!r} is no array of whole numbers.")
+            raise InvalidInput(f"{member.filename[:80]!r} is not an array of whole numbers.")
         shape, _, dtype = read(stream)
     if dtype.hasobject or any(length < 0 for length in shape):
-        raise InvalidInput(f"{member.filename[:80]!r} is no array of booleans.")
+        raise InvalidInput(f"{member.filename[:80]!r} is not an array of booleans.")
     return math.prod(shape) * dtype.itemsize
 
 
 def _check_bytes(n_bytes: int) -> None:
     if n_bytes > MAX_MASK_BYTES:
         raise InvalidInput(
-            f"the masks need {n_bytes} bytes, {MAX_MASK_BYTES} at most are read; save fewer or "
-            "smaller ones, as booleans."
+            f"the masks need {n_bytes} bytes, the limit is {MAX_MASK_BYTES}; save fewer or smaller "
+            "masks, as booleans."
         )
 
 
-def _by_name(arrays: MaskArrays) -> tuple[list[tuple[str, NDArray]], list[float]]:
+def _by_name(arrays: Arrays) -> tuple[list[tuple[str, NDArray]], list[float]]:
     if "names" not in arrays or "masks" not in arrays:
         return list(arrays.items()), [math.nan] * len(arrays)
     names, masks = arrays["names"], arrays["masks"]
@@ -121,18 +165,20 @@ def _by_name(arrays: MaskArrays) -> tuple[list[tuple[str, NDArray]], list[float]
     fits = masks.ndim == 3 and names.shape == scores.shape == masks.shape[:1]
     if not fits or names.dtype.kind != "U" or scores.dtype.kind not in "fiu":
         raise InvalidInput(
-            "expected masks (n, H, W), names (n,) of str and, if any, scores (n,), got "
+            "expected masks (n, H, W), names (n,) of str and, if known, scores (n,), got "
             f"{masks.shape}, {names.dtype} {names.shape} and {scores.dtype} {scores.shape}."
         )
     return list(zip(names.tolist(), masks, strict=True)), scores.astype(float).tolist()
 
 
-def _piece(name: str, mask: NDArray[np.bool_], score: float) -> Piece:
+def _encoded(name: str, mask: Mask, score: float) -> EncodedMask:
     height, width = mask.shape
-    return Piece(f"mask {name[:80]!r}", name, (height, width), partial(np.asarray, mask), score)
+    return EncodedMask(
+        f"mask {name[:80]!r}", name, (height, width), partial(np.asarray, mask), score
+    )
 
 
-def _mask(name: str, values: NDArray) -> NDArray[np.bool_]:
+def _mask(name: str, values: NDArray) -> Mask:
     try:
         return two_valued(values)
     except InvalidInput as error:
@@ -144,41 +190,61 @@ PARTS = (
     "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",
 )  # fmt: skip
 
-_NAME = re.compile(rf"(\d+)_({'|'.join(PARTS)})\.png", re.IGNORECASE)
+_PART_NAME = re.compile(rf"(\d+)_({'|'.join(PARTS)})\.png", re.IGNORECASE)
 
 
-class PartArrays(MaskArrays):
-    """The masks of one image's parts by name, as they were stored."""
+def detects_celebamask(root: Path) -> bool:
+    """Whether a folder holds PNGs with the names of CelebAMask-HQ's parts."""
+    return pngs_are_masks(root) and any(number_of(file) for file in png_files(root).values())
 
 
-def is_celebamask(document: object) -> bool:
-    """Whether a document is a set of CelebAMask-HQ's parts."""
-    return isinstance(document, PartArrays)
-
-
-def parse_celebamask(document: object) -> SegmentationMap:
-    """The segments of one image's parts, in the data set's order, names as written.
-
-    Raises InvalidInput that names the part.
-    """
-    if not isinstance(document, PartArrays):
-        raise InvalidInput("expected PNGs that are named as CelebAMask-HQ's: '00000_hair.png'.")
-    return parse_boolean(document)
+def open_celebamask(root: Path) -> Sources:
+    """The images whose parts are there; the id is the folder and the number, as it is written."""
+    parts: dict[str, list[Path]] = {}
+    for file_id, file in png_files(root).items():
+        number = number_of(file)
+        if number is not None:
+            image_id = (Path(file_id).parent / number).as_posix()
+            parts.setdefault(image_id, []).append(file)
+    return {
+        image_id: Source(str(files[0]), partial(_read_parts, files[0]), tuple(files))
+        for image_id, files in parts.items()
+    }
 
 
 def number_of(file: Path) -> str | None:
-    """The image's number, as written, of a part's PNG; None for other files.
+    """The image's number, as it is written, of a part's PNG; None for other files.
 
     >>> number_of(Path("0/00000_l_brow.png")), number_of(Path("00000_watermark.png"))
     ('00000', None)
     """
-    found = _NAME.fullmatch(file.name)
+    found = _PART_NAME.fullmatch(file.name)
     return found[1] if found else None
 
 
-def read_parts(file: Path) -> PartArrays:
-    """{part: values} of the image that a part's PNG belongs to; no other names are looked for."""
+def _read_parts(file: Path) -> SegmentationMap:
+    """The image that a part's PNG belongs to, its parts in the data set's order."""
     number = number_of(file)
     beside = [file.with_name(f"{number}_{part}{file.suffix}") for part in PARTS]
     arrays = read_pngs([part for part in beside if part.is_file()], file.parent)
-    return PartArrays((name.removeprefix(f"{number}_"), values) for name, values in arrays.items())
+    return decode_boolean({
+        name.removeprefix(f"{number}_"): values for name, values in arrays.items()
+    })  # fmt: skip
+
+
+BOOLEAN = Format(
+    name="boolean",
+    title="boolean PNGs or .npz",
+    about="A folder of two-valued PNGs an image, or a .npz file of boolean arrays an image.",
+    source="any tool that saves masks with Pillow or NumPy",
+    detects=detects_boolean,
+    open=open_boolean,
+)
+CELEBAMASK = Format(
+    name="celebamask",
+    title="CelebAMask-HQ's parts (PNGs)",
+    about="The parts of faces as CelebAMask-HQ is published, one PNG a part.",
+    source="https://github.com/switchablenorms/CelebAMask-HQ",
+    detects=detects_celebamask,
+    open=open_celebamask,
+)

@@ -2,9 +2,9 @@
 
 ``{"images": [{"id", "file_name", "height", "width"}], "annotations": [{"image_id",
 "category_id", "segmentation"}], "categories": [{"id", "name"}]}``. A segmentation is a list of
-polygons, or run lengths as a string or as a list; crowds count as what they are named. The image
-id is ``file_name`` without its extension. The file is walked through once; after that an image's
-annotations are read from their places in the file when they are asked for.
+polygons, or run lengths as a string or as a list; a crowd is a segment like any other. The image
+id is ``file_name`` without its extension. The file is walked through once; later, the annotations
+of one image are read from their positions in the file.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ import numpy as np
 from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.segments.formats.dinox import known_score
-from sat_nb.segments.formats.encoded import Piece, assemble, rle_decoder
-from sat_nb.segments.formats.json_files import Span, elements, has_list, parse_json
+from sat_nb.segments.formats.json_files import JsonSet, Span, elements, has_list, parse_json
 from sat_nb.segments.formats.limits import (
     MAX_JSON_BYTES,
+    EncodedMask,
     brief,
     check_count,
     checked_dict,
     checked_name,
     checked_number,
     checked_size,
+    decode_masks,
 )
 from sat_nb.segments.formats.polygons import fill_coco
-from sat_nb.segments.formats.rle import encode_coco
+from sat_nb.segments.formats.rle import encode_coco, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 
 Names = Mapping[int, str]
@@ -43,7 +44,7 @@ Parse = Callable[[dict[str, Any], list[Any], Names], SegmentationMap]
 
 @dataclass(frozen=True)
 class _Image:
-    """One image of a set: its entry, and where its annotations stand in the file."""
+    """One image of a set: its entry, and the positions of its annotations in the file."""
 
     file: Path
     entry: dict[str, Any]
@@ -79,10 +80,10 @@ def index_coco(file: Path, text: str) -> dict[str, Callable[[], SegmentationMap]
 
 
 def index(file: Path, text: str, parse: Parse) -> dict[str, Callable[[], SegmentationMap]]:
-    """As ``index_coco``, with another parser of one image's annotations.
+    """As ``index_coco``, with another parser for the annotations of one image.
 
-    Raises InvalidInput for a file name that is no relative path, and for ids that occur twice
-    or point nowhere.
+    Raises InvalidInput for a file name that is not a relative path, and for ids that occur twice
+    or that no image has.
     """
     entries: dict[Any, dict[str, Any]] = {}
     spans: dict[Any, list[Span]] = {}
@@ -91,14 +92,14 @@ def index(file: Path, text: str, parse: Parse) -> dict[str, Callable[[], Segment
         field = f"{key[:80]}, characters {start} to {end}"
         if key == "annotations":
             spans.setdefault(_id(element, "image_id", field), []).append((start, end))
-        elif key == "images":  # parsed again: ``text`` is latin-1, so that places are bytes
+        elif key == "images":  # parsed again as UTF-8: ``text`` is decoded as latin-1
             _add(entries, element, parse_json(text[start:end].encode("latin-1")), field)
         elif key == "categories":
             whole = parse_json(text[start:end].encode("latin-1"))
             _add(names, element, checked_name(checked_dict(whole, field).get("name"), field), field)
-    strangers = spans.keys() - entries.keys()
-    if strangers:
-        raise InvalidInput(f"annotations: no image has the id {brief(min(strangers, key=str))}.")
+    unknown = spans.keys() - entries.keys()
+    if unknown:
+        raise InvalidInput(f"annotations: no image has the id {brief(min(unknown, key=str))}.")
     images: dict[str, Callable[[], SegmentationMap]] = {}
     for key, entry in entries.items():
         image_id = id_of(entry.get("file_name"), f"images, id {brief(key)}: file_name")
@@ -114,9 +115,9 @@ def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> S
     Raises InvalidInput that names the field.
     """
     if not annotations:
-        return assemble([])
+        return decode_masks([])
     size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
-    return assemble([_piece(item, size, names) for item in annotations])
+    return decode_masks([_encoded(item, size, names) for item in annotations])
 
 
 def name_of(item: dict[str, Any], names: Names, field: str) -> str:
@@ -144,7 +145,7 @@ def id_of(file_name: Any, field: str) -> str:
     return path.with_suffix("").as_posix()
 
 
-def _piece(item: Any, size: tuple[int, int], names: Names) -> Piece:
+def _encoded(item: Any, size: tuple[int, int], names: Names) -> EncodedMask:
     item = checked_dict(item, "annotations")
     field = f"annotation {brief(item.get('id'))}"
     name = name_of(item, names, field)
@@ -154,8 +155,8 @@ def _piece(item: Any, size: tuple[int, int], names: Names) -> Piece:
         own_size, decode = rle_decoder(segmentation, "coco_rle", field)
         if own_size != size:
             raise InvalidInput(f"{field}.size: expected the image's {size}, got {own_size}.")
-        return Piece(field, name, size, decode, score)
-    return Piece(field, name, size, partial(fill_coco, segmentation, size, field), score)
+        return EncodedMask(field, name, size, decode, score)
+    return EncodedMask(field, name, size, partial(fill_coco, segmentation, size, field), score)
 
 
 def _add(table: dict[Any, Any], element: Any, value: Any, field: str) -> None:
@@ -187,19 +188,43 @@ def write_coco(
     *,
     extension: str = ".jpg",
 ) -> Path:
-    """Write the segments of all images as one COCO instances JSON; the file is written whole.
+    """Write the segments of all images as one COCO instances JSON.
+
+    The file is written whole or not at all. Reading it gives the same masks, bit for bit.
 
     Parameters
     ----------
-    path: the file to write.
-    segments: {image_id: SegmentationMap}, as from ``read_segments``; read one at a time.
-    extension: what a photo's ``file_name`` has after its id.
+    path : str or PathLike
+        The file to write.
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as from ``read_segments``; one is in memory at a time.
+    extension : str, default ".jpg"
+        What follows the image id in a photo's ``file_name``.
 
-    Masks are written as compressed run lengths (COCO's string code), a category a name, numbered
-    from 1 in the order of their first occurrence; a score, where it is known, as ``score``.
-    Reading the file back gives the same masks, bit for bit. Returns the path.
+    Returns
+    -------
+    Path
+        The path.
 
-    Raises InvalidInput for an id that is no relative path, before ``path`` is touched.
+    Raises
+    ------
+    InvalidInput
+        For an id that is not a relative path, before ``path`` is touched.
+
+    Notes
+    -----
+    Masks are written as compressed run lengths (COCO's string code), with one category a name,
+    numbered from 1 in the order of first occurrence. A score that is known is written as
+    ``score``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sat_nb import SegmentationMap, read_segments
+    >>> eye = SegmentationMap(("eye",), np.eye(3, dtype=bool)[None])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read_segments(write_coco(f"{folder}/all.json", {"zebra/1": eye}))["zebra/1"]
+    SegmentationMap(3 x 3 px: eye)
     """
     images: list[dict[str, Any]] = []
     categories: dict[str, int] = {}
@@ -220,7 +245,7 @@ def _image(
     file_name, (height, width) = f"{image_id}{extension}", segmentation.size
     if id_of(file_name, "segments") != image_id:
         raise InvalidInput(
-            f"extension: expected one such as '.jpg', with which {image_id!r} is read back, got "
+            f"extension: expected one such as '.jpg', so that {image_id!r} is read back, got "
             f"{extension!r}."
         )
     return {"id": number, "file_name": file_name, "height": height, "width": width}
@@ -255,3 +280,13 @@ def _annotate(
         }
         stream.write((", " if n_before + i else "") + json.dumps(annotation))
     return len(segmentation)
+
+
+COCO = JsonSet(
+    name="coco",
+    title="COCO instances (JSON)",
+    about="One JSON of many images, as COCO, PartImageNet, CVAT and LabelMe export it.",
+    source="https://cocodataset.org/#format-data",
+    recognises=is_coco,
+    index=index_coco,
+)

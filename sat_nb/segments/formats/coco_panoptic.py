@@ -2,7 +2,7 @@
 
 ``{"images": [...], "annotations": [{"image_id", "file_name": "3.png", "segments_info": [{"id",
 "category_id"}]}], "categories": [...]}``; a pixel's id is R + 256 G + 256^2 B, 0 is nothing.
-The PNGs lie in the JSON's folder, or in one beside it that is named as the JSON is.
+The PNGs lie beside the JSON, or in a folder beside it that has the JSON's name.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import FileMissing, InvalidInput
-from sat_nb.segments.formats.coco import Names, index, name_of
-from sat_nb.segments.formats.encoded import Piece, assemble
-from sat_nb.segments.formats.limits import brief, check_inside, checked_dict, checked_list
+from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
+from sat_nb.segments.formats.json_files import JsonSet
+from sat_nb.segments.formats.limits import (
+    EncodedMask,
+    brief,
+    check_inside,
+    checked_dict,
+    checked_list,
+    decode_masks,
+)
 from sat_nb.segments.formats.png_files import read_picture
 from sat_nb.segments.segmentation import SegmentationMap
 
@@ -38,7 +45,7 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Segme
     )
     if pixels.ndim != 3 or pixels.shape[2] < 3 or pixels.dtype != np.uint8:
         raise InvalidInput(
-            f"the PNG: expected RGB, whose colours are ids, got {pixels.dtype} {pixels.shape}."
+            f"the PNG: expected RGB, with ids as colours, got {pixels.dtype} {pixels.shape}."
         )
     height, width = pixels.shape[:2]
     ids = pixels[..., :3] @ np.array([1, 256, 256**2], dtype=np.int32)
@@ -53,9 +60,9 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Segme
         names_by_id[segment_id] = name_of(info, names, f"segments_info[{i}]")
     unnamed = set(np.unique(ids).tolist()) - names_by_id.keys() - {0}
     if unnamed:
-        raise InvalidInput(f"the PNG has the id {min(unnamed)}, which segments_info does not have.")
-    return assemble([
-        Piece(f"segment {number}", name, (height, width), partial(np.equal, ids, number))
+        raise InvalidInput(f"the PNG has the id {min(unnamed)}, which segments_info lacks.")
+    return decode_masks([
+        EncodedMask(f"segment {number}", name, (height, width), partial(np.equal, ids, number))
         for number, name in names_by_id.items()
     ])  # fmt: skip
 
@@ -64,7 +71,7 @@ def _read(
     file: Path, entry: dict[str, Any], annotations: list[Any], names: Names
 ) -> SegmentationMap:
     if not annotations:
-        return assemble([])
+        return decode_masks([])
     if len(annotations) > 1:
         raise InvalidInput(f"annotations: expected one an image, got {len(annotations)}.")
     picture = _find_png(file, checked_dict(annotations[0], "annotation").get("file_name"))
@@ -86,3 +93,13 @@ def _find_png(file: Path, name: Any) -> Path:
     raise FileMissing(
         f"{file}: the PNG {name!r} is neither in {file.with_suffix('').name!r} nor beside the JSON."
     )
+
+
+COCO_PANOPTIC = JsonSet(
+    name="coco_panoptic",
+    title="COCO panoptic (JSON and PNGs)",
+    about="One JSON of many images, with a PNG an image whose colours are ids of segments.",
+    source="https://cocodataset.org/#format-data",
+    recognises=is_coco_panoptic,
+    index=index_coco_panoptic,
+)

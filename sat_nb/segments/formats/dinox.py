@@ -1,8 +1,8 @@
 """DINO-X exports: what the v2 detection API returns, saved as JSON.
 
 ``{"objects": [{"category", "score", "bbox", "mask": {"counts", "size": [h, w], "format"}}]}``,
-bare or inside a saved task, under ``result`` or ``data.result``. A mask without a
-``format`` key is in DINO-X's own ``dds_rle``, not in COCO's code.
+bare or within a saved task, under ``result`` or ``data.result``. A mask without a ``format`` key
+is in DINO-X's own code ``dds_rle``, not in COCO's.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import written_whole
-from sat_nb.segments.formats.encoded import Piece, assemble, rle_decoder
+from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
+    EncodedMask,
     brief,
     check_count,
     checked_dict,
     checked_name,
     checked_number,
+    decode_masks,
 )
-from sat_nb.segments.formats.rle import CODECS
+from sat_nb.segments.formats.rle import CODECS, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 
 _PATHS = ((), ("result",), ("data", "result"))
 
 
 def is_dinox(document: object) -> bool:
-    """Whether a parsed JSON document is a DINO-X export: a list ``objects`` where one belongs."""
+    """Whether a parsed JSON document is a DINO-X export: it has a list ``objects``."""
     return _objects(document) is not None
 
 
@@ -48,17 +50,48 @@ def parse_dinox(document: object) -> SegmentationMap:
             "`data.result`); export the detection result as JSON."
         )
     check_count(objects, "objects")
-    return assemble([_piece(item, f"objects[{i}]") for i, item in enumerate(objects)])
+    return decode_masks([_encoded(item, f"objects[{i}]") for i, item in enumerate(objects)])
 
 
 def write_dinox(
     path: str | os.PathLike[str], segmentation: SegmentationMap, *, codec: str = "coco_rle"
 ) -> Path:
-    """Write the segments as a DINO-X export, one object a mask; the file is written whole.
+    """Write the segments of one image as a DINO-X export.
 
-    ``codec`` is "coco_rle" or "dds_rle"; the latter is written as DINO-X does, without a
-    ``format`` key. Reading the file back gives the same masks, bit for bit; a score that is not
-    known (NaN) is left out.
+    The file is written whole or not at all. Reading it gives the same masks, bit for bit.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file to write.
+    segmentation : SegmentationMap
+        The segments; each becomes one object.
+    codec : str, default "coco_rle"
+        The run-length code: "coco_rle", or "dds_rle", which is written as DINO-X does, without a
+        ``format`` key.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown codec, and for a score that is infinite.
+
+    Notes
+    -----
+    A score that is not known (NaN) is left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sat_nb import SegmentationMap, read_segments
+    >>> eye = SegmentationMap(("eye",), np.eye(3, dtype=bool)[None])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read_segments(write_dinox(f"{folder}/zebra.json", eye))["zebra"]
+    SegmentationMap(3 x 3 px: eye)
     """
     if codec not in CODECS:
         raise unknown_name("codec", codec, CODECS)
@@ -82,7 +115,7 @@ def _objects(document: object) -> list[Any] | None:
     return None
 
 
-def _piece(item: Any, field: str) -> Piece:
+def _encoded(item: Any, field: str) -> EncodedMask:
     item = checked_dict(item, field)
     name = checked_name(item.get("category"), f"{field}.category")
     score = checked_number(item["score"], f"{field}.score") if "score" in item else np.nan
@@ -90,13 +123,13 @@ def _piece(item: Any, field: str) -> Piece:
     if not isinstance(mask, dict) or not isinstance(mask.get("counts"), str):
         raise InvalidInput(
             f"{field}: expected {{counts, size}} with a run-length string; export with the "
-            "target 'mask', boxes alone are not enough."
+            "target 'mask', because boxes are not enough."
         )
     codec = mask.get("format", "dds_rle")
     if not isinstance(codec, str) or codec not in CODECS:
         given = codec[:80] if isinstance(codec, str) else brief(codec)
         raise unknown_name(f"{field}.format", given, CODECS)
-    return Piece(field, name, *rle_decoder(mask, codec, field), score)
+    return EncodedMask(field, name, *rle_decoder(mask, codec, field), score)
 
 
 def _mask(mask: NDArray[np.bool_], codec: str) -> dict[str, Any]:
@@ -105,10 +138,20 @@ def _mask(mask: NDArray[np.bool_], codec: str) -> dict[str, Any]:
 
 
 def known_score(score: float) -> dict[str, float]:
-    """The entry of a score in an export; none for NaN, which JSON does not have."""
+    """The member of an object that holds its score; none for NaN, which JSON does not have."""
     return {} if np.isnan(score) else {"score": checked_number(float(score), "scores")}
 
 
 def _box(mask: NDArray[np.bool_]) -> list[float]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]
+
+
+DINOX = JsonDocument(
+    name="dinox",
+    title="DINO-X export (JSON)",
+    about="The result of the DINO-X detection API.",
+    source="https://cloud.deepdataspace.com/docs",
+    recognises=is_dinox,
+    parse=parse_dinox,
+)

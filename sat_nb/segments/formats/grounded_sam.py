@@ -1,4 +1,4 @@
-"""Grounded-SAM-2's demo JSON; and Grounded-SAM 1's mask.json, which holds no mask.
+"""The JSON of Grounded-SAM-2's demos; and Grounded-SAM 1's mask.json, which holds no mask.
 
 ``{"image_path", "annotations": [{"class_name", "bbox", "segmentation": {"size": [h, w],
 "counts"}, "score"}], "box_format", "img_width", "img_height"}``, the counts in COCO's string
@@ -12,8 +12,16 @@ from typing import Any
 import numpy as np
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.encoded import Piece, assemble, rle_decoder
-from sat_nb.segments.formats.limits import checked_dict, checked_list, checked_name, checked_number
+from sat_nb.segments.formats.json_files import JsonDocument
+from sat_nb.segments.formats.limits import (
+    EncodedMask,
+    checked_dict,
+    checked_list,
+    checked_name,
+    checked_number,
+    decode_masks,
+)
+from sat_nb.segments.formats.rle import rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 
 
@@ -31,7 +39,7 @@ def parse_grounded_sam_2(document: Any) -> SegmentationMap:
     annotations = checked_list(
         checked_dict(document, "the document").get("annotations"), "annotations"
     )
-    return assemble([_piece(item, f"annotations[{i}]") for i, item in enumerate(annotations)])
+    return decode_masks([_encoded(item, f"annotations[{i}]") for i, item in enumerate(annotations)])
 
 
 def is_grounded_sam_1(document: object) -> bool:
@@ -44,15 +52,15 @@ def is_grounded_sam_1(document: object) -> bool:
 
 
 def refuse_grounded_sam_1(document: object) -> SegmentationMap:
-    """Raise InvalidInput: the masks are not recoverable, and why."""
+    """Raise InvalidInput that says why the masks cannot be recovered."""
     raise InvalidInput(
-        "Grounded-SAM 1's mask.json has names and boxes, and its masks are only in mask.jpg, a "
-        "plot in matplotlib's colours after lossy compression, from which no mask can be "
-        "recovered; export with Grounded-SAM-2, or save the masks as .npz or boolean PNGs."
+        "Grounded-SAM 1's mask.json holds names and boxes only. Its masks are in mask.jpg, a plot "
+        "in matplotlib's colours after lossy compression, from which they cannot be recovered; "
+        "export with Grounded-SAM-2, or save the masks as .npz or boolean PNGs."
     )
 
 
-def _piece(item: Any, field: str) -> Piece:
+def _encoded(item: Any, field: str) -> EncodedMask:
     item = checked_dict(item, field)
     name = checked_name(item.get("class_name"), f"{field}.class_name")
     score = item.get("score", np.nan)
@@ -62,4 +70,22 @@ def _piece(item: Any, field: str) -> Piece:
         score = checked_number(score, f"{field}.score")
     field = f"{field}.segmentation"
     mask = checked_dict(item.get("segmentation"), field)
-    return Piece(field, name, *rle_decoder(mask, "coco_rle", field), score)
+    return EncodedMask(field, name, *rle_decoder(mask, "coco_rle", field), score)
+
+
+GROUNDED_SAM_2 = JsonDocument(
+    name="grounded_sam_2",
+    title="Grounded-SAM-2 (JSON)",
+    about="What the demos of Grounded-SAM-2 write.",
+    source="https://github.com/IDEA-Research/Grounded-SAM-2",
+    recognises=is_grounded_sam_2,
+    parse=parse_grounded_sam_2,
+)
+GROUNDED_SAM_1 = JsonDocument(
+    name="grounded_sam",
+    title="Grounded-SAM 1 (refused)",
+    about="The mask.json of Grounded-SAM 1, which holds no masks and is refused.",
+    source="https://github.com/IDEA-Research/Grounded-Segment-Anything",
+    recognises=is_grounded_sam_1,
+    parse=refuse_grounded_sam_1,
+)

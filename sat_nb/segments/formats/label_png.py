@@ -1,73 +1,95 @@
 """Label pictures: a PNG whose values (or palette indices) are names in a ``labels.json``.
 
-``labels.json`` is {"0": "background", "1": "skin", ...}, a list of names by value, or one such
-an image: {image_id: {"1": "person", ...}}; it lies beside the PNGs or in a folder above them.
-CelebAMask-HQ's parts, CCP and Pascal VOC come so. Value 0, and VOC's 255, mean nothing where
-they have no name; any other value without a name is an error. ``null`` as a name leaves a value
-out on purpose.
+``labels.json`` is {"0": "background", "1": "skin", ...}, a list of names by value, or one of these
+an image: {image_id: {"1": "person", ...}}. It lies beside the PNGs or in a folder above them, up
+to the one around the folder that is read. Value 0, and Pascal VOC's 255, mean nothing unless they
+have a name; any other value without a name is an error. ``null`` as a name leaves a value out on
+purpose.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.encoded import Piece, assemble
-from sat_nb.segments.formats.limits import brief, checked_name
+from sat_nb.segments.formats.json_files import NAMES_FILE, read_json
+from sat_nb.segments.formats.limits import (
+    EncodedMask,
+    brief,
+    check_inside,
+    checked_name,
+    decode_masks,
+)
+from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.sources import Format, Source
 
-NAMES_FILE = "labels.json"
 _NOTHING = {0, 255}
 
 
 @dataclass(frozen=True)
 class LabelPicture:
-    """The values (H, W) of a label PNG, and the content of its labels.json for this image."""
+    """The values (H, W) of a label PNG, and what labels.json holds for this image."""
 
     values: NDArray
     names: Any
 
 
-def is_label_png(document: object) -> bool:
-    """Whether a document is a PNG that a labels.json belongs to."""
-    return isinstance(document, LabelPicture)
+def detects_label_pngs(root: Path) -> bool:
+    """Whether a folder holds PNGs that a labels.json applies to."""
+    return pngs_are_masks(root) and bool(open_label_pngs(root))
 
 
-def parse_label_png(document: object) -> SegmentationMap:
+def open_label_pngs(root: Path) -> dict[str, Source[SegmentationMap]]:
+    """The PNGs that a labels.json applies to; one image each."""
+    folder = root.absolute()
+    top = folder.parent if folder.is_dir() else folder.parent.parent
+    names_files: dict[Path, Path | None] = {}
+    sources = {}
+    for file_id, file in png_files(root).items():
+        if file.parent not in names_files:
+            names_files[file.parent] = _names_file(file, top)
+        names_file = names_files[file.parent]
+        if names_file is not None:
+            read = partial(_read, file, file_id, names_file)
+            sources[file_id] = Source(str(file), read, (file,))
+    return sources
+
+
+def parse_label_png(picture: LabelPicture) -> SegmentationMap:
     """The segments of one label picture, by ascending value, names as written.
 
     Raises InvalidInput for colour pictures and for values without a name.
     """
-    if not isinstance(document, LabelPicture):
-        raise InvalidInput(f"expected a PNG with a {NAMES_FILE} beside it or in a folder above.")
-    values, names = document.values, _names(document.names)
+    values, names = picture.values, _names(picture.names)
     if values.ndim != 2 or values.dtype.kind not in "biu":
         raise InvalidInput(
             "expected a grey or palette PNG, whose values are labels, got "
-            f"{values.dtype} {values.shape}; colours are no labels, save the indices."
+            f"{values.dtype} {values.shape}; save the label indices instead of colours."
         )
     height, width = values.shape
     present = [int(value) for value in np.unique(values)]
     nameless = [v for v in present if v not in names and v not in _NOTHING]
     if nameless:
         raise InvalidInput(
-            f"the value {nameless[0]} has no name in {NAMES_FILE}; add it, with null as its name "
-            "to leave it out."
+            f"the value {nameless[0]} has no name in {NAMES_FILE}; add one, or null to leave the "
+            "value out."
         )
-    return assemble([
-        Piece(f"value {value}", name, (height, width), partial(np.equal, values, value))
+    return decode_masks([
+        EncodedMask(f"value {value}", name, (height, width), partial(np.equal, values, value))
         for value in present
         if (name := names.get(value))
     ])  # fmt: skip
 
 
 def names_of(labels: Any, *ids: str) -> Any:
-    """The names for one image: those under the first of its ids, or those of all images."""
+    """The names for one image: those under one of its ids, or those of all images."""
     if isinstance(labels, dict):
         for key in ids:
             if isinstance(labels.get(key), dict | list):
@@ -83,10 +105,39 @@ def _names(labels: Any) -> dict[int, str | None]:
     wrong = [key for key in labels if not (key.isascii() and key.isdecimal() and len(key) < 10)]
     if wrong:
         raise InvalidInput(
-            f"{NAMES_FILE}: expected whole values as keys, or the ids of images, this image's "
-            f"among them; got {brief(wrong[0])}."
+            f"{NAMES_FILE}: expected whole values as keys, or ids of images that include this "
+            f"image's, got {brief(wrong[0])}."
         )
     return {
         int(key): None if name is None else checked_name(name, f"{NAMES_FILE}: {key}")
         for key, name in labels.items()
     }
+
+
+def _read(file: Path, file_id: str, names_file: Path) -> SegmentationMap:
+    check_inside(names_file, names_file.parent)
+    try:
+        labels = read_json(names_file)
+    except InvalidInput as error:
+        raise InvalidInput(f"{names_file}: {error}") from error
+    return parse_label_png(LabelPicture(read_picture(file), names_of(labels, file_id, file.stem)))
+
+
+def _names_file(file: Path, top: Path) -> Path | None:
+    """The nearest labels.json: beside the file, or in a folder above it, up to ``top``."""
+    for folder in file.absolute().parents:
+        if (folder / NAMES_FILE).is_file():
+            return folder / NAMES_FILE
+        if folder == top:
+            return None
+    return None
+
+
+LABEL_PNG = Format(
+    name="label_png",
+    title="label PNGs with labels.json",
+    about="PNGs whose values, or palette indices, have their names in a labels.json.",
+    source="the way of Pascal VOC, CamVid and CCP",
+    detects=detects_label_pngs,
+    open=open_label_pngs,
+)

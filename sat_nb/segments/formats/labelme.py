@@ -1,8 +1,8 @@
 """LabelMe's JSON: shapes of an image, drawn by hand.
 
 ``{"shapes": [{"label", "points": [[x, y], ...], "shape_type"}], "imageHeight", "imageWidth"}``.
-Polygons, rectangles and circles are filled as LabelMe does; a "mask" is a PNG in base64, placed
-at its box. Lines and points have no area, and are refused.
+Polygons, rectangles and circles are filled as LabelMe does; a "mask" is a PNG in base64 that is
+placed at its box. Lines and points have no area and are refused.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import numpy as np
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.segments.formats.encoded import Piece, assemble
+from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
+    EncodedMask,
     brief,
     checked_dict,
     checked_list,
     checked_name,
+    checked_points,
     checked_size,
+    decode_masks,
 )
 from sat_nb.segments.formats.png_files import read_picture, two_valued
-from sat_nb.segments.formats.polygons import checked_points, fill_labelme
+from sat_nb.segments.formats.polygons import fill_labelme
 from sat_nb.segments.segmentation import SegmentationMap
 
 SHAPES = ("polygon", "rectangle", "circle", "mask")
@@ -37,7 +40,7 @@ def is_labelme(document: object) -> bool:
 
 
 def parse_labelme(document: Any) -> SegmentationMap:
-    """The segments of one parsed file, a shape each, in its order, names as written.
+    """The segments of one parsed file, one a shape, in the file's order, names as written.
 
     Raises InvalidInput that names the field.
     """
@@ -45,17 +48,17 @@ def parse_labelme(document: Any) -> SegmentationMap:
     shapes = checked_list(document.get("shapes"), "shapes")
     stated = [document.get("imageHeight"), document.get("imageWidth")]
     size = checked_size(stated, "[imageHeight, imageWidth]")
-    return assemble([_piece(shape, size, f"shapes[{i}]") for i, shape in enumerate(shapes)])
+    return decode_masks([_encoded(shape, size, f"shapes[{i}]") for i, shape in enumerate(shapes)])
 
 
-def _piece(shape: Any, size: Size, field: str) -> Piece:
+def _encoded(shape: Any, size: Size, field: str) -> EncodedMask:
     shape = checked_dict(shape, field)
     name = checked_name(shape.get("label"), f"{field}.label")
-    kind = shape.get("shape_type") or "polygon"  # absent in files of old versions
+    kind = shape.get("shape_type") or "polygon"  # old versions do not write it
     if kind not in SHAPES:
         raise unknown_name(f"{field}.shape_type", brief(kind), SHAPES)
     draw = _place if kind == "mask" else partial(_fill, kind)
-    return Piece(field, name, size, partial(draw, shape, size, field))
+    return EncodedMask(field, name, size, partial(draw, shape, size, field))
 
 
 def _fill(kind: str, shape: dict[str, Any], size: Size, field: str) -> Mask:
@@ -78,3 +81,13 @@ def _place(shape: dict[str, Any], size: Size, field: str) -> Mask:
         )
     mask[top : bottom + 1, left : right + 1] = small
     return mask
+
+
+LABELME = JsonDocument(
+    name="labelme",
+    title="LabelMe (JSON)",
+    about="Shapes that were drawn by hand in LabelMe.",
+    source="https://github.com/wkentaro/labelme",
+    recognises=is_labelme,
+    parse=parse_labelme,
+)

@@ -1,21 +1,28 @@
-"""What a mask file may cost and contain: files come from anywhere, and memory is the user's.
+"""What a mask file may contain and cost: files come from anywhere, and memory is the user's.
 
-One image's masks take MAX_MASK_BYTES at most (a byte a pixel and mask), while one mask more is
-decoded; a JSON file of one image has MAX_JSON_BYTES at most, and holds MAX_JSON_VALUES (which take
-a quarter of a gigabyte when they are parsed); one of many images has MAX_SET_BYTES, of which one
-annotation is parsed at a time.
+One image's masks take MAX_MASK_BYTES at most (a byte a pixel and mask), plus one mask that is
+being decoded. A reader therefore describes every mask by an EncodedMask first, so that an image
+that would cost too much is refused before the first mask is decoded. A JSON file of one image has
+MAX_JSON_BYTES at most and MAX_JSON_VALUES (a quarter of a gigabyte once parsed); a JSON file of
+many images has MAX_SET_BYTES, of which one annotation is parsed at a time.
 """
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.arrays import Float64, Mask, Size
 from sat_nb.errors import InvalidInput
+from sat_nb.segments.segmentation import SegmentationMap
 
 MAX_PIXELS = 2**28  # of one mask, 268 megapixels: a larger size is an error or an attack
 MAX_MASK_BYTES = 2**30  # of all masks of an image
@@ -27,7 +34,64 @@ MAX_SET_BYTES = 2**30
 MAX_OUTLINE_PX = 2**22  # length of a polygon's outline
 
 
-def checked_size(size: Any, field: str) -> tuple[int, int]:
+# A mask that covers nothing is told apart from other damage: fetched exports leave it out.
+class NoPixel(InvalidInput):
+    """A mask that covers no pixel."""
+
+
+@dataclass(frozen=True)
+class EncodedMask:
+    """A mask that is not decoded yet.
+
+    ``field`` is its place in the file, for messages; ``decode()`` returns the mask (H, W).
+    """
+
+    field: str
+    name: str
+    size: Size
+    decode: Callable[[], Mask]
+    score: float = np.nan
+
+
+def decode_masks(encoded: Sequence[EncodedMask]) -> SegmentationMap:
+    """The decoded masks as one SegmentationMap, in their order, names as written.
+
+    Raises InvalidInput for an invalid name, for masks of several sizes, for a mask without pixels,
+    and for masks that would take more than MAX_MASK_BYTES together.
+    """
+    if not encoded:
+        return SegmentationMap((), np.zeros((0, 0, 0), dtype=bool))
+    size = _common_size(encoded)
+    names = tuple(checked_name(mask.name, f"{mask.field}: the name") for mask in encoded)
+    masks = np.empty((len(encoded), *size), dtype=bool)
+    for mask, out in zip(encoded, masks, strict=True):
+        out[...] = mask.decode()
+        if not out.any():
+            raise NoPixel(f"{mask.field}: the mask has no pixel; remove the object.")
+    masks.flags.writeable = False  # SegmentationMap copies arrays that are writeable
+    return SegmentationMap(names, masks, _scores(encoded))
+
+
+def _common_size(encoded: Sequence[EncodedMask]) -> Size:
+    check_count(encoded, "objects")
+    sizes = sorted({mask.size for mask in encoded})
+    if len(sizes) > 1:
+        raise InvalidInput(f"objects: expected masks of one size, got {sizes[0]} and {sizes[1]}.")
+    (height, width), n = sizes[0], len(encoded)
+    if n * height * width > MAX_MASK_BYTES:
+        raise InvalidInput(
+            f"objects: {n} masks of {height} x {width} pixels need {n * height * width} bytes, "
+            f"the limit is {MAX_MASK_BYTES}; export fewer or smaller masks."
+        )
+    return height, width
+
+
+def _scores(encoded: Sequence[EncodedMask]) -> Float64 | None:
+    scores = np.array([mask.score for mask in encoded])
+    return None if np.isnan(scores).all() else scores
+
+
+def checked_size(size: Any, field: str) -> Size:
     """``size`` as (height, width), or InvalidInput that names the field."""
     whole = (
         isinstance(size, list | tuple)
@@ -36,25 +100,25 @@ def checked_size(size: Any, field: str) -> tuple[int, int]:
     )
     if not whole or size[0] * size[1] > MAX_PIXELS:
         raise InvalidInput(
-            f"{field}: expected [height, width], {MAX_PIXELS} pixels at most, got {brief(size)}; "
-            "export again, at a smaller size if need be."
+            f"{field}: expected [height, width] of at most {MAX_PIXELS} pixels, got "
+            f"{brief(size)}; export the masks again, at a smaller size if need be."
         )
     return size[0], size[1]
 
 
 def checked_name(name: Any, field: str) -> str:
-    """``name`` as it is: text of a sane length, without control characters."""
+    """``name`` unchanged: text of a reasonable length, without control characters."""
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput(f"{field}: expected a name, got {brief(name)}.")
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidInput(
-            f"{field}: expected a name of {MAX_NAME_LENGTH} characters at most, got "
-            f"{len(name)}: {brief(name)}; give the segment a short name."
+            f"{field}: expected a name of at most {MAX_NAME_LENGTH} characters, got "
+            f"{len(name)}: {brief(name)}; shorten the name."
         )
     wrong = [c for c in name if unicodedata.category(c) in {"Cc", "Cs"} and not c.isspace()]
     if wrong:
         raise InvalidInput(
-            f"{field}: expected text, got the control character {wrong[0]!r}; take it out."
+            f"{field}: expected text, got the control character {wrong[0]!r}; remove it."
         )
     return name
 
@@ -65,13 +129,13 @@ def checked_number(value: Any, field: str) -> float:
     try:
         if number and math.isfinite(value):
             return float(value)
-    except OverflowError:  # a whole number that no float holds
+    except OverflowError:  # a whole number that is too large for a float
         pass
-    raise InvalidInput(f"{field}: expected a number, got {brief(value)}.")
+    raise InvalidInput(f"{field}: expected a finite number, got {brief(value)}.")
 
 
 def checked_list(value: Any, field: str) -> list[Any]:
-    """``value`` as a list of MAX_OBJECTS at most."""
+    """``value`` as a list of at most MAX_OBJECTS."""
     if not isinstance(value, list):
         raise InvalidInput(f"{field}: expected a list, got {brief(value)}.")
     check_count(value, field)
@@ -79,31 +143,63 @@ def checked_list(value: Any, field: str) -> list[Any]:
 
 
 def checked_dict(value: Any, field: str) -> dict[str, Any]:
-    """``value`` as a dict with text as keys."""
+    """``value`` as a dict."""
     if not isinstance(value, dict):
         raise InvalidInput(f"{field}: expected an object, got {type(value).__name__}.")
     return value
 
 
 def check_count(items: Sequence[Any], field: str) -> None:
-    """Refuse more than MAX_OBJECTS."""
+    """InvalidInput for more than MAX_OBJECTS."""
     if len(items) > MAX_OBJECTS:
         raise InvalidInput(
-            f"{field}: expected {MAX_OBJECTS} masks at most, got {len(items)}; "
-            "raise the detector's threshold, or split the file."
+            f"{field}: expected at most {MAX_OBJECTS} masks, got {len(items)}; raise the "
+            "detector's threshold, or split the file."
         )
 
 
+def checked_points(
+    points: Any, size: Size, field: str, *, least: int, most: int | None = None
+) -> NDArray[np.float64]:
+    """Points (n, 2), x first, as float64; the length of their outline is bounded.
+
+    Raises InvalidInput for anything else, for fewer than ``least`` and more than ``most`` points,
+    and for points farther outside than the image is long: polygons are filled with int32
+    coordinates.
+    """
+    try:
+        array = np.array(points, dtype=np.float64).reshape(-1, 2)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidInput(f"{field}: expected points [x, y], got {brief(points)}.") from error
+    if len(array) < least or (most is not None and len(array) > most):
+        raise InvalidInput(
+            f"{field}: expected {least} points{'' if most else ' or more'}, "
+            f"got {len(array)}; redraw the shape."
+        )
+    height, width = size
+    inside = (array >= (-width, -height)) & (array <= (2 * width, 2 * height))
+    if not inside.all():
+        far = array[~inside.all(axis=1)][0].tolist()
+        raise InvalidInput(f"{field}: the point {far} is far outside the {height} x {width} image.")
+    steps = np.abs(array - np.roll(array, 1, axis=0)).max(axis=1)
+    if steps.sum() > MAX_OUTLINE_PX:
+        raise InvalidInput(
+            f"{field}: the outline is {steps.sum():.0f} pixels long, the limit is "
+            f"{MAX_OUTLINE_PX}; export the mask as run lengths."
+        )
+    return array
+
+
 def check_inside(file: Path, folder: Path) -> None:
-    """Refuse a file that a link or ``..`` takes out of its folder."""
+    """InvalidInput for a file that a link or ``..`` leads out of its folder."""
     try:
         inside = file.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # loops, and what no file system takes
+    except (OSError, RuntimeError, ValueError) as error:  # link loops, impossible names
         raise InvalidInput(
-            f"{brief(str(file))}: not a file that can be followed ({error})."
+            f"{brief(str(file))}: cannot be followed to a file ({error})."
         ) from error
     if not inside:
         raise InvalidInput(
-            f"{str(file)!r} leads out of {str(folder)!r}; copy the file into the folder, or name "
+            f"{str(file)!r} leads out of {str(folder)!r}; copy the file into the folder, or give "
             "the folder that it is in."
         )

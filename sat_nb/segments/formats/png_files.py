@@ -1,4 +1,4 @@
-"""PNGs that hold masks, read without trust: their size is looked at before their pixels."""
+"""PNGs that hold masks: where they are, and their values, read only after a check of the size."""
 
 from __future__ import annotations
 
@@ -10,29 +10,44 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sat_nb.errors import InvalidInput
+from sat_nb.files import files_by_id, visible_files
+from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import checked_size
 
 
-def read_picture(source: Path | BinaryIO) -> NDArray:
-    """The values of a PNG as stored: (H, W) for grey, palette and 1-bit, (H, W, 3 or 4) else.
+def png_files(root: Path) -> dict[str, Path]:
+    """{id: PNG} of a folder, or of a single file."""
+    if root.is_dir():
+        return files_by_id(root, {".png"})
+    return {root.stem: root} if root.suffix.lower() == ".png" else {}
 
-    A palette's indices are given, not its colours. Raises InvalidInput (without the file's
-    name) for anything that is no PNG, and for more than MAX_PIXELS pixels.
+
+def pngs_are_masks(root: Path) -> bool:
+    """Whether a folder has no JSON or .npz files; PNGs beside those are photos, or part of them."""
+    others = visible_files(root, {".json", ".npz"})
+    return all(file.name == NAMES_FILE for file in others)
+
+
+def read_picture(source: Path | BinaryIO) -> NDArray:
+    """The values of a PNG as stored: (H, W) if grey, palette or 1-bit, else (H, W, 3 or 4).
+
+    Of a palette, these are the indices, not the colours. Raises InvalidInput (without the file's
+    name) for anything that is not a PNG, and for more than MAX_PIXELS pixels.
     """
     try:
         with Image.open(source, formats=["PNG"]) as image:
-            checked_size((image.height, image.width), "the picture's size")
+            checked_size((image.height, image.width), "the size of the picture")
             return np.array(image)
     except InvalidInput:
         raise
-    except Exception as error:  # what Pillow raises on damaged files is not a closed list
+    except Exception as error:  # damaged files make Pillow raise errors of many kinds
         raise InvalidInput(f"not readable as a PNG ({error}); export it again.") from error
 
 
 def two_valued(values: NDArray) -> NDArray[np.bool_]:
     """The (H, W) mask of an array that holds 0 and one other value (or False and True).
 
-    Colour pictures are masks where they are grey, as those of CelebAMask-HQ are.
+    A colour picture is taken if all its channels are equal, as in CelebAMask-HQ.
 
     >>> two_valued(np.array([[0, 255]], np.uint8))
     array([[False,  True]])
@@ -48,8 +63,8 @@ def two_valued(values: NDArray) -> NDArray[np.bool_]:
     others = values[mask]
     if others.size and (others != others[0]).any():
         raise InvalidInput(
-            f"expected a mask of two values, got {others.min()}, {others.max()} beside 0; give "
-            "labels their names in a labels.json, and grey masks a threshold."
+            f"expected a mask of two values, got {others.min()}, {others.max()} beside 0; name the "
+            "labels in a labels.json, or apply a threshold to grey masks."
         )
     return mask
 

@@ -1,11 +1,14 @@
-"""Outlines to masks, by the rule of the tool that drew them: the rules differ at the border.
+"""Polygons to masks, by the rule of the tool that drew them: the rules differ at the border.
 
 COCO's polygons are filled as pycocotools does: the outline is traced on a grid five times as
 fine, and a pixel belongs to the mask where the traced crossings of its column enclose it; the
-polygons of one annotation are united. LabelMe's shapes are filled as LabelMe does, by Pillow's
-``ImageDraw`` with the outline drawn, so that border pixels belong to the mask. Pillow's versions
-differ by single pixels at the tips of narrow triangles: 9.5 to 11.0 fill one there that 7.2 and
-11.3 do not. As in LabelMe itself, the installed version's rule is the one that holds.
+polygons of one annotation are united.
+
+LabelMe's shapes are defined by its function ``shape_to_mask``: Pillow's ``ImageDraw`` on an empty
+picture, with the outline drawn, so that border pixels belong to the mask. Pillow's versions differ
+by single pixels, at the tips of narrow triangles (9.5 to 11.0 fill one that 7.2 and 11.3 do not)
+and where edges of a self-crossing outline meet (13.0 leaves out a pixel within it). As in LabelMe
+itself, the rule of the installed version holds.
 """
 
 from __future__ import annotations
@@ -14,13 +17,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_OUTLINE_PX, brief, checked_list
+from sat_nb.segments.formats.limits import brief, checked_list, checked_points
 
 
 def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
@@ -40,7 +42,7 @@ def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
         points = checked_points(polygon, size, f"{field}[{i}]", least=3)
         codes += coco.frPyObjects([points.ravel().tolist()], *size)
     if not codes:
-        raise InvalidInput(f"{field}: holds no polygon; a box alone is not enough.")
+        raise InvalidInput(f"{field}: holds no polygon; a box is not enough.")
     return coco.decode(coco.merge(codes)).view(bool)
 
 
@@ -64,34 +66,3 @@ def fill_labelme(kind: str, points: Any, size: Size, field: str) -> Mask:
     else:
         draw.polygon([(x, y) for x, y in xy.tolist()], outline=1, fill=1)
     return np.array(canvas).view(bool)
-
-
-def checked_points(
-    points: Any, size: Size, field: str, *, least: int, most: int | None = None
-) -> NDArray[np.float64]:
-    """Points (n, 2), x first, as float64; their outline's length is bounded.
-
-    Raises InvalidInput for anything else, for fewer than ``least`` and more than ``most``, and
-    for points farther outside than the image is long: what fills polygons counts in int32.
-    """
-    try:
-        array = np.array(points, dtype=np.float64).reshape(-1, 2)
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInput(f"{field}: expected points [x, y], got {brief(points)}.") from error
-    if len(array) < least or (most is not None and len(array) > most):
-        raise InvalidInput(
-            f"{field}: expected {least} points{'' if most else ' or more'}, "
-            f"got {len(array)}; redraw the shape."
-        )
-    height, width = size
-    inside = (array >= (-width, -height)) & (array <= (2 * width, 2 * height))
-    if not inside.all():
-        far = array[~inside.all(axis=1)][0].tolist()
-        raise InvalidInput(f"{field}: the point {far} is far outside the {height} x {width} image.")
-    steps = np.abs(array - np.roll(array, 1, axis=0)).max(axis=1)
-    if steps.sum() > MAX_OUTLINE_PX:
-        raise InvalidInput(
-            f"{field}: the outline is {steps.sum():.0f} pixels long, {MAX_OUTLINE_PX} at most are "
-            "drawn; export the mask as run lengths."
-        )
-    return array

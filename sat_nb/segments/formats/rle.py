@@ -1,15 +1,16 @@
 """Run-length codes of masks: COCO's compressed string, and DINO-X's row-major variant.
 
 Both hold the lengths of alternating runs of background and foreground, in a string of
-6-bit characters (chr 48 to 111). ``coco_rle`` goes down the columns and covers the
-mask; ``dds_rle`` goes along the rows and leaves the trailing background out.
-Run lengths are checked against the size: pycocotools reads what does not fit without a
-word.
+6-bit characters (chr 48 to 111). ``coco_rle`` goes down the columns and covers the whole mask;
+``dds_rle`` goes along the rows and leaves the trailing background out. Run lengths are checked
+against the size, because pycocotools silently reads strings that do not fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
@@ -18,7 +19,7 @@ from pycocotools import mask as coco
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_PIXELS
+from sat_nb.segments.formats.limits import MAX_PIXELS, checked_size
 
 
 def decode_coco(counts: str, size: Size) -> Mask:
@@ -32,17 +33,17 @@ def decode_coco(counts: str, size: Size) -> Mask:
     mask = np.zeros(size, dtype=np.uint8)
     codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), dtype=np.uint8)
     if not _fill_columns(codes, mask):
-        _check_covered(int(run_lengths(counts).sum()), size)  # says what is wrong
+        _check_covered(int(run_lengths(counts).sum()), size)  # raises an error that tells more
         raise InvalidInput(f"counts: expected runs of {size[0]} x {size[1]} pixels")
     return mask.view(bool)
 
 
 @numba.njit(cache=True, nogil=True)
 def _fill_columns(codes, mask):  # type: ignore[no-untyped-def]
-    """Set the foreground runs of a string in an empty (H, W) mask; whether it fitted exactly.
+    """Set the foreground runs of a string in an empty (H, W) mask; return whether it fits exactly.
 
-    As ``run_lengths`` and a loop, in one go, and five times as fast as pycocotools, whose masks
-    lie column by column and would have to be turned.
+    ``run_lengths`` and a loop in one pass: five times as fast as pycocotools, whose masks lie
+    column by column in memory and would have to be transposed.
     """
     height, total = mask.shape[0], mask.size
     position, start, n_runs, run, before = 0, 0, 0, 0, 0
@@ -121,21 +122,40 @@ def encode_dds(mask: Mask) -> str:
     return _encode_run_lengths(np.diff(edges, prepend=0))
 
 
+def rle_decoder(mask: dict[str, Any], codec: str, field: str) -> tuple[Size, Callable[[], Mask]]:
+    """The size and a decoder of {counts, size}; counts are a string in ``codec``, or a list."""
+    size = checked_size(mask.get("size"), f"{field}.size")
+    return size, partial(_decode_rle, mask.get("counts"), size, codec, field)
+
+
+def _decode_rle(counts: Any, size: Size, codec: str, field: str) -> Mask:
+    try:
+        if isinstance(counts, list):
+            return decode_runs(counts, size)
+        if isinstance(counts, str):
+            return CODECS[codec][1](counts, size)
+        raise InvalidInput("counts: expected a run-length string or a list of whole numbers")
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{field}.{error}; the export is damaged, or it is of another format."
+        ) from error
+
+
 CODECS: dict[str, tuple[Callable[[Mask], str], Callable[[str, Size], Mask]]] = {
     "coco_rle": (encode_coco, decode_coco),
     "dds_rle": (encode_dds, decode_dds),
 }
+"""{codec: (encode, decode)}."""
 
 
 def run_lengths(counts: str) -> NDArray[np.int64]:
-    """Lengths of the alternating runs, background first, of a compressed string.
+    """Lengths of the alternating runs of a compressed string, background first.
 
-    Each number is written in groups of five bits, the lowest first, 32 marking that
-    another group follows; from the fourth on, a number is the difference to the last
-    but one (as in COCO's maskApi).
+    Each number is written in groups of five bits, the lowest first; bit 32 says that another group
+    follows. From the fourth on, a number is the difference from the last but one (as in COCO's
+    maskApi).
 
-    Raises InvalidInput for characters outside the code, a string that breaks off, and
-    negative runs.
+    Raises InvalidInput for characters outside the code, a truncated string, and negative runs.
 
     >>> run_lengths("03")
     array([0, 3])
@@ -147,17 +167,17 @@ def run_lengths(counts: str) -> NDArray[np.int64]:
     if codes.size == 0:
         return np.zeros(0, dtype=np.int64)
     if codes.min() < 0 or codes.max() > 63:
-        raise InvalidInput("counts: holds characters that are not in the RLE string code")
+        raise InvalidInput("counts: holds characters outside the run-length code")
     ends = np.flatnonzero(codes < 32)
     if ends.size == 0 or ends[-1] != codes.size - 1:
-        raise InvalidInput("counts: the string breaks off inside a number")
+        raise InvalidInput("counts: the string breaks off within a number")
     starts = np.concatenate([[0], ends[:-1] + 1])
     digits = np.arange(codes.size) - np.repeat(starts, ends - starts + 1)
     if digits.max() > 7:
         raise InvalidInput("counts: holds a number of more than 40 bits")
     values = np.add.reduceat((codes & 31) << (5 * digits), starts)
     values -= np.where(codes[ends] & 16, np.int64(1) << (5 * (ends - starts + 1)), 0)
-    # x[i] += x[i - 2] from the fourth number on: two running sums, the first number apart
+    # x[i] += x[i - 2] from the fourth number on is two running sums; the first number is in neither
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return _checked_runs(values)
