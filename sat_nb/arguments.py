@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
+from sat_nb.arrays import Map
 from sat_nb.errors import InvalidInput
 
 
@@ -46,3 +49,22 @@ def checked_columns(by: str | Sequence[str]) -> list[str]:
     (['method'], ['method', 'model'])
     """
     return [by] if isinstance(by, str) else list(by)
+
+
+def channel_sum(attribution: Any) -> Map:
+    """An attribution map (h, w) or (h, w, C) with its channels summed: (h, w).
+
+    >>> channel_sum(np.ones((2, 2, 3)))
+    array([[3., 3.],
+           [3., 3.]])
+    """
+    attribution = np.asarray(attribution)
+    if attribution.ndim not in (2, 3) or attribution.size == 0:
+        raise InvalidInput(
+            f"attribution: expected float (h, w) or (h, w, C), got {attribution.dtype} "
+            f"{attribution.shape}."
+        )
+    if not np.isfinite(attribution).all():
+        raise InvalidInput("attribution: holds NaN or infinite values; explain that image again.")
+    summed: Map = attribution.sum(axis=2) if attribution.ndim == 3 else attribution
+    return summed

@@ -1,4 +1,4 @@
-"""Bars or dots with intervals: one a segment and group, from an aggregate."""
+"""Bars or points with intervals: one for each segment and group of an aggregate."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.style import BARS, FAINT, HATCHES, INK, MARKERS, PLAIN, QUIET, SMALL
-from sat_nb.table.aggregations import RESULTS
+from sat_nb.table.aggregate import result_of
+from sat_nb.table.aggregations import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-TITLES = {
-    "mean_attribution": "mean attribution",
-    "abs_mean_attribution": "|mean attribution|",
-    "rank": "mean rank (1 = most attribution)",
-    "top_k_fraction": "share of images in which it is among the best",
-    "importance": "importance",
-}
 
 
 def plot_segments(
@@ -31,38 +24,60 @@ def plot_segments(
     highlight: str | Iterable[str] = (),
     most: int = 20,
 ) -> Axes:
-    """Draw an aggregate, a row a segment, the best on top, the number of images beside it.
+    """Draw an aggregate: a row for each segment, the best on top, its number of images beside it.
 
-    Attributions are bars from 0; ranks, which have no zero, are points. Several groups (models,
-    methods) stand side by side, as in Figure 4 of Hinns & Martens 2025, told apart by colour and
-    by hatch or marker.
+    Values are bars from 0; ranks, which have no zero, are points. Several groups, such as models
+    or methods, stand side by side and differ in colour and in hatch or marker.
 
     Parameters
     ----------
-    summary: from ``aggregate`` or ``intervals``: the columns it was grouped by, then
-        ``segment``, one of the results in ``RESULTS``, ``n_images`` and, for whiskers, ``low`` and
-        ``high``. Segments keep the order in which they first occur.
-    ax: axes to draw on; a new figure by default.
-    highlight: segments whose names, and rows, are coloured, as in Figure 6.
-    most: at most that many segments, the first; the picture says how many are left out.
+    summary : DataFrame
+        The result of ``aggregate`` or ``intervals``: the columns it was grouped by, ``segment``,
+        one column of numbers, whose title the x axis shows, ``n_images`` and, for whiskers,
+        ``low`` and ``high``. Segments keep the order in which they first occur.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    highlight : str or iterable of str, default ()
+        Segments whose names and rows are coloured.
+    most : int, default 20
+        Draw at most this many segments, the first; the axis says how many there are.
 
-    Raises InvalidInput for other tables, and for intervals that do not hold their value.
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInput
+        For other tables, and for intervals that do not contain their value.
+
+    References
+    ----------
+    Hinns & Martens 2025, Figures 4 and 6.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_segments(intervals(build(*toy()), value="rank"))
+    >>> ax.get_xlabel()
+    'mean rank (1 = most attribution)'
     """
-    value = value_of(summary)
-    has_whiskers = style.check_intervals(summary, value, "summary")
+    result = checked_result(summary)
+    has_whiskers = style.check_intervals(summary, result.column, "summary")
     groups = groups_of(summary)
-    everyone = list(dict.fromkeys(summary["segment"]))
-    order = everyone[:most]
+    segments = list(dict.fromkeys(summary["segment"]))
+    order = segments[:most]
     marked = style.as_names(highlight)
     lines = len(order) * max(1.0, 0.55 * len(groups))
     ax = style.axes_or_new(ax, style.PAGE * 0.7, 0.75 + style.LINE_INCHES * 1.15 * lines)
     size = style.name_rows(ax, order, marked)
     for g, (name, rows) in enumerate(groups.items()):
         rows = rows.set_index("segment").reindex(order)
-        _draw_group(ax, rows, value, name, (g, len(groups)), size, marked, has_whiskers)
+        _draw_group(ax, rows, result, name, (g, len(groups)), size, marked, has_whiskers)
     _shade(ax, order, marked)
-    cut = "" if len(order) == len(everyone) else f"; first {len(order)} of {len(everyone)} segments"
-    _finish(ax, value, groups, TITLES[value] + cut)
+    cut = "" if len(order) == len(segments) else f"; first {len(order)} of {len(segments)} segments"
+    _finish(ax, result, groups, result.title + cut)
     if len(groups) == 1:
         counts = summary.set_index("segment")["n_images"].reindex(order)
         style.write_aside(ax, [f"n = {count:.0f}" for count in counts], min(size, SMALL))
@@ -70,22 +85,21 @@ def plot_segments(
     return ax
 
 
-def value_of(summary: pd.DataFrame) -> str:
-    """The one value that an aggregate holds, or InvalidInput where it is not one."""
-    present = [value for value in RESULTS if value in getattr(summary, "columns", ())]
-    if len(present) != 1 or not {"segment", "n_images"} <= set(summary.columns):
-        came = list(getattr(summary, "columns", [type(summary)]))
+def checked_result(summary: pd.DataFrame) -> Result:
+    """The column of numbers in an aggregate that has rows and a number of images for each."""
+    result = result_of(summary)
+    if not {"segment", "n_images"} <= set(summary.columns):
         raise InvalidInput(
-            "summary: expected the result of sat_nb.aggregate, with `segment`, `n_images` and "
-            f"one of {', '.join(RESULTS)}; got {came}."
+            "summary: expected the result of sat_nb.aggregate, with `segment` and `n_images`; got "
+            f"{list(summary.columns)}."
         )
     if summary.empty:
         raise InvalidInput("summary: has no rows; aggregate a table that has segments.")
-    return present[0]
+    return result
 
 
 def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each group under its title, the groups in the summary's order."""
+    """{title: rows} of each group, in the order of the summary."""
     by = list(summary.columns[: list(summary.columns).index("segment")])
     if not by:
         groups = {"": summary}
@@ -96,8 +110,8 @@ def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if rows["segment"].duplicated().any():
             twice = rows["segment"][rows["segment"].duplicated()].iloc[0]
             raise InvalidInput(
-                f"summary: segment {twice!r} occurs twice in group {name!r}; the columns that tell "
-                "groups apart stand before `segment`, as aggregate writes them."
+                f"summary: segment {twice!r} occurs twice in group {name!r}; put the columns that "
+                "tell groups apart before `segment`, as aggregate does."
             )
     return groups
 
@@ -105,7 +119,7 @@ def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _draw_group(
     ax: Axes,
     rows: pd.DataFrame,
-    value: str,
+    result: Result,
     name: str,
     place: tuple[int, int],
     size: float,
@@ -118,9 +132,10 @@ def _draw_group(
     usual = BARS[g % len(BARS)]
     alone = n_groups == 1
     colours = [style.colour_of(s, marked, usual) if alone else usual for s in rows.index]
-    if RESULTS[value]:
+    values = rows[result.column]
+    if result.small_is_best:
         points = min(5.5, max(3.2, 1.6 * size * thick))
-        for i, (y, x, colour) in enumerate(zip(heights, rows[value], colours, strict=True)):
+        for i, (y, x, colour) in enumerate(zip(heights, values, colours, strict=True)):
             ax.plot(
                 x,
                 y,
@@ -135,21 +150,22 @@ def _draw_group(
             )
     else:
         hatch = [HATCHES[1] if alone and s in marked else HATCHES[g % 7] for s in rows.index]
-        bars = ax.barh(heights, rows[value].fillna(0.0), height=thick, color=colours, label=name)
+        bars = ax.barh(heights, values.fillna(0.0), height=thick, color=colours, label=name)
         for bar, lines in zip(bars, hatch, strict=True):
             bar.set(hatch=lines, edgecolor="white", linewidth=0.0)
     if has_whiskers:
-        _draw_whiskers(ax, rows, value, heights, usual if RESULTS[value] else INK)
+        _draw_whiskers(ax, rows, values, heights, usual if result.small_is_best else INK)
 
 
 def _draw_whiskers(
-    ax: Axes, rows: pd.DataFrame, value: str, heights: list[float], colour: str
+    ax: Axes, rows: pd.DataFrame, values: pd.Series, heights: list[float], colour: str
 ) -> None:
-    known = rows[value].notna()
-    rows, at = rows[known], [y for y, there in zip(heights, known, strict=True) if there]
-    ends = [(rows[value] - rows["low"]).fillna(0.0), (rows["high"] - rows[value]).fillna(0.0)]
+    known = values.notna()
+    rows, values = rows[known], values[known]
+    at = [y for y, there in zip(heights, known, strict=True) if there]
+    ends = [(values - rows["low"]).fillna(0.0), (rows["high"] - values).fillna(0.0)]
     whiskers = ax.errorbar(
-        rows[value], at, xerr=ends, fmt="none", ecolor=colour, elinewidth=1.0, capsize=1.8, zorder=3
+        values, at, xerr=ends, fmt="none", ecolor=colour, elinewidth=1.0, capsize=1.8, zorder=3
     )
     whiskers[2][0].set_gid("whiskers")
 
@@ -160,15 +176,15 @@ def _shade(ax: Axes, order: list[str], marked: tuple[str, ...]) -> None:
             ax.axhspan(i - 0.48, i + 0.48, color="#fbeee4", zorder=-1, linewidth=0, gid="highlight")
 
 
-def _finish(ax: Axes, value: str, groups: dict[str, pd.DataFrame], title: str) -> None:
+def _finish(ax: Axes, result: Result, groups: dict[str, pd.DataFrame], title: str) -> None:
     style.frame_lightly(ax)
     ax.set_axisbelow(True)
-    if RESULTS[value]:
+    if result.small_is_best:
         ax.grid(axis="y", color=FAINT, linewidth=0.7)
         ax.set_xlim(left=0.6)
     else:
         ax.axvline(0, color=INK, linewidth=0.8)
-    style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if RESULTS[value] else None)
+    style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if result.small_is_best else None)
     if len(groups) > 1:
         root = ax.get_figure(root=True)
         assert root is not None

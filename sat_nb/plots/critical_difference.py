@@ -1,4 +1,4 @@
-"""Critical difference diagram: mean ranks on a line, bars over what cannot be told apart."""
+"""Critical difference diagrams: mean ranks on a line, bars over segments that do not differ."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 POSITIONS = ("mean_ranks", "aeon_ranks")
 
-# Heights in lines of text, downwards from the rank axis at 0.
+# Heights are in lines of text, downwards from the rank axis at 0.
 _BAR_STEP = 0.5
 _FIRST_BAR = 0.6
-_HEAD = 1.6  # ticks and their numbers, above the axis; the title comes on top
-_AXIS_SHARE = 0.3  # of the width, at least, for the rank axis; names are cut to leave it
-_TEXT_SIZES = (TEXT, SMALL, 6.0)  # the first at which no name must be cut, else the last
+_HEAD = 1.6  # ticks and their numbers, above the axis; the title is above them
+_AXIS_SHARE = 0.3  # the rank axis gets at least this share of the width; names are cut for it
+_TEXT_SIZES = (TEXT, SMALL, 6.0)  # the first at which no name has to be cut, else the last
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Ranks across, lines of text down; ``inch`` is an inch in ranks, ``text`` in points."""
+    """Places in ranks across and lines of text down; ``inch`` in ranks, ``text`` in points."""
 
     high: int
     left: float
@@ -49,20 +49,46 @@ def plot_critical_difference(
     positions: str = "mean_ranks",
     highlight: str | Iterable[str] = (),
 ) -> Axes:
-    """Draw a comparison as a critical difference diagram (Demsar 2006), rank 1 at the left.
+    """Draw a comparison as a critical difference diagram, rank 1 at the left.
 
-    Each segment stands at its Absolute mean rank; its label gives, as in Hinns & Martens
-    2025, the Relative mean rank and in brackets the number of images that have it. A bar
-    joins the segments of a group, none of which differs from another; dots mark its
-    members, and it is dotted where it passes over a segment that is not one. Names are cut
-    where they would leave too little room for the ranks.
+    Each segment stands at its Absolute mean rank; its label gives the Relative mean rank and, in
+    brackets, the number of images that have it. A bar joins the segments of a group, in which no
+    two differ. Dots mark the members; where a bar passes over a segment that is not a member, it
+    is dotted. Names are shortened where they would leave too little room for the ranks.
 
     Parameters
     ----------
-    result: from ``compare``.
-    ax: axes to draw on, text as large as fits; a new figure by default.
-    positions: "mean_ranks", or "aeon_ranks" for aeon's own (of ``test="aeon"``).
-    highlight: segments whose labels are coloured and bold.
+    result : Comparison
+        The result of ``compare``.
+    ax : Axes, optional
+        Axes to draw on, with text as large as fits; a new figure by default.
+    positions : str, default "mean_ranks"
+        Where segments stand: "mean_ranks", or "aeon_ranks" for the ranks of aeon, which results
+        of ``test="aeon"`` have.
+    highlight : str or iterable of str, default ()
+        Segments whose labels are coloured and bold.
+
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInput
+        For other results, and for positions that are unknown or that the result does not have.
+
+    References
+    ----------
+    Demsar 2006, Statistical comparisons of classifiers over multiple data sets, Figure 1; labels
+    as in Hinns & Martens 2025.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_critical_difference(compare(build(*toy()), method="sharp"))
+    >>> [text.get_text() for text in ax.texts if text.get_gid() == "label"][:2]
+    ['eyes  1.00 (20)', 'nose  2.00 (20)']
     """
     ranks = _positions(result, positions)
     bars = _stacked(_by_best(result.groups, ranks), ranks)
@@ -81,7 +107,7 @@ def plot_critical_difference(
     ax.set_xlim(layout.left, layout.right)
     ax.set_ylim(first_label + n_left - 0.4, -_HEAD - 1.1 * (1 + top.count("\n")))
     _draw_axis(ax, layout, top)
-    bold = min(2.6, 0.19 * 72 * height / lines)  # bars and their dots stay apart
+    bold = min(2.6, 0.19 * 72 * height / lines)  # so that bars and their dots stay apart
     for line, groups in bars.items():
         for group in groups:
             _draw_group(ax, ranks, group, _FIRST_BAR + _BAR_STEP * line, bold)
@@ -91,7 +117,7 @@ def plot_critical_difference(
 
 
 def label(result: Comparison, name: str) -> str:
-    """The paper's label of a segment: name, Relative mean rank, number of images."""
+    """The label of a segment as in the paper: name, Relative mean rank, number of images."""
     return f"{style.short(name)}  {_figures(result, name)}"
 
 
@@ -100,7 +126,7 @@ def _figures(result: Comparison, name: str) -> str:
 
 
 def numbers(result: Comparison) -> pd.DataFrame:
-    """The numbers of a diagram: mean ranks, images, and the groups each segment is in."""
+    """The numbers of a diagram: mean ranks, images, and the groups of each segment."""
     groups = {
         name: " ".join(str(i) for i, group in enumerate(result.groups, 1) if name in group)
         for name in result.mean_ranks.index
@@ -121,7 +147,7 @@ def _positions(result: Comparison, positions: str) -> pd.Series:
     ranks = getattr(result, positions)
     if ranks is None:
         raise InvalidInput(
-            f"positions: 'aeon_ranks' are those of test='aeon', the result is of "
+            f"positions: expected the result of test='aeon' for 'aeon_ranks', got that of "
             f"{result.test!r}; compare with test='aeon'."
         )
     return ranks.sort_values(kind="stable")
@@ -137,14 +163,14 @@ def _title(result: Comparison) -> list[str]:
 
 
 def _by_best(groups: Iterable[tuple[str, ...]], ranks: pd.Series) -> list[list[str]]:
-    """Groups with their members in order of rank, best group first."""
+    """Groups with their members sorted by rank, the best group first."""
     place = {name: i for i, name in enumerate(ranks.index)}
     ordered = [sorted(group, key=place.__getitem__) for group in groups]
     return sorted(ordered, key=lambda group: (place[group[0]], place[group[-1]]))
 
 
 def _stacked(groups: Sequence[list[str]], ranks: pd.Series) -> dict[int, list[list[str]]]:
-    """{line: groups}: each group on the first line where it is clear of the others."""
+    """{line: groups}: each group on the first line where it does not touch another."""
     clear = 0.04 * max(ranks.max() - 1, 1)
     lines: dict[int, list[list[str]]] = {}
     for group in groups:
@@ -176,12 +202,12 @@ def _layout(
         labels = tuple(_label_within(result, name, size, room) for name in names)
         if labels == tuple(label(result, name) for name in names):
             break
-    bold = [1.12 if name in marked else 1.0 for name in names]
+    bold = [1.12 if name in marked else 1.0 for name in names]  # bold letters are that much wider
     widths = [style.text_inches(t, size) * b for t, b in zip(labels, bold, strict=True)]
     left = max(widths[:n_left]) + 0.17
     right = max(widths[n_left:], default=0.0) + 0.17
     high = max(math.ceil(ranks.max()), 2)
-    inch = (high - 1) / (width - left - right)
+    inch = (high - 1) / (width - left - right)  # labels are in inches, the axis is in ranks
     return _Layout(high, 1 - left * inch, high + right * inch, inch, first_label, size, labels)
 
 

@@ -1,4 +1,4 @@
-"""Difference of two models: which segments gained attention, and which lost it."""
+"""The difference of two models: which segments gained attention, and which lost it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, PLAIN, QUIET, SMALL
+from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,17 +23,40 @@ def plot_difference(
 ) -> Axes:
     """Draw how the mean rank of each segment moves from one model to another.
 
-    Left of zero a segment gained attention from model a to model b. Filled dots differ at the
-    result's level after its correction for all segments, hollow ones do not; lines are the
-    intervals. Beside each row stand both mean ranks and the number of images.
+    Left of zero a segment has more attention in the second model, model b. Filled dots differ at
+    the level of the result, after its correction for all segments; hollow dots do not. Lines are
+    intervals. Both mean ranks and the number of images stand beside the row.
 
     Parameters
     ----------
-    result: from ``difference``: ``table``, indexed by ``segment``, with ``rank_a``, ``rank_b``,
-        ``rank_shift`` (mean of rank_b - rank_a), ``low``, ``high``, ``adjusted_p_value`` and
-        ``n_images``; and ``model_a``, ``model_b``, ``method``, ``alpha``, ``n_total``.
-    ax: axes to draw on; a new figure by default.
-    highlight: segments whose names and dots are coloured.
+    result : Difference
+        The result of ``difference``. Its ``table``, indexed by ``segment``, has the columns
+        ``rank_a``, ``rank_b``, ``rank_shift`` (mean of rank_b - rank_a), ``low``, ``high``,
+        ``adjusted_p_value`` and ``n_images``.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    highlight : str or iterable of str, default ()
+        Segments whose names and dots are coloured.
+
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInput
+        For anything that is not a Difference.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> maps, segments = toy()
+    >>> before = build({"lrp.z": maps["sharp"]}, segments, model="before")
+    >>> after = build({"lrp.z": maps["noisy"]}, segments, model="after")
+    >>> result = difference(before, after, method="lrp.z", n_resamples=100)
+    >>> plot_difference(result).get_title(loc="left")
+    'before → after · lrp.z · filled: differ at α = 0.05'
     """
     table = _checked(result)
     names = list(table.index)
@@ -45,7 +69,7 @@ def plot_difference(
     ax.grid(axis="y", color=FAINT, linewidth=0.6)
     for y, (name, row) in enumerate(table.iterrows()):
         colour = ACCENT if name in marked else BARS[0]
-        settled = row["adjusted_p_value"] <= result.alpha
+        differs = row["adjusted_p_value"] <= result.alpha
         ends = [row["low"], row["high"]]
         ax.plot(ends, [y, y], color=colour, linewidth=1.3, gid="interval", zorder=2)
         ax.plot(
@@ -53,9 +77,9 @@ def plot_difference(
             y,
             "o",
             color=colour,
-            markerfacecolor=colour if settled else "white",
+            markerfacecolor=colour if differs else "white",
             markersize=4.5,
-            gid="differs" if settled else "alike",
+            gid="differs" if differs else "alike",
             zorder=3,
         )
     _finish(ax, result)
@@ -86,5 +110,5 @@ def _checked(result: Any) -> pd.DataFrame:
         raise InvalidInput(
             f"result: expected a Difference from sat_nb.difference, got {type(result).__name__}."
         )
-    style.need_columns(table, COLUMNS, "result.table", "the table of sat_nb.difference")
+    need_columns(table, COLUMNS, "result.table", "the table of sat_nb.difference")
     return table

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from sat_nb.arrays import Float64
 from sat_nb.plots import style
-from sat_nb.plots.bars import TITLES, groups_of, value_of
+from sat_nb.plots.bars import checked_result, groups_of
 from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL
-from sat_nb.table.aggregations import RESULTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,44 +22,66 @@ def plot_heatmap(
 ) -> Axes:
     """Draw an aggregate of several methods or models as cells: dark is much attribution.
 
-    Ranks have one scale. Attributions are shaded by size within each column, since methods have
-    units of their own; the numbers in the cells keep their sign. A segment that a column lacks
-    is a crossed-out cell.
+    All ranks share one scale. Other values are shaded by size within their column, because
+    methods have different units; the numbers in the cells keep their sign. If a column lacks a
+    segment, the cell is crossed out.
 
     Parameters
     ----------
-    summary: from ``aggregate``: the columns it was grouped by, ``segment``, a value of
-        ``RESULTS`` and ``n_images``. Rows keep the order in which segments first occur.
-    ax: axes to draw on; a new figure by default.
-    highlight: segments whose names are coloured and bold.
+    summary : DataFrame
+        The result of ``aggregate``: the columns it was grouped by, ``segment``, one column of
+        numbers, whose title the x axis shows, and ``n_images``. Rows keep the order in which
+        segments first occur.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    highlight : str or iterable of str, default ()
+        Segments whose names are coloured and bold.
+
+    Returns
+    -------
+    Axes
+        The axes: segments in rows, groups in columns.
+
+    Raises
+    ------
+    InvalidInput
+        For other tables.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_heatmap(aggregate(build(*toy()), value="rank"))
+    >>> [name.get_text() for name in ax.get_xticklabels()]
+    ['noisy', 'sharp']
     """
-    value = value_of(summary)
+    result = checked_result(summary)
     groups = groups_of(summary)
     order = list(dict.fromkeys(summary["segment"]))
     cells = np.stack(
         [
-            rows.set_index("segment")[value].reindex(order).to_numpy(float)
+            rows.set_index("segment")[result.column].reindex(order).to_numpy(float)
             for rows in groups.values()
         ],
         axis=1,
     )
     width = min(style.PAGE, 2.2 + 0.6 * len(groups))
     ax = style.axes_or_new(ax, width, 1.3 + style.LINE_INCHES * 1.1 * len(order))
-    ax.imshow(darkness(cells, RESULTS[value]), cmap="Greys", vmin=0, vmax=1.25, aspect="auto")
+    ax.imshow(darkness(cells, result.small_is_best), cmap="Greys", vmin=0, vmax=1.25, aspect="auto")
     ax.set_xlim(-0.5, len(groups) - 0.5)
     _name_columns(ax, list(groups))
     size = style.name_rows(ax, order, style.as_names(highlight))
     ax.set_ylim(len(order) - 0.5, -0.5)
-    _write_cells(ax, cells, RESULTS[value], size)
-    ax.set_xlabel(TITLES[value] + ("" if RESULTS[value] else ", dark: large in its column"))
+    _write_cells(ax, cells, result.small_is_best, size)
+    note = "" if result.small_is_best else ", dark: large in its column"
+    ax.set_xlabel(result.title + note, **PLAIN)
     ax.xaxis.label.set(fontsize=SMALL, color=QUIET)
     ax.spines[:].set_visible(False)
     style.keep_numbers(ax, summary)
     return ax
 
 
-def darkness(cells: NDArray[np.float64], small_is_best: bool) -> NDArray[np.float64]:
-    """Shades from 0 to 1 of values (segments, columns): ranks together, others by column."""
+def darkness(cells: Float64, small_is_best: bool) -> Float64:
+    """Shades, 0 to 1, of values (segments, columns): ranks on one scale, others by column."""
     if small_is_best:
         worst = max(float(np.nanmax(cells)), 2.0)
         return (worst - cells) / (worst - 1)
@@ -82,7 +103,7 @@ def _name_columns(ax: Axes, names: list[str]) -> None:
     ax.tick_params(axis="x", length=0)
 
 
-def _write_cells(ax: Axes, cells: NDArray, small_is_best: bool, size: float) -> None:
+def _write_cells(ax: Axes, cells: Float64, small_is_best: bool, size: float) -> None:
     shades = darkness(cells, small_is_best)
     texts = np.array([_numbers(column, small_is_best) for column in cells.T]).T
     width, _ = style.size_of(ax)
@@ -96,8 +117,8 @@ def _write_cells(ax: Axes, cells: NDArray, small_is_best: bool, size: float) -> 
         ax.text(j, i, texts[i, j], ha="center", va="center", fontsize=size, color=colour)
 
 
-def _numbers(column: NDArray[np.float64], small_is_best: bool) -> list[str]:
-    """The values of a column with equal decimals, two figures for its largest."""
+def _numbers(column: Float64, small_is_best: bool) -> list[str]:
+    """The values of a column with equal decimals, such that the largest has two figures."""
     most = np.max(np.abs(column), initial=0.0, where=~np.isnan(column))
     places = max(2, 1 - int(np.floor(np.log10(most)))) if most > 0 else 1
     form = ".1f" if small_is_best else f".{places}f" if places <= 4 and most < 1000 else ".1e"

@@ -1,4 +1,4 @@
-"""Input-agnostic maps: what a model attributes to labels, one picture a label."""
+"""Input-agnostic maps: what a model attributes to labels, a panel for each label."""
 
 from __future__ import annotations
 
@@ -30,21 +30,44 @@ def plot_input_agnostic(
 ) -> Axes | Figure:
     """Draw what a model attributes to one label, or to several in a grid.
 
-    Of three channels the map is drawn as a picture: grey is nothing, a colour means that more of
-    it speaks for the label. Of one channel, red speaks for more and blue for less light. Each map
-    has a scale of its own. Below it stands the fidelity, without the map and with it.
+    A map of three channels is drawn as a picture: grey is nothing, a colour means that more of it
+    speaks for the label. In a map of one channel, red means that more light speaks for the label,
+    blue that less light does. Each map has its own scale. The fidelity without the map and with
+    it is written below.
 
     Parameters
     ----------
-    found: an InputAgnosticSaliency, or {label: InputAgnosticSaliency}, as
-        ``input_agnostic_saliency`` returns them.
-    names: {label: its name}; drawn as plain text.
-    box: outline the strongest box of this share of height and width.
-    channels: the order of three channels in the model: "rgb", or "bgr" as Caffe's have it.
-    ax: axes for one label; a new figure by default.
-    figure: to draw a grid on; a new one by default, as wide as a page.
+    found : InputAgnosticSaliency or mapping
+        The result of ``input_agnostic_saliency``, for one label or as {label: result}.
+    names : mapping, optional
+        Names of labels, {label: name}; drawn as plain text.
+    box : float, optional
+        Outline the strongest box that has this share of the height and width.
+    channels : str, default "rgb"
+        Order of three channels in the model: "rgb", or "bgr" as in Caffe's models.
+    ax : Axes, optional
+        Axes for one label; a new figure by default.
+    figure : Figure, optional
+        Figure for a grid; a new one by default, as wide as a page.
 
-    Returns the axes of one label, the figure of several.
+    Returns
+    -------
+    Axes or Figure
+        The axes for one label, the figure for several.
+
+    Raises
+    ------
+    InvalidInput
+        For other results, and for an unknown order of channels.
+
+    Examples
+    --------
+    >>> from sat_nb.agnostic.saliency import InputAgnosticSaliency
+    >>> map, curve = np.zeros((4, 4, 1), np.float32), np.array([0.1, 0.9])
+    >>> found = InputAgnosticSaliency(3, map, curve, np.array([0.0, 1.0]), "steps", {}, {})
+    >>> ax = plot_input_agnostic(found, names={3: "zebra"})
+    >>> ax.get_title(), ax.get_xlabel()
+    ('zebra', '0.10 → 0.90')
     """
     if channels not in ("rgb", "bgr"):
         raise InvalidInput(f"channels: expected 'rgb' or 'bgr', got {channels!r}.")
@@ -57,7 +80,7 @@ def _checked(results: list[Any]) -> list[Any]:
     wrong = [r for r in results if not hasattr(r, "box_fidelity")]
     if wrong or not results:
         raise InvalidInput(
-            "found: expected what sat_nb.input_agnostic_saliency returns, for one label or more, "
+            "found: expected the result of sat_nb.input_agnostic_saliency, for one label or more, "
             f"got {type(wrong[0]).__name__ if wrong else 'none'}."
         )
     return results
@@ -95,8 +118,8 @@ def _draw(
     name = str((names or {}).get(result.label, f"label {result.label}"))
     width, _ = style.size_of(ax)
     ax.set_title(style.fitted(name, TEXT, width), fontsize=TEXT, color=INK, **PLAIN)
-    said = f"{result.fidelity[0]:.2f} → {result.fidelity[-1]:.2f}"
-    ax.set_xlabel(said, fontsize=SMALL, color=QUIET)
+    fidelity = f"{result.fidelity[0]:.2f} → {result.fidelity[-1]:.2f}"
+    ax.set_xlabel(fidelity, fontsize=SMALL, color=QUIET)
     style.keep_numbers(ax, _numbers(result, limit))
     return ax
 

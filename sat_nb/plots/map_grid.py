@@ -1,17 +1,18 @@
-"""Maps over photos in a grid: photos in rows, methods or models in columns."""
+"""Maps over photos in a grid: a row for each photo, a column for each method or model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import channel_sum
+from sat_nb.arrays import Pixels
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.plots import style
-from sat_nb.plots.overlay import attribution_colours, check_pixels, limit_of, plot_overlay, pooled
+from sat_nb.plots.overlay import attribution_colours, check_pixels, limit_of, plot_overlay
 from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
 
 if TYPE_CHECKING:
@@ -21,28 +22,56 @@ Maps = Mapping[str, Mapping[str, NDArray]]
 
 
 def plot_map_grid(
-    images: Mapping[str, NDArray[np.uint8]],
+    images: Mapping[str, Pixels],
     maps: Maps,
     *,
     image_ids: Sequence[str] | None = None,
     fit: str | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw photos in rows and, beside each, its maps: one column a method, or a model.
+    """Draw photos in rows, each followed by its maps: one column for each method, or model.
 
-    Figure 2 of Hinns & Martens 2025. Each map has a colour scale of its own, since methods have
-    units of their own: compare where the colour is, not how strong.
+    Each map has its own colour scale, because methods have different units: compare where the
+    colour is, not how strong it is. Dark red speaks for the target, light blue against it.
 
     Parameters
     ----------
-    images: {image_id: uint8 (H, W, 3)}, such as an ImageSet.
-    maps: {column: {image_id: float (h, w) or (h, w, C)}}, such as an AttributionStore, or a dict
-        {model: store[method]}.
-    image_ids: the rows; by default the first four images that have a map in the first column.
-    fit: as in ``plot_overlay``; by default the store's, or "stretch".
-    figure: to draw on; a new one by default, as wide as a page.
+    images : mapping
+        Photos, {image_id: uint8 (H, W, 3)}, such as an ImageSet.
+    maps : mapping
+        Maps, {column: {image_id: float (h, w) or (h, w, C)}}, such as an AttributionStore, or a
+        dict {model: store[method]}.
+    image_ids : sequence of str, optional
+        The rows; by default the first four images that have a map in the first column.
+    fit : str, optional
+        How photos were brought to the grid of the maps, a name in ``FITS``; by default that of the
+        store, or "stretch".
+    figure : Figure, optional
+        Figure to draw on; a new one by default, as wide as a page.
 
-    Raises IdMismatch where an image has no photo or no map.
+    Returns
+    -------
+    Figure
+        A panel for each photo and each map, and the colour bar.
+
+    Raises
+    ------
+    IdMismatch
+        If an image has no photo or no map.
+    InvalidInput
+        If there are no maps or no images to draw.
+
+    References
+    ----------
+    Hinns & Martens 2025, Figure 2.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> maps, _ = toy(2)
+    >>> photos = {i: np.zeros((20, 16, 3), np.uint8) for i in maps["sharp"]}
+    >>> [ax.get_title() for ax in plot_map_grid(photos, maps).axes[:3]]
+    ['photo', 'sharp', 'noisy']
     """
     columns, fit = list(maps), fit or str(getattr(maps, "fit", "stretch"))
     ids = _rows(images, maps, image_ids)
@@ -70,7 +99,7 @@ def plot_map_grid(
         for ax, column in zip(row[1:], columns, strict=True):
             attribution = maps[column][image_id]
             plot_overlay(pixels, attribution, ax=ax, fit=fit)
-            limits.append((image_id, column, limit_of(pooled(attribution))))
+            limits.append((image_id, column, limit_of(channel_sum(attribution))))
     for ax, title in zip(axes[0], ["photo", *columns], strict=True):
         ax.set_title(style.fitted(title, TEXT, 0.95 * side), fontsize=TEXT, color=INK, **PLAIN)
     _draw_scale(figure, axes)
@@ -82,14 +111,14 @@ def plot_map_grid(
 
 def _rows(images: Mapping, maps: Maps, image_ids: Sequence[str] | None) -> list[str]:
     if not maps:
-        raise InvalidInput("maps: expected {column: {image_id: map}}, got none.")
+        raise InvalidInput("maps: expected {column: {image_id: map}}, got an empty mapping.")
     if image_ids is None:
         image_ids = [i for i in images if i in maps[next(iter(maps))]][:4]
     if isinstance(image_ids, str) or not image_ids:
         raise InvalidInput(f"image_ids: expected a list of ids, got {image_ids!r}.")
     without = [i for i in image_ids if i not in images]
     if without:
-        raise IdMismatch(f"images: no photo of {shorten(without)}; has {shorten(images)}.")
+        raise IdMismatch(f"images: no photo of {shorten(without)}; there are {shorten(images)}.")
     for column, kept in maps.items():
         without = [i for i in image_ids if i not in kept]
         if without:
@@ -98,7 +127,7 @@ def _rows(images: Mapping, maps: Maps, image_ids: Sequence[str] | None) -> list[
 
 
 def _draw_scale(figure: Figure, axes: NDArray) -> None:
-    """What the colours mean, once for all maps."""
+    """Draw one colour bar for all maps: scales differ, the meaning of the colours does not."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

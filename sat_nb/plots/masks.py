@@ -1,11 +1,15 @@
-"""What masks there are: how often each name was found, and whether outlines meet edges."""
+"""A check of masks: how often each name was found, and whether outlines meet edges."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from sat_nb.errors import InvalidInput
-from sat_nb.plots.style import ACCENT, BARS, INK, PLAIN, QUIET, axes_or_new, colour_of, short
+from sat_nb.plots import style
+from sat_nb.plots.style import ACCENT, BARS, INK, PLAIN, QUIET, colour_of, short
 from sat_nb.segments.quality.measures import SIDE, best_move
 
 if TYPE_CHECKING:
@@ -15,21 +19,37 @@ if TYPE_CHECKING:
 
 
 def plot_mask_check(result: MaskCheck, *, ax: Axes | None = None, most: int = 30) -> Axes:
-    """Draw a check of masks: in how many images each name was found, what part these cover.
+    """Draw a check of masks: how many images have each name, and how much of them it covers.
 
-    The bar is the detection rate, the dot the mean share of the image; names about which
-    something was found are coloured. Further findings are counted in the title.
+    The bar is the share of the images that have the name, the dot the mean share of the image
+    that its masks cover. Names with findings are coloured; the title counts errors and warnings.
 
     Parameters
     ----------
-    result: from ``check_masks``.
-    ax: axes to draw on; a new figure by default.
-    most: at most that many names, the most frequent.
+    result : MaskCheck
+        The result of ``check_masks``. Its ``names``, indexed by name, has the columns
+        ``detection_rate``, ``coverage`` and ``n_images``.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    most : int, default 30
+        Draw at most this many names, the most frequent.
+
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_mask_check(check_masks(toy()[1], progress=False))
+    >>> [text.get_text() for text in ax.texts]
+    ['n = 20', 'n = 20', 'n = 20', 'n = 20', 'n = 15']
     """
     names = result.names.head(most)
     heights = range(len(names))
     suspects = set(result.findings["segment"].dropna())
-    ax = axes_or_new(ax, 7.0, 1.2 + 0.28 * len(names))
+    ax = style.axes_or_new(ax, 7.0, 1.2 + 0.28 * len(names))
     colours = [colour_of(name, suspects, BARS[0]) for name in names.index]
     ax.barh(heights, names["detection_rate"], color=colours, height=0.7, alpha=0.6)
     ax.plot(names["coverage"], heights, "o", color=INK, markersize=4, label="share of the image")
@@ -49,31 +69,56 @@ def plot_mask_check(result: MaskCheck, *, ax: Axes | None = None, most: int = 30
         loc="left",
     )
     ax.spines[["top", "right"]].set_visible(False)
+    style.keep_numbers(ax, names.rename_axis("segment").reset_index())
     return ax
 
 
 def plot_mask_edges(result: MaskCheck, *, ax: Axes | None = None) -> Axes:
-    """Draw how much edge the masks' outlines meet, as they are (cross) and moved about.
+    """Draw how much edge the outlines of the masks meet, in place (cross) and shifted.
 
-    The brightest square should be in the middle; the ring marks where it is.
+    If the masks fit the photos, the brightest square is in the middle; the ring marks where it is.
 
     Parameters
     ----------
-    result: from ``check_masks`` with photos.
-    ax: axes to draw on; a new figure by default.
+    result : MaskCheck
+        The result of ``check_masks`` with photos.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        The axes; a value of 1 is what outlines at random places would meet.
+
+    Raises
+    ------
+    InvalidInput
+        If the masks were checked without photos, or meet no edge in any.
+
+    Examples
+    --------
+    >>> photo = np.zeros((64, 64, 3), np.uint8)
+    >>> photo[20:44, 20:44] = 200
+    >>> segments = {"a": SegmentationMap(("box",), photo[None, ..., 0] > 0)}
+    >>> plot_mask_edges(check_masks(segments, {"a": photo}, progress=False)).get_ylabel()
+    'px down'
     """
     if result.edges is None:
         raise InvalidInput(
-            "result: holds nothing about edges; give check_masks the photos as well."
+            "result: holds no edges; give check_masks the photos, too: check_masks(segments, "
+            "images). They must have the size of their masks."
         )
     reach = result.edges.shape[0] // 2
     extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
     down, right = best_move(result.edges)
-    ax = axes_or_new(ax, 4.4, 3.8)
+    ax = style.axes_or_new(ax, 4.4, 3.8)
     picture = ax.imshow(result.edges, cmap="viridis", extent=extent)
     ax.plot(0, 0, "+", color="white", markersize=12)
     ax.plot(right, down, "o", markerfacecolor="none", markeredgecolor=ACCENT, markersize=14)
     ax.set_xlabel(f"px to the right (photo brought to {SIDE} px)")
     ax.set_ylabel("px down")
     ax.figure.colorbar(picture, ax=ax, label="edges met, 1 = by chance")
+    moves = np.indices(result.edges.shape) - reach
+    columns = {"down": moves[0].ravel(), "right": moves[1].ravel(), "edges": result.edges.ravel()}
+    style.keep_numbers(ax, pd.DataFrame(columns))
     return ax

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arguments import is_number
+from sat_nb.arguments import channel_sum, is_number
+from sat_nb.arrays import Map, Mask, Pixels
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
 from sat_nb.plots import style
@@ -19,37 +20,61 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-# Against the target: light blue; for it: dark red. Apart for colour-blind eyes and, since one end
-# is darker than the other, in a print in grey.
+# Light blue: against the target; dark red: for it. Colour-blind readers can tell them apart, and so
+# can readers of a print in grey, because one end is darker than the other.
 AGAINST, FOR = "#3f9bdc", "#8f0016"
 _LEGEND_LINE = 0.14  # inches
-WASHED = 0.55  # how far the photo under a map fades to white
+WASHED = 0.55  # how far the photo below a map fades to white
 
 
 def plot_overlay(
-    pixels: NDArray[np.uint8],
-    attribution: NDArray[np.floating] | None = None,
+    pixels: Pixels,
+    attribution: Map | None = None,
     segmentation: SegmentationMap | None = None,
     *,
     ax: Axes | None = None,
     opacity: float = 0.85,
     fit: str = "stretch",
 ) -> Axes:
-    """Draw a photo, its map above it and its masks' outlines, each where it belongs on the photo.
+    """Draw a photo, its map above it and the outlines of its masks, aligned with the photo.
 
     Parameters
     ----------
-    pixels: uint8 (H, W, 3).
-    attribution: float (h, w) or (h, w, C); channels are summed. Dark red speaks for the
-        target, light blue against it; the scale ends at the 99th percentile of the absolute
-        values. The photo is drawn in pale grey under it.
-    segmentation: masks to outline and to number; their names stand below the picture.
-    ax: axes to draw on; a new figure by default.
-    opacity: of the strongest attribution, from 0 to 1.
-    fit: how the photo was brought to the map's grid, ``maps.fit``: a name in FITS. Of a map
-        made with "crop" the photo's rim has none; a letterbox's bars are not drawn.
+    pixels : ndarray
+        The photo, uint8 (H, W, 3).
+    attribution : ndarray, optional
+        Its map, float (h, w) or (h, w, C); channels are summed. Dark red speaks for the target,
+        light blue against it; the colour scale ends at the 99th percentile of the absolute values.
+        The photo below the map is drawn in pale grey.
+    segmentation : SegmentationMap, optional
+        Masks to outline and number; their names stand below the photo.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    opacity : float, default 0.85
+        Opacity of the strongest attribution, from 0 to 1.
+    fit : str, default "stretch"
+        How the photo was brought to the grid of the map, ``maps.fit``, by name:
 
-    Raises InvalidInput for other shapes, and for maps that are not finite.
+        [[fit]]
+
+        A map made with "crop" leaves out the rim of the photo; the bars of a letterbox are not
+        drawn.
+
+    Returns
+    -------
+    Axes
+        The axes, in pixels of the photo.
+
+    Raises
+    ------
+    InvalidInput
+        For other shapes, and for maps that are not finite.
+
+    Examples
+    --------
+    >>> ax = plot_overlay(np.zeros((40, 32, 3), np.uint8), np.ones((20, 16)))
+    >>> len(ax.images), ax.get_xlim()
+    (2, (0.0, 32.0))
     """
     check_pixels(pixels)
     if not is_number(opacity) or not 0 <= opacity <= 1:
@@ -68,7 +93,7 @@ def plot_overlay(
     else:
         grey = 255 - (255 - pixels.mean(axis=2)) * (1 - WASHED)
         ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
-        heat = pooled(attribution)
+        heat = channel_sum(attribution)
         _draw_map(ax, heat, map_extent((height, width), heat.shape, fit), opacity)
         ax.set(xlim=(0, width), ylim=(height, 0))
     if segmentation is not None and len(segmentation):
@@ -89,7 +114,7 @@ def check_pixels(pixels: object, argument: str = "pixels") -> None:
 def map_extent(
     photo: tuple[int, int], size: tuple[int, ...], fit: str
 ) -> tuple[float, float, float, float]:
-    """Where a map of ``size`` lies on the photo (H, W): left, right, bottom, top in its pixels.
+    """The place of a map of ``size`` on the photo (H, W): left, right, bottom, top in pixels.
 
     >>> map_extent((100, 200), (50, 50), "stretch"), map_extent((100, 200), (50, 50), "crop")
     ((0.0, 200.0, 100.0, 0.0), (50.0, 150.0, 100.0, 0.0))
@@ -103,27 +128,14 @@ def map_extent(
     return left, right, bottom, top
 
 
-def pooled(attribution: NDArray) -> NDArray:
-    """A map (h, w) or (h, w, C) with its channels summed: (h, w)."""
-    attribution = np.asarray(attribution)
-    if attribution.ndim not in (2, 3) or attribution.size == 0:
-        raise InvalidInput(
-            f"attribution: expected float (h, w) or (h, w, C), got {attribution.dtype} "
-            f"{attribution.shape}."
-        )
-    if not np.isfinite(attribution).all():
-        raise InvalidInput("attribution: holds NaN or infinite values; explain that image again.")
-    return attribution.sum(axis=2) if attribution.ndim == 3 else attribution
-
-
 def limit_of(attribution: NDArray) -> float:
-    """Where the colour scale of a map (h, w) ends: the 99th percentile of its absolute values."""
+    """The end of the colour scale of a map (h, w): the 99th percentile of its absolute values."""
     size = np.abs(attribution)
     return float(np.percentile(size, 99)) or float(size.max()) or 1.0
 
 
 def attribution_colours() -> Colormap:
-    """The colours of -1 (against the target) over 0 to 1 (for it), as a map lays them on white."""
+    """The colours from -1 (against the target) to 1 (for it), as a map shows them on white."""
     from matplotlib.colors import ListedColormap
 
     share = np.linspace(-1, 1, 257)
@@ -140,12 +152,12 @@ def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> 
 
 
 def strength_of(share: NDArray) -> NDArray:
-    """How far a map covers the photo, 0 to 1, where it has that share of its largest value."""
+    """The opacity, 0 to 1, of a map where it has that share of its largest value."""
     return np.abs(share) ** 0.75
 
 
 def by_sign(share: NDArray) -> NDArray:
-    """RGBA of values in [-1, 1]: two hues, the positive one darker the stronger."""
+    """RGBA of values in [-1, 1]: two hues, of which the positive one darkens with strength."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
     positive = LinearSegmentedColormap.from_list("for", ["#e8604c", FOR])
@@ -156,7 +168,7 @@ def by_sign(share: NDArray) -> NDArray:
 
 
 def _draw_masks(ax: Axes, segmentation: SegmentationMap, size: tuple[int, int]) -> None:
-    """Outlines with a dark edge, one colour a name, small masks above large ones."""
+    """Draw outlines with a dark edge, a colour for each name, small masks above large ones."""
     names = list(dict.fromkeys(segmentation.names))
     colours = dict(zip(names, distinct_colours(len(names)) / 255, strict=True))
     width, height = size
@@ -166,14 +178,14 @@ def _draw_masks(ax: Axes, segmentation: SegmentationMap, size: tuple[int, int]) 
         rows, columns = mask.shape
         x = (np.arange(-1, columns + 1) + 0.5) * width / columns
         y = (np.arange(-1, rows + 1) + 0.5) * height / rows
-        inside = np.pad(mask, 1).astype(float)
+        inside = np.pad(mask, 1).astype(float)  # so that an outline closes at the photo's edge
         ax.contour(x, y, inside, levels=[0.5], colors=[INK], linewidths=1.8)
         ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.0)
     ax.set(xlim=(0, width), ylim=(height, 0))
 
 
 def _legend_columns(texts: list[str], across: float) -> int:
-    """Columns of the legend that have room in ``across`` inches."""
+    """Number of columns of the legend that fit ``across`` inches."""
     widest = max(style.text_inches(text, SMALL) for text in texts) + 0.3
     return max(1, min(len(texts), int(across / widest)))
 
@@ -183,7 +195,7 @@ def _legend_rows(texts: list[str], across: float) -> int:
 
 
 def _write_legend(ax: Axes, texts: list[str], across: float, down: float) -> None:
-    """Numbered names in columns below the picture; those that find no room are counted."""
+    """Write numbered names in columns below the photo; count those for which there is no room."""
     from matplotlib.patches import Patch
 
     colours = distinct_colours(len(texts)) / 255
@@ -211,9 +223,9 @@ def _write_legend(ax: Axes, texts: list[str], across: float, down: float) -> Non
 
 
 def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> None:
-    """Each mask's number on it, or beside it with a line where others are in the way.
+    """Write the number of each mask on it, or beside it with a line where others are in the way.
 
-    Where the picture is full, numbers are left out.
+    Numbers for which there is no room at all are left out.
     """
     colours = distinct_colours(len(merged)) / 255
     across, _ = style.size_of(ax)
@@ -234,8 +246,8 @@ def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> 
         text.set(bbox=patch, zorder=5 + k, gid="number")
 
 
-def _anchor(mask: NDArray[np.bool_]) -> NDArray:
-    """(x, y) of the pixel of a mask that lies deepest in it."""
+def _anchor(mask: Mask) -> NDArray:
+    """(x, y) of the pixel of a mask that is farthest from its edge."""
     from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
@@ -244,7 +256,12 @@ def _anchor(mask: NDArray[np.bool_]) -> NDArray:
 
 
 def _clear_places(anchors: list[NDArray], box: NDArray, size: NDArray) -> list[NDArray | None]:
-    """The nearest place to each anchor, on rings about it, that is clear of the others."""
+    """The place nearest to each anchor, on rings around it, that is clear of the others.
+
+    Greedy, in the order of the masks: placing all numbers at their best is a hard problem, and
+    the same masks must give the same picture. The anchor itself is tried even at the edge of the
+    photo; where every place is taken, there is None.
+    """
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     rings = [np.zeros((1, 2))]
     rings += [r * box.max() * np.stack([np.cos(angles), np.sin(angles)], 1) for r in range(1, 40)]

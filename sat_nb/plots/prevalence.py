@@ -1,4 +1,4 @@
-"""Rank against prevalence: when does the table show a shortcut, and when does the accuracy?"""
+"""Rank against prevalence: from when on the table, and the accuracy, show a shortcut."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.plots import style
 from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, TEXT
+from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,22 +24,37 @@ _DASHES = ("-", "--", ":", "-.")
 def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> Figure:
     """Draw mean ranks, and below them accuracies, against the share of marked images.
 
-    Figure 5 of Hinns & Martens 2025: the rank of a watermark, rank 1 on top, and the accuracy on
-    clean and on marked images, for models trained with more and more watermarks.
+    The lines show the rank of a watermark, rank 1 on top, and the accuracy on clean and on marked
+    images, for models trained with more and more watermarks.
 
     Parameters
     ----------
-    results: tidy, one row a point, with the columns
-        ``marked_fraction``: share of the training images that are marked, 0 to 1;
-        ``measure``: "rank" or "accuracy", the panel;
-        ``series``: the line, such as "watermark", or "clean" and "marked";
-        ``value``: the mean rank (at least 1) or the accuracy (0 to 1);
-        ``low``, ``high``: the ends of the interval, if there are any; NaN for none.
-    figure: to draw on; a new one by default, as wide as a column.
+    results : DataFrame
+        Tidy, a row for each point, with the columns ``marked_fraction`` (share of the training
+        images that are marked, 0 to 1), ``measure`` ("rank" or "accuracy", the panel), ``series``
+        (the line, such as "watermark", or "clean" and "marked") and ``value`` (the mean rank, at
+        least 1, or the accuracy, 0 to 1). For whiskers add ``low`` and ``high``, the ends of the
+        interval; NaN draws none.
+    figure : Figure, optional
+        Figure to draw on; a new one by default, as wide as a column.
 
-    Returns the figure: the panel of the ranks and, where there are accuracies, theirs. Raises
-    InvalidInput where a column, the ranks, or a value's range is not as said.
+    Returns
+    -------
+    Figure
+        A panel with the ranks and, if there are accuracies, one with these.
 
+    Raises
+    ------
+    InvalidInput
+        For missing columns, for a table without ranks, for values out of range, and for two rows
+        with the same point.
+
+    References
+    ----------
+    Hinns & Martens 2025, Figure 5.
+
+    Examples
+    --------
     >>> results = pd.DataFrame({
     ...     "marked_fraction": [0.0, 0.25, 0.0, 0.25], "measure": ["rank"] * 2 + ["accuracy"] * 2,
     ...     "series": ["watermark"] * 2 + ["clean"] * 2, "value": [5.2, 3.2, 0.67, 0.68]})
@@ -112,12 +128,12 @@ def _name_x(ax: Axes) -> None:
 
 def _check(results: pd.DataFrame) -> bool:
     origin = f"with the columns {', '.join(PREVALENCE_COLUMNS)} (and low, high)"
-    style.need_columns(results, PREVALENCE_COLUMNS, "results", origin)
+    need_columns(results, PREVALENCE_COLUMNS, "results", origin)
     for measure in results["measure"].unique():
         if measure not in MEASURES:
             raise unknown_name("results['measure']", measure, MEASURES)
     if not (results["measure"] == "rank").any():
-        raise InvalidInput("results: holds no row whose measure is 'rank'; the ranks are missing.")
+        raise InvalidInput("results: no row has the measure 'rank'; add the mean ranks.")
     ranks, accuracies = (results.loc[results["measure"] == m, "value"] for m in MEASURES)
     _check_range(results["marked_fraction"], "marked_fraction", 0, 1)
     _check_range(ranks, "value of a rank", 1, float("inf"))

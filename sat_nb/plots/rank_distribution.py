@@ -1,4 +1,4 @@
-"""Distribution of local ranks: what a mean rank hides."""
+"""The distribution of local ranks, which a mean rank hides."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.style import BARS, FAINT, INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.stats.local_ranks import rank_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FOOT, _HEIGHT = 0.36, 0.78  # of a row: below its middle, and the tallest bar
+_FOOT, _HEIGHT = 0.36, 0.78  # shares of a row: its foot below the middle, and the tallest bar
 
 
 def plot_rank_distribution(
@@ -25,22 +25,42 @@ def plot_rank_distribution(
     highlight: str | Iterable[str] = (),
     most: int = 60,
 ) -> Axes:
-    """Draw each segment's local ranks: a small histogram a row, so that a mean hides nothing.
+    """Draw the local ranks of each segment as a small histogram in its row.
 
-    A bar's height is the share of the images that have the segment (beside it: how many), the
-    tallest bar of the picture as high as a row; the triangle marks the mean over them, the
-    Relative mean rank. Two segments may share a mean and
-    still differ: one always third, the other first in half of the images and fifth in the rest.
+    The height of a bar is the share of the images with the segment in which it has that rank; the
+    tallest bar of the plot fills its row. The triangle marks the mean over these images, the
+    Relative mean rank, and their number stands beside the row. Two segments can have the same
+    mean and still differ: one always third, the other first in half of the images and fifth in
+    the rest.
 
     Parameters
     ----------
-    table: rows of ``build`` of one method and one model: ``method``, ``model``, ``image_id``,
+    table : DataFrame
+        Rows of ``build`` for one method and one model: ``method``, ``model``, ``image_id``,
         ``segment``, ``rank``.
-    ax: axes to draw on; a new figure by default.
-    highlight: segments whose names and bars are coloured.
-    most: at most that many segments, the best by mean rank.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+    highlight : str or iterable of str, default ()
+        Segments whose names and bars are coloured.
+    most : int, default 60
+        Draw at most this many segments, the best by mean rank.
 
-    Raises InvalidInput for several methods or models.
+    Returns
+    -------
+    Axes
+        The axes; rank 1, at the left, is the most attribution.
+
+    Raises
+    ------
+    InvalidInput
+        For missing columns, and for several methods or models.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_rank_distribution(build(*toy()).query("method == 'sharp'"))
+    >>> [name.get_text() for name in ax.get_yticklabels()]
+    ['eyes', 'nose', 'mouth', 'ears', 'rest']
     """
     shares = rank_shares(table)
     means = shares.groupby("segment", sort=False)["mean_rank"].first()
@@ -69,30 +89,8 @@ def plot_rank_distribution(
     return ax
 
 
-def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Share of its images in which each segment has each rank, best mean rank first.
-
-    Columns: ``segment``, ``rank``, ``share`` (adds up to 1 a segment), ``mean_rank``, ``n_images``.
-    """
-    need = ("image_id", "method", "model", "segment", "rank")
-    style.need_columns(table, need, "table", "rows of sat_nb.build")
-    for column in ("method", "model"):
-        values = table[column].unique()
-        if len(values) > 1:
-            raise InvalidInput(
-                f"table: holds {len(values)} values of {column!r} ({', '.join(map(str, values))}); "
-                f"filter first: table[table.{column} == {values[0]!r}]."
-            )
-    ranks = table.dropna(subset=["segment"]).groupby("segment")["rank"]
-    shares = ranks.value_counts(normalize=True).rename("share").reset_index()
-    facts = ranks.agg(mean_rank="mean", n_images="size").reset_index()
-    return shares.merge(facts, on="segment").sort_values(
-        ["mean_rank", "segment", "rank"], ignore_index=True
-    )
-
-
 def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[str, ...]) -> None:
-    """Bars that stand on the foot of each segment's row; half as wide where ranks are tied."""
+    """Draw bars on the foot of each segment's row, half as wide where ranks are tied."""
     from matplotlib.collections import PolyCollection
 
     row = {name: y for y, name in enumerate(order)}

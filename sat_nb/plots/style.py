@@ -1,4 +1,4 @@
-"""What the pictures share: colours, sizes in print, checks of columns, and names as plain text."""
+"""What the plots share: colours, sizes in print, texts that fit, names as plain text, numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, shorten
+from sat_nb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 COLUMN, PAGE = 3.5, 7.0
 TEXT, SMALL = 8.0, 7.0
 LINE_INCHES = 0.165  # from one line of TEXT to the next
-_NAMES_SHARE = 0.36  # of the width, at most, for names at the left
+_NAMES_SHARE = 0.36  # names at the left take at most this share of the width
 
 INK = "#222222"
 QUIET = "#666666"
 FAINT = "#dddddd"
 ACCENT = "#c24a00"
-# Okabe and Ito's colours without yellow, neighbours apart in lightness; hatches and markers
-# repeat what the colours say, for prints in grey.
+# The colours of Okabe and Ito without yellow, ordered so that neighbours differ in lightness;
+# hatches and markers repeat the distinction for prints in grey.
 BARS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#555555")
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-# Names come from strangers' files: drawn as they are, never read as mathematics.
+# Names come from other people's files. Matplotlib would read "$...$" in them as mathematics, and
+# fail on half of it, so every text with a name in it is drawn with these options.
 PLAIN: dict[str, Any] = {"parse_math": False}
 
+# Weak keys: the numbers are forgotten together with their axes.
 _NUMBERS: WeakKeyDictionary[Any, pd.DataFrame] = WeakKeyDictionary()
 
 
@@ -59,18 +61,18 @@ def figure_or_new(figure: Figure | None, width: float, height: float) -> Figure:
 
 
 def size_of(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes in inches, once the figure's layout has placed them."""
+    """Width and height of the axes in inches, after the figure's layout has placed them."""
     root = ax.get_figure(root=True)
     assert root is not None
     layout = root.get_layout_engine()
     if layout is not None:
-        layout.execute(root)
+        layout.execute(root)  # otherwise it runs at the first draw, after the texts were fitted
     box = ax.get_window_extent()
     return box.width / root.dpi, box.height / root.dpi
 
 
 def fitting(size: float, room_inches: float) -> float:
-    """``size`` in points, or what is left for lines of text that are ``room_inches`` apart."""
+    """``size`` in points, or less where lines of text are only ``room_inches`` apart."""
     return max(min(size, 0.84 * 72 * room_inches), 1.0)
 
 
@@ -84,7 +86,11 @@ def text_inches(text: str, size: float) -> float:
 
 @lru_cache(maxsize=10_000)
 def _text_points(text: str, family: tuple[str, ...]) -> float:
-    """Width of a line of text of 10 points."""
+    """Width of a line of text of 10 points.
+
+    From the outlines of its letters: no renderer and no figure is needed, widths scale with the
+    size, and the cache serves the many sizes that ``fitted`` tries.
+    """
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
@@ -93,16 +99,16 @@ def _text_points(text: str, family: tuple[str, ...]) -> float:
 
 
 def rank_ticks(last: int, width: float, size: float = SMALL) -> list[int]:
-    """Rank 1, then whole steps that leave room for their numbers on an axis of ``width`` inches."""
+    """Ticks at rank 1 and in whole steps, with room for numbers on an axis of ``width`` inches."""
     apart = 1.8 * text_inches("00", size) * max(last - 1, 1) / width
     step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if s >= apart), 1000)
     return [1, *range(step if step > 1 else 2, last + 1, step)]
 
 
 def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
-    """Ticks, of ranks or of round numbers, and the name of the x axis, as its width allows.
+    """Set ticks, of ranks or round numbers, and the label of the x axis; return its width.
 
-    Returns that width in inches.
+    The width is in inches; ``last_rank`` is the end of an axis of ranks.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -113,13 +119,13 @@ def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
     else:
         ax.set_xticks(rank_ticks(max(int(last_rank), 2), width))
     lines = wrapped(text.split(" "), TEXT, max(width, 1.2), " ")
-    ax.set_xlabel(lines, fontsize=TEXT, color=INK)
+    ax.set_xlabel(lines, fontsize=TEXT, color=INK, **PLAIN)
     ax.xaxis.get_offset_text().set(fontsize=SMALL, color=QUIET)
     return width
 
 
 def wrapped(parts: Iterable[str], size: float, width: float, join: str = " · ") -> str:
-    """The parts, joined, on as many lines as a width in inches asks for."""
+    """The parts, joined, on as many lines as a width in inches requires."""
     lines: list[str] = []
     for part in parts:
         longer = f"{lines[-1]}{join}{part}" if lines else part
@@ -134,7 +140,7 @@ def wrapped(parts: Iterable[str], size: float, width: float, join: str = " · ")
 
 
 def short(name: object, longest: int = 32) -> str:
-    """A name on one line; a long one loses its middle, since numbers stand at the end.
+    """A name on one line; a long one loses its middle, because names often end in numbers.
 
     >>> short("the zebra's left front hoof, seen from the side, number 12")
     "the zebra's left fron…number 12"
@@ -147,18 +153,18 @@ def short(name: object, longest: int = 32) -> str:
 
 
 def fitted(name: object, size: float, width: float) -> str:
-    """A name on one line of at most ``width`` inches, or else the shortest that is left of it."""
+    """A name on one line of at most ``width`` inches, or its shortest form where none fits."""
     texts = (short(name, longest) for longest in range(32, 1, -1))
     return next((text for text in texts if text_inches(text, size) <= width), short(name, 2))
 
 
 def colour_of(name: str, highlight: Iterable[str], usual: str = INK) -> str:
-    """The accent for names to be highlighted, else the usual colour."""
+    """The accent for highlighted names, else the usual colour."""
     return ACCENT if name in highlight else usual
 
 
 def weight_of(name: str, highlight: Iterable[str]) -> str:
-    """Bold for names to be highlighted, so that a print in grey shows them too."""
+    """Bold for highlighted names, so that a print in grey shows them too."""
     return "bold" if name in highlight else "normal"
 
 
@@ -168,7 +174,7 @@ def as_names(highlight: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def name_rows(ax: Axes, names: Sequence[str], highlight: Collection[str] = ()) -> float:
-    """Write names down the left side, first on top, a line each; returns the text size used."""
+    """Write names down the left side, first on top, one a line; return the text size used."""
     ax.set_ylim(len(names) - 0.4, -0.6)
     width, height = size_of(ax)
     size = fitting(TEXT, height / len(names))
@@ -182,7 +188,7 @@ def name_rows(ax: Axes, names: Sequence[str], highlight: Collection[str] = ()) -
 
 
 def frame_lightly(ax: Axes, *, rows: bool = True) -> None:
-    """Only the spines that carry ticks, and small tick labels."""
+    """Keep only the spines that carry ticks, and use small tick labels."""
     ax.spines[["top", "right"]].set_visible(False)
     if rows:
         ax.spines["left"].set_visible(False)
@@ -197,26 +203,26 @@ def write_aside(ax: Axes, texts: Iterable[str], size: float) -> None:
 
 
 def legend_of(ax: Axes, **options: Any) -> Any:
-    """The legend in the pictures' one style, its names as plain text."""
-    legend = ax.legend(frameon=False, fontsize=SMALL, **options)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return legend
+    """A legend without a frame, with small names as plain text."""
+    options = {"fontsize": SMALL, **options}
+    return _plain(ax.legend(frameon=False, **options))
 
 
 def legend_columns(names: Iterable[object], width: float) -> int:
-    """How many columns of a legend a width in inches has room for, at least one."""
+    """How many columns of a legend fit a width in inches, at least one."""
     each = max(text_inches(short(name), SMALL) for name in names) + 0.5  # its line, and a gap
     return max(int(width / each), 1)
 
 
 def legend_above(figure: Figure, ax: Axes, most: int = 3) -> Any:
-    """The legend of one panel's lines above all panels, in at most that many columns."""
+    """A legend of one panel's lines above all panels, in at most ``most`` columns."""
     handles, labels = ax.get_legend_handles_labels()
     columns = min(legend_columns(labels, figure.get_figwidth()), most)
-    legend = figure.legend(
-        handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=SMALL
-    )
+    place: dict[str, Any] = {"loc": "outside upper left", "ncols": columns}
+    return _plain(figure.legend(handles, labels, frameon=False, fontsize=SMALL, **place))
+
+
+def _plain(legend: Any) -> Any:
     for text in legend.get_texts():
         text.set_parse_math(False)
     return legend
@@ -226,38 +232,22 @@ def legend_above(figure: Figure, ax: Axes, most: int = 3) -> Any:
 
 
 def keep_numbers(ax: Axes, numbers: pd.DataFrame) -> None:
-    """Remember the numbers behind a picture, for the CSV that ``save_figure`` writes beside it."""
+    """Remember the numbers that a plot shows, for the CSV that ``save_figure`` writes."""
     _NUMBERS[ax] = numbers
 
 
 def numbers_of(axes: Iterable[Axes]) -> list[pd.DataFrame]:
-    """The numbers behind pictures on these axes."""
+    """The numbers behind the plots on these axes."""
     return [_NUMBERS[ax] for ax in axes if ax in _NUMBERS]
 
 
-def need_columns(table: object, columns: Collection[str], argument: str, origin: str) -> None:
-    """Raise InvalidInput unless ``table`` is a DataFrame with rows and these columns."""
-    if not isinstance(table, pd.DataFrame):
-        raise InvalidInput(
-            f"{argument}: expected a DataFrame, {origin}, got {type(table).__name__}."
-        )
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise InvalidInput(
-            f"{argument}: the columns {shorten(missing, 8)} are missing; expected {origin}, got "
-            f"{list(table.columns)}."
-        )
-    if table.empty:
-        raise InvalidInput(f"{argument}: has no rows; expected {origin}.")
-
-
 def check_intervals(table: pd.DataFrame, value: str, argument: str) -> bool:
-    """Whether ``low`` and ``high`` are there; InvalidInput where they do not hold the value."""
+    """Whether ``low`` and ``high`` exist; InvalidInput where the value is not between them."""
     there = [column for column in ("low", "high") if column in table.columns]
     if not there:
         return False
     if len(there) == 1:
-        raise InvalidInput(f"{argument}: has {there[0]!r} alone; give both 'low' and 'high'.")
+        raise InvalidInput(f"{argument}: has only {there[0]!r}; give both 'low' and 'high'.")
     outside = (table["low"] > table[value]) | (table["high"] < table[value])
     if outside.any():
         row = table[outside].iloc[0]

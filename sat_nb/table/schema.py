@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.errors import InvalidInput, shorten, unknown_name
 
 COLUMNS: dict[str, str] = {
     "image_id": "object",  # joins images, maps and masks
@@ -64,6 +65,22 @@ def check_table(table: object) -> pd.DataFrame:
                 f"({COLUMNS[column]})."
             )
     return table
+
+
+def need_columns(table: object, columns: Collection[str], argument: str, origin: str) -> None:
+    """Raise InvalidInput unless ``table`` is a DataFrame with rows and these columns."""
+    if not isinstance(table, pd.DataFrame):
+        raise InvalidInput(
+            f"{argument}: expected a DataFrame, {origin}, got {type(table).__name__}."
+        )
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise InvalidInput(
+            f"{argument}: the columns {shorten(missing, 8)} are missing; expected {origin}, got "
+            f"{list(table.columns)}."
+        )
+    if table.empty:
+        raise InvalidInput(f"{argument}: has no rows; expected {origin}.")
 
 
 def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataFrame:

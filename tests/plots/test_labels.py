@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import sat_nb as sat
-from sat_nb.plots.deletion import plot_deletion
-from sat_nb.plots.randomisation import plot_randomisation
+from sat_nb.plots.faithfulness import plot_deletion, plot_randomisation
 from tests.plots import results
 
 THREE = ("deep_taylor", "lrp.epsilon", "lrp.z")

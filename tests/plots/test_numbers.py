@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgba
 
 import sat_nb as sat
-from sat_nb.plots.deletion import plot_deletion
-from sat_nb.plots.randomisation import plot_randomisation
-from sat_nb.plots.rank_distribution import rank_shares
+from sat_nb.plots.faithfulness import plot_deletion, plot_randomisation
 from sat_nb.plots.style import ACCENT, BARS
+from sat_nb.stats.local_ranks import rank_shares
 from sat_nb.table.settled import open_gaps
 from tests.plots import results
 
@@ -71,7 +70,7 @@ def test_intervals_that_do_not_hold_their_value() -> None:
     summary = results.intervals(results.table(3))
     with pytest.raises(sat.InvalidInput, match="summary: expected low <= mean_attribution <= high"):
         sat.plot_segments(summary.assign(low=summary["high"]))
-    with pytest.raises(sat.InvalidInput, match="summary: has 'high' alone"):
+    with pytest.raises(sat.InvalidInput, match="summary: has only 'high'"):
         sat.plot_segments(summary.drop(columns="low"))
 
 
@@ -173,7 +172,7 @@ def test_prevalence_puts_rank_one_on_top() -> None:
         ({"marked_fraction": 25.0}, "marked_fraction: expected at least 0 and at most 1, got"),
         ({"value": 0.5}, "value of a rank: expected at least 1, got 0.5"),
         ({"measure": "ranks"}, r"results\['measure'\]: unknown name 'ranks'"),
-        ({"measure": "accuracy", "value": 0.9}, "no row whose measure is 'rank'"),
+        ({"measure": "accuracy", "value": 0.9}, "no row has the measure 'rank'"),
         ({"series": "same"}, "two rows for 'same' at marked_fraction 0"),
     ],
 )
@@ -285,7 +284,7 @@ def test_rows_of_several_images() -> None:
         sat.plot_image_table(table)
     segmentation = results.masks(2)
     rows = table.query("image_id == 'image_00'")
-    with pytest.raises(sat.InvalidInput, match="segmentation: holds no mask '"):
+    with pytest.raises(sat.InvalidInput, match="segmentation: has no mask '"):
         sat.held_fractions(rows, results.heat(), segmentation)
 
 

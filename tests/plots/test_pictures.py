@@ -13,8 +13,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 import sat_nb as sat
-from sat_nb.plots.deletion import plot_deletion
-from sat_nb.plots.randomisation import plot_randomisation
+from sat_nb.plots.faithfulness import plot_deletion, plot_randomisation
 from tests.plots import results
 
 # Root mean square difference of grey levels. Other hinting of letters leaves it at 0 (texts are

@@ -59,7 +59,7 @@ def test_aeons_ranks_on_request(table: pd.DataFrame, result: sat.Comparison) -> 
     by_aeon = sat.compare(table, method="noisy", test="aeon")
     ax = sat.plot_critical_difference(by_aeon, positions="aeon_ranks")
     assert stems(ax) == sorted(by_aeon.aeon_ranks)
-    with pytest.raises(sat.InvalidInput, match="'aeon_ranks' are those of test='aeon'"):
+    with pytest.raises(sat.InvalidInput, match="expected the result of test='aeon'"):
         sat.plot_critical_difference(result, positions="aeon_ranks")
     with pytest.raises(sat.InvalidInput, match="positions: unknown name"):
         sat.plot_critical_difference(result, positions="ranks")

@@ -11,7 +11,7 @@ import pytest
 from matplotlib import pyplot
 
 import sat_nb as sat
-from sat_nb.plots.latex import escape
+from sat_nb.plots.export import escape
 from tests.plots import results
 
 
@@ -84,7 +84,7 @@ def test_all_or_nothing(tmp_path) -> None:
 
 def test_pictures_of_other_origin(tmp_path) -> None:
     figure, ax = pyplot.subplots()
-    with pytest.raises(sat.InvalidInput, match="data: the picture holds no numbers"):
+    with pytest.raises(sat.InvalidInput, match="data: no plot_ function of sat_nb drew"):
         sat.save_figure(ax, tmp_path / "f")
     data = pd.DataFrame({"x": [1.5]})
     assert pd.read_csv(sat.save_figure(figure, tmp_path / "f", data=data)[-1]).equals(data)
@@ -150,7 +150,7 @@ def test_a_difference_as_latex() -> None:
 def test_other_things_as_latex() -> None:
     with pytest.raises(sat.InvalidInput, match="result: expected a Comparison"):
         sat.to_latex("eyes")
-    with pytest.raises(sat.InvalidInput, match="result: has no rows"):
+    with pytest.raises(sat.InvalidInput, match="result: expected a table with rows"):
         sat.to_latex(pd.DataFrame())
 
 

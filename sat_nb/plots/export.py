@@ -1,0 +1,297 @@
+"""What goes into a paper: figures as files with their numbers beside them, results as LaTeX."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sat_nb.errors import CannotWrite, InvalidInput, unknown_name
+from sat_nb.files import written_whole
+from sat_nb.plots.critical_difference import numbers
+from sat_nb.plots.style import numbers_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The same figure must give the same bytes, so that version control shows real changes only.
+# Matplotlib would write the date and its own version, draw the ids of clip paths and markers in
+# SVG at random (unless they are salted), and turn text into outlines; fonttype 42 keeps text as
+# text in PDF.
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+FIGURE_FORMATS = tuple(_METADATA)
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sat_nb", "pdf.fonttype": 42}
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    # T1 fonts print these as other signs, or as parts of ligatures.
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def save_figure(
+    picture: Axes | Figure,
+    path: str | os.PathLike[str],
+    *,
+    data: pd.DataFrame | None = None,
+    formats: Sequence[str] = FIGURE_FORMATS,
+    dpi: float = 300,
+) -> list[Path]:
+    """Write a figure as SVG, PDF and PNG, and the numbers behind it as CSV.
+
+    Either all files are written or none: every format is drawn before the first file changes, and
+    each file is then put in place whole.
+
+    Parameters
+    ----------
+    picture : Axes or Figure
+        What to write; for axes, the whole figure that they belong to.
+    path : str or path-like
+        Path of the files without an extension; missing folders are created.
+    data : DataFrame, optional
+        The numbers for the CSV; by default those that the ``plot_`` functions drew. If several
+        panels have numbers, a column ``panel``, counted from 1, tells them apart.
+    formats : sequence of str, default ("svg", "pdf", "png")
+        The formats to write.
+    dpi : float, default 300
+        Pixels per inch of the PNG.
+
+    Returns
+    -------
+    list of Path
+        The files written, the CSV last.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown format, and for a figure that no ``plot_`` function drew if ``data`` is not
+        given.
+    CannotWrite
+        If the disk is full or the folder is not writable.
+
+    Notes
+    -----
+    Text stays text in SVG and PDF. The same figure gives the same bytes, without a date.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_segments(aggregate(build(*toy())))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [file.name for file in save_figure(ax, f"{folder}/segments", formats=["png"])]
+    ['segments.png', 'segments.csv']
+    """
+    figure = _figure_of(picture)
+    for name in [formats] if isinstance(formats, str) else formats:
+        if name not in _METADATA:
+            raise unknown_name("formats", name, FIGURE_FORMATS)
+    formats = [formats] if isinstance(formats, str) else list(formats)
+    numbers = _numbers(figure) if data is None else data
+    contents = {name: drawn(figure, name, dpi) for name in formats}
+    contents["csv"] = numbers.to_csv(index=False, float_format="%.10g").encode()
+    return _write_all(Path(path), contents)
+
+
+def _figure_of(picture: Any) -> Any:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    if isinstance(picture, Axes):
+        picture = picture.get_figure(root=True)
+    if not isinstance(picture, Figure):
+        raise InvalidInput(
+            f"picture: expected matplotlib axes or a figure, got {type(picture).__name__}."
+        )
+    return picture
+
+
+def _numbers(figure: Figure) -> pd.DataFrame:
+    frames = numbers_of(figure.axes)
+    if not frames:
+        raise InvalidInput(
+            "data: no plot_ function of sat_nb drew this figure, so its numbers are unknown; give "
+            "them as data=DataFrame(...)."
+        )
+    if len(frames) == 1:
+        return frames[0]
+    numbered = [frame.assign(panel=i) for i, frame in enumerate(frames, 1)]
+    return pd.concat([f[["panel", *f.columns[:-1]]] for f in numbered], ignore_index=True)
+
+
+def drawn(figure: Figure, name: str, dpi: float) -> bytes:
+    """The content of a file of that format; the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        figure.savefig(buffer, format=name, dpi=dpi, metadata=_METADATA[name])
+    return buffer.getvalue()
+
+
+def _write_all(path: Path, contents: dict[str, bytes]) -> list[Path]:
+    """Write every file beside its place; then, when all are complete, move them there."""
+    files = {name: path.with_name(f"{path.name}.{name}") for name in contents}
+    folders = [file for file in files.values() if file.is_dir()]
+    if folders:
+        raise CannotWrite(f"path: {folders[0]} is a folder; give another name, or remove it.")
+    try:
+        with ExitStack() as stack:
+            parts = {name: stack.enter_context(written_whole(files[name])) for name in contents}
+            for name, content in contents.items():
+                parts[name].write_bytes(content)
+    except OSError as error:
+        raise CannotWrite(f"path: {path} cannot be written ({error}).") from error
+    return list(files.values())
+
+
+# --- LaTeX ----------------------------------------------------------------------------------------
+
+
+def to_latex(result: Any, *, digits: int = 2, caption: str | None = None) -> str:
+    r"""Return a result as a LaTeX table in the style of booktabs, with names escaped.
+
+    Parameters
+    ----------
+    result : Comparison, Difference or DataFrame
+        The result of ``compare`` or ``difference``, or a table such as those of ``aggregate`` and
+        ``intervals``. The columns ``low`` and ``high`` become one column, ``interval``. The last
+        column of a Comparison numbers the groups that a segment belongs to.
+    digits : int, default 2
+        Decimals of numbers that are not whole. Numbers that would show as zero are written in
+        powers of ten.
+    caption : str, optional
+        Caption, to be escaped, of a floating table; by default only the tabular is returned.
+
+    Returns
+    -------
+    str
+        LaTeX code.
+
+    Raises
+    ------
+    InvalidInput
+        For any other type, and for a table without rows or columns.
+
+    Notes
+    -----
+    Put ``\usepackage{booktabs}`` into the preamble, and ``\usepackage[T1]{fontenc}`` if names
+    have quotation marks.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> table = build(*toy()).query("method == 'sharp'").replace("ears", "ears_&_more")
+    >>> print(to_latex(aggregate(table, value="rank", by=()).tail(2)))
+    \begin{tabular}{lrr}
+    \toprule
+    segment & rank & n images \\
+    \midrule
+    ears\_\&\_more & 4.00 & 15 \\
+    rest & 4.75 & 20 \\
+    \bottomrule
+    \end{tabular}
+    """
+    frame = _with_intervals(_frame_of(result), digits)
+    texts = [_column(frame[name], digits) for name in frame]
+    sides = "".join("r" if _is_number(frame[name]) else "l" for name in frame)
+    lines = [f"\\begin{{tabular}}{{{sides}}}", "\\toprule"]
+    lines.append(" & ".join(escape(str(name).replace("_", " ")) for name in frame) + r" \\")
+    lines += ["\\midrule", *(" & ".join(cells) + r" \\" for cells in zip(*texts, strict=True))]
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    if caption is not None:
+        head = ["\\begin{table}", "\\centering", f"\\caption{{{escape(caption)}}}"]
+        lines = [*head, *lines, "\\end{table}"]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    r"""Text on one line, escaped so that LaTeX prints it literally.
+
+    >>> print(escape("50_% {x}"))
+    50\_\% \{x\}
+    """
+    return "".join(_ESCAPES.get(sign, sign) for sign in " ".join(text.split()))
+
+
+def _frame_of(result: Any) -> pd.DataFrame:
+    if isinstance(result, pd.DataFrame):
+        frame = result
+    elif hasattr(result, "mean_ranks"):
+        frame = numbers(result)
+    elif isinstance(getattr(result, "table", None), pd.DataFrame):
+        frame = result.table
+    else:
+        raise InvalidInput(
+            "result: expected a Comparison, a Difference or a DataFrame of sat_nb.aggregate, got "
+            f"{type(result).__name__}."
+        )
+    if frame.empty or not len(frame.columns):
+        raise InvalidInput("result: expected a table with rows and columns, got an empty one.")
+    named = frame.index.name is not None
+    return frame.reset_index() if named else frame
+
+
+def _with_intervals(frame: pd.DataFrame, digits: int) -> pd.DataFrame:
+    if not {"low", "high"} <= set(frame.columns):
+        return frame
+    ends = zip(_column(frame["low"], digits), _column(frame["high"], digits), strict=True)
+    joined = pd.Series([Cell(f"[{low}, {high}]") for low, high in ends], index=frame.index)
+    at = list(frame.columns).index("low")
+    kept = frame.drop(columns=["low", "high"])
+    kept.insert(at, "interval", joined)
+    return kept
+
+
+class Cell(str):
+    """Text that is LaTeX code already."""
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _column(column: pd.Series, digits: int) -> list[str]:
+    return [_cell(value, digits) for value in column]
+
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, Cell):
+        return value
+    if not isinstance(value, str) and pd.isna(value):
+        return "--"
+    if isinstance(value, bool) or (
+        not isinstance(value, (int, float)) and not hasattr(value, "dtype")
+    ):
+        return escape(str(value))
+    if float(value).is_integer() and not isinstance(value, float):
+        return f"${value}$" if value < 0 else str(value)
+    return _decimal(float(value), digits)
+
+
+def _decimal(value: float, digits: int) -> str:
+    """A number with that many decimals, or in powers of ten where these would all be zero."""
+    text = f"{value:.{digits}f}"
+    if value != 0 and abs(value) < 10**-digits:
+        mantissa, power = f"{value:.{max(digits - 1, 0)}e}".split("e")
+        return f"${mantissa} \\cdot 10^{{{int(power)}}}$"
+    return f"${text}$" if value < 0 else text

@@ -1,0 +1,202 @@
+"""Does a ranking say what the model does: if segments are deleted, and if weights are random.
+
+These plots belong to ``sat_nb.reproduction``, whose studies measure both; the facade does not
+have them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sat_nb.interventions.deletion import DELETIONS
+from sat_nb.plots import style
+from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, QUIET, SMALL, TEXT
+from sat_nb.table.schema import need_columns
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OF_DELETION = ("deletion", "measured", "method", "tau", "low", "high")
+OF_RANDOMISATION = ("measure", "method", "depth", "layer", "similarity", "low", "high", "noise")
+
+
+# --- segments are deleted -------------------------------------------------------------------------
+
+
+def plot_deletion(
+    result: pd.DataFrame, *, figure: Figure | None = None, titles: dict[str, str] | None = None
+) -> Figure:
+    """Draw how far ranks agree with the effects of deleting segments, a row a method.
+
+    Each way to measure the effect has a panel, each way to delete a colour and a marker; lines
+    are intervals.
+
+    Parameters
+    ----------
+    result : DataFrame
+        The frame ``deletion`` of ``reproduction.does_it_hold``: ``deletion`` (a name in
+        ``DELETIONS``, or the key of a Deletion of your own), ``measured``, ``method``, ``tau``
+        (mean over images), ``low``, ``high``.
+    figure : Figure, optional
+        Figure to draw on; a new one by default.
+    titles : dict, optional
+        Titles of the panels, {measured: title}; by default the name.
+
+    Returns
+    -------
+    Figure
+        A panel for each value of ``measured``. 1 means that the segments that rank higher have
+        the larger effect, 0 that ranks and effects are unrelated.
+
+    Raises
+    ------
+    InvalidInput
+        For missing columns.
+
+    Examples
+    --------
+    >>> result = pd.DataFrame({
+    ...     "deletion": ["grey", "blur"], "measured": "whole", "method": "lrp.z",
+    ...     "tau": [0.4, 0.5], "low": [0.3, 0.4], "high": [0.5, 0.6]})
+    >>> [marks.get_label() for marks in plot_deletion(result).axes[0].containers]
+    ['grey', 'blur']
+    """
+    need_columns(result, OF_DELETION, "result", f"a frame with {', '.join(OF_DELETION)}")
+    panels = list(dict.fromkeys(result["measured"]))
+    methods = list(dict.fromkeys(result["method"]))
+    height = 1.1 + 0.3 * len(methods)
+    figure = style.figure_or_new(figure, style.PAGE, height)
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, measured in zip(axes, panels, strict=True):
+        _draw_deletions(ax, result[result["measured"] == measured], methods)
+        ax.set_title((titles or {}).get(measured, measured), fontsize=TEXT, color=INK, loc="left")
+    axes[0].set_ylim(len(methods) - 0.4, -0.6)
+    axes[0].set_yticks(range(len(methods)), map(style.short, methods), fontsize=TEXT, **style.PLAIN)
+    figure.supxlabel(
+        "Kendall's tau between ranks and effects, mean over images", fontsize=TEXT, color=INK
+    )
+    style.legend_above(figure, axes[0])
+    style.keep_numbers(axes[0], result)
+    return figure
+
+
+def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
+    style.frame_lightly(ax)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    deletions = list(dict.fromkeys(rows["deletion"]))
+    for d, deletion in enumerate(deletions):
+        own = rows[rows["deletion"] == deletion]
+        aside = 0.22 * (d - (len(deletions) - 1) / 2)
+        heights = [methods.index(method) + aside for method in own["method"]]
+        ax.errorbar(
+            own["tau"],
+            heights,
+            xerr=[own["tau"] - own["low"], own["high"] - own["tau"]],
+            fmt=MARKERS[d % len(MARKERS)],
+            color=BARS[d % len(BARS)],
+            markersize=3.5,
+            elinewidth=1.1,
+            label=style.short(_title_of(deletion)),
+        )
+
+
+def _title_of(deletion: str) -> str:
+    entry = DELETIONS.get(deletion)
+    return getattr(entry, "title", deletion)
+
+
+# --- weights are random ---------------------------------------------------------------------------
+
+
+def plot_randomisation(
+    result: pd.DataFrame, *, figure: Figure | None = None, titles: dict[str, str] | None = None
+) -> Figure:
+    """Draw the similarity with the trained model, against how many layers are random.
+
+    Each measure has a panel, each method a line, from the trained model (1) to the model that is
+    random from its output down to the named layer. The hollow mark at the right shows how similar
+    the trained model is to noise.
+
+    Parameters
+    ----------
+    result : DataFrame
+        The frame ``randomisation`` of ``reproduction.does_it_hold``: ``measure``, ``method``,
+        ``depth``, ``layer``, ``similarity``, ``low``, ``high``, ``noise``.
+    figure : Figure, optional
+        Figure to draw on; a new one by default.
+    titles : dict, optional
+        Titles of the panels, {measure: title}; by default the name.
+
+    Returns
+    -------
+    Figure
+        A panel for each value of ``measure``. A method whose line stays near 1 does not depend on
+        the weights.
+
+    Raises
+    ------
+    InvalidInput
+        For missing columns.
+
+    References
+    ----------
+    Adebayo et al. 2018, Sanity checks for saliency maps.
+
+    Examples
+    --------
+    >>> result = pd.DataFrame({
+    ...     "measure": "map", "method": "lrp.z", "depth": [1, 2], "layer": ["dense", "conv"],
+    ...     "similarity": [0.4, 0.1], "low": [0.3, 0.0], "high": [0.5, 0.2], "noise": 0.02})
+    >>> [name.get_text() for name in plot_randomisation(result).axes[0].get_xticklabels()]
+    ['nothing', 'dense', 'conv', '(noise)']
+    """
+    need_columns(result, OF_RANDOMISATION, "result", f"a frame with {', '.join(OF_RANDOMISATION)}")
+    panels = list(dict.fromkeys(result["measure"]))
+    figure = style.figure_or_new(figure, style.PAGE, 3.6)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, measure in zip(axes, panels, strict=True):
+        _draw_similarities(ax, result[result["measure"] == measure])
+        ax.set_title((titles or {}).get(measure, measure), fontsize=TEXT, color=INK, loc="left")
+    axes[0].set_ylabel("similarity with the trained model's", fontsize=TEXT, color=INK)
+    figure.supxlabel("random from the output down to", fontsize=TEXT, color=INK)
+    style.legend_above(figure, axes[0])
+    style.keep_numbers(axes[0], result)
+    return figure
+
+
+def _draw_similarities(ax: Axes, rows: pd.DataFrame) -> None:
+    layers = rows.drop_duplicates("depth").sort_values("depth")
+    places = {depth: x for x, depth in enumerate(layers["depth"], 1)}
+    last = len(places) + 1
+    methods = list(dict.fromkeys(rows["method"]))
+    for m, method in enumerate(methods):
+        own = rows[rows["method"] == method].sort_values("depth")
+        aside = 0.09 * (m - (len(methods) - 1) / 2)
+        colour, marker = BARS[m % len(BARS)], MARKERS[m % len(MARKERS)]
+        ends = [own["similarity"] - own["low"], own["high"] - own["similarity"]]
+        ax.errorbar(
+            np.array([0, *own["depth"].map(places)]) + aside,
+            [1.0, *own["similarity"]],
+            yerr=[[0.0, *end] for end in ends],
+            color=colour,
+            marker=marker,
+            linewidth=1.2,
+            markersize=4,
+            elinewidth=0.8,
+            label=style.short(method),
+        )
+        ax.plot(last + aside, own["noise"].iloc[0], marker, color=colour, markersize=4, mfc="white")
+    ax.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    ax.axvline(last - 0.5, color=QUIET, linewidth=0.8, linestyle=":")
+    names = ["nothing", *map(style.short, layers["layer"]), "(noise)"]
+    ax.set_xticks(range(last + 1), names, rotation=45, ha="right", fontsize=SMALL, **style.PLAIN)
+    style.frame_lightly(ax, rows=False)
+    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    ax.set_axisbelow(True)
