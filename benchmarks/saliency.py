@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from architectures import ARCHITECTURES
 
-from sat_nb.saliency.sampling import most_at_once, random_map
+from sat_nb.saliency.sampling import points_at_once, random_map
 
 METHODS = ("gradient", "lrp.z", "lrp.epsilon", "deep_taylor", "integrated_gradients", "smoothgrad")
 PARITY = "innvestigate."
@@ -153,8 +153,7 @@ class Ours:
     def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
         from sat_nb.saliency.model_file import model_file
-        from sat_nb.saliency.process.pool import shared_pool
-        from sat_nb.saliency.process.requests import ask
+        from sat_nb.saliency.process.pool import ask, shared_pool
 
         with model_file(path) as self.file:
             self.ask, self.methods, self.pool = ask, methods.METHODS, shared_pool()
@@ -180,7 +179,7 @@ class Ours:
                 batch=some,
                 targets=[1] * len(some),
                 seeds=list(range(first, first + len(some))),
-                points_at_once=most_at_once(self.shape),
+                points_at_once=points_at_once(self.shape),
                 outputs=outputs[first : first + at_once],
             )
         return [chunk.attribution for chunk in chunks]
@@ -208,9 +207,9 @@ class Ours:
         return [name for name in SAMPLES if name in self.methods[method].parameters]
 
     def _ask(self, command: str, method: str, **arguments: Any) -> Any:
-        entry = self.methods[method]
-        parameters = {**entry.parameters, **dict.fromkeys(self.counts(method), self.n_samples)}
-        arguments |= {"file": self.file, "method": entry, "parameters": parameters}
+        defaults = {name: p.default for name, p in self.methods[method].parameters.items()}
+        parameters = {**defaults, **dict.fromkeys(self.counts(method), self.n_samples)}
+        arguments |= {"file": self.file, "method": method, "parameters": parameters}
         return self.ask(command, method, pool=self.pool, **arguments)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,25 +17,30 @@ from sat_nb.arrays import Float32, Masks, Pixels
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
-from sat_nb.saliency.methods import Method
+from sat_nb.saliency.method import OWN, Method
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
+from sat_nb.saliency.own_methods import Explained, own_map
 from sat_nb.saliency.preprocess import Preprocess, apply_preprocess
-from sat_nb.saliency.process.budget import What
-from sat_nb.saliency.process.pool import Pool
-from sat_nb.saliency.process.requests import ask, ask_twice, in_pieces, within_memory
-from sat_nb.saliency.sampling import most_at_once, random_map
-from sat_nb.saliency.sampling_until_settled import ROUNDS
+from sat_nb.saliency.process.budget import RequestKind
+from sat_nb.saliency.process.pool import Pool, Sender, ask, ask_with_retry
+from sat_nb.saliency.progress import run_batches
+from sat_nb.saliency.sampling import points_at_once, random_map
+from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.chunks import text_sha256
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import ImageFacts, Record, Run
 
 Hashes = tuple[str, str | None]
-"""Of an image's pixels, and of the masks that its sampling goes by."""
+"""Of an image's pixels, and of the masks whose ranks its sampling settles."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One call of :func:`explain`, checked. Several threads may work on it."""
+    """One call of :func:`explain`, checked. Several threads may work on it.
+
+    ``lock`` guards what must happen once or one at a time: preprocessing, which is the caller's
+    own function, and the building of graphs. Each image's record is written by one thread.
+    """
 
     file: ModelFile
     facts: ModelFacts
@@ -59,84 +62,41 @@ class Job:
 
     def missing(self, method: Method, image_ids: Iterable[str]) -> list[str]:
         """The images that lack this method's map."""
-        return [i for i in image_ids if not self.run.has(method.name, i)]
+        return [i for i in image_ids if not self.run.has(method.key, i)]
 
-    def what(self, method: Method) -> What:
-        """What tells this method's requests from others, for their memory."""
-        return method.name, self.file.sha256, repr(self.parameters[method.name])
+    def kind(self, method: Method) -> RequestKind:
+        """What this method's requests have in common, as far as memory is concerned."""
+        return method.key, self.file.sha256, repr(self.parameters[method.key])
 
-    def settles(self, method: Method) -> bool:
+    def is_until_settled(self, method: Method) -> bool:
         """Whether it goes on until the segments' ranks are settled."""
-        return "max_samples" in self.parameters[method.name]
+        return method.sampling is not None and "max_samples" in self.parameters[method.key]
+
+    @property
+    def sender(self) -> Sender:
+        """What sends requests that fit into memory."""
+        return Sender(self.pool, self.stopping)
 
 
-def pieces(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
-    """The items in pieces of that length."""
+def batches_of(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
+    """The items in batches of that length."""
     for first in range(0, len(items), max(1, length)):
         yield items[first : first + length]
 
 
 def explain_batches(job: Job, batches: Iterable[Sequence[str]], bar: Any) -> None:
-    """Explain all batches: here, or in one thread for each worker where there are several.
+    """Explain all batches; an error or an interrupt ends all of them, finished maps are kept."""
 
-    An error or an interrupt ends all of them; what is done is kept.
-    """
-    if job.pool.n_workers == 1:
-        for batch in batches:
-            explain_batch(job, batch, bar)
-        return
-    relay = Relay()
-    with ThreadPoolExecutor(job.pool.n_workers) as threads:
-        futures = {threads.submit(explain_batch, job, batch, relay) for batch in batches}
-        try:
-            _wait(futures, relay, bar)
-        except BaseException as error:
-            job.stopping.set()
-            threads.shutdown(wait=False, cancel_futures=True)
-            if not isinstance(error, Exception):
-                job.pool.stop()  # an interrupt does not wait for what is being computed
-            raise
+    def stop(error: BaseException) -> None:
+        job.stopping.set()
+        if not isinstance(error, Exception):
+            job.pool.stop()  # an interrupt does not wait for what is being computed
 
-
-class Relay:
-    """A progress bar for threads: what they tell it, the caller's own thread shows.
-
-    >>> relay = Relay()
-    >>> relay.update(3)
-    >>> relay.pass_on(Relay())
-    """
-
-    def __init__(self) -> None:
-        self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-    def update(self, n: int) -> None:
-        """So many more maps are there."""
-        self._told.put(("update", n))
-
-    def set_postfix_str(self, text: str) -> None:
-        """What goes on."""
-        self._told.put(("set_postfix_str", text))
-
-    def pass_on(self, bar: Any) -> None:
-        """Show on ``bar`` what was told since."""
-        while not self._told.empty():
-            name, value = self._told.get()
-            getattr(bar, name)(value)
-
-
-def _wait(futures: set[Future[None]], relay: Relay, bar: Any) -> None:
-    """Until all are done, or one failed; interruptible on every system."""
-    left = futures
-    while left:
-        done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
-        relay.pass_on(bar)
-        for future in done:
-            future.result()
-    relay.pass_on(bar)
+    run_batches(partial(explain_batch, job), batches, bar, n_threads=job.pool.n_workers, stop=stop)
 
 
 def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
-    """Compute and keep the maps that these images lack; ``bar`` shows what goes on."""
+    """Compute and keep the maps that these images lack; ``bar`` shows the progress."""
     pixels = {image_id: job.images[image_id] for image_id in image_ids}
     masks = {image_id: job.masks(image_id) for image_id in image_ids} if job.masks else {}
     hashes = {i: (array_sha256(pixels[i]), _sha256_of(masks, i)) for i in image_ids}
@@ -145,24 +105,26 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     bar.update((len(image_ids) - len(todo)) * len(job.methods))
     if not todo:
         return
-    with job.lock:  # preprocess is the caller's own function, and may not be called twice at once
+    with job.lock:
         inputs = dict(zip(todo, _model_inputs(job, [pixels[i] for i in todo]), strict=True))
         _start(job, bar)
     outputs = _begin(job, new, inputs, pixels, hashes)
     for method in job.methods:
         missing = job.missing(method, todo)
         bar.update(len(todo) - len(missing))
-        if method.engine == "random":
+        if method.engine == OWN:
+            _call_own(job, method, missing, inputs, bar)
+        elif method.engine == "random":
             _draw(job, method, missing, bar)
         elif method.sampling:
-            settled_by = masks if job.settles(method) else {}
-            _sample(job, method, missing, inputs, settled_by, outputs, bar)
+            ranked = masks if job.is_until_settled(method) else {}
+            _sample(job, method, missing, inputs, ranked, outputs, bar)
         else:
             _analyze(job, method, missing, inputs, bar)
 
 
 def _is_current(job: Job, image_id: str, hashes: Hashes) -> bool:
-    """Whether the record there is of these pixels and masks, and this target."""
+    """Whether the stored record is that of these pixels, these masks and this target."""
     record = job.run.records.get(image_id)
     if record is None or (record.pixels_sha256, record.masks_sha256) != hashes:
         return False
@@ -186,18 +148,18 @@ def _start(job: Job, bar: Any) -> None:
     """Build all graphs first, so that what the model cannot do is known before the work."""
     if job.started.is_set():
         return
-    for method in (method for method in job.methods if method.engine != "random"):
-        bar.set_postfix_str(f"building {method.name}")
-        ask_twice(
+    for method in (method for method in job.methods if method.in_worker):
+        bar.set_postfix_str(f"building {method.key}")
+        ask_with_retry(
             "build",
-            f"building {method.name!r}",
+            f"building {method.key!r}",
             pool=job.pool,
             file=job.file,
-            method=method,
-            parameters=job.parameters[method.name],
+            method=method.name,
+            parameters=job.parameters[method.key],
             output=job.output,
         )
-    job.run.asked_for([method.name for method in job.methods], list(job.images))
+    job.run.asked_for([method.key for method in job.methods], list(job.images))
     job.started.set()
 
 
@@ -215,20 +177,20 @@ def _begin(
         batch = np.stack([inputs[i] for i in some])
         doing = f"predicting {shorten(some)}"
         arguments: dict[str, Any] = {"file": job.file, "batch": batch, "output": job.output}
-        outputs, values = ask("predict", doing, pool=job.pool, what=what, **arguments)
+        outputs, values = ask("predict", doing, pool=job.pool, kind=kind, **arguments)
         explained.update(zip(some, values, strict=True))
         for image_id, output in zip(some, outputs, strict=True):
             height, width = pixels[image_id].shape[:2]
             facts = ImageFacts(*_target(job, image_id, output), height, width)
             job.run.begin(image_id, Record(facts, *hashes[image_id]))
 
-    what = ("prediction", job.file.sha256)
-    in_pieces(job.pool, job.stopping, what, image_ids, predict)
+    kind = ("prediction", job.file.sha256)
+    job.sender.in_batches(kind, image_ids, predict)
     return explained
 
 
 def _target(job: Job, image_id: str, output: Float32) -> tuple[int, int]:
-    """The output to explain, and the predicted one."""
+    """The class to explain, and the predicted class."""
     if not np.isfinite(output).all():
         raise InvalidInput(
             f"model: {job.file.path!r} gives NaN or infinite outputs for image {image_id!r}; "
@@ -244,20 +206,46 @@ def _analyze(
     """Compute one method's maps of these images and keep them."""
 
     def analyze(some: Sequence[str]) -> None:
-        bar.set_postfix_str(method.name)
+        bar.set_postfix_str(method.key)
         chunks = _ask_maps(job, method, some, inputs)
-        _keep(job, method, dict(zip(some, chunks, strict=True)))
+        _put(job, method, dict(zip(some, chunks, strict=True)))
         bar.update(len(some))
 
-    most = method.images_at_once
-    in_pieces(job.pool, job.stopping, job.what(method), image_ids, analyze, most=most)
+    job.sender.in_batches(job.kind(method), image_ids, analyze, limit=method.images_at_once)
 
 
 def _draw(job: Job, method: Method, image_ids: Sequence[str], bar: Any) -> None:
-    """As :func:`_analyze`, for noise that needs no worker."""
+    """As :func:`_analyze`, for noise, which needs no worker."""
     for image_id in image_ids:
         seed = _seed(job.seed, image_id)
-        _keep(job, method, {image_id: random_map(job.facts.input_shape, seed=seed)})
+        _put(job, method, {image_id: random_map(job.facts.input_shape, seed=seed)})
+        bar.update(1)
+
+
+def _call_own(
+    job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Float32], bar: Any
+) -> None:
+    """As :func:`_analyze`, for a function of the user's own, image by image."""
+    for image_id in image_ids:
+        bar.set_postfix_str(method.key)
+        explained = Explained(
+            job.sender,
+            job.file,
+            method.key,
+            image_id,
+            job.facts.input_shape,
+            job.run.records[image_id].facts.target,
+            job.against,
+            job.output,
+        )
+        chunk = own_map(
+            method,
+            inputs[image_id],
+            explained,
+            seed=_seed(job.seed, image_id),
+            parameters=job.parameters[method.key],
+        )
+        _put(job, method, {image_id: chunk})
         bar.update(1)
 
 
@@ -272,32 +260,32 @@ def _sample(
 ) -> None:
     """As :func:`_analyze`, image by image, for a method that sends many points of each.
 
-    ``outputs`` are those explained, of images that were predicted just now.
+    ``masks`` are those whose ranks are to be settled, or none. ``outputs`` are the explained ones
+    of the images that were predicted in this call.
     """
 
     def sample(image_id: str, n_points: int) -> None:
-        bar.set_postfix_str(method.name)
-        more: dict[str, Any] = {"n_units": n_points, "points_at_once": n_points}
+        bar.set_postfix_str(method.key)
+        more: dict[str, Any] = {"n_inputs": n_points, "points_at_once": n_points}
         if masks:
             more["masks"] = [masks[image_id]]
         if image_id in outputs:
             more["outputs"] = outputs[image_id][None]
         (chunk,) = _ask_maps(job, method, [image_id], inputs, **more)
-        _keep(job, method, {image_id: chunk})
+        _put(job, method, {image_id: chunk})
         bar.update(1)
 
-    most = min(_n_points(job, method), most_at_once(job.facts.input_shape, job.pool.n_workers))
+    fitting = points_at_once(job.facts.input_shape, job.pool.n_workers)
+    limit = min(_n_points(job, method), fitting)
     for image_id in image_ids:
-        within_memory(
-            job.pool, job.stopping, job.what(method), most, partial(sample, image_id), image_id
-        )
+        job.sender.points_at_once(job.kind(method), limit, partial(sample, image_id), image_id)
 
 
 def _n_points(job: Job, method: Method) -> int:
-    """How many points of one image the method has to send, or sends together."""
-    parameters = job.parameters[method.name]
-    if "max_samples" in parameters:
-        return ROUNDS.get(str(method.sampling), int(parameters["max_samples"]))
+    """How many points of one image there are to send, or to send before a possible stop."""
+    parameters = job.parameters[method.key]
+    if job.is_until_settled(method):
+        return SAMPLINGS[str(method.sampling)].round or int(parameters["max_samples"])
     return int(parameters[str(method.count)])
 
 
@@ -306,12 +294,12 @@ def _ask_maps(
 ) -> list[Chunk]:
     chunks: list[Chunk] = ask(
         "analyze",
-        f"computing {method.name!r} of {shorten(image_ids)}",
+        f"computing {method.key!r} of {shorten(image_ids)}",
         pool=job.pool,
-        what=job.what(method),
+        kind=job.kind(method),
         file=job.file,
-        method=method,
-        parameters=job.parameters[method.name],
+        method=method.name,
+        parameters=job.parameters[method.key],
         batch=np.stack([inputs[i] for i in image_ids]),
         targets=[job.run.records[i].facts.target for i in image_ids],
         seeds=[_seed(job.seed, i) for i in image_ids],
@@ -322,20 +310,21 @@ def _ask_maps(
     return chunks
 
 
-def _keep(job: Job, method: Method, chunks: Mapping[str, Chunk]) -> None:
-    """Keep these maps, all or none."""
+def _put(job: Job, method: Method, chunks: Mapping[str, Chunk]) -> None:
+    """Store these maps, all or none."""
     for image_id, chunk in chunks.items():
         if not np.isfinite(chunk.attribution).all():
             raise InvalidInput(
-                f"methods: {method.name!r} gives NaN or infinite values for image {image_id!r} "
+                f"methods: {method.key!r} gives NaN or infinite values for image {image_id!r} "
                 f"and model {job.file.path!r}; nothing of it is kept. Leave the method or the "
                 "image out, or check the model's weights."
             )
     for image_id, chunk in chunks.items():
-        job.run.put(method.name, image_id, chunk)
+        job.run.put(method.key, image_id, chunk)
 
 
 def _seed(seed: int, image_id: str) -> int:
+    """A seed for this image, whatever other images are explained beside it."""
     return int(text_sha256(f"{seed}:{image_id}")[:16], 16)
 
 

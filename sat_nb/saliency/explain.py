@@ -1,10 +1,9 @@
-"""Saliency maps of many images: the loop over batches and methods."""
+"""explain: saliency maps of many images, its arguments read and checked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -17,14 +16,20 @@ from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
-from sat_nb.saliency.execute import Job, explain_batches, pieces
-from sat_nb.saliency.methods import read_methods
+from sat_nb.registry import lists
+from sat_nb.saliency.execute import Job, batches_of, explain_batches
+from sat_nb.saliency.method import Method
+from sat_nb.saliency.methods import read_methods, read_parameters
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
-from sat_nb.saliency.parameters import read_parameters
-from sat_nb.saliency.preprocess import Preprocess, get_preprocess, preprocess_settings
+from sat_nb.saliency.preprocess import (
+    PREPROCESS,
+    Preprocess,
+    get_preprocess,
+    preprocess_settings,
+)
 from sat_nb.saliency.process.budget import read_bytes
-from sat_nb.saliency.process.pool import Pool, shared_pool
-from sat_nb.saliency.process.requests import ask_twice
+from sat_nb.saliency.process.pool import Pool, ask_with_retry, shared_pool
+from sat_nb.saliency.progress import progress_bar
 from sat_nb.saliency.sampling_until_settled import read_masks
 from sat_nb.saliency.store.codec import checked_dtype
 from sat_nb.saliency.store.runs import read_runs, start_run
@@ -40,11 +45,12 @@ from sat_nb.saliency.targets import (
 from sat_nb.segments.segmentation import SegmentationMap
 
 
+@lists(preprocess=PREPROCESS)
 def explain(
     model: Any,
     images: ImageSet | Mapping[str, Pixels],
     *,
-    methods: str | Iterable[str],
+    methods: str | Method | Iterable[str | Method],
     preprocess: str | Preprocess,
     target: Target = "predicted",
     fit: str = "stretch",
@@ -62,92 +68,107 @@ def explain(
     segments: Mapping[str, SegmentationMap] | None = None,
     pad_px: int = 2,
 ) -> AttributionStore:
-    """Saliency maps of every image by every method, as {method: {image_id: (H, W, C)}}.
+    """Compute saliency maps of every image by every method.
 
-    The maps explain the logit of the target, the model's output before a softmax or sigmoid
-    (or, with ``output="probability"``, after it). They are
-    computed in a process of its own, which stays alive between calls; the caller's TensorFlow
-    is not touched. A process that dies is replaced, and its images are tried once more. An
-    interrupt ends the call within seconds and keeps what is done.
+    The maps explain the target's logit: the model's output before a softmax or sigmoid (or, with
+    ``output="probability"``, after it). They are computed in a process of its own, which stays
+    alive between calls; the caller's TensorFlow is not touched. A process that dies is replaced,
+    and its images are tried once more. An interrupt ends the call within seconds and keeps the
+    finished maps.
 
     Parameters
     ----------
-    model
+    model : str, os.PathLike or keras.Model
         The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model:
-        Functional or Sequential, one image in, (None, n_classes) out, softmax or logits.
-    images
+        Functional or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits.
+    images : ImageSet or Mapping[str, array]
         An ImageSet, or {image_id: uint8 (H, W, 3) in RGB}.
-    methods
-        Names of METHODS, for example PAPER_METHODS.
-    preprocess
-        A name of PREPROCESS ("none", "unit", "signed", "caffe", "torch"), or a function from
-        float32 (n, H, W, 3), RGB, 0..255, to what the model was trained on, same shape.
-    target
-        The output to explain: "predicted" (each image's largest), one index, a list with one
-        index an image in the images' order, or {image_id: index}. A pair (a, b) asks "why a and
-        not b": the maps explain logit a minus logit b, and positive values speak for a. A model
-        with one output has two classes, 1 and 0.
-    fit
-        How images are brought to the model's input size, as when it was trained; a name in
-        FITS: "stretch", "crop", "crop_224_of_256" or "letterbox". ``build`` brings the masks there
-        in the same way.
-    out
-        A folder: maps are kept there, and a call with the same settings goes on where the last
-        one stopped. With other settings, targets or photos it adds maps and overwrites none;
+    methods : str, Method or iterable of these
+        Names in METHODS, for example PAPER_METHODS, or methods of your own: see :class:`Method`.
+        With ``out``, a method of your own needs a version.
+    preprocess : str or callable
+        What turns photos into the model's input. A function takes float32 (n, H, W, 3), RGB,
+        0..255, and returns the same shape; a name is one of:
+
+        [[preprocess]]
+    target : str, int, tuple, sequence or mapping, default "predicted"
+        The class to explain: "predicted" (each image's largest output), one index, a list with one
+        index for each image in the images' order, or {image_id: index}. A pair (a, b) asks "why a
+        and not b": the maps explain logit a minus logit b, and positive values speak for a. A
+        model with one output has two classes, 1 and 0.
+    fit : str, default "stretch"
+        How images are brought to the model's input size, as when it was trained: a name in
+        FITS ("stretch", "crop", "crop_224_of_256", "letterbox"). ``build`` does the same to masks.
+    out : str or os.PathLike, optional
+        A folder that keeps the maps. A call with the same settings goes on where the last one
+        stopped. With other settings, targets or photos it adds maps and overwrites none;
         ``AttributionStore.runs(out)`` lists what is there. None keeps them in memory.
-    batch_size
-        Images that go through the model at once, where ``max_memory`` allows. Methods that
-        sample take one image at a time, and of its points 32 (at 224 x 224; smaller inputs,
-        more), which is up to 4 GB for the README's models.
-    progress
-        Show a progress bar.
-    seed
-        Where smoothgrad's noise starts; each image's noise depends on it and on its id alone.
-    parameters
-        {method: {parameter: value}} in place of a method's own, e.g. {"smoothgrad":
-        {"n_samples": 16}}.
-    input_size
-        (height, width) in pixels for a model that leaves them open.
-    dtype
-        How maps are kept: "float32" as they are computed, "float16" in half the space, off by
-        at most 2.5e-4 of a map's largest |value|; ``store.info()`` tells the measured error.
-    max_memory
-        Bytes of main memory that a worker may use, or text like "4GB": fewer images go through
+    batch_size : int, default 8
+        How many images go through the model at once, where ``max_memory`` allows. Methods that
+        sample take one image at a time, and 32 of its points (at 224 x 224; more of smaller
+        inputs), which takes up to 4 GB for the README's models.
+    progress : bool, default True
+        Whether to show a progress bar.
+    seed : int, default 0
+        The start of all random numbers; those of an image depend on it and on the image's id alone.
+    parameters : Mapping[str, Mapping[str, Any]], optional
+        {method: {parameter: value}} in place of a method's defaults, such as
+        ``{"smoothgrad": {"n_samples": 16}}``. A method of your own is called ``name@version``.
+    input_size : tuple[int, int], optional
+        (height, width) in pixels, for a model that leaves them open.
+    dtype : str, default "float32"
+        How maps are kept: "float32" as they are computed; or "float16" in half the space, with
+        errors of at most 2.5e-4 of a map's largest |value|, which ``store.info()`` reports.
+    max_memory : int or str, optional
+        Bytes of main memory that a worker may use, or text such as "4GB": fewer images go through
         the model at once, and a warning says so. None sets no limit.
-    workers
+    workers : int, default 1
         Processes that share the images and the cores; each holds the model. Another number of
         threads adds up in another order, so maps may differ by the rounding of float32.
-    output
-        "logit", or "probability": what softmax or sigmoid make of it, which other classes move
-        too. For methods that need the gradient alone; relevance is defined on logits.
-    samples
-        For the methods that sample, smoothgrad and integrated_gradients: how many gradients they
-        average (None for each method's own number), or "auto": as many as it takes until, by the
-        standard errors of the gaps between the means of the image's ``segments``, a rank is
-        off by less than 0.15 on average, or the method's parameter ``max_samples`` is spent.
-    segments
-        {image_id: SegmentationMap}, for ``samples="auto"``; merged, brought to the model's input
-        and padded by ``pad_px`` as :func:`build` does.
+    output : str, default "logit"
+        "logit", or "probability": what softmax or sigmoid make of it, which depends on the other
+        classes, too. Methods that need only gradients can explain both; relevance is defined
+        on logits.
+    samples : int or str, optional
+        For methods that sample (smoothgrad and integrated_gradients): the number of gradients to
+        average, by default each method's own. "auto" takes as many as are needed until ranks of the
+        image's ``segments`` are off by less than 0.15 on average, as far as the standard errors of
+        the gaps between segments tell, or until the method's parameter ``max_samples`` is reached.
+    segments : Mapping[str, SegmentationMap], optional
+        {image_id: SegmentationMap}, used only with ``samples="auto"``; masks are merged, brought
+        to the model's input and padded as :func:`build` does.
+    pad_px : int, default 2
+        The padding of these masks in pixels of the model's input.
 
     Returns
     -------
     AttributionStore
-        float32 maps (H, W, C) on the model's input grid, channels as the model takes them.
-        What the sign means is in ``METHODS[name].sign``; ``.info()`` tells sizes and gaps.
+        {method: {image_id: float32 (H, W, C)}} on the model's input grid, channels as the model
+        takes them. ``METHODS[name].sign`` says what the sign means.
 
     Raises
     ------
     InvalidInput
-        For arguments, models and layers that cannot be explained, and NaN or infinite maps.
+        For arguments, models and layers that cannot be explained, and for NaN or infinite maps.
+    FileMissing
+        For a model that does not exist.
+    IdMismatch
+        For images without a target, or without masks under ``samples="auto"``.
     CannotWrite
-        For a full disk or a read-only folder. What was done stays in ``out``.
+        For a full disk or a read-only folder. Finished maps stay in ``out``.
     WorkerFailed
-        Where a second process died of an image, and where ``max_memory`` does not do for one
-        image. What was done stays in ``out``.
+        If a second process dies on the same image, or ``max_memory`` is not enough for one image.
+        Finished maps stay in ``out``.
+
+    Warns
+    -----
+    UserWarning
+        If fewer images go through the model at once than ``batch_size``, to save memory.
 
     Notes
     -----
-    Hinns & Martens 2025 take the maps of six methods; see each method's ``citation``.
+    Hinns & Martens 2025 use the maps of six methods, PAPER_METHODS; ``list_methods()`` names each
+    method's paper.
 
     Examples
     --------
@@ -156,7 +177,7 @@ def explain(
     (224, 224, 3)
     """
     images = _checked_images(images)
-    chosen = read_methods(methods)
+    chosen = read_methods(methods, kept=out is not None)
     values = read_parameters(chosen, parameters, samples=samples)
     masks = read_masks(segments, images, samples, pad_px)
     targets = read_targets(target, list(images))
@@ -175,7 +196,7 @@ def explain(
             "fit": fit,
             "seed": seed,
             "dtype": dtype,
-            "methods": {m.name: m.settings(values[m.name]) for m in chosen},
+            "methods": {m.key: m.settings(values[m.key]) for m in chosen},
             "versions": _versions(),
         }
         job = Job(
@@ -194,19 +215,19 @@ def explain(
             output=output,
             masks=masks and partial(masks, fit=fit, size=facts.input_shape[:2]),
         )
-        with _progress_bar(len(images) * len(chosen), progress) as bar:
-            explain_batches(job, pieces(list(images), batch_size), bar)
-        job.run.asked_for([m.name for m in chosen], list(images))  # where nothing was to be done
-    return AttributionStore(job.run, methods=[m.name for m in chosen], image_ids=images)
+        with progress_bar(len(images) * len(chosen), progress) as bar:
+            explain_batches(job, batches_of(list(images), batch_size), bar)
+        job.run.asked_for([m.key for m in chosen], list(images))  # if nothing was missing
+    return AttributionStore(job.run, methods=[m.key for m in chosen], image_ids=images)
 
 
 def _ask_facts(file: ModelFile, pool: Pool) -> ModelFacts:
-    facts: ModelFacts = ask_twice("facts", f"loading {file.path!r}", pool=pool, file=file)
+    facts: ModelFacts = ask_with_retry("facts", f"loading {file.path!r}", pool=pool, file=file)
     return facts
 
 
 def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
-    """What a store already says of this very model: a finished run needs no worker."""
+    """What a store already knows of this very model: a finished run then needs no worker."""
     runs = {} if out is None else read_runs(Path(out))
     for model in (settings["model"] for settings in reversed(runs.values())):
         size = tuple(model["input_shape"][:2])
@@ -249,21 +270,3 @@ def _checked_images(images: Any) -> ImageSet:
     if not len(images):
         raise InvalidInput("images: expected at least one image, got none.")
     return images
-
-
-class _Silent:
-    """A progress bar that shows nothing."""
-
-    update: Callable[..., None] = staticmethod(lambda n: None)
-    set_postfix_str: Callable[..., None] = staticmethod(lambda text: None)
-
-
-@contextmanager
-def _progress_bar(total: int, progress: bool) -> Iterator[Any]:
-    if not progress:
-        yield _Silent()
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, unit="map", desc="explain") as bar:
-        yield bar

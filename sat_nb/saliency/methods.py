@@ -1,214 +1,150 @@
-"""The saliency methods by name. A method more is one entry more in :data:`METHODS`."""
+"""The saliency methods by name. To add a method, add an entry to :data:`METHODS`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.registry import Parameter, chosen, completed, registry
+from sat_nb.saliency.innvestigate_methods import (
+    ANY_LAYER,
+    BACH,
+    INNVESTIGATE_METHODS,
+    MONTAVON,
+    NOTHING,
+    POSITIVE,
+    SENSITIVITY,
+    SIGNED,
+    SIMONYAN,
+    SMILKOV,
+    SUNDARARAJAN,
+)
+from sat_nb.saliency.method import (
+    Method,
+    MethodParameter,
+    at_least_zero,
+    number_a_channel,
+    one_of,
+    whole,
+)
+from sat_nb.saliency.sampling import QUADRATURES
+from sat_nb.saliency.sampling_until_settled import MIN_SAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIGNED = "positive raises the target's logit, negative lowers it"
-SENSITIVITY = "the logit's change for a unit more of that input value"
-POSITIVE = "not negative where the target's logit is positive: relevance for it"
-SHOWN = "no evidence for or against: what is strong is where the network's own signals went"
-NOTHING = "none: noise that knows neither image nor model"
-
-ANY_LAYER = "all that TensorFlow differentiates"
 LINEAR_LAYERS = (
     "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, poolings, Add, "
     "Concatenate, padding and reshaping; every activation"
 )
 RELU_LAYERS = f"{LINEAR_LAYERS.split(';')[0]}; ReLU and ReLU6"
-PARITY_LAYERS = "iNNvestigate's own, after rewriting; no layer that multiplies two inputs"
-PARITY_RELU_LAYERS = "iNNvestigate's own, after rewriting; ReLU only"
-
-OUTPUTS = ("logit", "probability")
-"""What of the target is explained: its logit, or what softmax or sigmoid make of it."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """One saliency method.
-
-    ``engine`` is what computes it in the worker ("gradient", "grad_cam", "relevance", or
-    "innvestigate" for that package's own code), ``analyzer`` the name there; "random" needs no
-    worker. ``parameters`` go to the analyzer, or to the function ``sampling`` (a name in
-    ``sat_nb.saliency.sampling.SAMPLINGS``) where there is one; where it is set, the seed decides
-    the maps. ``count`` names the parameter that counts its samples, and ``max_samples`` is the
-    budget where it is "auto". ``sign`` says what the sign of a map means, ``layers`` which layers
-    the method knows. ``images_at_once`` caps the images of one request; None means no cap.
-    """
-
-    name: str
-    engine: str
-    analyzer: str
-    sign: str
-    layers: str
-    citation: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    sampling: str | None = None
-    count: str | None = None
-    max_samples: int | None = None
-    images_at_once: int | None = None
-
-    @property
-    def explains(self) -> tuple[str, ...]:
-        """Which outputs it can explain: names of OUTPUTS."""
-        by_gradient = self.engine in ("gradient", "grad_cam", "random")
-        return OUTPUTS if by_gradient else OUTPUTS[:1]
-
-    def settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """What decides this method's maps, as plain data."""
-        return {
-            "engine": self.engine,
-            "analyzer": self.analyzer,
-            "sampling": self.sampling,
-            "parameters": dict(parameters),
-        }
-
-
-_SIMONYAN = "Simonyan, Vedaldi & Zisserman 2014"
-_SMILKOV = "Smilkov et al. 2017"
-_SUNDARARAJAN = "Sundararajan, Taly & Yan 2017"
-_BACH = "Bach et al. 2015"
-_MONTAVON = "Montavon et al. 2017"
-_LAPUSCHKIN = "Lapuschkin et al. 2019"
-_SHRIKUMAR = "Shrikumar et al. 2016"
 
 _OWN = (
-    Method("gradient", "gradient", "gradient", SENSITIVITY, ANY_LAYER, _SIMONYAN),
     Method(
-        "smoothgrad",
-        "gradient",
-        "gradient",
-        SENSITIVITY,
-        ANY_LAYER,
-        _SMILKOV,
-        parameters={"n_samples": 64, "noise": 0.15},
+        name="gradient",
+        title="Gradient",
+        about="The gradient of the explained output at the input.",
+        source=SIMONYAN,
+        engine="gradient",
+        analyzer="gradient",
+        sign=SENSITIVITY,
+        layers=ANY_LAYER,
+    ),
+    Method(
+        name="smoothgrad",
+        title="SmoothGrad",
+        about="The mean gradient at noisy copies of the input.",
+        source=SMILKOV,
+        engine="gradient",
+        analyzer="gradient",
+        sign=SENSITIVITY,
+        layers=ANY_LAYER,
+        parameters={"n_samples": whole(64), "noise": at_least_zero(0.15)},
         sampling="smoothgrad",
         count="n_samples",
         max_samples=256,
     ),
     Method(
-        "integrated_gradients",
-        "gradient",
-        "gradient",
-        SIGNED,
-        ANY_LAYER,
-        _SUNDARARAJAN,
-        parameters={"n_nodes": 36, "baseline": 0.0, "rule": "midpoint"},
+        name="integrated_gradients",
+        title="Integrated Gradients",
+        about="The input's way from a baseline times the mean gradient along it.",
+        source=SUNDARARAJAN,
+        engine="gradient",
+        analyzer="gradient",
+        sign=SIGNED,
+        layers=ANY_LAYER,
+        parameters={
+            "n_nodes": whole(36),
+            "baseline": number_a_channel(0.0),
+            "rule": one_of("midpoint", QUADRATURES),
+        },
         sampling="integrated_gradients",
         count="n_nodes",
         max_samples=108,
     ),
-    Method("deep_taylor", "relevance", "deep_taylor", POSITIVE, RELU_LAYERS, _MONTAVON),
     Method(
-        "lrp.epsilon",
-        "relevance",
-        "lrp.epsilon",
-        SIGNED,
-        LINEAR_LAYERS,
-        _BACH,
-        parameters={"epsilon": 1e-7},
+        name="deep_taylor",
+        title="Deep Taylor",
+        about="Relevance by a Taylor expansion of every neuron, passed on by positive products.",
+        source=MONTAVON,
+        engine="relevance",
+        analyzer="deep_taylor",
+        sign=POSITIVE,
+        layers=RELU_LAYERS,
     ),
-    Method("lrp.z", "relevance", "lrp.z", SIGNED, LINEAR_LAYERS, _BACH),
     Method(
-        "grad_cam",
-        "grad_cam",
-        "grad_cam",
-        "never negative: where the last feature maps speak for the target",
-        ANY_LAYER,
-        "Selvaraju et al. 2017",
-        parameters={"layer": None},
+        name="lrp.epsilon",
+        title="LRP-epsilon",
+        about="LRP-Z with every sum moved away from 0 by epsilon.",
+        source=BACH,
+        engine="relevance",
+        analyzer="lrp.epsilon",
+        sign=SIGNED,
+        layers=LINEAR_LAYERS,
+        parameters={"epsilon": at_least_zero(1e-7)},
     ),
-    Method("random", "random", "random", NOTHING, ANY_LAYER, "a control", sampling="random"),
-)
-
-
-def _parity(
-    analyzer: str,
-    sign: str,
-    citation: str,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    layers: str = PARITY_LAYERS,
-    images_at_once: int | None = None,
-) -> Method:
-    """iNNvestigate's analyzer under its own name, or with a prefix where that is taken."""
-    taken = analyzer in {method.name for method in _OWN}
-    return Method(
-        f"innvestigate.{analyzer}" if taken else analyzer,
-        "innvestigate",
-        analyzer,
-        sign,
-        layers,
-        citation,
-        parameters=parameters or {},
-        images_at_once=images_at_once,
-    )
-
-
-_PARITY = (
-    _parity("input", "the preprocessed input itself", "a control", layers=ANY_LAYER),
-    _parity("random", NOTHING, "a control, without a seed", layers=ANY_LAYER),
-    _parity("gradient", SENSITIVITY, _SIMONYAN, layers=ANY_LAYER),
-    _parity("gradient.baseline", SENSITIVITY, f"{_SIMONYAN}, by Keras alone", layers=ANY_LAYER),
-    _parity("input_t_gradient", SIGNED, _SHRIKUMAR, layers=ANY_LAYER),
-    _parity("deconvnet", SHOWN, "Zeiler & Fergus 2014", layers=PARITY_RELU_LAYERS),
-    _parity("guided_backprop", SHOWN, "Springenberg et al. 2015", layers=PARITY_RELU_LAYERS),
-    _parity(
-        "integrated_gradients",
-        SIGNED,
-        f"{_SUNDARARAJAN}, with a left Riemann sum from a black baseline",
-        {"steps": 64},
+    Method(
+        name="lrp.z",
+        title="LRP-Z",
+        about="Relevance in proportion to what each input adds to a sum.",
+        source=BACH,
+        engine="relevance",
+        analyzer="lrp.z",
+        sign=SIGNED,
+        layers=LINEAR_LAYERS,
+    ),
+    Method(
+        name="grad_cam",
+        title="Grad-CAM",
+        about="The last feature maps, weighted by their mean gradients, where they speak for it.",
+        source="Selvaraju et al. 2017",
+        engine="grad_cam",  # a formula on gradients, too; stores are known by this name
+        analyzer="grad_cam",
+        sign="never negative: where the last feature maps speak for the target",
         layers=ANY_LAYER,
-        images_at_once=1,
+        parameters={
+            "layer": Parameter(
+                None, lambda v: v is None or isinstance(v, str), "a layer's name, or None"
+            )
+        },
     ),
-    _parity(
-        "smoothgrad",
-        SENSITIVITY,
-        f"{_SMILKOV}, with sigma 1 in input units and without a seed",
-        {"augment_by_n": 64},
+    Method(
+        name="random",
+        title="Random",
+        about="Gaussian noise that depends on the seed and the image's id alone.",
+        source="a control",
+        engine="random",
+        analyzer="random",
+        sign=NOTHING,
         layers=ANY_LAYER,
-        images_at_once=1,
-    ),
-    _parity("lrp", SIGNED, f"{_BACH}, with any rule", {"rule": "Z", "input_layer_rule": None}),
-    _parity("lrp.z", SIGNED, _BACH),
-    _parity("lrp.epsilon", SIGNED, _BACH, {"epsilon": 1e-7}),
-    _parity("lrp.w_square", SIGNED, _MONTAVON),
-    _parity("lrp.flat", SIGNED, _LAPUSCHKIN),
-    _parity("lrp.alpha_beta", SIGNED, _BACH, {"alpha": 2.0, "beta": 1.0}),
-    _parity("lrp.alpha_2_beta_1", SIGNED, _BACH),
-    _parity("lrp.alpha_2_beta_1_IB", SIGNED, f"{_BACH}, biases ignored"),
-    _parity("lrp.alpha_1_beta_0", SIGNED, _BACH),
-    _parity("lrp.alpha_1_beta_0_IB", SIGNED, f"{_BACH}, biases ignored"),
-    _parity("lrp.z_plus", SIGNED, _MONTAVON),
-    _parity("lrp.z_plus_fast", SIGNED, f"{_MONTAVON}, for inputs above zero"),
-    _parity("lrp.sequential_preset_a", SIGNED, _LAPUSCHKIN, {"epsilon": 0.1}),
-    _parity("lrp.sequential_preset_b", SIGNED, _LAPUSCHKIN, {"epsilon": 0.1}),
-    _parity("lrp.sequential_preset_a_flat", SIGNED, _LAPUSCHKIN, {"epsilon": 0.1}),
-    _parity("lrp.sequential_preset_b_flat", SIGNED, _LAPUSCHKIN, {"epsilon": 0.1}),
-    _parity(
-        "lrp.sequential_preset_b_flat_until_idx",
-        SIGNED,
-        f"{_LAPUSCHKIN}, flat up to that layer",
-        {"epsilon": 0.1, "until_layer_idx": 0},
-    ),
-    _parity("deep_taylor", POSITIVE, _MONTAVON, layers=PARITY_RELU_LAYERS),
-    _parity(
-        "deep_taylor.bounded",
-        POSITIVE,
-        f"{_MONTAVON}, inputs between low and high",
-        {"low": -1.0, "high": 1.0},
-        layers=PARITY_RELU_LAYERS,
+        sampling="random",
     ),
 )
 
-METHODS: dict[str, Method] = {method.name: method for method in (*_OWN, *_PARITY)}
+METHODS: dict[str, Method] = registry(*_OWN, *INNVESTIGATE_METHODS)
 """All methods by name: this project's own, then each of iNNvestigate 2.1's analyzers."""
 
 PAPER_METHODS: tuple[str, ...] = (
@@ -226,38 +162,117 @@ PARITY_METHODS: tuple[str, ...] = tuple(f"innvestigate.{name}" for name in PAPER
 
 
 def list_methods() -> pd.DataFrame:
-    """All methods as a table: parameters with their defaults, layers, sign and citation.
+    """List all methods with their parameters, layers, sign and citation.
 
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method, indexed by its name. ``parameters`` is {name: default}; ``sign`` says
+        what positive and negative values mean, ``layers`` which layers the method supports, and
+        ``citation`` names the paper.
+
+    Examples
+    --------
     >>> list_methods().loc["grad_cam", "citation"]
     'Selvaraju et al. 2017'
     """
     import pandas as pd
 
-    columns = ("parameters", "sign", "layers", "citation")
-    rows = [[getattr(method, column) for column in columns] for method in METHODS.values()]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index(METHODS, name="method"))
+    rows = {
+        name: {
+            "parameters": {key: p.default for key, p in method.parameters.items()},
+            "sign": method.sign,
+            "layers": method.layers,
+            "citation": method.citation,
+        }
+        for name, method in METHODS.items()
+    }
+    return pd.DataFrame(list(rows.values()), index=pd.Index(rows, name="method"))
 
 
-def read_methods(methods: str | Iterable[str]) -> tuple[Method, ...]:
-    """The entries of :data:`METHODS` with these names, in this order.
+def read_methods(
+    methods: str | Method | Iterable[str | Method], *, kept: bool = False
+) -> tuple[Method, ...]:
+    """The entries with these names, and the user's own, in this order.
 
-    Raises InvalidInput for an unknown name, for a name given twice, and for none at all.
+    ``kept`` says whether maps are kept in a folder, for which methods of the user's own need a
+    version. Raises InvalidInput for an unknown name, for one given twice, and for none at all.
 
     >>> [method.name for method in read_methods("gradient")]
     ['gradient']
     """
+    if isinstance(methods, str | Method):
+        methods = [methods]
     if not isinstance(methods, Iterable):
         raise InvalidInput(
             f"methods: expected names, got {type(methods).__name__}; give PAPER_METHODS."
         )
-    names = [methods] if isinstance(methods, str) else list(methods)
-    if not names:
+    found = [chosen("methods", one, METHODS, own=Method, kept=kept) for one in methods]
+    if not found:
         raise InvalidInput("methods: expected at least one name, got none; give PAPER_METHODS.")
-    for name in names:
-        if name not in METHODS:
-            raise unknown_name("methods", name, METHODS)
-        if names.count(name) > 1:
-            raise InvalidInput(
-                f"methods: {name!r} is given {names.count(name)} times; give it once."
-            )
-    return tuple(METHODS[name] for name in names)
+    keys = [method.key for method in found]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InvalidInput(f"methods: {key!r} is given {keys.count(key)} times; give it once.")
+    return tuple(found)
+
+
+def read_parameters(
+    methods: Iterable[Method],
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    samples: int | str | None = None,
+) -> dict[str, dict[str, Any]]:
+    """{method: its parameters}: the registered ones, replaced by those that are given.
+
+    ``samples`` counts the samples of all methods that sample; "auto" gives these a budget,
+    ``max_samples``, in place of a count. Raises InvalidInput for a method that is not computed,
+    an unknown parameter, and values that the method does not accept.
+
+    >>> read_parameters(read_methods("smoothgrad"), samples="auto")
+    {'smoothgrad': {'noise': 0.15, 'max_samples': 256}}
+    """
+    if isinstance(samples, str) and samples != "auto":
+        raise InvalidInput(f"samples: expected a whole number or 'auto', got {samples!r}.")
+    if not isinstance(samples, str | None):
+        samples = checked_whole("samples", samples, 1)
+    given = {} if parameters is None else parameters
+    if not isinstance(given, Mapping):
+        raise InvalidInput(
+            "parameters: expected {method: {parameter: value}}, got "
+            f"{type(given).__name__} {given!r}."
+        )
+    adjusted = {method.key: _adjusted(method, samples) for method in methods}
+    for key in given:
+        if key not in adjusted:
+            raise unknown_name("parameters", key, adjusted)
+    return {key: _read(method, given.get(key, {})) for key, method in adjusted.items()}
+
+
+def _adjusted(method: Method, samples: int | str | None) -> Method:
+    """The method with ``samples`` as the default of its count, or with a budget for "auto"."""
+    own = dict(method.parameters)
+    if method.count is None or samples is None:
+        return method
+    if samples != "auto":
+        return replace(
+            method, parameters={**own, method.count: replace(own[method.count], default=samples)}
+        )
+    if method.max_samples is None:
+        return method
+    kept = {name: own[name] for name in own if name in ("noise", "baseline")}
+    return replace(
+        method, parameters={**kept, "max_samples": whole(method.max_samples, MIN_SAMPLES)}
+    )
+
+
+def _read(method: Method, changes: Any) -> dict[str, Any]:
+    if changes is None:
+        raise InvalidInput(
+            f"parameters[{method.key!r}]: expected {{parameter: value}}, got NoneType."
+        )
+    read = completed(method, changes, f"parameters[{method.key!r}]")
+    for name, parameter in method.parameters.items():
+        if isinstance(parameter, MethodParameter):
+            read[name] = parameter.stored(read[name])
+    return read

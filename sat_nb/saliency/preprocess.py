@@ -1,19 +1,21 @@
-"""From photos to what a model was trained on: pure functions by name.
+"""From photos to what a model was trained on. To add a preprocessing, add an entry to PREPROCESS.
 
-Each takes photos as float32 (n, H, W, 3), RGB, values 0..255, and returns float32 of the
-same shape. A preprocessing more is one entry more in :data:`PREPROCESS`.
+Each takes photos as float32 (n, H, W, 3), RGB, values 0..255, and returns float32 of the same
+shape.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.registry import Entry, registry
 
 Preprocess = Callable[[Float32], Any]
 
@@ -22,38 +24,77 @@ TORCH_MEANS = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 TORCH_DEVIATIONS = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing(Entry):
+    """A preprocessing: ``function`` takes and returns a batch (n, H, W, 3)."""
+
+    function: Preprocess
+
+    def __call__(self, batch: Float32) -> Any:
+        """The batch as the model takes it."""
+        return self.function(batch)
+
+
 def caffe(batch: Float32) -> Float32:
-    """RGB to BGR, minus the ImageNet means (VGG16, ResNet50 of Keras)."""
+    """RGB to BGR, minus the ImageNet means."""
     return batch[..., ::-1] - CAFFE_MEANS
 
 
 def torch(batch: Float32) -> Float32:
-    """To [0, 1], minus the ImageNet means, divided by their deviations (torchvision, DenseNet)."""
+    """To [0, 1], minus the ImageNet means, divided by their deviations."""
     return (batch / np.float32(255) - TORCH_MEANS) / TORCH_DEVIATIONS
 
 
-PREPROCESS: dict[str, Preprocess] = {
-    "none": lambda batch: batch,
-    "unit": lambda batch: batch / np.float32(255),
-    "signed": lambda batch: batch / np.float32(127.5) - np.float32(1),
-    "caffe": caffe,
-    "torch": torch,
-}
+PREPROCESS: dict[str, Preprocessing] = registry(
+    Preprocessing(
+        name="none",
+        title="None",
+        about="The photo as it is, from 0 to 255.",
+        function=lambda batch: batch,
+    ),
+    Preprocessing(
+        name="unit",
+        title="0 to 1",
+        about="Divided by 255: from 0 to 1.",
+        function=lambda batch: batch / np.float32(255),
+    ),
+    Preprocessing(
+        name="signed",
+        title="-1 to 1",
+        about="Divided by 127.5, minus 1: from -1 to 1.",
+        function=lambda batch: batch / np.float32(127.5) - np.float32(1),
+    ),
+    Preprocessing(
+        name="caffe",
+        title="Caffe",
+        about="RGB to BGR, minus the ImageNet means: VGG16 and ResNet50 of Keras.",
+        function=caffe,
+    ),
+    Preprocessing(
+        name="torch",
+        title="Torch",
+        about="From 0 to 1, normalised by the ImageNet statistics: torchvision and DenseNet.",
+        function=torch,
+    ),
+)
+"""Preprocessings by name."""
 
 
 def get_preprocess(preprocess: str | Preprocess) -> Preprocess:
-    """The registered function of that name, or the function itself."""
+    """The registered entry of that name, or the function (or entry) itself."""
     if callable(preprocess):
         return preprocess
     if preprocess not in PREPROCESS:
-        raise unknown_name("preprocess", preprocess, [*PREPROCESS, "a function batch -> batch"])
+        raise unknown_name(
+            "preprocess", preprocess, PREPROCESS, others=["a function batch -> batch"]
+        )
     return PREPROCESS[preprocess]
 
 
 def apply_preprocess(
     preprocess: str | Preprocess, batch: Float32, input_shape: tuple[int, int, int]
 ) -> Float32:
-    """``batch`` (n, H, W, C), 0..255, as the model wants it: float32 (n, *input_shape), finite.
+    """``batch`` (n, H, W, C), 0..255, as the model takes it: float32 (n, *input_shape), finite.
 
     Raises InvalidInput where the function fails or returns something else.
     """
@@ -84,6 +125,8 @@ def preprocess_name(preprocess: str | Preprocess) -> str:
     """A name for messages and settings."""
     if isinstance(preprocess, str):
         return preprocess
+    if isinstance(preprocess, Preprocessing):
+        return preprocess.key
     module = getattr(preprocess, "__module__", None) or "?"
     return f"{module}.{getattr(preprocess, '__qualname__', type(preprocess).__qualname__)}"
 
@@ -91,10 +134,10 @@ def preprocess_name(preprocess: str | Preprocess) -> str:
 def preprocess_settings(
     preprocess: str | Preprocess, input_shape: tuple[int, int, int]
 ) -> str | dict[str, str]:
-    """What tells one preprocessing from another: a registered name, or a function's fingerprint.
+    """What identifies a preprocessing: a registered name, or a function's fingerprint.
 
-    A function is known by what it does to a fixed batch of noise, so that a changed constant
-    outside its source is noticed too.
+    A function is identified by what it does to a fixed batch of noise, so that a changed constant
+    outside its source is noticed, too.
     """
     if isinstance(preprocess, str):
         return preprocess

@@ -1,17 +1,18 @@
 """Sampling until the ranks of an image's segments are settled, or a budget is spent.
 
 Ranks are those of a table: by the absolute mean of the map, channels summed, over each mask.
-Each pair's gap and its standard error say how likely the two stand in the wrong order, and so
-by how much a rank is off on average; ranks count as settled where that is less than
-:data:`RANK_ERROR`. (To ask for every gap to be twice its error gains nothing: some pair is
-always nearer, and every image spends its budget; see ``benchmarks/smoothgrad.py``.) The
-functions take what those of ``sampling`` take, and ``masks`` (k, H, W) on the model's input.
+From each pair's gap and its standard error follows how likely the two are in the wrong order, and
+so how far off a rank is on average. Ranks are settled where that is less than :data:`RANK_ERROR`.
+(To ask for every gap to be twice its error gains nothing: some pair is always closer, and every
+image spends its budget; see ``benchmarks/smoothgrad.py``.) The functions take the arguments of
+those in ``sampling``, and ``masks`` (k, H, W) on the model's input.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,16 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Float32, Float64, Masks
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
-from sat_nb.saliency.parameters import FEWEST
+from sat_nb.registry import Entry, registry
+from sat_nb.saliency import sampling
 from sat_nb.saliency.sampling import (
     COARSER_ERRORS,
     QUADRATURES,
     REPLICATES,
     Gradients,
-    noisy,
-    on_the_way,
-    pieces,
+    even_ranges,
+    noisy_points,
+    path_points,
     weighted_sums,
 )
 from sat_nb.saliency.store.codec import Chunk
@@ -36,7 +38,11 @@ from sat_nb.segments.segmentation import SegmentationMap
 RANK_ERROR = 0.15
 """The expected error of a rank of an image below which its ranks count as settled."""
 
-FEWEST_NODES = 4
+FIRST_NODES = 4
+"""How many nodes Integrated Gradients start with."""
+
+MIN_SAMPLES = 16
+"""SmoothGrad does not stop before so many samples: fewer do not tell their own spread."""
 
 
 def smoothgrad(
@@ -50,27 +56,26 @@ def smoothgrad(
     max_samples: int,
     noise: float,
 ) -> Chunk:
-    """As :func:`sampling.smoothgrad`, of as many samples as it takes, in rounds of eight.
+    """As :func:`sampling.smoothgrad`, with as many samples as it takes, in rounds of eight.
 
-    With n samples it is the map of ``n_samples=n``. Errors are those of the gaps themselves,
-    from the samples' spread. A stop is looked for after every round, so slightly more swaps
-    than expected are left.
+    After n samples it is the map of ``n_samples=n``. The errors of the gaps come from the samples'
+    spread. Every round is a chance to stop by luck, so slightly more swaps than expected remain.
     """
     sums = np.zeros((REPLICATES, *image.shape))
     means: list[Float64] = []
-    done = False
-    for points in noisy(image, seed, noise, _rounds(max_samples, points_at_once)):
+    settled = False
+    for points in noisy_points(image, seed, noise, _rounds(max_samples, points_at_once)):
         maps = gradients(points, target, np.eye(len(points), dtype=np.float32))
         for i, one in enumerate(maps, start=len(means)):
             sums[i % REPLICATES] += one
         means.extend(segment_means(maps, masks))
-        if len(means) >= FEWEST and len(means) % REPLICATES == 0:
-            done = rank_error_of(np.array(means)) < RANK_ERROR
-            if done:
+        if len(means) >= MIN_SAMPLES and len(means) % REPLICATES == 0:
+            settled = rank_error_of(np.array(means)) < RANK_ERROR
+            if settled:
                 break
     replicates = (sums.sum(axis=3) * REPLICATES / len(means)).astype(np.float32)
     attribution = (sums.sum(axis=0) / len(means)).astype(np.float32)
-    facts = {"n_samples": len(means), "settled": done}
+    facts = {"n_samples": len(means), "settled": settled}
     return Chunk(attribution, arrays={"replicates": replicates}, facts=facts)
 
 
@@ -85,39 +90,65 @@ def integrated_gradients(
     max_samples: int,
     baseline: float | Sequence[float],
 ) -> Chunk:
-    """As :func:`sampling.integrated_gradients` by 4, 12, 36, ... midpoint nodes, as it takes.
+    """As :func:`sampling.integrated_gradients`, with 4, 12, 36, ... midpoint nodes until settled.
 
-    Three times as many midpoints hold the earlier ones, so no gradient is lost. Along the way
-    the gradient of a ReLU network is constant by pieces, and the rule's error falls as 1 / n
-    for each jump: the finer map's error is about a third of its difference from the coarser.
+    Three times as many midpoints contain the earlier ones, so no gradient is wasted. Along the path
+    the gradient of a ReLU network is piecewise constant, and the rule's error falls as 1 / n for
+    each jump: the finer map's error is about a third of its difference from the coarser.
     """
 
     def total(nodes: Float64) -> Float64:
-        points = on_the_way(image, baseline, nodes, pieces(len(nodes), points_at_once))
+        points = path_points(image, baseline, nodes, even_ranges(len(nodes), points_at_once))
         return weighted_sums(gradients, points, target, np.ones((1, len(nodes))))[0]
 
-    n, done = FEWEST_NODES, False
+    n, settled = FIRST_NODES, False
     rise = image - np.asarray(baseline, np.float32)
     sums = total(_midpoints(n))
     finer = rise * sums / n
     coarser = None
-    while not done and 3 * n <= max_samples:
+    while not settled and 3 * n <= max_samples:
         n, coarser = 3 * n, finer
         sums = sums + total(_midpoints(n)[np.arange(n) % 3 != 1])
         finer = rise * sums / n
-        done = rank_error_between(*segment_means(np.stack([finer, coarser]), masks)) < RANK_ERROR
+        settled = rank_error_between(*segment_means(np.stack([finer, coarser]), masks)) < RANK_ERROR
     arrays = {} if coarser is None else {"coarser": coarser.sum(axis=2).astype(np.float32)}
-    facts = {"n_samples": n, "settled": done}
+    facts = {"n_samples": n, "settled": settled}
     return Chunk(finer.astype(np.float32), arrays=arrays, facts=facts)
 
 
-SETTLINGS: dict[str, Callable[..., Chunk]] = {
-    "smoothgrad": smoothgrad,
-    "integrated_gradients": integrated_gradients,
-}
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Entry):
+    """How gradients at many points become a map.
 
-ROUNDS = {"smoothgrad": REPLICATES}
-"""After how many points a method looks for a stop, where that is always the same number."""
+    ``function`` takes a fixed number of samples, ``until_settled`` as many as ranks need. ``round``
+    is the number of points after which the latter may stop, where that is always the same.
+    """
+
+    function: Callable[..., Chunk]
+    until_settled: Callable[..., Chunk]
+    round: int | None = None
+
+
+SAMPLINGS: dict[str, Sampling] = registry(
+    Sampling(
+        name="smoothgrad",
+        title="SmoothGrad",
+        about="The mean gradient at noisy copies of the image.",
+        source="Smilkov et al. 2017, eq. 2",
+        function=sampling.smoothgrad,
+        until_settled=smoothgrad,
+        round=REPLICATES,
+    ),
+    Sampling(
+        name="integrated_gradients",
+        title="Integrated Gradients",
+        about="The mean gradient on the straight path from a baseline, times that path.",
+        source="Sundararajan et al. 2017, eq. 1",
+        function=sampling.integrated_gradients,
+        until_settled=integrated_gradients,
+    ),
+)
+"""The methods that average gradients, by the name that a method's ``sampling`` gives."""
 
 
 # --- ranks -------------------------------------------------------------------------------------
@@ -131,7 +162,7 @@ def segment_means(maps: NDArray[Any], masks: Masks) -> Float64:
 
 
 def rank_error_of(samples: Float64) -> float:
-    """What independent samples (n, k) of segment means leave open: the expected rank error."""
+    """The expected rank error, given independent samples (n, k) of segment means."""
     means = samples.mean(axis=0)
     first, second = np.triu_indices(len(means), 1)
     signed = samples * np.sign(means)
@@ -141,7 +172,7 @@ def rank_error_of(samples: Float64) -> float:
 
 
 def rank_error_between(finer: Float64, coarser: Float64) -> float:
-    """What two quadratures' segment means (k,) leave open: the expected rank error."""
+    """The expected rank error, given two quadratures' segment means (k,)."""
     first, second = np.triu_indices(len(finer), 1)
     errors = np.abs(finer - coarser) / COARSER_ERRORS
     gaps = np.abs(np.abs(finer[first]) - np.abs(finer[second]))
@@ -149,10 +180,10 @@ def rank_error_between(finer: Float64, coarser: Float64) -> float:
 
 
 def expected_rank_error(gaps: Float64, errors: Float64, k: int) -> float:
-    """By how much a rank of k is off, on average, given the gap and error of each pair.
+    """How far off each of k ranks is on average, given the gap and the error of each pair.
 
-    A pair stands in the wrong order with probability Phi(-gap / error), never where the error
-    is 0, and each such pair moves two ranks by one.
+    A pair is in the wrong order with probability Phi(-gap / error), which is 0 where the error is
+    0, and each such pair moves two ranks by one.
 
     >>> round(expected_rank_error(np.array([2.0]), np.array([1.0]), 2), 4)
     0.0228
@@ -166,10 +197,10 @@ def expected_rank_error(gaps: Float64, errors: Float64, k: int) -> float:
 
 
 def _rounds(max_samples: int, points_at_once: int) -> Iterator[range]:
-    """Pieces of the samples that end where each replicate has as many as the others."""
+    """Ranges of samples, none of which crosses the end of a round of one for each replicate."""
     for first in range(0, max_samples // REPLICATES * REPLICATES, REPLICATES):
-        for piece in pieces(REPLICATES, points_at_once):
-            yield range(first + piece.start, first + piece.stop)
+        for some in even_ranges(REPLICATES, points_at_once):
+            yield range(first + some.start, first + some.stop)
 
 
 def _midpoints(n: int) -> Float64:
@@ -181,7 +212,7 @@ def read_masks(
     image_ids: Iterable[str],
     samples: int | str | None,
     pad_px: int,
-) -> Callable[..., NDArray[np.bool_]] | None:
+) -> Callable[..., Masks] | None:
     """(image_id, size=, fit=) -> masks (k, H, W), or None where a number of samples is given.
 
     Raises InvalidInput for masks without samples="auto" and the other way round, IdMismatch for
@@ -189,11 +220,11 @@ def read_masks(
     """
     if samples != "auto":
         if segments is not None:
-            raise InvalidInput("segments: are looked at under samples='auto' only; leave them out.")
+            raise InvalidInput("segments: used only with samples='auto'; leave them out.")
         return None
     if segments is None:
         raise InvalidInput(
-            "segments: samples='auto' settles the ranks of segments, got none; give "
+            "segments: samples='auto' goes by the ranks of segments, got none; give "
             "segments=read_segments(...), or a number of samples."
         )
     image_ids = list(image_ids)
@@ -204,7 +235,7 @@ def read_masks(
             f"{shorten(lacking)}; there are {shorten(segments)}."
         )
 
-    def masks(image_id: str, *, size: tuple[int, int], fit: str) -> NDArray[np.bool_]:
+    def masks(image_id: str, *, size: tuple[int, int], fit: str) -> Masks:
         return segments[image_id].merged().resize(size, fit=fit, pad_px=pad_px).masks
 
     return masks

@@ -6,8 +6,12 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from sat_nb.arrays import Float32
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.saliency.methods import METHODS, OUTPUTS, Method
+from sat_nb.saliency.method import OUTPUTS, Method
+from sat_nb.saliency.methods import METHODS
 
 Target = str | int | tuple[int, int] | Sequence[int] | Mapping[str, int]
 
@@ -36,7 +40,7 @@ def read_targets(target: Target, image_ids: Sequence[str]) -> dict[str, int] | N
 
 
 def read_against(target: Target) -> int | None:
-    """The output that speaks against: the second of a pair; None where there is no pair.
+    """The output that counts against the target: the second of a pair, or None.
 
     >>> read_against((340, 339))  # why a zebra, and not a sorrel horse?
     339
@@ -70,16 +74,36 @@ def check_targets(
             )
 
 
+def output_weights(targets: Sequence[int], n_logits: int, *, against: int | None = None) -> Float32:
+    """(n, n_logits): one row an image; times the outputs, it gives what is explained.
+
+    A model with one output has two classes: 1, for which a positive logit speaks, and 0.
+
+    >>> output_weights([1, 2], 3, against=0).tolist()
+    [[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
+    >>> output_weights([0, 1], 1).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    def rows(classes: Sequence[int]) -> Float32:
+        if n_logits == 1:
+            return np.array([[2 * target - 1] for target in classes], dtype=np.float32)
+        return np.eye(n_logits, dtype=np.float32)[np.asarray(classes, dtype=int)]
+
+    weights = rows(targets)
+    return weights if against is None else weights - rows([against])
+
+
 def check_output(output: str, methods: Iterable[Method], head: str) -> None:
     """InvalidInput where ``output`` is not one of the model's, or a method cannot explain it."""
     if output not in OUTPUTS:
         raise unknown_name("output", output, OUTPUTS)
     if output == "probability" and head == "logits":
         raise InvalidInput(
-            "output: the model ends in logits, so it says of no probability; expected a softmax "
-            "or sigmoid at its end. Save it with one, or explain the logit."
+            "output: the model ends in logits, so it has no probabilities; expected a softmax or "
+            "sigmoid at its end. Save it with one, or explain the logit."
         )
-    cannot = [method.name for method in methods if output not in method.explains]
+    cannot = [method.key for method in methods if output not in method.explains]
     if cannot:
         can = ", ".join(repr(m.name) for m in METHODS.values() if output in m.explains)
         raise InvalidInput(

@@ -16,8 +16,8 @@ from sat_nb.saliency.methods import (
     PARITY_METHODS,
     list_methods,
     read_methods,
+    read_parameters,
 )
-from sat_nb.saliency.parameters import read_parameters
 
 PRE = {"preprocess": "signed", "progress": False}
 
@@ -241,7 +241,9 @@ def test_parameters_must_be_the_methods_own():
 def test_parameters_that_are_no_numbers(method, name, values):
     """Of NaN as noise a ReLU network makes a map of zeros, without a word."""
     for value in values:
-        with pytest.raises(InvalidInput, match=rf"{name}'\]: expected a (finite )?number"):
+        with pytest.raises(
+            InvalidInput, match=rf"{method}'\]: {name}: expected a (finite )?number"
+        ):
             read_parameters(read_methods(method), {method: {name: value}})
 
 

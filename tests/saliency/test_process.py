@@ -70,7 +70,9 @@ def test_one_death_is_forgiven(command, deadly, model_files, images):
 def test_second_death_names_the_image(batch_size, workers, deadly, model_files, images, tmp_path):
     deadly("b", 2)
     options = {**OPTIONS, "out": tmp_path, "batch_size": batch_size, "workers": workers}
-    with pytest.raises(WorkerFailed, match=r"image 'b': two workers died of it.*signal 9\) while"):
+    with pytest.raises(
+        WorkerFailed, match=r"image 'b': the worker crashed twice on it.*signal 9\) while"
+    ):
         explain(model_files["logits.h5"], images, **options)
     done = AttributionStore.open(tmp_path)["gradient"]
     assert workers == 2 or "a" in done

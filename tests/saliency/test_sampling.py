@@ -94,23 +94,23 @@ def test_samples_are_the_same_however_they_are_chunked(points_at_once):
     np.testing.assert_allclose(maps, expected, rtol=1e-6)
 
 
-def test_pieces_are_all_there_and_about_equally_long():
+def test_ranges_are_all_there_and_about_equally_long():
     for n_points in range(1, 40):
         for length in range(1, 45):
-            found = list(sampling.pieces(n_points, length))
-            lengths = [len(piece) for piece in found]
-            assert [i for piece in found for i in piece] == list(range(n_points))
+            found = list(sampling.even_ranges(n_points, length))
+            lengths = [len(some) for some in found]
+            assert [i for some in found for i in some] == list(range(n_points))
             assert len(found) == np.ceil(n_points / length)
             assert max(lengths) <= length
             assert max(lengths) - min(lengths) <= 1
 
 
-def test_what_is_made_ahead_comes_in_order_with_its_errors():
+def test_prefetched_items_come_in_order_with_its_errors():
     def items():
         yield from range(5)
         raise InvalidInput("the sixth")
 
-    made = sampling.ahead(items())
+    made = sampling.prefetched(items())
     assert [next(made) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(InvalidInput, match="the sixth"):
         next(made)

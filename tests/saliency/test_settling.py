@@ -12,8 +12,7 @@ from sat_nb.errors import IdMismatch, InvalidInput
 from sat_nb.saliency import sampling
 from sat_nb.saliency import sampling_until_settled as settling
 from sat_nb.saliency.explain import explain
-from sat_nb.saliency.methods import read_methods
-from sat_nb.saliency.parameters import read_parameters
+from sat_nb.saliency.methods import read_methods, read_parameters
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import build
@@ -248,13 +247,13 @@ def test_explain_settles_ranks_and_the_table_says_so(model_files, images, segmen
     [
         ({"samples": "auto"}, InvalidInput, "segments: samples='auto'.*got none"),
         ({"samples": "much"}, InvalidInput, "samples: expected.*'auto', got 'much'"),
-        ({"samples": 0}, InvalidInput, "'n_samples'.*whole number >= 1, got 0"),
-        ({"segments": {}}, InvalidInput, "segments: are looked at under samples='auto' only"),
+        ({"samples": 0}, InvalidInput, "samples: expected a whole number >= 1, got 0"),
+        ({"segments": {}}, InvalidInput, "segments: used only with samples='auto'"),
         ({"samples": "auto", "segments": {}}, IdMismatch, "no masks for 5 of 5 images: 'a'"),
         (
             {"samples": "auto", "parameters": {"smoothgrad": {"max_samples": 8}}},
             InvalidInput,
-            "'max_samples'.*>= 16, got 8",
+            "max_samples: expected .*>= 16, got 8",
         ),
         (
             {"samples": "auto", "parameters": {"smoothgrad": {"n_samples": 8}}},

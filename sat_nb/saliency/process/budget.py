@@ -10,10 +10,12 @@ from sat_nb.errors import InvalidInput
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", start=1)}
-What = tuple[str, ...]
-"""A kind of request: its name, and whatever else tells it from others (model, parameters)."""
 
-_SHARE = 0.8  # of what is left below the limit may be filled by estimates
+RequestKind = tuple[str, ...]
+"""Requests that need the same memory for each input: a name, then the model and parameters."""
+
+_USABLE = 0.8
+"""The share of the memory left below the limit that requests may fill: estimates are rough."""
 
 
 def read_bytes(size: int | str | None) -> int | None:
@@ -34,7 +36,7 @@ def read_bytes(size: int | str | None) -> int | None:
 
 
 def in_words(n_bytes: int) -> str:
-    """Bytes for people.
+    """A number of bytes as people write it.
 
     >>> in_words(1_500_000_000)
     '1.5 GB'
@@ -44,10 +46,11 @@ def in_words(n_bytes: int) -> str:
 
 
 class Budget:
-    """Images at once for each kind of request: few at first, then as many as fit.
+    """How many inputs go into one request of each kind: few at first, then as many as fit.
 
-    A request is taken to need what the worker holds when idle, and a share for each image.
-    Without ``max_memory`` all go at once, until memory runs short.
+    A request is assumed to need what the worker holds when idle, and the same amount for each
+    input. Without ``max_memory`` all inputs go at once, until memory runs short. Several threads
+    use one budget, and every one of them both reads and changes it, so a lock guards all of it.
 
     >>> budget = Budget(1_000_000_000)
     >>> budget.measured(("lrp.z",), 1, before=400_000_000, peak=500_000_000)
@@ -59,51 +62,52 @@ class Budget:
         self.max_memory = max_memory
         self._lock = threading.Lock()
         self._idle = 0  # bytes
-        self._each: dict[What, float] = {}  # bytes an image
-        self._done: dict[What, int] = {}  # the most images that went through at once
-        self._caps: dict[What, int] = {}  # after memory ran short
-        self._said: set[What] = set()
+        self._each: dict[RequestKind, float] = {}  # bytes for one input
+        self._largest: dict[RequestKind, int] = {}  # the most inputs that went through at once
+        self._caps: dict[RequestKind, int] = {}  # set when memory ran short
+        self._warned: set[RequestKind] = set()
 
-    def at_once(self, what: What, most: int) -> int:
-        """How many of ``most`` images to send together."""
+    def at_once(self, kind: RequestKind, limit: int) -> int:
+        """How many inputs to send together, at most ``limit``."""
         with self._lock:
-            cap = min(most, self._caps.get(what, most))
+            cap = min(limit, self._caps.get(kind, limit))
             if self.max_memory is None:
                 return cap
-            fitting = min(cap, self._fitting(what))
-            grown = min(fitting, 2 * self._done.get(what, 0) or 1)
-            if fitting < most and grown == fitting:
-                self._say(what, most, fitting)
+            fitting = min(cap, self._fitting(kind))
+            # An estimate from one input can be far off, so requests grow by doubling.
+            grown = min(fitting, 2 * self._largest.get(kind, 0) or 1)
+            if fitting < limit and grown == fitting:
+                self._warn(kind, limit, fitting)
             return grown
 
-    def measured(self, what: What, n_images: int, *, before: int, peak: int) -> None:
-        """Learn from a request: the worker's memory in bytes before it, and at most."""
+    def measured(self, kind: RequestKind, n_inputs: int, *, before: int, peak: int) -> None:
+        """Learn from a request: the worker's memory in bytes before it, and at its peak."""
         with self._lock:
             self._idle = max(self._idle, before)
-            self._each[what] = max((peak - before) / n_images, self._each.get(what, 0.0))
-            self._done[what] = max(n_images, self._done.get(what, 0))
+            self._each[kind] = max((peak - before) / n_inputs, self._each.get(kind, 0.0))
+            self._largest[kind] = max(n_inputs, self._largest.get(kind, 0))
 
-    def shrink(self, what: What, n_images: int) -> None:
-        """Send half as many together from now on: memory did not do for so many."""
+    def shrink(self, kind: RequestKind, n_inputs: int) -> None:
+        """Send half as many together from now on: there was not enough memory for so many."""
         with self._lock:
-            self._caps[what] = max(1, n_images // 2)
-            if self._caps[what] < n_images:
-                self._say(what, n_images, self._caps[what])
+            self._caps[kind] = max(1, n_inputs // 2)
+            if self._caps[kind] < n_inputs:
+                self._warn(kind, n_inputs, self._caps[kind])
 
-    def _fitting(self, what: What) -> int:
+    def _fitting(self, kind: RequestKind) -> int:
         """How many are estimated to fit."""
-        each = self._each.get(what)
+        each = self._each.get(kind)
         if self.max_memory is None or not each:
             return 1 << 30
-        return max(1, int(_SHARE * (self.max_memory - self._idle) / each))
+        return max(1, int(_USABLE * (self.max_memory - self._idle) / each))
 
-    def _say(self, what: What, instead_of: int, n_images: int) -> None:
-        if what in self._said:
+    def _warn(self, kind: RequestKind, instead_of: int, n_inputs: int) -> None:
+        if kind in self._warned:
             return
-        self._said.add(what)
+        self._warned.add(kind)
         limit = f"below {in_words(self.max_memory)}" if self.max_memory else "within the memory"
         warnings.warn(
-            f"max_memory: {what[0]} goes through the model {n_images} inputs at once, not "
+            f"max_memory: {kind[0]} goes through the model {n_inputs} inputs at once, not "
             f"{instead_of}, to stay {limit}.",
             stacklevel=2,
         )

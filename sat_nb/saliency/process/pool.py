@@ -1,16 +1,24 @@
-"""The workers that all calls share: started when first needed, replaced when they died."""
+"""The workers that all calls share, and how they are asked.
+
+Workers are started when first needed and replaced when they have died. A request that ran out of
+memory is sent again in smaller parts; one with which a worker died is tried once more.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
-from sat_nb.errors import SatError
-from sat_nb.saliency.process.budget import Budget
-from sat_nb.saliency.process.worker import Answer, Worker
+from sat_nb.errors import SatError, WorkerFailed
+from sat_nb.saliency.process.budget import Budget, RequestKind
+from sat_nb.saliency.process.worker import Answer, Worker, WorkerDied, WorkerOutOfMemory
+
+Item = TypeVar("Item")
 
 
 class Stopped(SatError):
@@ -20,9 +28,11 @@ class Stopped(SatError):
 class Pool:
     """``n_workers`` workers, each with its share of the cores and at most ``max_memory`` bytes.
 
-    :meth:`request` may be called by several threads: each takes a worker that is free.
+    :meth:`request` may be called by several threads: each takes a free worker. The semaphore counts
+    free workers, so a thread that holds a turn always finds or starts one. ``_idle`` and ``_busy``
+    need no lock, because append, remove and pop of a list are atomic.
 
-    >>> Pool(2).n_workers  # starts nothing before it is asked
+    >>> Pool(2).n_workers  # no worker is started before the first request
     2
     """
 
@@ -35,7 +45,8 @@ class Pool:
         self._busy: list[Worker] = []
 
     def request(self, command: str, arguments: Mapping[str, Any], *, doing: str) -> Answer:
-        """What a free worker answers; see :meth:`Worker.request`. Stopped after :meth:`stop`."""
+        """A free worker's answer; see :meth:`Worker.request`. Raises Stopped after :meth:`stop`."""
+        # In short waits: a thread that waits for a turn must notice that the pool was stopped.
         while not self._turns.acquire(timeout=0.2):
             self._check_not_stopped()
         try:
@@ -51,7 +62,7 @@ class Pool:
             self._turns.release()
 
     def pids(self) -> list[int]:
-        """The process ids of the workers that run."""
+        """The process ids of the running workers."""
         return sorted(w.pid for w in {*self._idle, *self._busy} if w.alive())
 
     def stop(self) -> None:
@@ -62,7 +73,7 @@ class Pool:
         self.stop_idle()
 
     def stop_idle(self) -> None:
-        """End the workers that nobody waits for; the next request starts new ones."""
+        """End the workers that no thread waits for; the next request starts new ones."""
         while (worker := self._pop_idle()) is not None:
             worker.stop()
 
@@ -97,7 +108,7 @@ def n_cores() -> int:
 
 
 _pools: dict[tuple[int, int | None], Pool] = {}
-_changing = threading.Lock()
+_changing = threading.Lock()  # two calls of explain in two threads must not make one pool twice
 
 
 def shared_pool(n_workers: int = 1, *, max_memory: int | None = None) -> Pool:
@@ -118,3 +129,104 @@ def stop_workers() -> None:
 
 
 atexit.register(stop_workers)
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+def ask(
+    command: str,
+    doing: str,
+    *,
+    pool: Pool,
+    kind: RequestKind | None = None,
+    n_inputs: int | None = None,
+    **arguments: Any,
+) -> Any:
+    """A worker's answer; the memory that a request of this ``kind`` took is remembered.
+
+    ``n_inputs`` inputs went through the model at once, by default the whole ``batch``.
+    """
+    answer = pool.request(command, arguments, doing=doing)
+    if kind is not None:
+        n_inputs = n_inputs or len(arguments["batch"])
+        pool.budget.measured(kind, n_inputs, before=answer.before, peak=answer.peak)
+    return answer.value
+
+
+def ask_with_retry(command: str, doing: str, **arguments: Any) -> Any:
+    """A worker's answer; if the worker dies, the answer of the one that replaces it."""
+    try:
+        return ask(command, doing, **arguments)
+    except WorkerDied:
+        return ask(command, doing, **arguments)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends work in requests that fit into memory, until ``stopping`` is set."""
+
+    pool: Pool
+    stopping: threading.Event
+
+    def in_batches(
+        self,
+        kind: RequestKind,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], None],
+        *,
+        limit: int | None = None,
+        name: Callable[[Item], str] = str,
+    ) -> None:
+        """Do the work for as many items at once as memory allows, one by one where it failed.
+
+        ``name(item)`` is the image that an item belongs to, for errors.
+        """
+        left, limit = list(items), min(len(items), limit or len(items))
+        while left:
+            self._check_not_stopped()
+            n_items = self.pool.budget.at_once(kind, limit)
+            batch, left = left[:n_items], left[n_items:]
+            try:
+                work(batch)
+            except WorkerOutOfMemory:
+                if len(batch) == 1:
+                    raise
+                self.pool.budget.shrink(kind, len(batch))
+                left = batch + left
+            except WorkerDied:
+                self.pool.budget.shrink(kind, len(batch))
+                for item in batch:
+                    _once_more(partial(work, [item]), name(item))
+
+    def points_at_once(
+        self, kind: RequestKind, limit: int, work: Callable[[int], None], image_id: str
+    ) -> None:
+        """Do one image's work with as many points at once as memory allows."""
+        while True:
+            self._check_not_stopped()
+            n_points = self.pool.budget.at_once(kind, limit)
+            try:
+                return work(n_points)
+            except WorkerOutOfMemory:
+                if n_points == 1:
+                    raise
+                self.pool.budget.shrink(kind, n_points)
+            except WorkerDied:
+                self.pool.budget.shrink(kind, n_points)
+                return _once_more(partial(work, max(1, n_points // 2)), image_id)
+
+    def _check_not_stopped(self) -> None:
+        if self.stopping.is_set():
+            raise Stopped("explain was stopped.")
+
+
+def _once_more(work: Callable[[], None], image_id: str) -> None:
+    """Try again with one image of those with which a worker died."""
+    try:
+        work()
+    except WorkerDied as second:
+        raise WorkerFailed(
+            f"image {image_id!r}: the worker crashed twice on it, the second time with no other "
+            f"image. Leave it out, or shrink it if memory was short. {second}"
+        ) from second

@@ -1,7 +1,7 @@
 """The worker's side of the pipe: answer one request after another until the pipe closes.
 
-Nothing here knows TensorFlow. It makes the pipe safe first (whatever a library prints goes to
-the log, not into the stream), then imports the module that does the work.
+Nothing here knows an engine. The pipe is made safe first (whatever a library prints goes to the
+log, not into the stream); then the engine's module is imported.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _serving = False
 
 
 def is_worker() -> bool:
-    """Whether this process is a worker, so that switching TensorFlow to graph mode hurts nobody."""
+    """Whether this process is a worker, where switching TensorFlow to graph mode harms nobody."""
     return _serving
 
 
 def serve(module: str, max_memory: int | None = None) -> None:
     """Answer requests with the functions ``COMMANDS`` of ``module`` until stdin ends.
 
-    Each answer tells how much memory it took; above ``max_memory`` bytes the process ends.
+    Each answer says how much memory it took; above ``max_memory`` bytes the process ends.
     """
     global _serving
     _serving = True
     requests, replies = _take_pipes()
-    watch = MemoryWatch(max_memory)
+    memory = PeakMemory(max_memory)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     commands = importlib.import_module(module).COMMANDS
     while True:
@@ -44,9 +44,9 @@ def serve(module: str, max_memory: int | None = None) -> None:
             name, arguments = receive(requests)
         except EOFError:
             return
-        before = watch.restart()
+        before = memory.restart()
         reply = answer(commands, name, arguments)
-        send(replies, {**reply, "memory": (before, watch.peak())})
+        send(replies, {**reply, "memory": (before, memory.peak())})
 
 
 def answer(
@@ -81,7 +81,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _end_with_parent(parent: int) -> None:
-    """A parent that was killed cannot close a pipe which its other children hold open."""
+    """End when the parent has died: a killed parent leaves pipes open that other children hold."""
     while os.getppid() == parent:
         time.sleep(2)
     os._exit(1)
@@ -93,11 +93,13 @@ OVER_LIMIT = 86
 _INTERVAL = 0.005  # seconds; at a gigabyte a second that is 5 MB
 
 
-class MemoryWatch:
-    """The resident memory of this process, watched by a thread.
+class PeakMemory:
+    """Track the peak of this process's resident memory in a thread; exit above the limit.
 
-    >>> watch = MemoryWatch(None)
-    >>> watch.restart() <= watch.peak()
+    The system's own peak (VmHWM) cannot be reset, so it would not tell one request from another.
+
+    >>> memory = PeakMemory(None)
+    >>> memory.restart() <= memory.peak()
     True
     """
 
@@ -108,26 +110,22 @@ class MemoryWatch:
         self._resident = lambda: int(process.memory_info().rss)
         self._max_memory = max_memory
         self._peak = self._resident()
-        threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self._track, daemon=True).start()
 
     def restart(self) -> int:
-        """Forget the peak; the bytes in use now."""
+        """Forget the peak; return the bytes in use now."""
         self._peak = self._resident()
         return self._peak
 
     def peak(self) -> int:
         """The most bytes in use since :meth:`restart`."""
-        return self._look()
-
-    def _look(self) -> int:
         self._peak = max(self._peak, self._resident())
         return self._peak
 
-    def _watch(self) -> None:
+    def _track(self) -> None:
         while True:
-            if self._max_memory is not None and self._look() > self._max_memory:
+            if self.peak() > (self._max_memory or sys.maxsize):
                 print(f"more than {self._max_memory} bytes in use: stopped", file=sys.stderr)
                 sys.stderr.flush()
                 os._exit(OVER_LIMIT)
-            self._look()
             time.sleep(_INTERVAL)

@@ -1,8 +1,8 @@
 """A worker as the caller sees it: a program of its own.
 
 TensorFlow runs there in graph mode, which iNNvestigate needs, so the caller's own TensorFlow
-stays eager. The worker is started as ``python -c``, never by forking or spawning the caller's
-main module, so it works in notebooks, scripts without a main guard, pytest and ``python -c``.
+stays eager. The worker is started as ``python -c``, never by forking or by spawning the caller's
+main module, so that it works in notebooks, scripts without a main guard, pytest and ``python -c``.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _PROGRAM = (
     "serve('sat_nb.saliency.engines.keras.commands', limit)"
 )
 _LOG_TAIL = 2000  # characters
-_FRUGAL = {"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
-"""What makes TensorFlow give back memory, so that a request shows what it needs; it is slower."""
+_RETURNS_MEMORY = {"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+"""Makes TensorFlow give memory back, so that each request shows what it needs; it is slower."""
 
 
 class WorkerDied(WorkerFailed):
@@ -39,12 +39,12 @@ class WorkerDied(WorkerFailed):
 
 
 class WorkerOutOfMemory(WorkerFailed):
-    """What was asked for needs more memory than there is, or than the worker may use."""
+    """The request needs more memory than there is, or than the worker may use."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker answered, and its resident memory in bytes: before, and at most."""
+    """A worker's answer, and its resident memory in bytes: before the request, and at its peak."""
 
     value: Any
     before: int
@@ -54,7 +54,8 @@ class Answer:
 class Worker:
     """One running worker; :meth:`request` asks it and waits for the answer.
 
-    ``n_threads`` is how many cores it may use (None: all), ``max_memory`` how many bytes.
+    It may use ``n_threads`` cores (None: all) and ``max_memory`` bytes. A lock admits one request
+    at a time: an answer carries no number that would tell which request it belongs to.
     """
 
     def __init__(self, *, n_threads: int | None = None, max_memory: int | None = None) -> None:
@@ -78,18 +79,18 @@ class Worker:
         return self.owner_pid == os.getpid() and self._process.poll() is None
 
     def request(self, command: str, arguments: Mapping[str, Any], *, doing: str) -> Answer:
-        """The command's result; ``doing`` says in errors what was asked for.
+        """Return the command's result; errors say that it was ``doing`` this.
 
-        Raises what the worker raised, WorkerDied where it ended, WorkerOutOfMemory where memory
-        ran short, WorkerFailed where it met something else that is unexpected.
-        An interrupt while waiting stops the worker, because its answer would come too late.
+        Raises what the worker raised; WorkerDied where it ended; WorkerOutOfMemory where memory
+        ran short; WorkerFailed for any other unexpected error. An interrupt while waiting stops
+        the worker, because its answer would be taken for that of the next request.
         """
         with self._lock:
             try:
                 send(self._requests, (command, dict(arguments)))
                 reply = receive(self._replies)
             except (EOFError, OSError) as error:
-                raise self._death(doing) from error
+                raise self._error_of_its_end(doing) from error
             except BaseException:
                 self.stop()
                 raise
@@ -110,7 +111,7 @@ class Worker:
         if self.owner_pid == os.getpid():
             self._process.kill()
 
-    def _death(self, doing: str) -> WorkerFailed:
+    def _error_of_its_end(self, doing: str) -> WorkerFailed:
         try:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -121,8 +122,8 @@ class Worker:
             limit = in_words(self._max_memory or 0)
             return WorkerOutOfMemory(f"max_memory: {limit} is not enough for {doing}; give more.")
         return WorkerDied(
-            f"model: the process that explains it died ({_how(code)}) while {doing}. What was done "
-            "is kept where out=... names a folder; call again to go on, with a smaller batch_size "
+            f"model: the process that explains it died ({_how(code)}) while {doing}. Finished maps "
+            "are kept where out=... names a folder; call again to go on, with a smaller batch_size "
             f"if memory was short. The end of its log:\n{log}"
         )
 
@@ -134,8 +135,8 @@ class Worker:
 
 def _start(log: Any, n_threads: int | None, max_memory: int | None) -> subprocess.Popen[bytes]:
     path = [entry or os.getcwd() for entry in sys.path if isinstance(entry, str)]
-    frugal = {} if max_memory is None else _FRUGAL
-    defaults = {"TF_CPP_MIN_LOG_LEVEL": "3", **_threads(n_threads), **frugal}
+    returning = {} if max_memory is None else _RETURNS_MEMORY
+    defaults = {"TF_CPP_MIN_LOG_LEVEL": "3", **_threads(n_threads), **returning}
     try:
         return subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, json.dumps([path, max_memory])],
@@ -152,7 +153,7 @@ def _start(log: Any, n_threads: int | None, max_memory: int | None) -> subproces
 
 
 def _threads(n_threads: int | None) -> dict[str, str]:
-    """How TensorFlow is told to use so many cores; also to share a GPU with the others."""
+    """The variables that limit TensorFlow to so many cores, and let workers share a GPU."""
     if n_threads is None:
         return {}
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")

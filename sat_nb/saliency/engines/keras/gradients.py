@@ -1,14 +1,20 @@
-"""Methods that need the gradient alone: any layer that TensorFlow can differentiate will do."""
+"""Formulas on gradients, for any layer that TensorFlow can differentiate.
+
+To add one, write a function and an entry of :data:`FORMULAS`, and an entry of METHODS whose
+``analyzer`` has its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sat_nb.errors import unknown_name
+from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.keras.graph import Graph, Node
 
 layers = tf.keras.layers
@@ -27,6 +33,19 @@ Head = Callable[[Any], Any]
 """From the logits (n, k) to what is explained."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Formula(Entry):
+    """A map as a formula on gradients.
+
+    ``function(graph, head, tensor, weights, **parameters)`` gives the maps (n, H, W, C) of the
+    symbolic input ``tensor`` (n, H, W, C), for the sum of ``head(logits)`` times ``weights``
+    (n, k). ``can_be_summed`` says that :func:`gradient_sums` computes it at many points.
+    """
+
+    function: Callable[..., Any]
+    can_be_summed: bool = False
+
+
 def gradient(graph: Graph, head: Head, tensor: Any, weights: Any) -> Any:
     """The gradient (n, H, W, C) of the weighted outputs at the model's own input ``tensor``."""
     outputs = head(graph.run(graph.scaled(tensor))[graph.output])
@@ -39,8 +58,8 @@ def gradient_sums(
     """Sums (r, H, W, C) by ``shares`` (r, m) of the gradients at several points.
 
     The points are ``origin`` (H, W, C) + ``steps`` (m,) * ``directions``, (m, H, W, C) or
-    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them. What the model does first
-    is linear, so the sums are taken behind it, and go back through it once.
+    (1, H, W, C); ``weights`` (1, k) are of the outputs at all of them. The first layer with weights
+    is linear, so sums are taken after it and go back through it once, not once for each point.
     """
     n_values = np.prod(graph.shape)
     way = tf.reshape(steps, (-1, 1)) * tf.reshape(directions, (-1, n_values))
@@ -56,8 +75,8 @@ def gradient_sums(
 def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | None = None) -> Any:
     """Grad-CAM (Selvaraju et al. 2017, eq. 1-2), brought to the input's size: (n, H, W, 1).
 
-    ``layer`` names the feature maps' layer; by default the last one with feature maps that
-    is not a pooling.
+    ``layer`` is the name of the layer whose feature maps count; by default the last one with
+    feature maps of more than one pixel that is not a pooling.
     """
     values = graph.run(graph.scaled(tensor))
     features = values[_features(graph, values, layer).output]
@@ -66,6 +85,25 @@ def grad_cam(graph: Graph, head: Head, tensor: Any, weights: Any, layer: str | N
     importance = tf.reduce_mean(slopes, axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(importance * features, axis=3, keepdims=True))
     return tf.image.resize(heat, graph.shape[:2], method="bilinear")
+
+
+FORMULAS: dict[str, Formula] = registry(
+    Formula(
+        name="gradient",
+        about="The gradient of the explained output.",
+        source="Simonyan, Vedaldi & Zisserman 2014",
+        function=gradient,
+        can_be_summed=True,
+    ),
+    Formula(
+        name="grad_cam",
+        title="Grad-CAM",
+        about="The last feature maps, weighted by their mean gradients, cut off at 0.",
+        source="Selvaraju et al. 2017, eq. 1-2",
+        function=grad_cam,
+    ),
+)
+"""The formulas by the name that a method's ``analyzer`` gives."""
 
 
 def _features(graph: Graph, values: dict[int, Any], name: str | None) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,9 +36,8 @@ class Classifier:
     """A model up to its logits, in layers that the methods know.
 
     ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
-    (n, n_classes) and its logits (n, n_logits). A model with one output has two classes: 1, for
-    which a positive logit speaks, and 0. ``explained`` makes of the logits' tensor what is
-    explained.
+    (n, n_classes) and its logits (n, n_logits). ``explained`` turns the logits' tensor into what
+    is explained: the logits themselves, or probabilities.
     """
 
     graph: Graph
@@ -51,12 +50,6 @@ class Classifier:
     def keras_model(self) -> Any:
         """The graph as one Keras model for all of iNNvestigate's analyzers."""
         return keras_model(self.graph)
-
-    def weights(self, targets: Sequence[int]) -> Float32:
-        """(n, n_logits): one row an image, which times the logits is what is explained."""
-        if self.n_logits == 1:
-            return np.array([[2 * target - 1] for target in targets], dtype=np.float32)
-        return np.eye(self.n_logits, dtype=np.float32)[np.asarray(targets, dtype=int)]
 
     def explaining(self, output: str) -> Classifier:
         """The classifier whose "logit" or "probability" is explained."""

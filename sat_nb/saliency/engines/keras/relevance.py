@@ -1,14 +1,17 @@
 """Relevance methods: LRP-Z, LRP-epsilon and Deep Taylor, by one walk back through the graph.
 
-Every rule takes what is known of a layer's output to its inputs. A method is a set of rules in
-:data:`RULES`; a rule more is one function. Relevance starts as the target's logit and ends at
-the input, after the scaling that the model itself does.
+A rule passes what a layer's output has received on to the layer's inputs. A method is an entry of
+:data:`RULES`, with a rule (one function) for each kind of layer. Relevance starts as the target's
+logit and ends at the input, after the scaling that the model itself does.
 
-Deep Taylor's rules pass on relevance R itself. Those of LRP pass on its share of a value, the c
-of R = x c: as R_i = x_i sum_j w_ij R_j / z_j, and R_j = y_j c_j with y_j = activation(z_j),
-c_i = sum_j w_ij c_j y_j / z_j. Behind a ReLU y_j / z_j is 1 or 0, so LRP-Z is the gradient times
-the input there (Ancona et al. 2018, prop. 1) and costs no more than it; moved, chosen and added
-values keep their share.
+Notation: a layer with weights computes z_j = sum_i w_ij x_i + b_j and y_j = activation(z_j);
+R_i is the relevance of input i, R_j that of output j.
+
+Deep Taylor's rules pass on relevance R itself. Those of LRP pass on the share c of R = x c: with
+R_i = x_i sum_j w_ij R_j / z_j (Bach et al. 2015, eq. 56) and R_j = y_j c_j follows
+c_i = sum_j w_ij c_j y_j / z_j, in which no value is divided by x_i. After a ReLU y_j / z_j is 1 or
+0, so there LRP-Z is the gradient times the input (Ancona et al. 2018, prop. 1) and costs no more.
+Values that are only moved, chosen or added keep their share.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.keras.graph import INPUT, Graph
 from sat_nb.saliency.engines.keras.linear import Linear, linear
 
@@ -28,10 +32,10 @@ layers, activations = tf.keras.layers, tf.keras.activations
 
 @dataclass(frozen=True)
 class Flow:
-    """What a rule sees of one layer's call.
+    """What a rule is told about one layer's call.
 
-    ``xs`` are its inputs, ``given`` is the relevance of its output, or its share (see above);
-    ``positive`` says whether no input can be negative; ``parameters`` are the method's own.
+    ``xs`` are its inputs; ``given`` is the relevance of its output, or the share of it (see above);
+    ``positive`` says that no input can be negative; ``parameters`` are the method's own.
     """
 
     call: Call
@@ -43,11 +47,11 @@ class Flow:
 
 @dataclass(frozen=True)
 class Call:
-    """One layer at work on its inputs.
+    """One layer's call on its inputs.
 
-    ``y`` is its output and ``z`` that before its ``activation``, which has a name, or is None;
-    ``back`` takes a gradient of its output (for a layer with weights: of its linear part) to the
-    inputs, once. ``map`` is its linear map, or None.
+    ``y`` is the output and ``z`` the output before the activation, whose name is ``activation`` (or
+    None). ``back`` takes a gradient of the output (for a layer with weights: of ``z``) back to the
+    inputs, once. ``map`` is the linear map of a layer with weights, or None.
     """
 
     y: Any
@@ -60,16 +64,12 @@ class Call:
 Rule = Callable[[Flow], list[Any]]
 
 
-@dataclass(frozen=True)
-class Rules:
-    """A method's rules, for layers with weights, averages, sums and activations.
+@dataclass(frozen=True, kw_only=True)
+class Rules(Entry):
+    """A method's rules: for layers with weights (``kernel``), averages, sums and activations.
 
-    Deep Taylor spreads an average's relevance evenly, as iNNvestigate does: what falls where
-    nothing was active is lost further down.
-
-    ``start`` makes of the logits and their weights what the walk begins with, ``end`` of the
-    input and what arrives there the map. ``names`` are the activations that are known; None
-    means all of them.
+    ``start(logits, weights)`` is what the walk begins with; ``end(input, received)`` turns what
+    arrives at the input into the map. ``names`` are the supported activations; None means all.
     """
 
     kernel: Rule
@@ -89,7 +89,7 @@ def _z(flow: Flow) -> list[Any]:
     call = flow.call
     if call.activation in (None, "linear"):
         return call.back(flow.given)
-    if call.activation == "relu":
+    if call.activation == "relu":  # y / z is 1 or 0, and TensorFlow has a kernel for that
         return call.back(tf.raw_ops.ReluGrad(gradients=flow.given, features=call.y))
     return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z))
 
@@ -100,12 +100,12 @@ def _epsilon(flow: Flow) -> list[Any]:
     if call.activation in (None, "linear", "relu"):  # y is 0, or z
         size = call.y if call.activation == "relu" else tf.abs(call.z)
         return call.back(flow.given * tf.math.divide_no_nan(size, size + epsilon))
-    away = tf.where(call.z >= 0, epsilon, -epsilon)
+    away = tf.where(call.z >= 0, epsilon, -epsilon)  # sign(0) counts as +1, or 0 would divide
     return call.back(flow.given * tf.math.divide_no_nan(call.y, call.z + away))
 
 
 def _kept(flow: Flow) -> list[Any]:
-    """An activation's relevance stays: its input x has the share c y / x."""
+    """An activation keeps relevance: y c = x (c y / x), so its input x has the share c y / x."""
     if flow.call.activation == "relu":
         return [tf.raw_ops.ReluGrad(gradients=flow.given, features=flow.call.y)]
     return [flow.given * tf.math.divide_no_nan(flow.call.y, x) for x in flow.xs]
@@ -119,6 +119,7 @@ def _z_plus(flow: Flow) -> list[Any]:
     (x,), map_ = flow.xs, flow.call.map
     assert map_ is not None
     parts, kernels = [x], [tf.nn.relu(map_.kernel)]
+    # (x w)+ = x+ w+ + x- w-; where no input is negative the second product is 0.
     if not flow.positive:
         parts = [tf.nn.relu(x), tf.minimum(x, 0)]
         kernels.append(tf.minimum(map_.kernel, 0))
@@ -131,19 +132,22 @@ def _z_plus(flow: Flow) -> list[Any]:
 
 
 def _halves(both: Any, like: Any) -> list[Any]:
-    """What was put side by side, apart; whatever else is as it is."""
+    """Two tensors that were concatenated, separated again; anything else unchanged."""
     return [both] if both.shape[-1] == like.shape[-1] else tf.split(both, 2, axis=-1)
 
 
 def _in_proportion_above_zero(flow: Flow) -> list[Any]:
-    """A sum by the positive parts of its summands: R_i = x_i+ R_j / sum_i x_i+."""
+    """Add passes relevance on by the summands' positive parts: R_i = x_i+ R_j / sum_i x_i+.
+
+    The z+ rule (Montavon et al. 2017, eq. 13) of a layer whose weights are all 1.
+    """
     above = [tf.nn.relu(x) for x in flow.xs]
     share = tf.math.divide_no_nan(flow.given, tf.add_n(above))
     return [part * share for part in above]
 
 
 def _by_gradient(flow: Flow) -> list[Any]:
-    """Where it came from: layers that move, repeat or choose values."""
+    """To where the values came from: for layers that move, repeat, choose or average values."""
     return flow.call.back(flow.given)
 
 
@@ -151,10 +155,12 @@ def _unchanged(flow: Flow) -> list[Any]:
     return [flow.given]
 
 
-def _lrp(kernel: Rule) -> Rules:
+def _lrp(name: str, kernel: Rule, **about: str) -> Rules:
     """Rules that pass on shares."""
     return Rules(
-        kernel,
+        name=name,
+        **about,  # type: ignore[arg-type]
+        kernel=kernel,
         average=_by_gradient,
         add=_by_gradient,
         activation=_kept,
@@ -163,19 +169,38 @@ def _lrp(kernel: Rule) -> Rules:
     )
 
 
-RULES: dict[str, Rules] = {
-    "lrp.z": _lrp(_z),
-    "lrp.epsilon": _lrp(_epsilon),
-    "deep_taylor": Rules(
-        _z_plus,
+RULES: dict[str, Rules] = registry(
+    _lrp(
+        "lrp.z",
+        _z,
+        title="LRP-Z",
+        about="Relevance in proportion to what each input adds to a sum.",
+        source="Bach et al. 2015, eq. 56",
+    ),
+    _lrp(
+        "lrp.epsilon",
+        _epsilon,
+        title="LRP-epsilon",
+        about="LRP-Z with every sum moved away from 0 by epsilon.",
+        source="Bach et al. 2015, eq. 58",
+    ),
+    Rules(
+        name="deep_taylor",
+        title="Deep Taylor",
+        about="Relevance in proportion to the positive products of inputs and weights.",
+        source="Montavon et al. 2017, eq. 13",
+        kernel=_z_plus,
+        # Evenly, as iNNvestigate does: what falls where nothing was active is lost further down.
         average=_by_gradient,
         add=_in_proportion_above_zero,
         activation=_unchanged,
+        # Deep Taylor is defined for what speaks for the target: a negative logit starts as 0.
         start=lambda logits, weights: tf.nn.relu(logits) * weights,
         end=lambda x, relevance: relevance,
         names=("relu", "relu6", "linear"),
     ),
-}
+)
+"""The relevance methods' rules by the name that a method's ``analyzer`` gives."""
 
 _MOVING = (
     layers.Concatenate,

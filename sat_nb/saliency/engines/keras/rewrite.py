@@ -1,18 +1,19 @@
-"""Models as people have them, brought into the layers that all methods know, equal in value.
+"""Models as people have them, rewritten into layers that all methods support, equal in value.
 
-A rewriting is a function Graph -> Graph; one more is one entry more in :data:`REWRITINGS`.
+To add a rewriting, write a function Graph -> Graph and add an entry to :data:`REWRITINGS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from sat_nb.arrays import Float32, Float64
+from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.keras.graph import INPUT, Graph, Node, describe, read_weights
 
 layers, backend, activations = tf.keras.layers, tf.keras.backend, tf.keras.activations
@@ -21,8 +22,8 @@ layers, backend, activations = tf.keras.layers, tf.keras.backend, tf.keras.activ
 def input_scaling_joins_preprocessing(graph: Graph) -> Graph:
     """Rescaling, Normalization and arithmetic on the input become its ``scaling``.
 
-    A layer counts where it maps every channel c of the input to scale_c * x + offset_c; this
-    is found by asking it, so every way of writing it is understood.
+    A layer counts if it maps every channel c of the input to scale_c * x + offset_c. This is found
+    by running it on numbers, so that every way of writing it is recognised.
     """
     while len(first := graph.consumers(INPUT)) == 1 and first[0].inputs == (INPUT,):
         (node,) = first
@@ -67,17 +68,37 @@ def batchnorm_into_the_layer_before(graph: Graph) -> Graph:
     return graph
 
 
-REWRITINGS: tuple[Callable[[Graph], Graph], ...] = (
-    input_scaling_joins_preprocessing,
-    separable_convolutions_in_two,
-    batchnorm_into_the_layer_before,
+@dataclass(frozen=True, kw_only=True)
+class Rewriting(Entry):
+    """A change of the graph that leaves its outputs as they are."""
+
+    function: Callable[[Graph], Graph]
+
+
+REWRITINGS: dict[str, Rewriting] = registry(
+    Rewriting(
+        name="input_scaling",
+        about="Rescaling, Normalization and arithmetic on the input join the preprocessing.",
+        function=input_scaling_joins_preprocessing,
+    ),
+    Rewriting(
+        name="separable_convolutions",
+        about="SeparableConv2D becomes a depthwise and an ordinary convolution.",
+        function=separable_convolutions_in_two,
+    ),
+    Rewriting(
+        name="batch_normalization",
+        about="BatchNormalization right after a linear layer becomes part of its weights.",
+        function=batchnorm_into_the_layer_before,
+    ),
 )
+"""Rewritings by name, in the order in which they are applied: one may make what the next needs."""
 
 
 def rewritten(graph: Graph) -> Graph:
     """The graph after all of :data:`REWRITINGS`, in their order."""
-    for rewriting in REWRITINGS:
-        graph = rewriting(graph)
+    for rewriting in REWRITINGS.values():
+        graph = rewriting.function(graph)
     return graph
 
 
@@ -85,7 +106,7 @@ def rewritten(graph: Graph) -> Graph:
 
 
 def _affine(node: Node, shape: tuple[int, int, int]) -> tuple[Float32, Float32] | None:
-    """(scale, offset), each (C,), where the layer is that on its input; else None."""
+    """(scale, offset), each (C,), if the layer is such a map of its input; else None."""
     random = np.random.default_rng(0)
     trial = random.uniform(-300, 300, (1, *shape)).astype(np.float32)
     tensor = layers.Input(shape)
@@ -96,11 +117,11 @@ def _affine(node: Node, shape: tuple[int, int, int]) -> tuple[Float32, Float32] 
         run = backend.function([tensor], [result])
         zero, one = run([0 * trial])[0], run([np.ones_like(trial)])[0]
         offset, scale = zero[0, 0, 0], one[0, 0, 0] - zero[0, 0, 0]
-        (came,) = run([trial])
+        (result_array,) = run([trial])
     except (ValueError, TypeError, tf.errors.InvalidArgumentError):
         return None
     size = np.abs(scale) * 300 + np.abs(offset)
-    far = np.abs(came - (trial * scale + offset))
+    far = np.abs(result_array - (trial * scale + offset))
     if not np.isfinite(size).all() or (far > 1e-5 * size).any():
         return None
     return scale.astype(np.float32), offset.astype(np.float32)
@@ -174,7 +195,7 @@ def _with(graph: Graph, node: Node, instead: list[Node]) -> tuple[Node, ...]:
 
 
 def _without(graph: Graph, node: Node) -> tuple[Node, ...]:
-    """The nodes but this one; who took its output takes its input."""
+    """The nodes except this one; its consumers take its input instead of its output."""
     return tuple(
         replace(n, inputs=tuple(node.inputs[0] if i == node.output else i for i in n.inputs))
         for n in graph.nodes
