@@ -129,6 +129,11 @@ def chosen(
         return _checked_own(argument, given, entries, kept)
     if from_function is not None and callable(given):
         return _checked_own(argument, from_function(given), entries, kept)
+    if callable(given) and not isinstance(given, Entry):
+        raise InvalidInput(
+            f"{argument}: a function alone has no name; wrap it as sat_nb.{own.__name__}(name=..., "
+            "version='1', function=...)."
+        )
     if not isinstance(given, str) or given not in entries:
         others = [f"a sat_nb.{own.__name__} of your own"]
         others += ["a function"] if from_function is not None else []

@@ -11,53 +11,100 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.registry import chosen, lists
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.join import MERGES, POOLS, Block, Maps, Recipe, image_blocks
+from sat_nb.table.join import (
+    MERGES,
+    POOLS,
+    ImageRows,
+    JoinOptions,
+    Maps,
+    Merge,
+    Pool,
+    image_rows,
+)
 from sat_nb.table.schema import RANK_BY, local_rank
 
 
+@lists(pool=POOLS, merge=MERGES)
 def build(
     maps: Maps,
     segments: Mapping[str, SegmentationMap],
     *,
     pad_px: int = 2,
-    pool: str = "sum",
-    merge: str = "union",
+    pool: str | Pool = "sum",
+    merge: str | Merge = "union",
     rank_by: str = "abs_mean_attribution",
     labels: Mapping[str, int] | None = None,
     model: str | None = None,
     fit: str | None = None,
     missing: str = "error",
 ) -> pd.DataFrame:
-    """Join attribution maps with masks: one row an image x method x segment.
+    """Join attribution maps with masks: one row for each image, method and segment.
 
-    For the map A of an image and the mask M of a segment the mean attribution is
-    ``sum(M * A) / sum(M)`` (Hinns & Martens 2025). Masks of one name are merged, brought
-    to the map's grid by the geometry that brought the image there, and then padded.
+    For the map A of an image and the mask M of a segment, the mean attribution is
+    ``sum(M * A) / sum(M)``. Masks of one name are merged, then brought to the map's grid by the
+    geometry that brought the image there, and then padded.
 
     Parameters
     ----------
-    maps: an AttributionStore, or {method: {image_id: float (H, W) or (H, W, C)}}: any
-        tool's heatmaps. Positive values speak for the target.
-    segments: {image_id: SegmentationMap}, as from ``read_segments``.
-    pad_px: pixels by which masks grow to all sides, on the map's grid.
-    pool: how channels become one value a pixel; a name in POOLS.
-    merge: what becomes of several masks of one name; a name in MERGES.
-    rank_by: "abs_mean_attribution" or "mean_attribution"; the largest has rank 1.
-    labels: {image_id: true class}.
-    model: name of the model; by default the store's, or "model".
-    fit: geometry from image to map, a name in FITS; by default the store's, or "stretch".
-        A segment that "crop" cuts off whole is missing from that image, as if it were not there.
-    missing: "error", or "skip" to leave out images that lack maps or masks, with a
-        warning and a note in ``table.attrs``.
+    maps : AttributionStore or mapping
+        ``{method: {image_id: float (H, W) or (H, W, C)}}``, the heatmaps of any tool. Positive
+        values speak for the target.
+    segments : mapping
+        ``{image_id: SegmentationMap}``, as from ``read_segments``.
+    pad_px : int, default 2
+        Pixels of the map by which masks grow to all sides.
+    pool : str or Pool, default "sum"
+        How channels become one number a pixel: a name in ``POOLS``, or a :class:`Pool` of your
+        own.
 
-    Returns a DataFrame with the columns of ``COLUMNS``; settings and versions are in
-    ``table.attrs["sat_nb"]``. Maps of a method that samples, from a store, bring the standard
-    error of each segment's mean; ``settled_ranks`` tells which ranks it leaves open.
+        [[pool]]
 
-    Raises IdMismatch where maps and masks do not name the same images, InvalidInput for
-    values that are not finite, shapes that do not fit and names that are not known.
+    merge : str or Merge, default "union"
+        What becomes of several masks of one name in one image: a name in ``MERGES``, or a
+        :class:`Merge` of your own.
 
+        [[merge]]
+
+    rank_by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
+        The column that segments are ranked by within their image; the largest has rank 1.
+    labels : mapping, optional
+        ``{image_id: true class}``.
+    model : str, optional
+        Name of the model; by default that of the store, or "model".
+    fit : str, optional
+        Geometry from image to map, a name in ``FITS``; by default that of the store, or
+        "stretch". A segment that "crop" cuts off entirely is missing from its image.
+    missing : {"error", "skip"}, default "error"
+        What to do with images that lack maps or masks. "skip" leaves them out, with a warning
+        and a note in ``table.attrs``.
+
+    Returns
+    -------
+    DataFrame
+        A table with the columns of ``COLUMNS``. ``attrs["sat_nb"]`` holds settings and versions.
+        Maps that a store keeps of a method that samples give the standard error of each
+        segment's mean; see ``settled_ranks``.
+
+    Raises
+    ------
+    IdMismatch
+        If maps and masks do not name the same images.
+    InvalidInput
+        For values that are not finite, shapes that do not fit, and unknown names.
+
+    Warns
+    -----
+    UserWarning
+        If ``missing="skip"`` leaves images out.
+
+    References
+    ----------
+    Hinns & Martens 2025, the definition of the mean attribution and its rank.
+
+    Examples
+    --------
     >>> heat = {"occlusion": {"photo": np.array([[4.0, 0.0], [-1.0, -3.0]])}}
     >>> masks = np.array([[[1, 0], [0, 0]], [[0, 0], [1, 1]]], bool)
     >>> table = build(heat, {"photo": SegmentationMap(("sky", "sea"), masks)}, pad_px=0)
@@ -66,33 +113,31 @@ def build(
     0     sky               4.0   1.0       top-left
     1     sea              -2.0   2.0  bottom-centre
     """
-    _check_names(pool=pool, merge=merge, rank_by=rank_by, missing=missing)
+    _check_names(rank_by=rank_by, missing=missing)
+    options = JoinOptions(
+        pad_px=pad_px,
+        pool=chosen("pool", pool, POOLS, own=Pool, kept=True),
+        merge=chosen("merge", merge, MERGES, own=Merge, kept=True),
+        fit=fit or str(getattr(maps, "fit", "stretch")),
+    )
     image_ids, left_out = _matching_ids(maps, segments, missing)
-    recipe = Recipe(pad_px, pool, merge, fit or str(getattr(maps, "fit", "stretch")))
     facts = getattr(maps, "facts", {})
     blocks = [
-        block
+        rows
         for image_id in image_ids
-        for block in image_blocks(image_id, maps, segments[image_id], recipe, facts.get(image_id))
+        for rows in image_rows(image_id, maps, segments[image_id], options, facts.get(image_id))
     ]
     model = model or str(getattr(maps, "model", "model"))
     table = _assemble(blocks, model, labels or {}, rank_by)
-    table.attrs["sat_nb"] = _settings(recipe, rank_by, left_out, maps)
+    table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps)
     return table
 
 
-# --- matching and assembling ----------------------------------------------------------------
-
-
-def _check_names(*, pool: str, merge: str, rank_by: str, missing: str) -> None:
-    for argument, name, valid in (
-        ("pool", pool, POOLS),
-        ("merge", merge, MERGES),
-        ("rank_by", rank_by, RANK_BY),
-        ("missing", missing, ("error", "skip")),
-    ):
-        if name not in valid:
-            raise unknown_name(argument, name, valid)
+def _check_names(*, rank_by: str, missing: str) -> None:
+    if rank_by not in RANK_BY:
+        raise unknown_name("rank_by", rank_by, RANK_BY)
+    if missing not in ("error", "skip"):
+        raise unknown_name("missing", missing, ("error", "skip"))
 
 
 def _matching_ids(
@@ -128,7 +173,7 @@ def _matching_ids(
 
 
 def _assemble(
-    blocks: list[Block], model: str, labels: Mapping[str, int], rank_by: str
+    blocks: list[ImageRows], model: str, labels: Mapping[str, int], rank_by: str
 ) -> pd.DataFrame:
     """One frame from the blocks; a block without segments becomes one row without a segment."""
     counts = np.array([len(block.segments.names) for block in blocks])
@@ -181,17 +226,17 @@ def _assemble(
 
 
 def _settings(
-    recipe: Recipe, rank_by: str, left_out: dict[str, list[str]], maps: Maps
+    options: JoinOptions, rank_by: str, left_out: dict[str, list[str]], maps: Maps
 ) -> dict[str, Any]:
     """What the table was made with, as plain data that JSON can hold."""
     from sat_nb import __version__
 
     return {
         "version": __version__,
-        "pad_px": recipe.pad_px,
-        "pool": recipe.pool,
-        "merge": recipe.merge,
-        "fit": recipe.fit,
+        "pad_px": options.pad_px,
+        "pool": options.pool.key,
+        "merge": options.merge.key,
+        "fit": options.fit,
         "rank_by": rank_by,
         "left_out": left_out,
         "maps": getattr(maps, "settings", None),

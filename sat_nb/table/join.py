@@ -1,177 +1,263 @@
-"""The join of one image: its maps and masks to one block of rows a method."""
+"""The join of one image: its maps and masks give rows for each method."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float32, Float64
+from sat_nb.arrays import Float32, Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
+from sat_nb.registry import Entry, registry
 from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums
 
-LINEAR_POOLS = ("sum", "mean")
-"""The pools whose errors follow from those of the channels' sum."""
-
-
-def sampling_errors(chunk: Chunk, runs: MaskRuns, pool: str) -> Float64:
-    """Standard errors (k,) of the segments' means; NaN where nothing tells them.
-
-    That is for maps of methods that do not sample, and for pools that are not linear.
-    """
-    names = [name for name in ERRORS if name in chunk.arrays]
-    if not names or pool not in LINEAR_POOLS:
-        return np.full(runs.px.size, np.nan)
-    errors = ERRORS[names[0]](chunk.attribution, chunk.arrays[names[0]], runs)
-    return errors / runs.px / (chunk.attribution.shape[2] if pool == "mean" else 1)
-
-
-def _of_replicates(_map: Float32, replicates: Float32, runs: MaskRuns) -> Float64:
-    """From the spread of r independent means (r, H, W) of the channels' sum."""
-    sums = [segment_sums(one[..., None], runs)[:-1] for one in replicates]
-    return np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums))
-
-
-def _of_quadrature(attribution: Float32, coarser: Float32, runs: MaskRuns) -> Float64:
-    """From the same integral (H, W) by a third of the nodes."""
-    difference = attribution.sum(axis=2) - coarser
-    return np.abs(segment_sums(difference[..., None], runs)[:-1]) / COARSER_ERRORS
-
-
-ERRORS: dict[str, Callable[[Float32, Float32, MaskRuns], Float64]] = {
-    "replicates": _of_replicates,
-    "coarser": _of_quadrature,
-}
-"""By the array of a Chunk that tells it: (map, array, runs) -> the error of each sum."""
-
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
+"""{method: {image_id: attribution map}}."""
 
 
-def _strongest(attribution: NDArray) -> NDArray:
+@dataclass(frozen=True, kw_only=True)
+class Pool(Entry):
+    """A way to make one number a pixel of the channels of an attribution map.
+
+    Pass one of your own, with a version, to ``build(pool=...)``; its name and version go into the
+    table's settings.
+
+    Parameters
+    ----------
+    name, title, about, source, version, parameters
+        As for every :class:`~sat_nb.registry.Entry`.
+    function : callable
+        From a float map (H, W, C) to an array (H, W), or to an array (H, W, c) whose channels add
+        up to the number.
+    share_of_sum : callable, optional
+        Where the number is a multiple of the channels' sum, the factor by number of channels.
+        Standard errors of the sum then give those of the number; without it they are missing.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> green = Pool(name="green", version="1", function=lambda attribution: attribution[..., 1])
+    >>> build(*toy(1), pool=green).attrs["sat_nb"]["pool"]
+    'green@1'
+    """
+
+    function: Callable[[Map], Map]
+    share_of_sum: Callable[[int], float] | None = None
+
+    def __call__(self, attribution: Map) -> Map:
+        """Pool a map (H, W, C): an array (H, W, c) whose channels add up to the number."""
+        pooled = _as_map(self.function(attribution))
+        if pooled is None or pooled.shape[:2] != attribution.shape[:2]:
+            raise InvalidInput(
+                f"pool: the function of {self.name!r} must return numbers of shape (H, W) or "
+                f"(H, W, C) for a map {attribution.shape}."
+            )
+        return pooled
+
+
+def _strongest(attribution: Map) -> Map:
     best = np.abs(attribution).argmax(axis=2)[..., None]
     return np.take_along_axis(attribution, best, axis=2)
 
 
-POOLS: dict[str, Callable[[NDArray], NDArray]] = {
-    "sum": lambda attribution: attribution,  # the join adds up what channels there are
-    "mean": lambda attribution: attribution.mean(axis=2, keepdims=True, dtype=np.float64),
-    "max_abs": _strongest,
-    "l2": lambda attribution: np.linalg.norm(
-        attribution.astype(np.float64, copy=False), axis=2, keepdims=True
+def _norm(attribution: Map) -> Map:
+    return np.linalg.norm(attribution.astype(np.float64, copy=False), axis=2, keepdims=True)
+
+
+POOLS: dict[str, Pool] = registry(
+    Pool(
+        name="sum",
+        about="Sum over the channels.",
+        function=lambda attribution: attribution,  # the join sums up all channels anyway
+        share_of_sum=lambda n_channels: 1.0,
     ),
-}
-"""How channels become one number a pixel: (H, W, C) -> an array whose channels add up to it."""
+    Pool(
+        name="mean",
+        about="Mean over the channels.",
+        function=lambda attribution: attribution.mean(axis=2, keepdims=True, dtype=np.float64),
+        share_of_sum=lambda n_channels: 1.0 / n_channels,
+    ),
+    Pool(
+        name="max_abs",
+        title="largest |value|",
+        about="Value of the channel with the largest absolute value, with its sign.",
+        function=_strongest,
+    ),
+    Pool(
+        name="l2",
+        title="L2 norm",
+        about="Euclidean norm over the channels, which has no sign.",
+        function=_norm,
+    ),
+)
+"""What ``build`` takes as ``pool``, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge(Entry):
+    """What becomes of several masks of one name in one image.
+
+    Pass one of your own, with a version, to ``build(merge=...)``; its name and version go into
+    the table's settings.
+
+    Parameters
+    ----------
+    name, title, about, source, version, parameters
+        As for every :class:`~sat_nb.registry.Entry`.
+    function : callable
+        From a ``SegmentationMap`` to one in which every name occurs once.
+
+    Examples
+    --------
+    >>> def drop_repeats(segmentation):
+    ...     first = [segmentation.names.index(name) for name in dict.fromkeys(segmentation.names)]
+    ...     names = tuple(segmentation.names[i] for i in first)
+    ...     return SegmentationMap(names, segmentation.masks[first])
+    >>> first_only = Merge(name="first", version="1", function=drop_repeats)
+    >>> first_only(SegmentationMap(("eye", "eye"), np.eye(2, dtype=bool)[:, None])).names
+    ('eye',)
+    """
+
+    function: Callable[[SegmentationMap], SegmentationMap]
+
+    def __call__(self, segmentation: SegmentationMap) -> SegmentationMap:
+        """Merge the masks of one image."""
+        merged = self.function(segmentation)
+        names = getattr(merged, "names", None)
+        if names is None or len(set(names)) < len(names):
+            raise InvalidInput(
+                f"merge: the function of {self.name!r} must return a SegmentationMap in which "
+                f"every name occurs once, got {type(merged).__name__} with the names {names}."
+            )
+        return merged
 
 
 def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
-    seen: dict[str, int] = {}
-    names = []
+    names: list[str] = []
+    taken = set(segmentation.names)
     for name in segmentation.names:
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+        if name in names:
+            name = next(new for n in count(2) if (new := f"{name} {n}") not in taken)
+            taken.add(name)
+        names.append(name)
     return SegmentationMap(tuple(names), segmentation.masks, segmentation.scores)
 
 
-MERGES: dict[str, Callable[[SegmentationMap], SegmentationMap]] = {
-    "union": SegmentationMap.merged,
-    "numbered": _numbered,  # eye, eye 2: every instance a segment of its own
-}
-"""What becomes of several masks of one name in one image."""
+MERGES: dict[str, Merge] = registry(
+    Merge(
+        name="union",
+        about="Their union is one segment.",
+        function=SegmentationMap.merged,
+    ),
+    Merge(
+        name="numbered",
+        about='Each is a segment of its own, such as "eye" and "eye 2".',
+        function=_numbered,
+    ),
+)
+"""What ``build`` takes as ``merge``, by name."""
 
-_ROWS = ("top", "centre", "bottom")
-_COLUMNS = ("left", "centre", "right")
-POSITIONS = np.array([f"{row}-{column}" for row in _ROWS for column in _COLUMNS], dtype=object)
-
-
-# --- one image ------------------------------------------------------------------------------
+POSITIONS = np.array(
+    [f"{row}-{col}" for row in ("top", "centre", "bottom") for col in ("left", "centre", "right")],
+    dtype=object,
+)
+"""Where a mask's centroid is, on a grid of 3 x 3, row by row."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How maps and masks are joined: the options of ``build`` that decide a row."""
+class JoinOptions:
+    """The options of ``build`` that decide what stands in a row."""
 
     pad_px: int
-    pool: str
-    merge: str
+    pool: Pool
+    merge: Merge
     fit: str
 
 
 @dataclass(frozen=True)
-class Segments:
+class FittedSegments:
     """The segments of one image on the grid of its maps."""
 
     names: tuple[str, ...]
     runs: MaskRuns
-    px: NDArray[np.int64]
-    fractions: NDArray[np.float64]
+    fractions: Float64
     positions: NDArray[Any]
-    scores: NDArray[np.float64]
+    scores: Float64
+
+    @property
+    def px(self) -> NDArray[np.int64]:
+        """Pixels of each mask."""
+        return self.runs.px
 
 
 @dataclass(frozen=True)
-class Block:
+class ImageRows:
     """The rows of one image and method: each segment's sum of the map, and its standard error."""
 
     image_id: str
     method: str
-    segments: Segments
-    totals: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    segments: FittedSegments
+    totals: Float64
+    errors: Float64
     n_samples: int | None
     facts: Any
 
 
-def image_blocks(
-    image_id: str, maps: Maps, segmentation: SegmentationMap, recipe: Recipe, facts: Any
-) -> Iterable[Block]:
-    """The rows of one image: its masks are prepared once for all methods with maps of one size."""
+def image_rows(
+    image_id: str, maps: Maps, segmentation: SegmentationMap, options: JoinOptions, facts: Any
+) -> Iterable[ImageRows]:
+    """The rows of one image, method by method.
+
+    Masks are fitted once for all methods whose maps have the same size.
+    """
     _check_size(image_id, segmentation, facts)
-    merged = MERGES[recipe.merge](segmentation)
-    pool = POOLS[recipe.pool]
-    prepared: dict[tuple[int, int], Segments] = {}
+    merged = options.merge(segmentation)
+    fitted: dict[Size, FittedSegments] = {}
     for method in maps:
-        chunk = _kept(maps, method, image_id)
+        chunk = _chunk(maps, method, image_id)
         attribution = _checked_map(chunk.attribution, image_id, method)
         size = attribution.shape[0], attribution.shape[1]
-        if size not in prepared:
-            prepared[size] = _prepare(image_id, merged, size, recipe)
-        sums = segment_sums(pool(attribution), prepared[size].runs)
+        if size not in fitted:
+            fitted[size] = _fitted(image_id, merged, size, options)
+        segments = fitted[size]
+        sums = segment_sums(options.pool(attribution), segments.runs)
         if not math.isfinite(sums.sum()):
             raise InvalidInput(
                 f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
                 "image again, or leave it out."
             )
-        errors = sampling_errors(chunk, prepared[size].runs, recipe.pool)
+        errors = sampling_errors(chunk, segments.runs, options.pool)
         n_samples = chunk.facts.get("n_samples")
-        yield Block(image_id, method, prepared[size], sums[:-1], errors, n_samples, facts)
+        yield ImageRows(image_id, method, segments, sums[:-1], errors, n_samples, facts)
 
 
-def _kept(maps: Maps, method: str, image_id: str) -> Chunk:
-    """The map, and in a store what is kept beside it."""
+def _chunk(maps: Maps, method: str, image_id: str) -> Chunk:
+    """The map, and what a store keeps beside it."""
     if hasattr(maps, "chunk"):
         return maps.chunk(method, image_id)
     return Chunk(maps[method][image_id])
 
 
-def _prepare(
-    image_id: str, merged: SegmentationMap, size: tuple[int, int], recipe: Recipe
-) -> Segments:
+def _fitted(
+    image_id: str, merged: SegmentationMap, size: Size, options: JoinOptions
+) -> FittedSegments:
     try:
-        fitted = merged.resize(size, fit=recipe.fit, pad_px=recipe.pad_px)
+        fitted = merged.resize(size, fit=options.fit, pad_px=options.pad_px)
         runs = mask_runs(fitted.masks)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
     row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
     scores = np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores
     fractions = runs.px / (size[0] * size[1])
-    return Segments(fitted.names, runs, runs.px, fractions, POSITIONS[3 * row + column], scores)
+    return FittedSegments(fitted.names, runs, fractions, POSITIONS[3 * row + column], scores)
 
 
 def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> None:
@@ -182,19 +268,62 @@ def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> Non
         raise InvalidInput(
             f"masks of image {image_id!r} are {segmentation.size[0]} x {segmentation.size[1]} px "
             f"(height x width), its photo is {photo[0]} x {photo[1]}; export the masks from the "
-            "very file that is explained."
+            "same file that is explained."
         )
 
 
-def _checked_map(attribution: Any, image_id: str, method: str) -> NDArray:
-    array = np.asarray(attribution)
+def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
+    array = _as_map(attribution)
+    if array is None:
+        raise InvalidInput(
+            f"maps[{method!r}][{image_id!r}]: expected real numbers (H, W) or (H, W, C), got "
+            f"{np.asarray(attribution).dtype} {np.shape(attribution)}."
+        )
+    return array
+
+
+def _as_map(numbers: Any) -> Map | None:
+    """Real numbers (H, W) or (H, W, C) as a float map (H, W, C); None for anything else."""
+    array = np.asarray(numbers)
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.size == 0 or array.dtype.kind not in "fiu":
-        raise InvalidInput(
-            f"maps[{method!r}][{image_id!r}]: expected real numbers (H, W) or (H, W, C), got "
-            f"{array.dtype} {np.shape(attribution)}."
-        )
-    if array.dtype not in (np.float32, np.float64):
+        return None
+    if array.dtype not in (np.float32, np.float64):  # what the kernel is compiled for
         array = array.astype(np.float64)
     return array
+
+
+# Standard errors of the sums, for maps of methods that sample.
+
+
+def sampling_errors(chunk: Chunk, runs: MaskRuns, pool: Pool) -> Float64:
+    """Standard errors (n,) of the segments' means; NaN where they are not known.
+
+    They are known for maps that a store keeps with replicates or a coarser integral of the
+    channels' sum, and for pools that are a multiple of that sum.
+    """
+    sources = [name for name in ERRORS if name in chunk.arrays]
+    if not sources or pool.share_of_sum is None:
+        return np.full(runs.px.size, np.nan)
+    errors = ERRORS[sources[0]](chunk.attribution, chunk.arrays[sources[0]], runs)
+    return errors / runs.px * pool.share_of_sum(chunk.attribution.shape[2])
+
+
+def _error_of_replicates(_map: Float32, replicates: Float32, runs: MaskRuns) -> Float64:
+    """From the spread of r independent means (r, H, W) of the channels' sum."""
+    sums = [segment_sums(one[..., None], runs)[:-1] for one in replicates]
+    return np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums))
+
+
+def _error_of_quadrature(attribution: Float32, coarser: Float32, runs: MaskRuns) -> Float64:
+    """From the same integral (H, W) with a third of the nodes."""
+    difference = attribution.sum(axis=2) - coarser
+    return np.abs(segment_sums(difference[..., None], runs)[:-1]) / COARSER_ERRORS
+
+
+ERRORS: dict[str, Callable[[Float32, Float32, MaskRuns], Float64]] = {
+    "replicates": _error_of_replicates,
+    "coarser": _error_of_quadrature,
+}
+"""Array of a Chunk -> the error of each sum, from (map, array, runs)."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
+from sat_nb.registry import Entry
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.table.kernel import mask_runs, segment_sums
 from sat_nb.toy import toy
@@ -162,23 +165,119 @@ def test_positions() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("pool", "expected"), [("sum", -3.0), ("mean", -1.0), ("max_abs", -6.0), ("l2", 7.0)]
-)
-def test_pools(pool: str, expected: float) -> None:
-    heat = np.array([[[2.0, -6.0, 1.0]]]) if pool != "l2" else np.array([[[2.0, -6.0, 3.0]]])
+POOLED = {"sum": -3.0, "mean": -1.0, "max_abs": -6.0, "l2": 7.0}
+"""Of the channels (2, -6, 3), with 1 in place of 3 where the result has a sign."""
+
+MERGED = {"union": ["eye", "nose"], "numbered": ["eye", "eye 2", "nose"]}
+
+
+@pytest.mark.parametrize("name", sat.POOLS)
+def test_a_pool_is_complete(name: str) -> None:
+    """In the table, its settings, the docstring, the error, and called as a function."""
+    assert name in POOLED, f"POOLED: add what {name!r} makes of the channels"
+    pool, heat = sat.POOLS[name], np.array([[[2.0, -6.0, 3.0 if name == "l2" else 1.0]]])
+    assert_says_what_it_is(name, pool, "pool")
     segments = {"i": SegmentationMap(("a",), np.ones((1, 1, 1), bool))}
-    table = sat.build({"m": {"i": heat}}, segments, pool=pool)
-    assert table["mean_attribution"].tolist() == [expected]
+    for either in (name, pool):
+        table = sat.build({"m": {"i": heat}}, segments, pool=either)
+        assert table["mean_attribution"].tolist() == [POOLED[name]]
+        assert table.attrs["sat_nb"]["pool"] == name
+    assert pool(heat).sum() == POOLED[name]
 
 
-def test_numbered_instances() -> None:
-    masks = np.eye(3, dtype=bool)[:, None, :]
-    segments = {"i": SegmentationMap(("eye", "eye", "nose"), masks)}
-    heat = {"m": {"i": np.ones((1, 3))}}
-    assert sat.build(heat, segments)["segment"].tolist() == ["eye", "nose"]
-    numbered = sat.build(heat, segments, merge="numbered")
-    assert numbered["segment"].tolist() == ["eye", "eye 2", "nose"]
+@pytest.mark.parametrize("name", sat.MERGES)
+def test_a_merge_is_complete(name: str) -> None:
+    assert name in MERGED, f"MERGED: add what {name!r} makes of eye, eye, nose"
+    merge = sat.MERGES[name]
+    assert_says_what_it_is(name, merge, "merge")
+    masks = SegmentationMap(("eye", "eye", "nose"), np.eye(3, dtype=bool)[:, None, :])
+    for either in (name, merge):
+        table = sat.build({"m": {"i": np.ones((1, 3))}}, {"i": masks}, merge=either)
+        assert table["segment"].tolist() == MERGED[name]
+        assert table.attrs["sat_nb"]["merge"] == name
+    assert list(merge(masks).names) == MERGED[name]
+
+
+def assert_says_what_it_is(name: str, entry: Entry, argument: str) -> None:
+    assert entry.name == entry.key == name
+    assert entry.title
+    assert re.fullmatch(r"[A-Z].*[^.]\.", entry.about), "about: one sentence"
+    assert f'- "{name}": {entry.about}' in " ".join((sat.build.__doc__ or "").split())
+    with pytest.raises(sat.InvalidInput, match=f"{argument}: unknown name 'no'.*Valid: .*'{name}'"):
+        sat.build(*toy(1), **{argument: "no"})
+
+
+def test_numbers_that_are_taken_are_left_out() -> None:
+    names = ("eye", "eye", "eye 2", "eye", "nose")
+    masks = SegmentationMap(names, np.eye(5, dtype=bool)[:, None, :])
+    assert sat.MERGES["numbered"](masks).names == ("eye", "eye 3", "eye 2", "eye 4", "nose")
+
+
+GREEN = sat.Pool(name="green", version="1", function=lambda attribution: attribution[..., 1])
+
+
+def test_a_pool_of_the_users_own() -> None:
+    maps, segments = toy(3)
+    table = sat.build(maps, segments, pool=GREEN)
+    alone = {m: {i: a[..., 1] for i, a in by_id.items()} for m, by_id in maps.items()}
+    pd.testing.assert_frame_equal(table, sat.build(alone, segments))
+    assert table.attrs["sat_nb"]["pool"] == "green@1"
+    integers = replace(GREEN, function=lambda attribution: attribution[..., 1] > 0)
+    with pytest.raises(sat.InvalidInput, match="pool: the function of 'green' must return numbers"):
+        sat.build(maps, segments, pool=integers)
+    signs = replace(GREEN, function=lambda attribution: np.sign(attribution[..., 1]).astype(int))
+    assert sat.build(maps, segments, pool=signs)["mean_attribution"].between(-1, 1).all()
+
+
+@pytest.mark.parametrize("shape", [(), (20,), (20, 15), (16, 20), (1, 20, 16), (20, 16, 3, 1)])
+def test_a_pool_that_returns_another_shape(shape: tuple[int, ...]) -> None:
+    wrong = replace(GREEN, function=lambda attribution: np.ones(shape))
+    with pytest.raises(sat.InvalidInput, match=r"\(H, W, C\) for a map \(20, 16, 3\)"):
+        sat.build(*toy(1), pool=wrong)
+
+
+def test_a_merge_of_the_users_own() -> None:
+    """Every second mask of a name is left out."""
+    masks = SegmentationMap(("eye", "eye", "nose"), np.eye(3, dtype=bool)[:, None, :])
+
+    def first_only(given: SegmentationMap) -> SegmentationMap:
+        return SegmentationMap(("eye", "nose"), given.masks[[0, 2]])
+
+    own = sat.Merge(name="first", version="3", function=first_only)
+    table = sat.build({"m": {"i": np.array([[1.0, 2, 3]])}}, {"i": masks}, merge=own, pad_px=0)
+    assert table["mean_attribution"].tolist() == [1, 3]
+    assert table.attrs["sat_nb"]["merge"] == "first@3"
+    for function in (lambda given: given, lambda given: None):
+        with pytest.raises(sat.InvalidInput, match="merge: .*'first' must return a Segmentation"):
+            replace(own, function=function)(masks)
+
+
+@pytest.mark.parametrize(("argument", "own"), [("pool", GREEN), ("merge", sat.MERGES["union"])])
+def test_entries_whose_rows_are_kept_need_a_version_and_a_name(argument: str, own: Any) -> None:
+    unnamed = replace(own, name="mine", version="")
+    with pytest.raises(sat.InvalidInput, match=f"{argument}: 'mine' is an entry of your own.*vers"):
+        sat.build(*toy(1), **{argument: unnamed})
+    taken = replace(own, name={"pool": "sum", "merge": "numbered"}[argument], version="")
+    with pytest.raises(sat.InvalidInput, match=f"{argument}: the name .* is taken by the package"):
+        sat.build(*toy(1), **{argument: taken})
+    with pytest.raises(
+        sat.InvalidInput, match="a function alone has no name; wrap it as sat_nb.(Pool|Merge)"
+    ):
+        sat.build(*toy(1), **{argument: own.function})
+    with pytest.raises(sat.InvalidInput, match="Valid: .*, a sat_nb.(Pool|Merge) of your own"):
+        sat.build(*toy(1), **{argument: 3})
+
+
+def test_rows_of_another_version_do_not_join_a_folder(tmp_path: Path) -> None:
+    maps, segments = toy(4)
+    by = ("model", "method")
+    sat.write_table(sat.build(maps, segments, pool=GREEN), tmp_path / "t", partition_by=by)
+    changed = replace(GREEN, version="2", function=lambda attribution: attribution[..., 1] ** 2)
+    rows = sat.build(maps, segments, pool=changed)
+    with pytest.raises(sat.InvalidInput, match="pool is 'green@2', was 'green@1'"):
+        sat.write_table(rows, tmp_path / "t", partition_by=by)
+    read = sat.read_table(sat.write_table(rows, tmp_path / "u"))
+    assert read.attrs["sat_nb"]["pool"] == "green@2"
 
 
 class Store(Mapping):
@@ -282,8 +381,6 @@ def test_maps_that_are_none(maps: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ({"pool": "max"}, "pool: unknown name 'max'.*'max_abs'"),
-        ({"merge": "unions"}, "merge: unknown name.*Did you mean 'union'"),
         ({"rank_by": "rank"}, "rank_by: unknown name"),
         ({"missing": "drop"}, "missing: unknown name"),
         ({"pad_px": -1}, "masks of image 'image_00': px: expected a whole number"),
@@ -348,8 +445,24 @@ class Sampled(dict):
         return Chunk(self[method][image_id], arrays={"replicates": replicates}, facts=facts)
 
 
-@pytest.mark.parametrize(("pool", "factor"), [("sum", 1), ("mean", 1 / 3), ("l2", np.nan)])
-def test_standard_errors_come_from_the_replicates(pool, factor):
+RED = sat.Pool(name="red", version="1", function=lambda attribution: attribution[..., 0])
+TWICE = sat.Pool(
+    name="twice",
+    version="1",
+    function=lambda attribution: 2 * attribution,
+    share_of_sum=lambda n: 2,
+)
+
+
+@pytest.mark.parametrize(
+    ("pool", "factor"),
+    [
+        *(("sum", 1), ("mean", 1 / 3), ("l2", np.nan), ("max_abs", np.nan)),
+        *((RED, np.nan), (TWICE, 2)),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_standard_errors_come_from_the_replicates(pool: str | sat.Pool, factor: float) -> None:
     """Means of three replicates that are apart by -3, 1 and 2 a pixel."""
     maps, segments = toy(4)
     maps = Sampled({"sharp": maps["sharp"]})
