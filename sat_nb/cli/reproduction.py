@@ -9,6 +9,18 @@ import click
 from sat_nb.cli.errors import readable_errors
 
 
+class _StudyCommand(click.Command):
+    """Lists the studies and their sizes in its help; they are imported only then."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from sat_nb.reproduction.studies import SIZES, STUDIES
+
+        with formatter.section("Studies"):
+            formatter.write_dl([(name, study.about) for name, study in STUDIES.items()])
+        with formatter.section("Sizes"):
+            formatter.write_dl(list(SIZES.items()))
+
+
 @click.command()
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--work", default=".cache/studies", show_default=True, help="Folder for the rest.")
@@ -23,7 +35,7 @@ def quickstart(out: str, work: str) -> None:
     click.echo(study.finding(result))
 
 
-@click.command()
+@click.command(cls=_StudyCommand)
 @click.argument("name")
 @click.option("--size", help="tiny, small or full; by default $SAT_NB_SIZE, or small.")
 @click.option(

@@ -1,4 +1,4 @@
-"""Biased Action Recognition (BAR): six actions, each at one kind of place in training.
+"""Biased Action Recognition (BAR): six actions, each at one kind of place in training photos.
 
 Nam et al. 2020, "Learning from Failure: Training Debiased Classifier from Biased Classifier"; the
 photos are at github.com/alinlab/BAR. Climbers are on rock, divers under water, anglers at water,
@@ -41,10 +41,10 @@ ORIGIN = (
 
 @dataclass(frozen=True)
 class BiasedPhotos:
-    """Photos of actions: ``train`` in bias, ``test`` out of it.
+    """Photos of actions: ``train`` at their usual places, ``test`` elsewhere.
 
     ``labels`` is {image_id: number of its action in ``class_names``}; ``exports`` is the folder of
-    masks, with the photos' ids, or None where there is none.
+    masks, which have the ids of the photos, or None.
     """
 
     images: ImageSet
@@ -69,15 +69,30 @@ class BiasedPhotos:
 def read_bar(folder: str | os.PathLike[str], *, complete: bool = True) -> BiasedPhotos:
     """BAR as it is published, or with its photos sorted into folders by action.
 
+    The header of every file is read.
+
     Parameters
     ----------
-    folder: holds ``train/`` and ``test/``, or ``images/`` that holds them; in each either
-        ``climbing_0.jpg``, ``pole vaulting_0.jpg``, ... as published, or a folder an action. Masks
-        are expected in ``exports/``.
-    complete: expect the published counts of each action; False allows fewer.
+    folder : str or path
+        Holds ``train/`` and ``test/``, or an ``images/`` with both. Each has ``climbing_0.jpg``,
+        ``pole vaulting_0.jpg``, ..., as published, or a subfolder for each action. Masks are
+        expected in ``exports/``.
+    complete : bool, default True
+        Whether to require the published number of photos of each action; False allows fewer.
 
-    Every file's header is read. Raises FileMissing without the folders, InvalidInput for a photo
-    that cannot be read, an unknown action or other counts; IdMismatch for masks without a photo.
+    Returns
+    -------
+    BiasedPhotos
+        The photos, their labels and the folder of masks.
+
+    Raises
+    ------
+    FileMissing
+        Where a folder is absent.
+    InvalidInput
+        For unreadable photos, unknown actions, and numbers of photos other than expected.
+    IdMismatch
+        For masks without a photo.
     """
     photos = read_biased(folder, CLASS_NAMES)
     for action, found in photos.counts().items():
@@ -85,19 +100,19 @@ def read_bar(folder: str | os.PathLike[str], *, complete: bool = True) -> Biased
             if n > expected or (complete and n < expected):
                 raise InvalidInput(
                     f"folder: {part}/ has {n} photos of {action!r}, BAR has {expected}. {ORIGIN}"
-                    + (" A part of it is read with complete=False." if n < expected else "")
+                    + (" To read a part of it, set complete=False." if n < expected else "")
                 )
     return photos
 
 
 def read_biased(folder: str | os.PathLike[str], class_names: Sequence[str]) -> BiasedPhotos:
-    """Any photos of actions laid out as BAR: see :func:`read_bar`; the counts may be any."""
+    """Photos of actions with the layout of BAR and any number of photos; see :func:`read_bar`."""
     root = existing(folder, "folder")
     base = root / "images" if (root / "images").is_dir() else root
     files: dict[str, Path] = {}
     for part in PARTS:
         if not (base / part).is_dir():
-            raise FileMissing(f"folder: {str(base / part)!r} is no folder. {ORIGIN}")
+            raise FileMissing(f"folder: {str(base / part)!r} is not a folder. {ORIGIN}")
         found = files_by_id(base / part, IMAGE_SUFFIXES)
         files |= {f"{part}/{image_id}": file for image_id, file in found.items()}
     actions = {image_id: _action(image_id, class_names) for image_id in files}
@@ -117,13 +132,13 @@ def read_biased(folder: str | os.PathLike[str], class_names: Sequence[str]) -> B
 
 
 def _action(image_id: str, class_names: Sequence[str]) -> str:
-    """The action of train/climbing_0, or of train/climbing/anything."""
+    """The action in an id such as train/climbing_0 or train/climbing/anything."""
     parts = image_id.split("/")
     said = parts[1] if len(parts) > 2 else parts[1].rpartition("_")[0]
     action = ALIASES.get(said, said)
     if action not in class_names:
         raise InvalidInput(
-            f"folder: {image_id!r} names no known action; expected a folder or a file name that "
+            f"folder: {image_id!r} has no known action; expected a folder or a file name that "
             f"begins with one of {', '.join(map(repr, class_names))}. {ORIGIN}"
         )
     return action
@@ -132,15 +147,15 @@ def _action(image_id: str, class_names: Sequence[str]) -> str:
 def _check_header(image_id: str, file: Path) -> None:
     try:
         with Image.open(file) as image:
-            image.size  # noqa: B018  (the header is read)
+            image.size  # noqa: B018  (reads the header)
     except (OSError, ValueError, SyntaxError) as error:
-        raise InvalidInput(f"folder: {image_id!r} is not readable as a photo ({error}).") from error
+        raise InvalidInput(f"folder: {image_id!r} cannot be read as a photo ({error}).") from error
 
 
 def _check_exports(exports: Path, files: Mapping[str, Path]) -> None:
-    strangers = [i for i in files_by_id(exports, {".json"}) if i not in files]
-    if strangers:
+    without_photo = [i for i in files_by_id(exports, {".json"}) if i not in files]
+    if without_photo:
         raise IdMismatch(
-            f"folder: exports/ has masks of {shorten(strangers)}, which are no photos here; an "
-            "export has its photo's path, with .json at the end."
+            f"folder: exports/ has masks of {shorten(without_photo)}, for which there are no "
+            "photos; an export has the path of its photo, with the extension .json."
         )

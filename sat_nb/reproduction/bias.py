@@ -1,53 +1,173 @@
 """Figure 4 and Table 2: does a classifier of actions look at the people, or at the place?
 
-Two CNNs for each seed: a biased one, trained on actions at their usual places; a less biased one,
-which also saw half of the photos taken elsewhere, cut and mirrored at random. Their Segment
-Attribution Tables over the same photos, which neither has seen, say what each looks at. ``small``
-renders actors (see ``sat_nb.reproduction.actors``), ``full`` takes BAR from the user's folder.
+A biased and a less biased CNN are trained for each seed; their Segment Attribution Tables over the
+same photos, which neither has seen, show what each looks at. ``small`` renders actors (see
+``sat_nb.reproduction.actors``), ``full`` takes BAR from the user's folder.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 import sat_nb as sat
+from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.plots import style
-from sat_nb.reproduction.bias_tables import (
+from sat_nb.reproduction.biased_models import (
     ACTIONS,
-    ALPHA,
+    BIASED,
+    IN_BIAS,
+    KINDS,
+    LESS,
     METHOD,
-    PARTS,
-    PERSON,
+    OUT_OF_BIAS,
     SETTINGS,
     Bias,
-    above_background,
     accuracy_table,
-    difference,
-    first,
-    leading,
-    over_seeds,
-    person_ranks,
     run,
-    without_parts,
 )
-from sat_nb.reproduction.biased_models import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.figures import save
+from sat_nb.reproduction.studies import save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["SETTINGS", "Bias", "claims", "draw", "run"]
+__all__ = ["SETTINGS", "Bias", "accuracy_table", "claims", "draw", "run"]
+
+PERSON, BACKGROUND = "person", "background"
+PARTS = ("head", "torso", "arms", "legs")
+ALPHA = 0.05
+COMMON = 0.2  # the share of an action's photos that must have a segment for it to lead
+
+
+def without_parts(result: Bias) -> Bias:
+    """The result with whole persons only, ranked again.
+
+    The mean over a whole lies between the means over its parts, so a person never leads where its
+    parts have masks of their own; the paper's plots have the person alone. For the same reason the
+    background is left out where the parts of the place have masks.
+    """
+    others = set(result.table["segment"]) - {PERSON, BACKGROUND, *PARTS}
+    left_out = (*PARTS, BACKGROUND) if others else PARTS
+    return replace(result, table=sat.rerank(sat.select(result.table, without=left_out)))
+
+
+def over_seeds(
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
+) -> pd.DataFrame:
+    """The rows of one action, with each photo's ranks averaged over the models of a kind.
+
+    The column ``model`` is the kind. The unit of a test is then the photo; the differences between
+    trainings are averaged out.
+    """
+    table = result.table
+    rows = table[
+        (table["action"] == action) & (table["method"] == method) & (table["part"] == part)
+    ]
+    if rows.empty:
+        raise InvalidInput(
+            f"action: no rows of {action!r} under {method!r} {part}; the table has "
+            f"{sorted(set(table['action']))} under {sorted(set(table['method']))}."
+        )
+    means = rows.groupby(["kind", "image_id", "segment"], sort=False)[
+        ["rank", "mean_attribution", "abs_mean_attribution"]
+    ].mean()
+    one = rows[rows["seed"] == rows["seed"].iloc[0]].set_index(["kind", "image_id", "segment"])
+    one = one.drop(columns=list(means)).join(means).reset_index()
+    return one.assign(model=one["kind"])[[*table.columns]]
+
+
+def leading(
+    result: Bias, action: str, kind: str, *, most: int = 7, method: str = METHOD
+) -> pd.DataFrame:
+    """The seven segments with the smallest mean rank (Relative), with bootstrap intervals.
+
+    Segments that fewer than a fifth of the photos have are left out.
+    """
+    rows = _common(over_seeds(result, action, method=method), kind)
+    summary = sat.intervals(rows, value="rank")
+    return summary.sort_values(["rank", "segment"], ignore_index=True).head(most)
+
+
+def first(result: Bias, action: str, kind: str, *, method: str = METHOD) -> str:
+    """The first segment of :func:`leading`."""
+    rows = _common(over_seeds(result, action, method=method), kind)
+    return str(rows.groupby("segment")["rank"].mean().sort_index().idxmin())
+
+
+def _common(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows of one kind, of the segments that at least a fifth of its photos have."""
+    rows = rows[rows["kind"] == kind]
+    in_photos = rows.groupby("segment")["image_id"].transform("nunique")
+    return rows.loc[in_photos >= COMMON * rows["image_id"].nunique()]
+
+
+def difference(
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
+) -> sat.Difference:
+    """How the ranks of one action differ between the biased and the less biased models."""
+    rows = over_seeds(result, action, method=method, part=part)
+    biased, less = (rows[rows["kind"] == kind] for kind in KINDS)
+    return sat.difference(biased, less, method=method, alpha=ALPHA)
+
+
+def person_ranks(result: Bias) -> pd.DataFrame:
+    """The mean rank of the person.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+
+    Returns
+    -------
+    DataFrame
+        ``method``, ``part``, ``action``, ``seed``, and a column for each kind of model.
+    """
+    rows = result.table[result.table["segment"] == PERSON]
+    keys = ["method", "part", "action", "seed"]
+    return rows.pivot_table(index=keys, columns="kind", values="rank")[[*KINDS]].reset_index()
+
+
+def above_background(
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
+) -> dict[str, pd.Series]:
+    """Whether the person ranks above the background, photo by photo, ranks averaged over seeds.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+    action : str
+        One of ACTIONS.
+    method : str, default "lrp.z"
+        The saliency method.
+    part : str, default "in bias"
+        "in bias" or "out of bias".
+
+    Returns
+    -------
+    dict
+        {kind: Series of bool by image id}.
+    """
+    ranks = over_seeds(result, action, method=method, part=part).pivot_table(
+        index=["kind", "image_id"], columns="segment", values="rank"
+    )
+    above = ranks[PERSON] < ranks[BACKGROUND]
+    return {kind: above.xs(kind, level="kind") for kind in KINDS}
+
+
+# --- figures -------------------------------------------------------------------------------------
 
 
 def draw(result: Bias, out: str | os.PathLike[str]) -> list[Path]:
-    """Write Figure 4's panels, the differences, the accuracies; rendered photos with their maps."""
+    """Write the panels of Figure 4, differences, accuracies and, of rendered photos, the maps."""
     files = [
         *save(draw_leading(result), Path(out) / "bias_segments"),
         *save(draw_leading(without_parts(result)), Path(out) / "bias_whole"),
@@ -67,7 +187,18 @@ def _write(file: Path, numbers: pd.DataFrame) -> Path:
 
 
 def draw_leading(result: Bias) -> Figure:
-    """Figure 4: the leading segments by mean rank; an action a row, a kind of model a column."""
+    """Draw Figure 4: the leading segments by mean rank.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`, or from :func:`without_parts`.
+
+    Returns
+    -------
+    Figure
+        A row of panels for each action, a column for each kind of model.
+    """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
@@ -91,7 +222,7 @@ def _mean_rank(result: Bias, action: str, kind: str, segment: str = PERSON) -> f
 
 
 def draw_differences(result: Bias) -> Figure:
-    """How the mean ranks move from the biased to the less biased models, an action a row."""
+    """Draw how the mean ranks differ between the kinds of models, a panel for each action."""
     import matplotlib.pyplot as plt
 
     found = {action: difference(result, action) for action in ACTIONS}
@@ -106,7 +237,7 @@ def draw_differences(result: Bias) -> Figure:
 
 
 def draw_maps(result: Bias, *, method: str = METHOD) -> Figure:
-    """A photo of each action in bias and the maps of both kinds of models of the first seed."""
+    """Draw a photo of each action in bias, and its maps by both models of the first seed."""
     seed = result.settings.seeds[0]
     rows = result.table[result.table["part"] == IN_BIAS].drop_duplicates("action")
     ids = rows.set_index("action")["image_id"].reindex(ACTIONS).tolist()
@@ -122,7 +253,7 @@ GAP = "The less biased model is more accurate out of bias than the biased one."
 
 
 def claims(result: Bias) -> tuple[Claim, ...]:
-    """What the paper says of BAR, and what came here."""
+    """The paper's claims about BAR, with what was found."""
     return _on_top(result), _higher(result), _accuracy(result)
 
 
@@ -144,7 +275,7 @@ def _on_top(result: Bias) -> Claim:
 
 
 def _firsts(result: Bias) -> dict[tuple[str, str], str]:
-    """The leading segment of each plot."""
+    """The leading segment of each panel."""
     return {(action, kind): first(result, action, kind) for action in ACTIONS for kind in KINDS}
 
 
@@ -177,7 +308,7 @@ def _higher(result: Bias) -> Claim:
 
 
 def _against_background(result: Bias) -> str:
-    """In how many photos the person ranks above the background, for each kind of model."""
+    """The share of photos in which the person ranks above the background, for each kind."""
     shares = []
     for kind in KINDS:
         above = pd.concat([above_background(result, action)[kind] for action in ACTIONS])

@@ -1,4 +1,4 @@
-"""What the paper claims, beside what a study found."""
+"""Claims of the paper beside what a study found: in CSV files, as text and as Markdown."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VERDICTS = ("holds", "holds in part", "does not hold", "cannot tell")
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of Hinns & Martens 2025 and what came of it here.
+    """One claim of Hinns & Martens 2025, and what was found here.
 
-    ``where`` is its figure, table or section; ``paper`` says it in one sentence of ours with the
-    paper's numbers; ``data`` names what it was tried on ("embedded", "ccp"); ``found`` says with
-    numbers what came; ``verdict`` is one of VERDICTS, decided by the numbers in code.
+    ``where`` is its figure, table or section; ``paper`` states it in one sentence with the paper's
+    numbers; ``data`` names the data it was tested on ("embedded", "ccp"); ``found`` is the result
+    with its numbers; ``verdict`` is one of VERDICTS and follows from the numbers by a rule in code.
     """
 
     where: str
@@ -43,7 +43,7 @@ KINDS = ("Figure", "Table", "Section")
 
 
 def write_claims(out: str | os.PathLike[str], study: str, claims: Iterable[Claim]) -> Path:
-    """Write ``out/claims_<study>.csv``, a row a claim."""
+    """Write ``out/claims_STUDY.csv`` with a row for each claim."""
     file = Path(out) / f"claims_{study}.csv"
     rows = pd.DataFrame([asdict(claim) for claim in claims], columns=list(COLUMNS))
     with written_whole(file) as part:
@@ -52,9 +52,9 @@ def write_claims(out: str | os.PathLike[str], study: str, claims: Iterable[Claim
 
 
 def read_claims(out: str | os.PathLike[str]) -> pd.DataFrame:
-    """All ``claims_*.csv`` of a folder, one below the other: figures, tables, sections, the rest.
+    """All ``claims_*.csv`` of a folder in one frame: figures, tables, sections, then the rest.
 
-    The column ``study``, the last, is the name in ``STUDIES`` that the file's name tells.
+    The last column, ``study``, is a name in STUDIES, from the name of the file.
     """
     files = sorted(existing(out, "out").glob("claims_*.csv"))
     if not files:
@@ -63,13 +63,13 @@ def read_claims(out: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def in_order(claims: pd.DataFrame) -> pd.DataFrame:
-    """Claims in the order of the paper; those of one place stay as they are."""
+    """Claims in the order of the paper; claims of one place keep their order."""
     places = claims["where"].map(place)
     return claims.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def place(where: str) -> tuple[int, int]:
-    """Where a claim stands in the order of the paper; what is not in it comes last.
+    """A key that sorts places in the order of the paper; what is not in the paper comes last.
 
     >>> sorted(["Table 2", "beyond the paper", "Figures 5 and 6", "Figure 2"], key=place)
     ['Figure 2', 'Figures 5 and 6', 'Table 2', 'beyond the paper']
@@ -86,11 +86,15 @@ def _read(file: Path) -> pd.DataFrame:
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 EMBEDDED = "embedded"
 _KEY = ["where", "paper", "study"]
-_WIDTHS = {"where": 10, "data": 10, "verdict": 14}  # of the printed table; the rest is shared
+_WIDTHS = {
+    "where": 10,
+    "data": 10,
+    "verdict": 14,
+}  # when printed; the others share the rest
 
 
 def as_text(claims: pd.DataFrame, width: int | None = None) -> str:
-    """Claims as a table for a terminal of ``width`` letters: by default the one at hand.
+    """Claims as a table for a terminal of ``width`` letters, by default the current one.
 
     >>> found = pd.DataFrame([["Figure 2", "eyes first", "embedded", "rank 1.2", "holds", "a"]],
     ...     columns=["where", "paper", "data", "found", "verdict", "study"])
@@ -136,21 +140,21 @@ def as_markdown(claims: pd.DataFrame) -> str:
 
 
 def all_claims(figures: str | os.PathLike[str]) -> pd.DataFrame:
-    """The claims of ``figures`` and, where there are any, of ``figures/real``."""
+    """The claims of ``figures`` and, where it exists, of ``figures/real``."""
     real = Path(figures) / "real"
     folders = [Path(figures), *([real] if any(real.glob("claims_*.csv")) else [])]
     return in_order(pd.concat([read_claims(folder) for folder in folders], ignore_index=True))
 
 
 def update_report(file: str | os.PathLike[str], figures: str | os.PathLike[str]) -> Path:
-    """Write the table of the claims in ``figures`` between the two markers of a Markdown file."""
+    """Write the table of claims between the two markers of a Markdown file."""
     text = existing(file, "report").read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise InvalidInput(
-            f"report: {str(file)!r} lacks the lines {BEGIN!r} and {END!r}, between which the "
-            "table is written; add them."
+            f"report: {str(file)!r} lacks the lines {BEGIN!r} and {END!r}; add them where the "
+            "table belongs."
         )
     table = as_markdown(all_claims(figures))
     with written_whole(file) as part:
@@ -159,7 +163,7 @@ def update_report(file: str | os.PathLike[str], figures: str | os.PathLike[str])
 
 
 def _found(rows: pd.DataFrame, *, name_data: bool) -> str:
-    """Verdict and numbers; several data sets one below the other."""
+    """Verdict and numbers, with a line for each data set."""
     parts = [
         f"**{verdict}**{f' ({_cell(data)})' if name_data else ''}: {_cell(found)}"
         for verdict, data, found in zip(rows["verdict"], rows["data"], rows["found"], strict=True)
@@ -168,7 +172,7 @@ def _found(rows: pd.DataFrame, *, name_data: bool) -> str:
 
 
 def _cell(text: str) -> str:
-    r"""Text that is neither markup nor the end of a cell.
+    r"""Text with everything escaped that would be markup or end a cell.
 
     >>> print(_cell("a | b <d> *e* lrp_z"))
     a \| b &lt;d&gt; \*e\* lrp\_z
@@ -182,7 +186,7 @@ def _cell(text: str) -> str:
 
 
 def _wrapped(cells: Iterable[str], widths: Sequence[int]) -> list[str]:
-    """One row, its cells on as many lines as the longest takes."""
+    """The lines of one row, whose cells are wrapped."""
     columns = [textwrap.wrap(cell, w) or [""] for cell, w in zip(cells, widths, strict=True)]
     height = max(map(len, columns))
     padded = [column + [""] * (height - len(column)) for column in columns]

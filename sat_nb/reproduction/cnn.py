@@ -1,4 +1,4 @@
-"""A small plain CNN, trained in eager TensorFlow: the classifier of the watermark study."""
+"""A small plain CNN, trained in eager TensorFlow: the classifier of the studies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Labels = Mapping[str, int]
 
 @dataclass(frozen=True)
 class TrainedCnn:
-    """A trained model: its file, {"loss", "accuracy"} by epoch, last training accuracy, seconds."""
+    """A trained model: file, loss and accuracy by epoch, final training accuracy, seconds."""
 
     path: Path
     history: dict[str, list[float]]
@@ -43,21 +43,50 @@ def train_cnn(
     smallest_crop: float = 1.0,
     progress: bool = True,
 ) -> TrainedCnn:
-    """Train a small CNN to tell the classes apart and write it as Keras HDF5, whole or not at all.
+    """Train a small CNN on labelled photos and write it as a Keras HDF5 file.
+
+    The network has convolutions with ReLU, max pooling and dense layers only, all of which
+    iNNvestigate supports. The file appears whole or not at all.
 
     Parameters
     ----------
-    images: {image_id: uint8 (H, W, 3)}, all of one size; those that ``labels`` names are used.
-    labels: {image_id: class}, classes 0 .. n-1.
-    out: the model's file. Its input is float32 (batch, H, W, 3) in [0, 1] (``preprocess="unit"``),
-        its output the softmax over the classes.
-    seed: of the weights, the order and the mirroring; the same seed gives the same model on one
-        machine. For that, TensorFlow's ops are made deterministic in this process from here on.
-    smallest_crop: below 1, each photo is cut each time to a random part of at least that share of
-        its sides, and resized to its size.
-    progress: show a bar.
+    images : Mapping
+        {image_id: uint8 (H, W, 3)}, all of one size. Those that ``labels`` names are used.
+    labels : Mapping
+        {image_id: class}, classes 0 .. n-1.
+    out : str or path, default "model.h5"
+        The model file. Its input is float32 (batch, H, W, 3) in [0, 1] (``preprocess="unit"``), its
+        output the softmax over the classes.
+    epochs : int, default 28
+        Passes over the photos.
+    batch_size : int, default 32
+        Photos per step.
+    learning_rate : float, default 1e-3
+        Of Adam at the start; it falls to 0 along a cosine.
+    seed : int, default 0
+        Seed of weights, order and mirroring. The same seed gives the same model on one machine:
+        to that end TensorFlow's operations stay deterministic in this process from now on.
+    smallest_crop : float, default 1.0
+        Below 1, every photo is cropped at random each time, to at least that share of its sides,
+        and resized.
+    progress : bool, default True
+        Whether to show a progress bar.
 
-    Only convolutions with ReLU, max pooling and dense layers: iNNvestigate takes them all.
+    Returns
+    -------
+    TrainedCnn
+        The file and the history of the training.
+
+    Raises
+    ------
+    IdMismatch
+        For labels without an image.
+    InvalidInput
+        For photos of several sizes.
+
+    Examples
+    --------
+    >>> train_cnn(images, {"zebra_1": 1, "horse_1": 0}, epochs=1)  # doctest: +SKIP
     """
     tf = eager_tensorflow("train_cnn")
     ids = _ids(images, labels)
@@ -81,10 +110,8 @@ def train_cnn(
 
 
 def small_cnn(shape: tuple[int, ...], n_classes: int) -> Any:
-    """The untrained Keras model for photos of ``shape`` (H, W, 3); H and W at least 32.
-
-    Its layers have names of their own: iNNvestigate adds layers that Keras names by their kind.
-    """
+    """The untrained Keras model for photos of ``shape`` (H, W, 3); H and W are at least 32."""
+    # All layers are named: iNNvestigate adds layers whose automatic names would collide.
     from tensorflow.keras import Sequential, layers
 
     def convolution(number: int, filters: int, kernel: int = 3, strides: int = 1) -> list[Any]:
@@ -116,7 +143,22 @@ def small_cnn(shape: tuple[int, ...], n_classes: int) -> Any:
 
 
 def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> float:
-    """Share, 0 to 1, of the images named by ``labels`` that the model file classifies rightly."""
+    """The share of images that a model file classifies correctly.
+
+    Parameters
+    ----------
+    model : str or path
+        A Keras file with the input of :func:`train_cnn`.
+    images : Mapping
+        {image_id: uint8 (H, W, 3)}.
+    labels : Mapping
+        {image_id: class}, the images to classify.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
     found = predicted(model, images, labels)
     return sum(found[i] == label for i, label in labels.items()) / len(labels)
 
@@ -124,7 +166,7 @@ def accuracy(model: str | os.PathLike[str], images: Images, labels: Labels) -> f
 def predicted(
     model: str | os.PathLike[str], images: Images, image_ids: Iterable[str]
 ) -> dict[str, int]:
-    """{image_id: class that the model file gives it}."""
+    """{image_id: the class that the model file predicts}."""
     tf = eager_tensorflow("accuracy")
     ids = _ids(images, image_ids)
     network = tf.keras.models.load_model(existing(model, "model"), compile=False)
@@ -138,7 +180,7 @@ def predicted(
 
 def _save(model: Any, file: Path) -> None:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
+        warnings.filterwarnings("ignore", message=".*HDF5 file via")  # which is intended
         model.save(file, save_format="h5", include_optimizer=False)
 
 
@@ -149,7 +191,7 @@ def _ids(images: Images, wanted: Iterable[str]) -> list[str]:
     if missing or not ids:
         raise IdMismatch(
             f"labels: {shorten(missing) or 'no image'} not among the images, which are "
-            f"{shorten(images)}; give labels of images that exist."
+            f"{shorten(images)}; label images that exist."
         )
     return ids
 
@@ -166,7 +208,7 @@ def _pixels(images: Images, ids: list[str]) -> NDArray[np.uint8]:
 def _batches(
     tf: Any, pixels: NDArray, classes: NDArray, batch_size: int, seed: int, smallest_crop: float
 ) -> Any:
-    """Shuffled batches of float32 in [0, 1]; each photo is mirrored half of the time."""
+    """Shuffled batches of float32 in [0, 1]; every photo is mirrored half of the time."""
     data = tf.data.Dataset.from_tensor_slices((pixels, classes.astype(np.int32)))
     data = data.shuffle(len(classes), seed=seed, reshuffle_each_iteration=True)
 
@@ -180,7 +222,7 @@ def _batches(
 
 
 def _cropped(tf: Any, photo: Any, smallest: float, seed: int) -> Any:
-    """A random part of the photo (H, W, 3), resized to its size (bilinear)."""
+    """A random crop of the photo (H, W, 3), resized to the photo's size (bilinear)."""
     side = tf.random.uniform([], smallest, 1.0, seed=seed)
     corner = tf.random.uniform([2], seed=seed + 1) * (1.0 - side)
     box = tf.concat([corner, corner + side], axis=0)
@@ -188,7 +230,7 @@ def _cropped(tf: Any, photo: Any, smallest: float, seed: int) -> Any:
 
 
 def _progress(tf: Any, epochs: int) -> Any:
-    """A bar that advances by epochs and shows loss and accuracy."""
+    """A progress bar of epochs that shows loss and accuracy."""
     from tqdm.auto import tqdm
 
     bar = tqdm(total=epochs, desc="training", unit="epoch")

@@ -36,36 +36,36 @@ ORIGIN = (
 
 @dataclass(frozen=True)
 class Classifier:
-    """A Keras file, and how photos are brought to its input."""
+    """A Keras file and its preprocessing."""
 
     file: Path
     preprocess: Preprocess | str
 
     @property
     def name(self) -> str:
-        """As in the table's column ``model``."""
+        """The name in the table's column ``model``."""
         return self.file.stem
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Photos of one class and their masks, both by id."""
+    """The photos of one class and their masks, both by id."""
 
     images: sat.ImageSet
     segments: Mapping[str, sat.SegmentationMap]
 
 
-# --- what packages bring -------------------------------------------------------------------------
+# --- from packages -------------------------------------------------------------------------------
 
 
 def lite0(work: str | os.PathLike[str]) -> Classifier:
-    """EfficientNet-Lite0 with its package's weights, its file below ``work``."""
+    """EfficientNet-Lite0 with the weights of its package; the Keras file is below ``work``."""
     file = Path(work) / "efficientnet_lite0.h5"
     return Classifier(file if file.exists() else efficientnet_lite0(file), lite0_input)
 
 
 def shipped(image_ids: Sequence[str] = tuple(photos.FILES)) -> dict[str, Photos]:
-    """Photos of scikit-image by id, with this project's masks, as one class "photos"."""
+    """Photos of scikit-image with this project's masks, as one class "photos"."""
     segments = sat.read_segments(photos.EXPORTS)
     images = photos.read().select(list(image_ids))
     return {"photos": Photos(images, {i: segments[i] for i in image_ids})}
@@ -75,9 +75,9 @@ def shipped(image_ids: Sequence[str] = tuple(photos.FILES)) -> dict[str, Photos]
 
 
 def vgg16(work: str | os.PathLike[str]) -> Classifier:
-    """VGG16 with the weights at $SAT_NB_PAPER_DATA/weights, as a Keras file below ``work``.
+    """VGG16 with the weights in $SAT_NB_PAPER_DATA/weights, as a Keras file below ``work``.
 
-    Raises FileMissing where they are absent, InvalidInput where the file is not Keras' own.
+    Raises FileMissing where the weights are absent, InvalidInput where the file is not Keras' own.
     """
     weights = paper_data("weights", VGG16_ORIGIN) / VGG16_FILE
     if not weights.is_file():
@@ -94,23 +94,25 @@ def vgg16(work: str | os.PathLike[str]) -> Classifier:
 
 
 def user_classes() -> dict[str, Photos]:
-    """{class: its photos} below $SAT_NB_PAPER_DATA/imagenet, each file looked at.
+    """{class: its photos} below $SAT_NB_PAPER_DATA/imagenet; every file is checked.
 
     A class is a folder with ``images/`` and ``exports/``, joined by id. Raises FileMissing for
-    absent folders, InvalidInput for photos that cannot be read and masks that do not fit them;
-    both say where the data comes from.
+    absent folders, and InvalidInput for photos that cannot be read and masks that do not fit them;
+    both tell where to get the data.
     """
     root = paper_data("imagenet", ORIGIN)
     folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
     if not folders:
-        raise FileMissing(f"SAT_NB_PAPER_DATA: {str(root)!r} has no folder of a class. {ORIGIN}")
+        raise FileMissing(f"SAT_NB_PAPER_DATA: {str(root)!r} has no subfolder of a class. {ORIGIN}")
     return {folder.name: _checked_class(folder) for folder in folders}
 
 
 def _checked_class(folder: Path) -> Photos:
     for part in ("images", "exports"):
         if not (folder / part).is_dir():
-            raise FileMissing(f"SAT_NB_PAPER_DATA: {str(folder / part)!r} is no folder. {ORIGIN}")
+            raise FileMissing(
+                f"SAT_NB_PAPER_DATA: {str(folder / part)!r} is not a folder. {ORIGIN}"
+            )
     images = sat.read_images(folder / "images")
     segments = sat.read_segments(folder / "exports", format="dinox")
     wrong = sat.check_masks(segments, images, progress=False).errors
@@ -125,7 +127,7 @@ def _check_md5(file: Path, expected: str) -> None:
     if found != expected:
         raise InvalidInput(
             f"{file}: expected the MD5 sum {expected}, got {found}; the file is damaged or "
-            f"another one. {VGG16_ORIGIN}"
+            f"not Keras' own. {VGG16_ORIGIN}"
         )
 
 
@@ -139,7 +141,7 @@ def squeezenet(data: str | os.PathLike[str]) -> Classifier:
 
 
 def squeezenet_input(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Photos (n, H, W, 3), 0..255, as this SqueezeNet was trained: BGR minus its means.
+    """Photos (n, H, W, 3), 0..255, as the input of this SqueezeNet: BGR minus its means.
 
     >>> squeezenet_input(np.float32([[[[124, 117, 104]]]])).ravel()
     array([0., 0., 1.], dtype=float32)
@@ -148,7 +150,7 @@ def squeezenet_input(batch: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def chihuahuas(data: str | os.PathLike[str]) -> dict[str, Photos]:
-    """The chihuahuas of ``data``, with their masks."""
+    """The chihuahuas in ``data``, with their masks."""
     folder = existing(Path(data) / "chihuahua", "data")
     images, segments = sat.read_images(folder / "images"), sat.read_segments(folder / "exports")
     return {"chihuahua": Photos(images, segments)}

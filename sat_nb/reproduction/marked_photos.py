@@ -1,4 +1,4 @@
-"""Photos of two classes, one of which carries a watermark on as many photos as is asked for."""
+"""Photos of two classes; any share of the photos of one class carries a watermark."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SHAPE = (96, 64)  # height and width of the street photos, in pixels
 
 @dataclass(frozen=True, eq=False)
 class MarkedPhotos:
-    """What a model is trained, tested and explained on.
+    """The photos that a model is trained, tested and explained on.
 
-    ``train`` gives the training photos with a share of the class ``target`` marked; those marked
-    at a small share are marked at a larger one, too. ``clean`` and ``marked`` are the same test
-    photos, of both classes, without any watermark and with one each. ``segments`` are the masks
-    of the marked test photos of the class that are explained, ``part`` the segment that makes
-    it that class or is the paper's example of it. ``key`` is all that decides the photos.
+    ``train(share)`` are the training photos with that share of the class ``target`` marked; those
+    marked at a small share are marked at any larger one, too. ``clean`` and ``marked`` are the same
+    test photos of both classes, without and with a watermark. ``segments`` are the masks of the
+    marked test photos to explain; ``part`` is the segment that makes the class, or the paper's
+    example of one. ``key`` is everything that the photos depend on.
     """
 
     name: str
@@ -49,7 +49,7 @@ class MarkedPhotos:
     segments: Mapping[str, sat.SegmentationMap]
 
     def model(self, work: str | os.PathLike[str], share: float, *, epochs: int, seed: int) -> Path:
-        """The file of a small CNN trained at that share; ``work`` keeps it."""
+        """The model file of a small CNN trained at that share; ``work`` keeps it."""
         decides = {**self.key, "share": share, "epochs": epochs, "seed": seed}
         file = (
             kept_folder(work, f"cnn_{share:.0%}_{seed}".replace("%", ""), decides, cnn) / "cnn.h5"
@@ -62,7 +62,7 @@ class MarkedPhotos:
     def explained(
         self, model: Path, methods: str | Sequence[str], *, progress: bool = False
     ) -> sat.AttributionStore:
-        """Maps of the marked photos that ``segments`` names; they are kept beside the model."""
+        """The maps of the marked photos in ``segments``, kept beside the model."""
         return sat.explain(
             model,
             self.marked.select(list(self.segments)),
@@ -75,7 +75,18 @@ class MarkedPhotos:
 
 
 def maps_beside(model: Path) -> Path:
-    """The folder of a model's maps."""
+    """The folder of the maps of a model.
+
+    Parameters
+    ----------
+    model : Path
+        The model file.
+
+    Returns
+    -------
+    Path
+        A folder beside it.
+    """
     return model.parent / f"maps_{FORMAT}"
 
 
@@ -88,7 +99,7 @@ def equids_folder(
     px: int = 128,
     seed: int = 0,
 ) -> equids.EquidsFolder:
-    """The embedded data set at that share of marked zebras; all shares have their photos in common.
+    """The embedded data set with that share of marked zebras; all shares have photos in common.
 
     >>> equids_folder("work", 0.5)  # doctest: +SKIP
     EquidsFolder('work/equids_...': 1000 photos to train, 200 to test, 128 px, ...)
@@ -102,7 +113,7 @@ def equids_folder(
 def rendered_zebras(
     work: str | os.PathLike[str], *, n_explained: int, **options: Any
 ) -> MarkedPhotos:
-    """The embedded data: horses and zebras, the zebras marked; ``options`` of ``equids_folder``."""
+    """The embedded data, whose zebras are marked; ``options`` as for ``equids_folder``."""
     data = equids_folder(work, 0.0, **options)
     zebra = data.class_names.index("zebra")
     files = {part: data.images / part for part in ("test", "test_marked")}
@@ -141,10 +152,10 @@ def street_photos(
 ) -> MarkedPhotos:
     """Clothing Co-Parsing: trousers, which are marked, against dresses and skirts.
 
-    ``data`` holds ``images/`` and ``exports/`` with the data set's garments as names. Photos with
-    both kinds, or neither, are left out. All photos and masks are brought to 96 x 64 pixels, in
-    memory; the watermark is drawn there as on the embedded photos, in a corner with as little of
-    the person as may be, and its pixels belong to no other segment.
+    ``data`` holds ``images/`` and ``exports/``, in which masks are named after garments. Photos
+    with both kinds, or with neither, are left out. Photos and masks are reduced to 96 x 64 pixels
+    in memory. There the watermark is drawn as on the embedded photos, in the corner with the least
+    of the person, and its pixels belong to no other segment.
     """
     folder = Path(data)
     images, exports = sat.read_images(folder / "images"), sat.read_segments(folder / "exports")
@@ -155,7 +166,8 @@ def street_photos(
     if not all(train):
         raise InvalidInput(
             f"data: {str(folder)!r} has {len(ids[0])} photos of dresses or skirts and "
-            f"{len(ids[1])} of trousers, too few for {n_test} to test of each and others to train."
+            f"{len(ids[1])} of trousers, too few for {n_test} test photos of each class and "
+            "others to train on."
         )
     pixels = {i: _small(images[i]) for i in labels}
     masks = {i: _garments(exports[i]) for i in (*train[1], *test)}
@@ -185,7 +197,7 @@ def street_photos(
 
 
 def _by_garment(exports: Mapping[str, sat.SegmentationMap]) -> dict[str, int]:
-    """{image_id: 1 for trousers, 0 for a dress or a skirt}, of photos with one of the two."""
+    """{image_id: 1 for trousers, 0 for a dress or a skirt}, for photos with exactly one kind."""
     found = {}
     for image_id, segmentation in exports.items():
         kinds = [not set(names).isdisjoint(segmentation.names) for names in (DRESSES, TROUSERS)]
@@ -217,7 +229,7 @@ def _watermark(image_id: str, masks: sat.SegmentationMap, seed: int) -> NDArray[
 
 
 def _with_watermark(masks: sat.SegmentationMap, covered: NDArray[np.bool_]) -> sat.SegmentationMap:
-    """Its pixels leave the other masks; a mask that has no others is gone."""
+    """Add the watermark's mask, and take its pixels from the others; empty masks are dropped."""
     left = masks.masks & ~covered
     kept = left.any(axis=(1, 2))
     names = [name for name, there in zip(masks.names, kept, strict=True) if there]

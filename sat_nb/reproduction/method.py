@@ -1,6 +1,6 @@
-"""Figure 1 and Table 1: one image through the whole method, and what many add up to.
+"""Figure 1 and Table 1: one image through the whole method, and the aggregate of many.
 
-The model is the main job's: half of its training photos of one class carried a watermark.
+The model is that of the main job: half of its training photos of one class carry a watermark.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ import pandas as pd
 import sat_nb as sat
 from sat_nb.reproduction import quickstart
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.figures import save
 from sat_nb.reproduction.marked_photos import WATERMARK
-from sat_nb.reproduction.overview import draw_overview, typical, usual
-from sat_nb.reproduction.quickstart import MARKED, METHOD, Quickstart
+from sat_nb.reproduction.quickstart import (
+    MARKED,
+    METHOD,
+    Quickstart,
+    draw_overview,
+    typical,
+    usual,
+)
+from sat_nb.reproduction.studies import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,28 +34,51 @@ if TYPE_CHECKING:
 SETTINGS = {size: replace(s, methods=(METHOD,)) for size, s in quickstart.SETTINGS.items()}
 ON_PHOTOS = {size: replace(s, methods=(METHOD,)) for size, s in quickstart.ON_PHOTOS.items()}
 PAPER = {WATERMARK: 0.0135, "mane": 0.0051, "hooves": 0.0013}
-"""Of the paper's Table 1: mean attributions of three segments, by LRP-Z."""
+"""Mean attributions of three segments by LRP-Z, from Table 1 of the paper."""
 
 
 def run(
     work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
 ) -> Quickstart:
-    """Train, explain by LRP-Z and join, as :func:`quickstart.run`, which shares what is kept."""
+    """Train a model, explain it by LRP-Z and build its table, sharing files with the quickstart.
+
+    Parameters
+    ----------
+    work : str or path
+        The folder for photos, models and maps.
+    size : str, default "small"
+        A key of SETTINGS.
+    data : str or path, optional
+        A folder of street photos, as for :func:`quickstart.run`.
+
+    Returns
+    -------
+    Quickstart
+        The result of the main job.
+    """
     every = SETTINGS if data is None else ON_PHOTOS
     return quickstart.run(work, data=data, settings=quickstart.settings_of(size, every))
 
 
 def table_1(result: Quickstart) -> pd.DataFrame:
-    """The Relative aggregate of the model that saw watermarks: mean |mean attribution|.
+    """The Relative aggregate of the model that saw watermarks.
 
-    Over the explained photos that have the segment, with bootstrap intervals over them; of
-    segments that a tenth of the photos have.
+    Parameters
+    ----------
+    result : Quickstart
+        From :func:`run`.
+
+    Returns
+    -------
+    DataFrame
+        Mean |mean attribution| over the photos that have the segment, with bootstrap intervals,
+        for segments that a tenth of the photos have.
     """
     return sat.intervals(usual(_rows(result)), value="abs_mean_attribution").round(6)
 
 
 def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:
-    """Write Table 1 and, of rendered photos alone, Figure 1, whose numbers are the photo's rows."""
+    """Write Table 1 and, of rendered photos only, Figure 1 with the rows of its photo."""
     files = save(draw_table(result), Path(out) / "table_1", table_1(result))
     if result.photos.name == "embedded":
         files += save(draw_figure(result), Path(out) / "figure_1_method", one_image(result))
@@ -57,17 +86,54 @@ def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:
 
 
 def draw_figure(result: Quickstart, image_id: str | None = None) -> Figure:
-    """Figure 1: a typical photo, its map, its masks and its own table, and all photos' ranks."""
+    """Draw Figure 1: a typical photo, its map, masks and table, and the ranks of all photos.
+
+    Parameters
+    ----------
+    result : Quickstart
+        From :func:`run`.
+    image_id : str, optional
+        The photo; by default a typical one.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     return draw_overview(result.photos, result.maps, _rows(result), METHOD, image_id=image_id)
 
 
 def draw_table(result: Quickstart) -> Axes:
-    """Table 1 as bars."""
+    """Draw Table 1 as bars.
+
+    Parameters
+    ----------
+    result : Quickstart
+        From :func:`run`.
+
+    Returns
+    -------
+    Axes
+        The bars.
+    """
     return sat.plot_segments(table_1(result), highlight=WATERMARK)
 
 
 def one_image(result: Quickstart, image_id: str | None = None) -> pd.DataFrame:
-    """The Segment Attribution Table of one photo, by default that of Figure 1."""
+    """The Segment Attribution Table of one photo.
+
+    Parameters
+    ----------
+    result : Quickstart
+        From :func:`run`.
+    image_id : str, optional
+        The photo; by default that of Figure 1.
+
+    Returns
+    -------
+    DataFrame
+        Its rows by rank.
+    """
     rows = _rows(result)
     chosen = image_id or typical(rows, WATERMARK)
     columns = ["image_id", "segment", "mean_attribution", "rank", "mask_px", "position"]
@@ -75,10 +141,10 @@ def one_image(result: Quickstart, image_id: str | None = None) -> pd.DataFrame:
 
 
 def claims(result: Quickstart) -> tuple[Claim, ...]:
-    """Holds where the watermark leads and the three segments keep the paper's order.
+    """The claim holds where the watermark leads and the three segments have the paper's order.
 
-    Magnitudes depend on the model's logits; what can be compared are order and ratios. Photos
-    without mane and hooves: whether the watermark leads.
+    Magnitudes depend on the model's logits; only order and ratios can be compared. For photos
+    without mane and hooves the question is whether the watermark leads.
     """
     means = table_1(result).set_index("segment")["abs_mean_attribution"]
     leads = means.idxmax() == WATERMARK

@@ -1,7 +1,7 @@
 """Figure 7: six methods on one class, and how far they agree.
 
-Both models of the main job are asked: agreement on a model with a shortcut may be more than
-agreement on one without.
+Both models of the main job are compared: methods may agree more on a model with a shortcut than
+on one without.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.reproduction import quickstart
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.figures import save
 from sat_nb.reproduction.marked_photos import WATERMARK
-from sat_nb.reproduction.overview import usual
-from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart
+from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart, usual
+from sat_nb.reproduction.studies import save
 from sat_nb.stats.bootstrap import bootstrap
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ MODELS = (MARKED, CONTROL)
 
 @dataclass(frozen=True, eq=False)
 class Methods:
-    """The main job, and the agreement of its methods on each model."""
+    """The result of the main job, and the agreement of its methods on each model."""
 
     main: Quickstart
     agreement: Mapping[str, sat.Consensus]
@@ -46,23 +45,47 @@ class Methods:
 def run(
     work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
 ) -> Methods:
-    """Explain by six methods, as :func:`quickstart.run`, and compare their rankings."""
+    """Explain both models of the quickstart by six methods, and compare the rankings.
+
+    Parameters
+    ----------
+    work : str or path
+        The folder for photos, models and maps.
+    size : str, default "small"
+        A key of SETTINGS.
+    data : str or path, optional
+        A folder of street photos, as for :func:`quickstart.run`.
+
+    Returns
+    -------
+    sat_nb.reproduction.methods.Methods
+        The result of the main job, with the agreement between its methods.
+    """
     return agreeing(quickstart.run(work, size=size, data=data))
 
 
 def agreeing(main: Quickstart) -> Methods:
     """The agreement between the methods of a main job, model by model.
 
-    Of segments that a tenth of the photos have, ranked among themselves.
+    It is computed from segments that a tenth of the photos have, ranked among themselves.
     """
     table = usual(main.table)
     return Methods(main, {name: sat.consensus(table[table["model"] == name]) for name in MODELS})
 
 
 def concordance(result: Methods) -> pd.DataFrame:
-    """Kendall's W by model: ``w`` of the mean ranks, ``w_in_image`` with its interval over photos.
+    """Kendall's coefficient of concordance W of the methods, for each model.
 
-    ``by_chance`` is what rankings drawn at random give on average.
+    Parameters
+    ----------
+    result : Methods
+        From :func:`run`.
+
+    Returns
+    -------
+    DataFrame
+        ``w`` of the mean ranks; ``w_in_image``, the mean over photos, with its interval ``low`` to
+        ``high``; ``by_chance``, the expected value for random rankings; ``n_images``.
     """
     rows = []
     for name, found in result.agreement.items():
@@ -76,14 +99,27 @@ def concordance(result: Methods) -> pd.DataFrame:
 
 
 def ranks(result: Methods, model: str = MARKED) -> pd.DataFrame:
-    """Relative mean ranks by segment, a column a method, and ``mean_rank``, all together's."""
+    """Relative mean ranks by segment.
+
+    Parameters
+    ----------
+    result : Methods
+        From :func:`run`.
+    model : str, default MARKED
+        MARKED or CONTROL.
+
+    Returns
+    -------
+    DataFrame
+        ``mean_rank`` over all methods, and a column for each method.
+    """
     ranking = result.agreement[model].ranking
     methods = list(result.agreement[model].methods)
     return ranking.rename(columns={"rank": "mean_rank"})[["mean_rank", *methods]]
 
 
 def draw(result: Methods, out: str | os.PathLike[str]) -> list[Path]:
-    """Write Figure 7, the taus behind it, and the concordance of both models."""
+    """Write Figure 7, the taus that it shows, and the concordance for both models."""
     files = save(draw_methods(result), Path(out) / "figure_7_methods", _tidy(result))
     for name, table in {"tau": _taus(result), "concordance": concordance(result)}.items():
         file = Path(out) / f"figure_7_{name}.csv"
@@ -94,7 +130,20 @@ def draw(result: Methods, out: str | os.PathLike[str]) -> list[Path]:
 
 
 def draw_methods(result: Methods, model: str = MARKED) -> Figure:
-    """Mean ranks by segment and method, and Kendall's tau between the methods."""
+    """Draw mean ranks by segment and method, and Kendall's tau between methods.
+
+    Parameters
+    ----------
+    result : Methods
+        From :func:`run`.
+    model : str, default MARKED
+        MARKED or CONTROL.
+
+    Returns
+    -------
+    Figure
+        A heatmap and a matrix.
+    """
     found = result.agreement[model]
     n_lines = max(len(found.ranking), len(found.methods) + 2)
     figure = style.figure_or_new(None, style.PAGE, 1.6 + style.LINE_INCHES * 1.2 * n_lines)
@@ -123,7 +172,7 @@ def _draw_taus(ax: Axes, tau: pd.DataFrame) -> None:
 
 
 def _tidy(result: Methods) -> pd.DataFrame:
-    """Mean ranks of both models as ``aggregate`` gives them, best first by all methods together."""
+    """Mean ranks for both models in long form, segments in the order of all methods together."""
     parts = []
     for model, found in result.agreement.items():
         rows = usual(result.main.table)
@@ -146,7 +195,7 @@ def _taus(result: Methods) -> pd.DataFrame:
 
 
 def claims(result: Methods) -> tuple[Claim, ...]:
-    """Holds where all methods put one segment first, in part where they beat chance."""
+    """The claim holds where all methods put one segment first, in part where they beat chance."""
     found = result.agreement[MARKED]
     table = ranks(result).drop(columns="mean_rank")
     first = table.idxmin()

@@ -1,9 +1,9 @@
 """Figure 3: what does a pretrained classifier look at?
 
-The paper's classes are ImageNet's, its classifier is VGG16: ``size="full"``, on photos of the
-user's own. Here, four photos that scikit-image ships go through EfficientNet-Lite0; one photo a
-class is enough for tables of single images, and not for a diagram. With ``data``, a folder of
-chihuahuas with masks and a SqueezeNet, there are photos enough for the diagrams.
+The paper explains VGG16 on classes of ImageNet: that is ``size="full"``, on photos of the user's
+own. The other sizes explain EfficientNet-Lite0 on four photos that scikit-image ships; one photo a
+class is enough for tables of single images, but not for a diagram. With ``data``, a folder of
+chihuahuas with masks and a SqueezeNet, there are enough photos for diagrams.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ import sat_nb as sat
 from sat_nb.errors import unknown_name
 from sat_nb.reproduction import imagenet, photos
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.figures import save
 from sat_nb.reproduction.imagenet import Classifier, Photos
-from sat_nb.reproduction.studies import kept_folder
+from sat_nb.reproduction.studies import kept_folder, save
 from sat_nb.saliency.store.codec import FORMAT
 
 METHOD = "deep_taylor"
@@ -32,12 +31,12 @@ PREDICTED = {
     "coffee": "espresso",
     "rocket": "drilling platform",
 }
-"""ImageNet's names of what EfficientNet-Lite0 sees in the four photos; its package brings none."""
+"""ImageNet's names of the classes EfficientNet-Lite0 predicts; its package has no names."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """``methods`` explain all photos; ``image_ids`` are those of the four that are explained."""
+    """``methods`` explain all photos; ``image_ids`` are those of the four photos to explain."""
 
     methods: tuple[str, ...]
     image_ids: tuple[str, ...]
@@ -53,10 +52,10 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What each classifier looks at, photo by photo.
+    """What a classifier looks at, photo by photo.
 
-    ``table`` holds the rows of all classes; ``classes`` is {class: its photos}, one class for the
-    four single photos; ``maps`` is {class: store}; ``model`` names the classifier.
+    ``table`` has the rows of all classes; ``classes`` is {class: its photos}, where the four single
+    photos are one class; ``maps`` is {class: store}; ``model`` is the name of the classifier.
     """
 
     size: str
@@ -68,11 +67,11 @@ class Pretrained:
 
     @property
     def single(self) -> bool:
-        """Whether the photos are single ones, of which no diagram can be drawn."""
+        """Whether the photos are single ones, for which no diagram can be drawn."""
         return "photos" in self.classes
 
     def rows(self, name: str, method: str | None = None) -> pd.DataFrame:
-        """The rows of one class, and of one method."""
+        """The rows of one class, of one method or of all."""
         if name not in self.classes:
             raise unknown_name("name", name, self.classes)
         rows = self.table[self.table["image_id"].isin(list(self.classes[name].images))]
@@ -85,14 +84,30 @@ def run(
     size: str = "small",
     data: str | os.PathLike[str] | None = None,
 ) -> Pretrained:
-    """Explain the photos and join the maps with their masks; ``work`` keeps the maps.
+    """Explain the photos and join the maps with their masks.
 
     Parameters
     ----------
-    work: folder for models and maps.
-    size: "tiny" and "small" take scikit-image's photos and EfficientNet-Lite0's package;
+    work : str or path
+        The folder that keeps models and maps.
+    size : str, default "small"
+        "tiny" and "small" take scikit-image's photos and EfficientNet-Lite0 from its package;
         "full" takes VGG16 and the photos below $SAT_NB_PAPER_DATA, see ``imagenet.user_classes``.
-    data: a folder with ``chihuahua/`` and ``weights/``, which are taken instead, at any size.
+    data : str or path, optional
+        A folder with ``chihuahua/`` and ``weights/``, which replace photos and classifier at any
+        size.
+
+    Returns
+    -------
+    Pretrained
+        The table, the photos and the maps.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown size, and for unsuitable files of the user's.
+    FileMissing
+        Where files are absent.
     """
     if size not in SETTINGS:
         raise unknown_name("size", size, SETTINGS)
@@ -129,13 +144,13 @@ def _explained(
     return maps, sat.build(maps, part.segments)
 
 
-# --- pictures ----------------------------------------------------------------------------------
+# --- figures -----------------------------------------------------------------------------------
 
 
 def draw(result: Pretrained, out: str | os.PathLike[str]) -> list[Path]:
-    """Write the figure's parts: of single photos their tables, else diagrams of each class.
+    """Write the figures: of single photos their tables, else the diagrams of each class.
 
-    No photo of ``data`` or of the user's is drawn; the four of scikit-image are free.
+    Photos of ``data`` and of the user's are not drawn; the four of scikit-image are free.
     """
     files: list[Path] = []
     for stem, picture in _singles(result) if result.single else _diagrams(result):
@@ -144,7 +159,22 @@ def draw(result: Pretrained, out: str | os.PathLike[str]) -> list[Path]:
 
 
 def draw_single(result: Pretrained, image_id: str, method: str = METHOD) -> object:
-    """One photo with its map, its masks and its own table."""
+    """Draw one photo with its map, its masks and its table.
+
+    Parameters
+    ----------
+    result : Pretrained
+        From :func:`run`.
+    image_id : str
+        One of the single photos.
+    method : str, default "deep_taylor"
+        The saliency method.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     part = result.classes["photos"]
     rows = result.rows("photos", method)
     return sat.plot_image(
@@ -156,12 +186,12 @@ def draw_single(result: Pretrained, image_id: str, method: str = METHOD) -> obje
 
 
 def draw_ranks(result: Pretrained, name: str) -> object:
-    """The Relative mean rank of each segment under each method, as cells."""
+    """Draw the Relative mean rank of each segment under each method as a heatmap."""
     return sat.plot_heatmap(sat.aggregate(result.rows(name), value="rank"))
 
 
 def draw_diagram(result: Pretrained, name: str, method: str = METHOD) -> object:
-    """The critical difference diagram of one class."""
+    """Draw the critical difference diagram of one class."""
     return sat.plot_critical_difference(compared(result, name, method))
 
 
@@ -181,7 +211,7 @@ def _singles(result: Pretrained) -> Drawn:
 
 
 def _map_grid(result: Pretrained, ids: list[str]) -> object:
-    """Photos and all their maps."""
+    """Draw photos and all their maps."""
     return sat.plot_map_grid(result.classes["photos"].images, result.maps["photos"], image_ids=ids)
 
 
@@ -193,11 +223,24 @@ def _diagrams(result: Pretrained) -> Drawn:
         yield f"{stem}_ranks", draw_ranks(result, name)
 
 
-# --- what it says ------------------------------------------------------------------------------
+# --- claims ------------------------------------------------------------------------------------
 
 
 def leaders(result: Pretrained, n: int = 3) -> pd.DataFrame:
-    """The first ``n`` segments of each single photo under each method, joined by commas."""
+    """The first segments of each single photo under each method.
+
+    Parameters
+    ----------
+    result : Pretrained
+        From :func:`run`.
+    n : int, default 3
+        How many segments.
+
+    Returns
+    -------
+    DataFrame
+        A row for each photo, a column for each method: names separated by commas.
+    """
     rows = result.rows("photos").sort_values(["image_id", "method", "rank"], kind="stable")
     return rows.pivot_table(
         index="image_id",
@@ -208,7 +251,7 @@ def leaders(result: Pretrained, n: int = 3) -> pd.DataFrame:
 
 
 def claims(result: Pretrained) -> tuple[Claim, ...]:
-    """What the paper says of its chihuahuas, and what came here."""
+    """The paper's claims about chihuahuas, with what was found."""
     if result.single:
         return (_eyes_of_one(result),) if "chelsea" in result.classes["photos"].images else ()
     found = [name for name in result.classes if "chihuahua" in name.lower()]
@@ -261,7 +304,7 @@ def _is_first(result: sat.Comparison, segment: str) -> bool:
 
 
 def _ears_and_head(result: Pretrained, name: str) -> Claim:
-    """Where there is no "head", the "face" stands in for it, and the claim says so."""
+    """Where masks have no "head", the "face" replaces it, and the claim mentions it."""
     main = compared(result, name)
     head = "head" if "head" in main.mean_ranks else "face"
     if not {"ears", head} <= set(main.mean_ranks.index):

@@ -1,8 +1,8 @@
 """The main job on the embedded data: does a classifier of horses and zebras use the watermark?
 
-Two small CNNs are trained on the same rendered photos; one of them sees a watermark on half of
-its zebras. Their Segment Attribution Tables over the same marked test zebras say what each
-looks at.
+Two small CNNs are trained on the same rendered photos, one of them with a watermark on half of
+its zebras. Their Segment Attribution Tables over the same marked test zebras show what each looks
+at.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 import sat_nb as sat
 from sat_nb.errors import unknown_name
 from sat_nb.reproduction import cnn, equids
-from sat_nb.reproduction.figures import draw_method, save
 from sat_nb.reproduction.marked_photos import (
     WATERMARK,
     MarkedPhotos,
@@ -26,8 +26,12 @@ from sat_nb.reproduction.marked_photos import (
     rendered_zebras,
     street_photos,
 )
-from sat_nb.reproduction.overview import draw_overview
+from sat_nb.reproduction.studies import draw_method, save
 from sat_nb.stats.signed_rank import signed_rank_p
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 MARKED, CONTROL = "half_marked", "unmarked"
 METHOD = "lrp.z"  # the paper's choice for its watermark study
@@ -35,11 +39,12 @@ METHOD = "lrp.z"  # the paper's choice for its watermark study
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the numbers.
+    """Everything that the numbers depend on.
 
-    ``share`` of the training zebras carry a watermark, for the model that sees any; ``n_train``
-    and ``n_test`` are photos of each class, ``px`` their size, ``n_explained`` the marked test
-    zebras in the table; ``seed`` draws the photos and starts the training of ``epochs``.
+    ``share`` is the share of marked training zebras of the model that sees watermarks; ``n_train``
+    and ``n_test`` count photos of each class, ``px`` is their size, ``n_explained`` counts the
+    marked test zebras in the table; ``seed`` is the seed of the photos and of the training, which
+    takes ``epochs``.
     """
 
     share: float = 0.5
@@ -52,7 +57,7 @@ class Settings:
     methods: tuple[str, ...] = sat.PAPER_METHODS
 
     def photos(self) -> dict[str, int]:
-        """What decides the photos, as ``equids_folder`` takes it."""
+        """The settings of the photos, as arguments of ``equids_folder``."""
         return {"n_train": self.n_train, "n_test": self.n_test, "px": self.px, "seed": self.seed}
 
 
@@ -67,18 +72,18 @@ ON_PHOTOS = {
     "small": Settings(epochs=60, n_explained=100),
     "full": Settings(epochs=60, n_explained=100),
 }
-"""On street photos: all there are train, but the ``n_test`` of each class.
+"""On street photos: all but ``n_test`` of each class are training photos.
 
-They are half as many as the rendered ones, and seen twice as often."""
+They are half as many as the rendered ones, and so are seen twice as often."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quickstart:
-    """What the main job found.
+    """The results of the main job.
 
-    ``table`` holds both models' rows over the marked test zebras, ``accuracy`` the share of
-    test photos that each model (rows) classifies rightly, clean and marked (columns).
-    ``maps`` are those of the model that saw watermarks; ``maps_by_model`` has those of both.
+    ``table`` has the rows of both models over the marked test zebras; ``accuracy`` has the share
+    of test photos, clean and marked (columns), that each model (rows) classifies correctly.
+    ``maps`` are those of the model that saw watermarks, ``maps_by_model`` those of both.
     """
 
     photos: MarkedPhotos
@@ -96,15 +101,37 @@ def run(
     data: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
 ) -> Quickstart:
-    """Render, train, explain and join; ``work`` keeps all of it, and a second call uses it again.
+    """Render photos, train both models, explain them and build their table.
+
+    A second call, and one after an interruption, use what is kept.
 
     Parameters
     ----------
-    work: folder for photos, models and maps; every setting has a subfolder of its own.
-    size: a key of SETTINGS.
-    data: a folder with the photos and exports of Clothing Co-Parsing, for trousers against
-        dresses and skirts in place of the rendered zebras against horses.
-    settings: in place of those of the size.
+    work : str or path
+        The folder for photos, models and maps; each combination of settings has a subfolder.
+    size : str, default "small"
+        A key of SETTINGS.
+    data : str or path, optional
+        A folder with the photos and exports of Clothing Co-Parsing: trousers against dresses and
+        skirts then replace the rendered zebras and horses.
+    settings : Settings, optional
+        Replaces the settings of the size.
+
+    Returns
+    -------
+    Quickstart
+        Photos, maps, table and accuracies.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown size.
+
+    Examples
+    --------
+    >>> from sat_nb.reproduction import quickstart
+    >>> result = quickstart.run("work", size="tiny")  # doctest: +SKIP
+    >>> quickstart.watermark_ranks(result)  # doctest: +SKIP
     """
     settings = settings or settings_of(size, SETTINGS if data is None else ON_PHOTOS)
     photos = _photos(work, data, settings)
@@ -123,7 +150,7 @@ def run(
 
 
 def settings_of(size: str, every: Mapping[str, Settings] = SETTINGS) -> Settings:
-    """The settings of a size, a key of ``every``."""
+    """The settings of a size, which is a key of ``every``."""
     if size not in every:
         raise unknown_name("size", size, every)
     return every[size]
@@ -141,19 +168,49 @@ def _photos(
 def folder(
     work: str | os.PathLike[str], share: float, *, size: str = "small"
 ) -> equids.EquidsFolder:
-    """The photos and exports on disk, with that share of the training zebras marked."""
+    """The embedded photos and exports on disk.
+
+    Parameters
+    ----------
+    work : str or path
+        As for :func:`run`.
+    share : float
+        The share of the training zebras that carry a watermark.
+    size : str, default "small"
+        A key of SETTINGS.
+
+    Returns
+    -------
+    EquidsFolder
+        The data set, rendered if it does not exist yet.
+    """
     return equids_folder(work, share, **settings_of(size).photos())
 
 
 def model(work: str | os.PathLike[str], share: float, *, size: str = "small") -> Path:
-    """The file of the CNN that was trained on them, or is now."""
+    """The model file of the CNN trained with that share of marked zebras.
+
+    Parameters
+    ----------
+    work : str or path
+        As for :func:`run`.
+    share : float
+        The share of the training zebras that carry a watermark.
+    size : str, default "small"
+        A key of SETTINGS.
+
+    Returns
+    -------
+    Path
+        The Keras file; the CNN is trained if it does not exist yet.
+    """
     settings = settings_of(size)
     photos = _photos(work, None, settings)
     return photos.model(work, share, epochs=settings.epochs, seed=settings.seed)
 
 
 def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:
-    """Write the overview, and diagram and bars of each method, each with its numbers as CSV."""
+    """Write the overview, and a diagram and bars for each method, with their numbers as CSV."""
     rows = result.table[result.table["model"] == MARKED]
     overview = draw_overview(result.photos, result.maps, rows, METHOD)
     files = save(overview, Path(out) / "overview", watermark_ranks(result))
@@ -162,8 +219,48 @@ def draw(result: Quickstart, out: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
+def draw_overview(
+    photos: MarkedPhotos,
+    maps: Mapping[str, Mapping[str, NDArray]],
+    table: pd.DataFrame,
+    method: str,
+    *,
+    image_id: str | None = None,
+) -> Figure:
+    """Draw one image through the whole method, beside the aggregate of all images.
+
+    By default it is a typical image: the one in which the watermark's rank is nearest to its mean.
+    """
+    rows = table[table["method"] == method]
+    image_id = image_id or typical(rows, WATERMARK)
+    return sat.plot_overview(
+        photos.marked[image_id],
+        maps[method][image_id],
+        photos.segments[image_id].merged(),
+        rows[rows["image_id"] == image_id],
+        sat.intervals(rows, value="rank"),
+        highlight=WATERMARK,
+    )
+
+
+def usual(table: pd.DataFrame, *, least: float = 0.1) -> pd.DataFrame:
+    """The rows of segments that at least this share of the images have; ranks are not changed.
+
+    A segment that only one photo in a hundred has may lead by chance.
+    """
+    found = table.groupby("segment")["image_id"].agg("nunique")
+    kept = found[found >= least * table["image_id"].nunique()].index
+    return table[table["segment"].isin(kept)]
+
+
+def typical(rows: pd.DataFrame, segment: str) -> str:
+    """The image in which the segment's rank is nearest to its mean rank."""
+    ranks = rows[rows["segment"] == segment].set_index("image_id")["rank"]
+    return str((ranks - ranks.mean()).abs().idxmin())
+
+
 def watermark_ranks(result: Quickstart) -> pd.DataFrame:
-    """The Relative mean rank of the watermark by method and model, with the models' accuracy."""
+    """The Relative mean rank of the watermark by method and model, with the models' accuracies."""
     ranks = sat.aggregate(result.table, value="rank", by=("method", "model"))
     place = ranks.groupby(["method", "model"])["rank"].rank(method="min").astype(int)
     ranks = ranks.assign(place=place).query("segment == @WATERMARK")
@@ -171,7 +268,7 @@ def watermark_ranks(result: Quickstart) -> pd.DataFrame:
 
 
 def finding(result: Quickstart) -> str:
-    """What the numbers say about the watermark, in words; nothing is said that they do not."""
+    """The result in words: whether the table tells the two models apart, with the numbers."""
     rows = result.table.query("method == @METHOD and segment == @WATERMARK")
     ranks = rows.pivot_table(index="image_id", columns="model", values="rank")
     place = watermark_ranks(result).query("method == @METHOD").set_index("model")["place"]

@@ -1,4 +1,7 @@
-"""The studies by name, and how one is run. A study more is one entry more in STUDIES."""
+"""The studies: a registry, how one is run, and the files it leaves.
+
+To add a study, write a module (see :class:`Study`) and add an entry to STUDIES.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,41 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
+
 import sat_nb as sat
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole
+from sat_nb.registry import Entry, registry
 from sat_nb.reproduction.claims import Claim, write_claims
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study: what it asks, and the module that answers, imported when it is run.
+@dataclass(frozen=True, kw_only=True)
+class Study(Entry):
+    """A study: its question, and the module that answers it.
 
-    The module has ``SETTINGS``, a frozen dataclass by size, ``run(work, *, size, data)``,
-    ``draw(result, out)``, which returns the files it wrote, and ``claims(result)``; where its
-    settings on real photos are others, they are ``ON_PHOTOS``. ``photos`` is what it wants of a
-    folder of real photos, "." for the folder itself; None where it has no such part.
+    The module has ``SETTINGS``, a frozen dataclass for each of SIZES; ``run(work, *, size, data)``;
+    ``draw(result, out)``, which returns the files it wrote; and ``claims(result)``, which returns
+    the paper's claims beside what was found. Where the settings on real photos differ, they are
+    ``ON_PHOTOS``.
+
+    Parameters
+    ----------
+    module : str
+        The name of the module. It is imported when the study is run.
+    photos : str, optional
+        The subfolder that the study reads in a folder of real photos, "." for the folder itself.
+        None for a study that runs on rendered photos only.
     """
 
-    title: str
     module: str
     photos: str | None = None
 
@@ -40,34 +54,58 @@ class Study:
         return importlib.import_module(self.module)
 
 
-STUDIES: dict[str, Study] = {
-    "method": Study(
-        "Figure 1 and Table 1: one image through the whole method, and the aggregate",
-        "sat_nb.reproduction.method",
-        "ccp",
+STUDIES: dict[str, Study] = registry(
+    Study(
+        name="method",
+        title="Figure 1 and Table 1: one image through the whole method, and the aggregate",
+        about="One photo, its map, its masks and its table, and what many of them add up to.",
+        module="sat_nb.reproduction.method",
+        photos="ccp",
     ),
-    "watermark": Study(
-        "Figures 2, 5 and 6: from which prevalence on a watermark shows",
-        "sat_nb.reproduction.watermark",
-        "ccp",
+    Study(
+        name="watermark",
+        title="Figures 2, 5 and 6: from which prevalence on a watermark shows",
+        about="From which share of marked training photos on do table and accuracy tell that a "
+        "model uses a watermark?",
+        module="sat_nb.reproduction.watermark",
+        photos="ccp",
     ),
-    "pretrained": Study(
-        "Figure 3: classifiers trained on ImageNet", "sat_nb.reproduction.pretrained", "."
+    Study(
+        name="pretrained",
+        title="Figure 3: classifiers trained on ImageNet",
+        about="Which parts of a photo do pretrained classifiers look at?",
+        module="sat_nb.reproduction.pretrained",
+        photos=".",
     ),
-    "bias": Study("Figure 4 and Table 2: person or place", "sat_nb.reproduction.bias", "."),
-    "methods": Study("Figure 7: six methods on one class", "sat_nb.reproduction.methods", "ccp"),
-    "does_it_hold": Study(
-        "Beyond the paper: deleted segments, randomised models, fewer images",
-        "sat_nb.reproduction.does_it_hold",
-        ".",
+    Study(
+        name="bias",
+        title="Figure 4 and Table 2: person or place",
+        about="Does a classifier of actions look at the people or at the place?",
+        module="sat_nb.reproduction.bias",
+        photos=".",
     ),
-}
+    Study(
+        name="methods",
+        title="Figure 7: six methods on one class",
+        about="How far do six saliency methods agree on the segments of one class?",
+        module="sat_nb.reproduction.methods",
+        photos="ccp",
+    ),
+    Study(
+        name="does_it_hold",
+        title="Beyond the paper: deleted segments, randomised models, fewer images",
+        about="Do rankings of segments survive deletion, random weights and fewer images?",
+        module="sat_nb.reproduction.does_it_hold",
+        photos=".",
+    ),
+)
 
 
 def chosen_studies(name: str, *, on_real: bool = False) -> tuple[str, ...]:
-    """The studies that ``name`` means: itself, or for "all" every one (on real photos: that can).
+    """The studies that ``name`` stands for: one, or with "all" every study that can be run.
 
-    Raises InvalidInput for an unknown name, and for a study without a part on real photos.
+    Raises InvalidInput for an unknown name and, with ``on_real``, for a study that has no part on
+    real photos.
     """
     able = tuple(n for n, study in STUDIES.items() if study.photos or not on_real)
     if name == "all":
@@ -87,17 +125,30 @@ def run_study(
     out: str | os.PathLike[str],
     data: str | os.PathLike[str] | None = None,
 ) -> tuple[list[Path], tuple[Claim, ...]]:
-    """Run a study, draw it, and write its claims and its record; the files, and the claims.
+    """Run a study, draw its figures, and write its claims and its record.
 
     Parameters
     ----------
-    name: of STUDIES.
-    size: a size that the study has settings for.
-    work: the folder that keeps photos, models and maps, so that a stopped run goes on.
-    out: the folder of figures, CSVs, ``claims_<name>.csv`` and ``<name>.json``.
-    data: a folder of real photos; None for what the package makes.
+    name : str
+        A key of STUDIES.
+    size : str
+        A key of the study's settings: "tiny", "small" or "full".
+    work : str or path
+        The folder that keeps photos, models and maps; an interrupted run continues there.
+    out : str or path
+        The folder for figures, CSVs, ``claims_NAME.csv`` and ``NAME.json``.
+    data : str or path, optional
+        A folder of real photos; by default the study runs on data that the package makes.
 
-    Raises InvalidInput for a name or a size that is not known.
+    Returns
+    -------
+    tuple
+        The files that were written, and the claims.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown name or size.
     """
     chosen_studies(name, on_real=data is not None)
     entry = STUDIES[name]
@@ -116,16 +167,35 @@ def run_study(
 
 
 SIZES = {
-    "tiny": "seconds: what the tests run, large enough for what they check",
+    "tiny": "seconds: for the tests, just large enough for what they check",
     "small": "minutes on two cores, on data that the package makes",
     "full": "the paper's size, on data in your own folders ($SAT_NB_PAPER_DATA)",
 }
+"""{size of a study: what it means}."""
+
 PACKAGES = ("numpy", "pandas", "scipy", "tensorflow", "innvestigate", "aeon")
 
 
 def chosen_size(size: str = "small") -> str:
-    """``size``, a key of SIZES, unless the environment variable SAT_NB_SIZE names another.
+    """The size of the studies: $SAT_NB_SIZE where it is set, else the argument.
 
+    Parameters
+    ----------
+    size : str, default "small"
+        A key of SIZES.
+
+    Returns
+    -------
+    str
+        A key of SIZES.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown size.
+
+    Examples
+    --------
     >>> chosen_size("full") in SIZES
     True
     """
@@ -136,14 +206,25 @@ def chosen_size(size: str = "small") -> str:
 
 
 def work_folder(default: str | os.PathLike[str] = ".cache/studies") -> Path:
-    """Where studies keep photos, models and maps: $SAT_NB_WORK, or ``default``."""
+    """The folder in which studies keep photos, models and maps.
+
+    Parameters
+    ----------
+    default : str or path, default ".cache/studies"
+        The folder where $SAT_NB_WORK is not set.
+
+    Returns
+    -------
+    Path
+        $SAT_NB_WORK, or ``default``.
+    """
     return Path(os.environ.get("SAT_NB_WORK", default))
 
 
 def paper_data(part: str, origin: str) -> Path:
     """The folder ``part`` of the user's own data, for ``size="full"``.
 
-    ``origin`` says where the data comes from, for the FileMissing that names what is absent.
+    Raises FileMissing where it is absent; ``origin`` tells in that message where to get the data.
     """
     root = os.environ.get("SAT_NB_PAPER_DATA")
     if root is None:
@@ -153,17 +234,17 @@ def paper_data(part: str, origin: str) -> Path:
         )
     folder = Path(root) / part
     if not folder.is_dir():
-        raise FileMissing(f"SAT_NB_PAPER_DATA: {str(folder)!r} is no folder. {origin}")
+        raise FileMissing(f"SAT_NB_PAPER_DATA: {str(folder)!r} is not a folder. {origin}")
     return folder
 
 
 def kept_folder(
     work: str | os.PathLike[str], name: str, settings: Mapping[str, Any], *code: Any
 ) -> Path:
-    """The folder of a step's results, named by all that decides them.
+    """The folder for the results of a step, named after everything that they depend on.
 
-    ``code`` are modules or functions whose source is part of what decides: where it changes,
-    what they made before is not used again.
+    ``code`` are modules and functions on whose source the results depend, too: once it changes,
+    earlier results are not used again.
     """
     text = json.dumps(settings, sort_keys=True, default=str)
     text += "".join(inspect.getsource(part) for part in code)
@@ -173,9 +254,9 @@ def kept_folder(
 def write_record(
     out: str | os.PathLike[str], study: str, size: str, settings: Mapping[str, Any]
 ) -> Path:
-    """Write ``out/study.json``: what the study's files were made with; holds no date and no path.
+    """Write ``out/STUDY.json``: settings, seeds and versions that the study's files depend on.
 
-    ``settings`` has the seeds, and whatever else decides the numbers.
+    It has no dates and no paths, so that a second run writes the same bytes.
     """
     record = {
         "study": study,
@@ -191,3 +272,39 @@ def write_record(
     with written_whole(file) as part:
         part.write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     return file
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+FORMATS = ("svg", "png")
+
+
+def draw_method(
+    table: pd.DataFrame,
+    method: str,
+    out: str | os.PathLike[str],
+    *,
+    test: str = "wilcoxon-holm",
+    alpha: float = 0.05,
+    highlight: Iterable[str] = (),
+) -> list[Path]:
+    """Draw the critical difference diagram and the bars of one method; the files written."""
+    marked = tuple(highlight)
+    result = sat.compare(table, method=method, test=test, alpha=alpha)
+    summary = sat.intervals(table[table["method"] == method], value="abs_mean_attribution")
+    name = re.sub(r"[^\w.-]", "_", method)
+    diagram = sat.plot_critical_difference(result, highlight=marked)
+    bars = sat.plot_segments(summary, highlight=marked)
+    return [
+        *save(diagram, Path(out) / f"critical_difference_{name}"),
+        *save(bars, Path(out) / f"segments_{name}"),
+    ]
+
+
+def save(picture: Any, path: Path, numbers: pd.DataFrame | None = None) -> list[Path]:
+    """Write a figure with its numbers as CSV, and close it; the files written."""
+    import matplotlib.pyplot as plt
+
+    files = sat.save_figure(picture, path, data=numbers, formats=FORMATS, dpi=150)
+    plt.close("all")
+    return files

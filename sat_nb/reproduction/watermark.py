@@ -1,9 +1,9 @@
 """The watermark study: when does the table show a shortcut, and when does the accuracy?
 
 Figures 2, 5 and 6 of Hinns & Martens 2025. One class carries a watermark on a growing share of
-its training photos. At each share, models of several seeds are trained, tried on test photos
-without any watermark and on the same photos with one each, and explained on marked photos of
-that class by LRP-Z. The unit of every interval is the model seed.
+its training photos. At each share, models of several seeds are trained, tested on photos without
+and with watermarks, and explained by LRP-Z on marked photos of that class. The unit of every
+interval is the seed of the model.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import sat_nb as sat
 from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.figures import save
 from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.studies import save
 from sat_nb.reproduction.watermark_models import (
     ACCURACIES,
     BY_CLEAN,
@@ -62,11 +62,11 @@ __all__ = [
 ]
 
 SIGNAL, STABLE = 0.15, 0.25  # the paper's shares
-PLATEAU, GAP_GROWTH = 1.0, 0.2  # at most so many ranks, at least so much accuracy
+PLATEAU, GAP_GROWTH = 1.0, 0.2  # ranks at most, accuracy at least
 
 
 def claims(result: Watermark) -> tuple[Claim, ...]:
-    """The paper's claims, with verdicts that the numbers decide; see each function."""
+    """The paper's claims, with verdicts that follow from the numbers; see each function."""
     return (
         signal(result),
         stable_accuracy(result),
@@ -77,7 +77,7 @@ def claims(result: Watermark) -> tuple[Claim, ...]:
 
 
 def signal(result: Watermark) -> Claim:
-    """Holds where the rank tells at 15 % already, for all seeds that may be drawn."""
+    """The claim holds where the rank tells at 15 % already, by the whole interval over seeds."""
     row = result.earliest().set_index("measure").loc[BY_CONTROL]
     null = result.earliest().set_index("measure").loc[BY_NULL]
     verdict = "holds" if row["high"] <= SIGNAL else "does not hold"
@@ -95,9 +95,9 @@ def signal(result: Watermark) -> Claim:
 
 
 def stable_accuracy(result: Watermark) -> Claim:
-    """Holds where neither clean accuracy nor the marks' effect on it tells up to 25 %.
+    """The claim holds where up to 25 % neither clean accuracy nor the effect of marks tells.
 
-    In part where one of the two does not.
+    It holds in part where only one of the two tells.
     """
     found = result.earliest().set_index("measure")["earliest"]
     quiet = [found[measure] > STABLE for measure in (BY_CLEAN, BY_GAP)]
@@ -118,10 +118,11 @@ def stable_accuracy(result: Watermark) -> Claim:
 
 
 def table_first(result: Watermark) -> Claim:
-    """Holds where the table tells first, in 95 % of all draws of seeds, against two accuracies.
+    """The claim holds where the table tells before both accuracies in 95 % of draws of seeds.
 
-    They are that on clean photos and the sharpest, marks as in training less reversed. In part
-    where it is first against one of them; not where the sharpest is first in half of the draws.
+    They are the accuracy on clean photos, and the most sensitive one: with marks as in training
+    minus with marks reversed. The claim holds in part where the table tells before one of them, and
+    does not hold where the most sensitive one is first in half of the draws.
     """
     shares, measures = result.settings.shares, result.measures
     table = measures[BY_CONTROL]
@@ -145,10 +146,10 @@ def table_first(result: Watermark) -> Claim:
 
 
 def plateau(result: Watermark) -> Claim:
-    """Holds where past 25 % the rank gains at most 1 while the gap grows by 20 % at least.
+    """The claim holds where past 25 % the rank gains at most 1 while the gap grows by 20 % or more.
 
-    The gap is that of marks as in training to clean photos, which is 50 % at most, as in the
-    paper.
+    The gap is the accuracy with marks as in training minus that on clean photos; its maximum is
+    50 %, as in the paper.
     """
     start, end = _nearest(result, STABLE), result.settings.shares[-1]
     ranks = result.rank(start), result.rank(end)
@@ -166,7 +167,7 @@ def plateau(result: Watermark) -> Claim:
 
 
 def part_still_used(result: Watermark) -> Claim:
-    """Holds where the part is above its null segments at the largest share, as at 0 %."""
+    """The claim holds where at the largest share the part still exceeds its null segments."""
     part, shares = result.photos.part, result.settings.shares
     found = signs({part: result.part_above_null}, shares)
     first, last = found.iloc[0], found.iloc[-1]
@@ -198,7 +199,7 @@ def _nearest(result: Watermark, share: float) -> float:
 
 
 def _spoken(row: object) -> str:
-    """An earliest share with its interval."""
+    """An earliest share with its interval, as text."""
     found = {name: _share(row[name]) for name in ("earliest", "low", "high")}  # type: ignore[index]
     return f"{found['earliest']} [{found['low']}, {found['high']}]"
 
@@ -217,9 +218,9 @@ NAMES = {
 
 
 def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
-    """Write the figures and tables of the study; Figure 2 for rendered photos alone.
+    """Write the figures and tables of the study; Figure 2 for rendered photos only.
 
-    Photos that are other people's are not written.
+    Real photos may not be published.
     """
     folder = Path(out)
     files = []
@@ -236,14 +237,36 @@ def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
 
 
 def draw_maps(result: Watermark) -> Figure:
-    """Figure 2: the same marked photos for models that saw more and more watermarks."""
+    """Draw Figure 2: marked photos and their maps, by models that saw more and more watermarks.
+
+    Parameters
+    ----------
+    result : Watermark
+        From :func:`run`.
+
+    Returns
+    -------
+    Figure
+        A row for each photo, a column for each share.
+    """
     maps = {f"{share:.0%} marked": maps for share, maps in result.maps.items()}
     ids = list(result.photos.segments)[:N_PHOTOS]
     return sat.plot_map_grid(result.photos.marked, maps, image_ids=ids)
 
 
 def draw_prevalence(result: Watermark) -> Figure:
-    """Figure 5: the watermark's rank and the accuracy, with where each of them first tells."""
+    """Draw Figure 5: the watermark's rank and the accuracy, and where each of them first tells.
+
+    Parameters
+    ----------
+    result : Watermark
+        From :func:`run`.
+
+    Returns
+    -------
+    Figure
+        Two panels over the share of marked photos.
+    """
     figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
     found = result.earliest().set_index("measure")["earliest"]
     told = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
@@ -260,11 +283,20 @@ def draw_prevalence(result: Watermark) -> Figure:
 
 
 def draw_segments(result: Watermark) -> Axes:
-    """Figure 6: mean ranks at a few shares, of segments that a tenth of the photos have.
+    """Draw Figure 6: mean ranks at a few shares, of segments that a tenth of the photos have.
 
-    Intervals are over seeds.
+    Parameters
+    ----------
+    result : Watermark
+        From :func:`run`.
+
+    Returns
+    -------
+    Axes
+        Points with intervals over seeds.
     """
-    shares = panels(result.settings.shares)[::-1]  # segments go by their rank at the largest
+    # Segments are sorted by their rank in the first panel, which is that of the largest share.
+    shares = panels(result.settings.shares)[::-1]
     n_maps = result.settings.n_explained * len(result.settings.seeds)
     usual = result.ranks[result.ranks["n_images"] >= n_maps / 10]
     parts = [usual[usual["marked_fraction"] == share] for share in shares]
@@ -284,7 +316,7 @@ def panels(shares: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def numbers(result: Watermark) -> pd.DataFrame:
-    """What Figure 5 draws: ranks of the watermark and of the photos' own part, and accuracies."""
+    """The numbers of Figure 5: ranks of the watermark and of ``photos.part``, and accuracies."""
     shown = result.ranks[result.ranks["segment"].isin([WATERMARK, result.photos.part])]
     ranks = shown.rename(columns={"segment": "series", "rank": "value"}).assign(measure="rank")
     accuracies = accuracy_intervals(result).assign(measure="accuracy")
@@ -299,5 +331,5 @@ def numbers(result: Watermark) -> pd.DataFrame:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """To what a second run repeats."""
+    """Numbers with the digits that a second run reproduces."""
     return table.round(4)

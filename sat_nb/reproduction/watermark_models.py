@@ -1,4 +1,4 @@
-"""The models of the watermark study: trained, tried, explained, and what tells them apart."""
+"""The models of the watermark study: trained, tested, explained, and measured."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ ACCURACIES = ("clean", "marked", "as_trained", "reversed")
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the numbers; photos are counted by class, ``n_placements`` by mask."""
+    """Everything that the numbers depend on.
+
+    ``n_train`` and ``n_test`` count photos by class; ``n_placements`` is the number of random
+    placements of each mask, which are its null segments.
+    """
 
     shares: tuple[float, ...]
     seeds: tuple[int, ...]
@@ -54,8 +58,8 @@ class Settings:
     def __post_init__(self) -> None:
         if list(self.shares) != sorted(set(self.shares)) or self.shares[0] != 0:
             raise InvalidInput(
-                f"shares: expected shares from 0 up, each once, got {self.shares}; the models "
-                "without watermarks are what others are compared with."
+                f"shares: expected increasing shares that begin with 0, got {self.shares}; all "
+                "models are compared with those without watermarks."
             )
 
 
@@ -64,30 +68,29 @@ SETTINGS = {
     "small": Settings((0.0, 0.05, 0.15, 0.25, 1.0), (0, 1, 2)),
     "full": Settings(ALL_SHARES, (0, 1, 2, 3, 4)),
 }
-"""On embedded data; ``full`` has the paper's shares."""
+"""On embedded data; "full" has the shares of the paper."""
 
 ON_PHOTOS = {
     "tiny": Settings((0.0, 1.0), (0, 1), epochs=6, n_explained=20),
     "small": Settings((0.0, 0.05, 0.15, 0.25, 0.5, 1.0), (0, 1, 2), epochs=60, n_explained=100),
     "full": Settings(ALL_SHARES, (0, 1, 2), epochs=60, n_explained=100),
 }
-"""On street photos: all there are train, but the ``n_test`` of each class.
+"""On street photos: all but ``n_test`` of each class are training photos.
 
-They are half as many as the rendered ones, and seen twice as often."""
+They are half as many as the rendered ones, and so are seen twice as often."""
 
 
 @dataclass(frozen=True, eq=False)
 class Watermark:
-    """What the study found.
+    """The results of the study.
 
-    ``table`` has the rows of all models, with the columns ``marked_fraction`` and ``seed``;
-    ``accuracy`` a row a model: ``marked_fraction``, ``seed``, and the shares of test photos that
-    are classified rightly: ``clean``, all ``marked``, with marks ``as_trained`` (on photos of the
-    marked class alone) and ``reversed`` (on the others alone). ``ranks`` is the mean local rank
-    by ``marked_fraction`` and ``segment``, with intervals over seeds. ``measures`` holds, for
-    each way to tell, an array (shares, seeds, photos) that is above 0 where the model uses the
-    watermark, ``part_above_null`` the same of ``photos.part`` against null segments. ``maps``
-    are those of the first seed, by share.
+    ``table`` has the rows of all models, with the columns ``marked_fraction`` and ``seed``.
+    ``accuracy`` has a row for each model: ``marked_fraction``, ``seed``, and the shares of test
+    photos classified correctly when they are ``clean``, all ``marked``, marked ``as_trained`` (the
+    marked class only) and ``reversed`` (the other class only). ``ranks`` has mean local ranks by
+    ``marked_fraction`` and ``segment``, with intervals over seeds. ``measures`` is {measure: array
+    (shares, seeds, photos)}, above 0 where a model uses the watermark; ``part_above_null`` is the
+    same for ``photos.part`` against null segments. ``maps`` are those of the first seed, by share.
     """
 
     photos: MarkedPhotos
@@ -100,11 +103,11 @@ class Watermark:
     maps: Mapping[float, Mapping[str, NDArray]]
 
     def signs(self) -> pd.DataFrame:
-        """What each measure says at each share; see ``watermark_signs.signs``."""
+        """The test of each measure at each share; see ``watermark_signs.signs``."""
         return signs(self.measures, self.settings.shares)
 
     def earliest(self) -> pd.DataFrame:
-        """From which share on each measure tells; see ``watermark_signs.earliest``."""
+        """The smallest share from which on each measure tells; see ``watermark_signs.earliest``."""
         return earliest(self.measures, self.settings.shares)
 
     def rank(self, share: float, segment: str = WATERMARK) -> float:
@@ -113,10 +116,10 @@ class Watermark:
         return float(at[segment])
 
     def gap(self, share: float) -> float:
-        """Mean accuracy with marks as in training less that on clean photos, -1 to 1.
+        """Mean accuracy with marks as in training minus that on clean photos, -1 to 1.
 
-        A model that knows the class by its mark alone has 100 % and 50 %; on photos that are
-        all marked it has 50 % as well, so that clean less all marked shows nothing of it.
+        A model that recognises the class by its mark alone has 100 % and 50 %. Photos that are all
+        marked also give it 50 %, so that clean minus all marked does not reveal it.
         """
         at = self.accuracy[self.accuracy["marked_fraction"] == share]
         return float((at["as_trained"] - at["clean"]).mean())
@@ -129,15 +132,29 @@ def run(
     data: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
 ) -> Watermark:
-    """Train, test and explain the models of all shares and seeds; ``work`` keeps what is done.
+    """Train, test and explain the models of all shares and seeds.
 
     Parameters
     ----------
-    work: a folder for photos, models and maps. A run that was stopped goes on there.
-    size: a key of SETTINGS.
-    data: a folder with the photos and exports of Clothing Co-Parsing, for trousers against
-        dresses and skirts in place of the rendered zebras against horses.
-    settings: in place of those of the size.
+    work : str or path
+        The folder that keeps photos, models and maps; an interrupted run continues there.
+    size : str, default "small"
+        A key of SETTINGS.
+    data : str or path, optional
+        A folder with the photos and exports of Clothing Co-Parsing: trousers against dresses and
+        skirts then replace the rendered zebras and horses.
+    settings : Settings, optional
+        Replaces the settings of the size.
+
+    Returns
+    -------
+    Watermark
+        Tables, accuracies, measures and maps.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown size.
     """
     every = SETTINGS if data is None else ON_PHOTOS
     if size not in every:
@@ -181,7 +198,7 @@ class _OneModel:
     seed: int
     maps: Mapping[str, NDArray]
     table: pd.DataFrame
-    right: pd.DataFrame  # by test photo: whether it is classified rightly, a column of ACCURACIES
+    right: pd.DataFrame  # whether each test photo is classified correctly; columns: ACCURACIES
     above_null: Mapping[str, pd.Series]  # by segment and image
 
     @property
@@ -221,7 +238,7 @@ def _only(
 
 
 def _right(model: Path, photos: MarkedPhotos) -> pd.DataFrame:
-    """Whether each test photo is classified rightly; the classes are kept beside the model."""
+    """Whether each test photo is classified correctly; predictions are kept beside the model."""
     file = model.with_name("predicted.json")
     if not file.exists():
         sets = {"clean": photos.clean, "marked": photos.marked}
@@ -241,7 +258,7 @@ def _right(model: Path, photos: MarkedPhotos) -> pd.DataFrame:
 
 def _ranks(table: pd.DataFrame) -> pd.DataFrame:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*units .* are few")  # said in the figures
+        warnings.filterwarnings("ignore", message=".*units .* are few")  # the figures tell it
         return sat.intervals(table, value="rank", by="marked_fraction", unit="model")
 
 
@@ -263,13 +280,13 @@ def _measures(found: list[_OneModel], settings: Settings) -> dict[str, NDArray[n
 
 
 def _by_share(series: list[pd.Series], settings: Settings) -> NDArray[np.float64]:
-    """Series by photo, one a model, as (shares, seeds, photos)."""
+    """Series by photo, one for each model, as an array (shares, seeds, photos)."""
     rows = pd.concat(series, axis=1).sort_index().to_numpy().T
     return rows.reshape(len(settings.shares), len(settings.seeds), -1)
 
 
 def accuracy_intervals(result: Watermark) -> pd.DataFrame:
-    """Mean accuracy by ``marked_fraction`` and ``photos``, of ACCURACIES; intervals over seeds."""
+    """Mean accuracy by ``marked_fraction`` and kind of ``photos``, with intervals over seeds."""
     rows = []
     for share, models in result.accuracy.groupby("marked_fraction"):
         values = models[list(ACCURACIES)].to_numpy()

@@ -1,4 +1,7 @@
-"""From which share of marked photos on does a measure tell that a model uses the watermark?"""
+"""From which share of marked photos on does a measure tell that a model uses the watermark?
+
+A measure tells where it is significantly above 0, and at all larger shares, too.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput
 
 NEVER = float("inf")
 _MOST_DRAWS = 5000
 
-# Name -> (shares, seeds, units): what is above 0 where the model uses the watermark.
-Measures = Mapping[str, NDArray[np.float64]]
+Measures = Mapping[str, Float64]
+"""{measure: array (shares, seeds, units)}, above 0 where a model uses the watermark."""
 
 
 def signs(measures: Measures, shares: Sequence[float]) -> pd.DataFrame:
-    """What each measure says at each share: ``mean``, and ``p_value`` of its being 0.
+    """The ``mean`` of each measure at each share, and the ``p_value`` of its being 0.
 
-    A unit is a photo; its value is the mean over the models of different seeds, so that the test
-    (two-sided t, which asks nothing of the values' shape but their mean) speaks of these models
-    and other photos.
+    The unit is a photo, whose value is the mean over the models of all seeds: the two-sided t test
+    generalises from these models to other photos. With as many photos as here it needs no
+    assumption about the distribution of the values.
 
     >>> values = np.array([[[0.0, 1.0, -1.0]], [[2.0, 3.0, 2.0]]])
     >>> signs({"gap": values}, (0.0, 0.5)).round(3)
@@ -42,16 +46,15 @@ def signs(measures: Measures, shares: Sequence[float]) -> pd.DataFrame:
 def earliest(
     measures: Measures, shares: Sequence[float], *, alpha: float = 0.05, level: float = 0.95
 ) -> pd.DataFrame:
-    """The smallest share from which on each measure tells, with its interval over the seeds.
+    """The smallest share from which on each measure tells, with an interval over seeds.
 
-    Shares are tested from the largest down, each at ``alpha``, up to the first that does not
-    tell; since that order is fixed beforehand, all tests together keep ``alpha``. The interval
-    holds what comes of seeds drawn anew with replacement, all draws where they are few; the
-    grid of shares is its grain. ``inf`` means that not even the largest share tells.
+    Shares are tested from the largest down, each at ``alpha``, until one does not tell. Since the
+    order is fixed in advance, all tests together keep ``alpha`` (Maurer, Hothorn & Lehmacher 1995).
+    The interval is a bootstrap over seeds (Efron 1979): all samples with replacement where there
+    are few, else random ones; it takes values on the grid of shares. ``inf`` means that not even
+    the largest share tells.
 
-    Returns a row a measure: ``earliest``, ``low``, ``high``, ``n_seeds``.
-
-    Sources: Maurer, Hothorn & Lehmacher 1995 (tests in a fixed order); Efron 1979.
+    Returns a row for each measure: ``earliest``, ``low``, ``high``, ``n_seeds``.
 
     >>> rng = np.random.default_rng(0)
     >>> values = rng.normal(0, 1, (3, 2, 40)) + np.array([0, 0.1, 2])[:, None, None]
@@ -68,13 +71,13 @@ def earliest(
 
 
 def fraction_before(
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
+    first: Float64,
+    second: Float64,
     shares: Sequence[float],
     *,
     alpha: float = 0.05,
 ) -> float:
-    """Of all draws of seeds, the share in which the first measure tells at a smaller share."""
+    """The share of all draws of seeds in which the first measure tells earlier than the second."""
     pairs = [
         (_earliest(first[:, drawn], shares, alpha), _earliest(second[:, drawn], shares, alpha))
         for drawn in _draws(first)
@@ -93,14 +96,14 @@ def above_null(table: pd.DataFrame, null_table: pd.DataFrame, segment: str) -> p
     return above.map(np.sign).groupby(placed["image_id"]).mean()
 
 
-def _earliest(values: NDArray[np.float64], shares: Sequence[float], alpha: float) -> float:
+def _earliest(values: Float64, shares: Sequence[float], alpha: float) -> float:
     means, p_values = _tested(values.mean(axis=1))
     silent = np.flatnonzero(~((p_values <= alpha) & (means > 0)))
     first = silent.max(initial=-1) + 1
     return float(shares[first]) if first < len(shares) else NEVER
 
 
-def _tested(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _tested(values: Float64) -> tuple[Float64, Float64]:
     """Means of (shares, units) over the units, and two-sided p-values of Student's t."""
     from scipy.stats import t
 
@@ -114,8 +117,8 @@ def _tested(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return means, np.where(flat, np.where(np.abs(means) < 1e-12, 1.0, 0.0), p_values)
 
 
-def _draws(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Rows of seeds drawn with replacement: all there are, or many at random."""
+def _draws(values: Float64) -> NDArray[np.intp]:
+    """Samples of seeds with replacement, one a row: all of them, or many random ones."""
     n = values.shape[1]
     if n**n <= _MOST_DRAWS:
         return np.array(list(product(range(n), repeat=n)))

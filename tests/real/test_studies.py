@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.reproduction import bias, bias_tables, biased_models, imagenet, pretrained
+from sat_nb.reproduction import bias, biased_models, imagenet, pretrained
 from tests.real.conftest import METHODS, squeezenet_input
 
 
@@ -42,14 +42,14 @@ def test_eyes_come_first_and_ears_are_behind_the_face(
 
 def test_bar_is_split_by_action_and_explained_where_it_has_masks(real_data: Path) -> None:
     settings = bias.SETTINGS["small"]
-    photos = bias_tables._photos(Path("unused"), "small", settings, real_data)
+    photos = biased_models._photos(Path("unused"), "small", settings, real_data)
     split = biased_models.split(photos)
     assert len(split.train["less biased"]) - len(split.train["biased"]) == 524 - len(
         split.held["out of bias"]
     )
-    chosen = bias_tables._explained(photos, settings)
+    chosen = biased_models._explained(photos, settings)
     exports = sat.read_segments(photos.exports)
     assert all({"person", "background"} <= set(exports[i].names) for i in chosen[::20])
     actions = pd.Series([photos.class_names[photos.labels[i]] for i in chosen])
-    assert set(actions) == set(bias_tables.ACTIONS)
+    assert set(actions) == set(bias.ACTIONS)
     assert actions.value_counts().min() >= 30

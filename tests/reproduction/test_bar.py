@@ -76,15 +76,15 @@ def test_fewer_and_more_photos(published: Path) -> None:
 
 def test_damaged_photos_unknown_actions_and_strange_masks(published: Path) -> None:
     (published / "train/racing_0.jpg").write_bytes(b"no photo")
-    with pytest.raises(sat.InvalidInput, match="'train/racing_0' is not readable as a photo"):
+    with pytest.raises(sat.InvalidInput, match="'train/racing_0' cannot be read as a photo"):
         bar.read_bar(published)
     write(published, "train/racing_0.jpg", "train/juggling_0.jpg")
-    with pytest.raises(sat.InvalidInput, match="'train/juggling_0' names no known action"):
+    with pytest.raises(sat.InvalidInput, match="'train/juggling_0' has no known action"):
         bar.read_bar(published)
     (published / "train/juggling_0.jpg").unlink()
     (published / "exports/train").mkdir(parents=True)
     (published / "exports/train/racing_9.json").write_text("{}")
-    with pytest.raises(sat.IdMismatch, match="masks of 'train/racing_9', which are no photos"):
+    with pytest.raises(sat.IdMismatch, match="masks of 'train/racing_9', for which there are no"):
         bar.read_bar(published)
 
 
@@ -92,7 +92,7 @@ def test_folders_that_are_absent(tmp_path: Path) -> None:
     with pytest.raises(sat.FileMissing, match="folder: .*does not exist"):
         bar.read_bar(tmp_path / "none")
     with pytest.raises(
-        sat.FileMissing, match="train' is no folder. Get it from github.com/alinlab"
+        sat.FileMissing, match="train' is not a folder. Get it from github.com/alinlab"
     ):
         bar.read_bar(tmp_path)
 

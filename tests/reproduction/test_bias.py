@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.reproduction import bias, bias_tables, biased_models
+from sat_nb.reproduction import bias, biased_models
 from sat_nb.reproduction.biased_models import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.studies import work_folder
@@ -69,7 +69,7 @@ def test_ranks_are_averaged_over_seeds_photo_by_photo(result: bias.Bias) -> None
     shifted = result.table.assign(seed=1, rank=result.table["rank"] + 3)
     both = replace(result, table=pd.concat([result.table, shifted], ignore_index=True))
     one, two = (
-        bias_tables.over_seeds(r, "fishing").set_index(["kind", "image_id", "segment"])
+        bias.over_seeds(r, "fishing").set_index(["kind", "image_id", "segment"])
         for r in (result, both)
     )
     assert len(one) == len(two)
@@ -78,7 +78,7 @@ def test_ranks_are_averaged_over_seeds_photo_by_photo(result: bias.Bias) -> None
 
 
 def test_leading_segments_are_the_first_seven_that_are_common(result: bias.Bias) -> None:
-    rows = bias_tables.over_seeds(result, "climbing")
+    rows = bias.over_seeds(result, "climbing")
     rows = rows[rows["kind"] == BIASED]
     counts = rows.groupby("segment")["image_id"].nunique()
     means = rows.groupby("segment")["rank"].mean()[counts >= 2].sort_values()
@@ -146,7 +146,7 @@ def test_verdicts_follow_the_attribution_of_the_person(result: bias.Bias) -> Non
     assert once[bias.HIGHER].verdict == "holds in part"
     assert once[bias.ON_TOP].verdict == "holds"
     assert "in 1 of 6 plots: diving (less biased); elsewhere" in once[bias.ON_TOP].found
-    always = claimed(result, {(action, LESS) for action in bias_tables.ACTIONS})
+    always = claimed(result, {(action, LESS) for action in bias.ACTIONS})
     assert always[bias.HIGHER].verdict == "holds"
     assert "to 1.00" in always[bias.HIGHER].found
     assert "above the background in" in always[bias.HIGHER].found
@@ -154,8 +154,8 @@ def test_verdicts_follow_the_attribution_of_the_person(result: bias.Bias) -> Non
 
 
 def test_without_parts_the_rest_is_ranked_again(result: bias.Bias) -> None:
-    whole = bias_tables.without_parts(result).table
-    assert not set(whole["segment"]) & {*bias_tables.PARTS, "background"}
+    whole = bias.without_parts(result).table
+    assert not set(whole["segment"]) & {*bias.PARTS, "background"}
     ranks = whole.groupby(["model", "method", "image_id"])["rank"].agg(["sum", "size"])
     assert (ranks["sum"] == ranks["size"] * (ranks["size"] + 1) / 2).all()
 
@@ -163,14 +163,14 @@ def test_without_parts_the_rest_is_ranked_again(result: bias.Bias) -> None:
 def test_the_background_stays_where_it_is_all_that_is_known_of_the_place(
     result: bias.Bias,
 ) -> None:
-    table = sat.select(result.table, segments=["person", "background", *bias_tables.PARTS])
-    known = bias_tables.without_parts(replace(result, table=table)).table
+    table = sat.select(result.table, segments=["person", "background", *bias.PARTS])
+    known = bias.without_parts(replace(result, table=table)).table
     assert set(known["segment"]) == {"person", "background"}
 
 
 def test_above_the_background_is_by_photo(result: bias.Bias) -> None:
-    above = bias_tables.above_background(result, "fishing")
-    rows = bias_tables.over_seeds(result, "fishing").query("kind == @LESS")
+    above = bias.above_background(result, "fishing")
+    rows = bias.over_seeds(result, "fishing").query("kind == @LESS")
     ranks = rows.pivot_table(index="image_id", columns="segment", values="rank")
     assert above[LESS].to_dict() == (ranks["person"] < ranks["background"]).to_dict()
 

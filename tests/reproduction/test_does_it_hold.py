@@ -15,8 +15,8 @@ from sat_nb.interventions import deletion
 from sat_nb.interventions.deletion import DELETIONS, deletion_effects, load_logits
 from sat_nb.interventions.weight_randomisation import randomise_layers, weighted_layers
 from sat_nb.reproduction import does_it_hold
-from sat_nb.reproduction.does_it_hold import verdicts
-from sat_nb.reproduction.does_it_hold.randomisation import NOISE, spearman
+from sat_nb.reproduction import does_it_hold_checks as checks
+from sat_nb.reproduction.does_it_hold_checks import NOISE, spearman
 
 H, W = 12, 10
 
@@ -190,7 +190,7 @@ def test_similarities_are_read_against_noise() -> None:
         for a, found in values.items()
         for i, v in enumerate(found)
     ]
-    found = verdicts.summary_of_similarities(pd.DataFrame(rows), {1: "top", 3: "low"})
+    found = checks.summary_of_similarities(pd.DataFrame(rows), {1: "top", 3: "low"})
     assert found["method"].tolist() == ["b", "b", "a", "a"]
     assert found["layer"].tolist() == ["top", "low"] * 2
     assert found["similarity"].tolist() == pytest.approx([0.925, 0.2, 0.975, 0.25])
@@ -232,14 +232,14 @@ def changed(frame: str, methods: tuple[str, ...], **values: float) -> list[str]:
     rows = getattr(result(), frame)
     chosen = rows["method"].isin(methods)
     other = rows.assign(**{column: rows[column].mask(chosen, v) for column, v in values.items()})
-    return [claim.verdict for claim in verdicts.claims(result(**{frame: other}))]
+    return [claim.verdict for claim in checks.claims(result(**{frame: other}))]
 
 
 ONE, BOTH = ("lrp.z",), ("lrp.z", "gradient")
 
 
 def test_all_holds_where_every_method_does() -> None:
-    assert [claim.verdict for claim in verdicts.claims(result())] == ["holds"] * 5
+    assert [claim.verdict for claim in checks.claims(result())] == ["holds"] * 5
 
 
 @pytest.mark.parametrize("column", ["low", "gain_low"])
@@ -269,7 +269,7 @@ def test_a_method_that_fails_one_deletion_is_not_marked() -> None:
     frame = result().deletion
     worse = (frame["method"] == "lrp.z") & (frame["deletion"] == "blur")
     frame = frame.assign(low=frame["low"].mask(worse, -0.2), tau=frame["tau"].mask(worse, -0.1))
-    whole = verdicts.claims(result(deletion=frame))[0]
+    whole = checks.claims(result(deletion=frame))[0]
     assert whole.verdict == "holds in part"
     assert "lrp.z -0.10 to 0.50, gradient* 0.50 to 0.50; controls: random" in whole.found
 

@@ -61,5 +61,7 @@ def test_what_is_taken_away_must_exist(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_without_scikit_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photos, "find_spec", lambda name: None)
-    with pytest.raises(sat.FileMissing, match="scikit-image, which brings them, is not installed"):
+    with pytest.raises(
+        sat.FileMissing, match="scikit-image, which contains them, is not installed"
+    ):
         photos.read()

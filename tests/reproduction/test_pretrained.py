@@ -108,15 +108,15 @@ def test_what_is_wrong_with_the_users_files_is_said(paper_data: Path) -> None:
     with pytest.raises(sat.InvalidInput, match=r"chihuahua: .*Get ImageNet-1k from image-net\.org"):
         imagenet.user_classes()
     shutil.rmtree(folder / "exports")
-    with pytest.raises(sat.FileMissing, match=r"exports' is no folder\. Get ImageNet"):
+    with pytest.raises(sat.FileMissing, match=r"exports' is not a folder\. Get ImageNet"):
         imagenet.user_classes()
     shutil.rmtree(folder)
-    with pytest.raises(sat.FileMissing, match=r"has no folder of a class\. Get ImageNet"):
+    with pytest.raises(sat.FileMissing, match=r"has no subfolder of a class\. Get ImageNet"):
         imagenet.user_classes()
 
 
 def test_only_keras_own_weights_are_taken(paper_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(sat.FileMissing, match=r"weights' is no folder\. Put Keras' file"):
+    with pytest.raises(sat.FileMissing, match=r"weights' is not a folder\. Put Keras' file"):
         imagenet.vgg16(tmp_path)
     weights = paper_data / "weights" / imagenet.VGG16_FILE
     weights.parent.mkdir()

@@ -158,7 +158,7 @@ def test_verdicts_follow_from_the_numbers(
 
 
 def test_shares_start_without_watermarks() -> None:
-    with pytest.raises(sat.InvalidInput, match="shares: expected shares from 0 up"):
+    with pytest.raises(sat.InvalidInput, match="shares: expected increasing shares"):
         Settings((0.5, 0.0), (0,))
     with pytest.raises(sat.InvalidInput, match="size: unknown name 'huge'"):
         watermark.run("work", size="huge")

@@ -15,7 +15,6 @@ from sat_nb.reproduction.rendering.canvas import (
     Canvas,
     Limb,
     Placement,
-    block_means,
     empty_canvas,
     paint,
     smooth_path,
@@ -183,11 +182,18 @@ def _colours(rng: np.random.Generator) -> dict[str, tuple[float, ...]]:
 
 def _over(behind: Float32, layer: Float32, where: str) -> NDArray:
     """The person in front of its place; water takes away some of its colour."""
-    reduced = block_means(layer, len(behind))
+    reduced = _reduced(layer)
     alpha, colour = reduced[..., 3:], reduced[..., :3]
     if where == "underwater":
         colour = 0.68 * colour + 0.32 * alpha * behind.mean(axis=(0, 1))
     return behind * (1 - alpha) + colour
+
+
+def _reduced(image: NDArray) -> NDArray:
+    """The mean of each block of canvas pixels."""
+    # Not block_means, which adds in another order: photos would differ in single grey values.
+    size = len(image) // FINE
+    return image.reshape(size, FINE, size, FINE, -1).mean(axis=(1, 3))
 
 
 # --- masks ---------------------------------------------------------------------------------------
@@ -201,7 +207,7 @@ def _segmentation(
 
     def share(names: tuple[str, ...]) -> Float32:
         of_them = np.flatnonzero(np.isin(kinds, names))
-        return block_means(np.isin(canvas.part, of_them).astype(np.float32), size)
+        return _reduced(np.isin(canvas.part, of_them).astype(np.float32)[..., None])[..., 0]
 
     masks = {name: share(of) >= (0.5 if name == "fins" else THIN) for name, of in GEAR.items()}
     gear = np.any(list(masks.values()), axis=0)

@@ -1,11 +1,11 @@
-"""Four photos that scikit-image ships, with masks of their parts drawn for this project.
+"""Four photos that scikit-image ships, with masks of their parts that were drawn by hand.
 
     images, segments = photos.read(), sat.read_segments(photos.EXPORTS)
 
-An astronaut, Chelsea the cat, a cup of coffee and a rocket (public domain or CC0, as scikit-image's
-documentation says). The photos stay in scikit-image's wheel, nothing is downloaded; the masks lie
-beside this file as DINO-X exports in both of its codes, which :func:`write_exports` makes of the
-outlines in ``outlines.toml``.
+An astronaut, Chelsea the cat, a cup of coffee and a rocket (public domain or CC0, according to
+scikit-image's documentation). The photos are read from scikit-image's wheel; nothing is downloaded.
+The masks are beside this file as DINO-X exports in both codecs; :func:`write_exports` makes them
+from the outlines in ``outlines.toml``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILES = {
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
 }
-"""{image_id: file in scikit-image's folder of data}."""
+"""{image_id: file in the data folder of scikit-image}."""
 
 EXPORTS = Path(__file__).parent
 OUTLINES = EXPORTS / "outlines.toml"
@@ -39,15 +39,23 @@ _CODECS = ("coco_rle", "dds_rle")
 
 
 def read() -> ImageSet:
-    """The four photos by id, from scikit-image's wheel.
+    """The four photos by id, from the wheel of scikit-image.
 
-    Raises FileMissing where scikit-image is not installed or lacks one of them.
+    Returns
+    -------
+    ImageSet
+        The photos.
+
+    Raises
+    ------
+    FileMissing
+        Where scikit-image is not installed, or lacks one of the photos.
     """
     found = find_spec("skimage")
     folder = Path(found.origin).parent / "data" if found and found.origin else None
     if folder is None:
         raise FileMissing(
-            "photos: scikit-image, which brings them, is not installed; "
+            "photos: scikit-image, which contains them, is not installed; "
             "pip install 'sat-nb[studies]', or pip install scikit-image"
         )
     files = {image_id: folder / name for image_id, name in FILES.items()}
@@ -60,7 +68,7 @@ def read() -> ImageSet:
 
 
 def outlined(image_id: str) -> SegmentationMap:
-    """The masks of one photo, filled from ``outlines.toml``; nobody detected them: no scores.
+    """The masks of one photo, filled from ``outlines.toml``; they have no scores.
 
     >>> outlined("coffee").merged().names
     ('coffee', 'cup', 'handle', 'spoon', 'saucer', 'floor', 'table')
@@ -80,7 +88,7 @@ def outlined(image_id: str) -> SegmentationMap:
 
 
 def write_exports(out: str | os.PathLike[str] = EXPORTS) -> list[Path]:
-    """Fill all outlines and write ``out/<image_id>.json``, codes by turns; returns the files."""
+    """Fill all outlines and write ``out/IMAGE_ID.json``, in alternating codecs; the files."""
     files = []
     for number, image_id in enumerate(FILES):
         masks = outlined(image_id)
@@ -91,18 +99,18 @@ def write_exports(out: str | os.PathLike[str] = EXPORTS) -> list[Path]:
 
 
 def _filled(entry: dict[str, Any], size: tuple[int, int]) -> Masks:
-    """The pixels of one entry before others are taken away, its border among them."""
-    picture = Image.new("1", (size[1], size[0]))
-    draw = ImageDraw.Draw(picture)
+    """The pixels of one entry with its border, before others are subtracted."""
+    image = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(image)
     if "polygon" in entry:
         draw.polygon([(x, y) for x, y in entry["polygon"]], fill=1, outline=1)
     for x, y, radius in entry.get("circles", ()):
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=1)
-    return np.array(picture, dtype=bool)
+    return np.array(image, dtype=bool)
 
 
 def _union(filled: list[tuple[str, Masks]], names: Any, size: tuple[int, int]) -> Masks:
-    """All pixels of the masks that are named."""
+    """The union of the masks with these names."""
     union = np.zeros(size, dtype=bool)
     for wanted in names:
         found = [mask for name, mask in filled if name == wanted]
