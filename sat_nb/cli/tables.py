@@ -143,7 +143,7 @@ def figures(
     table: str, out: str, methods: str | None, test: str, alpha: float, highlight: str
 ) -> None:
     """Draw a table: a critical difference diagram and bars for each method, numbers as CSV."""
-    from sat_nb.reproduction.figures import draw_method
+    from sat_nb.reproduction.studies import draw_method
 
     rows = sat.read_table(table)
     for method in methods.split(",") if methods else rows["method"].unique():
