@@ -24,7 +24,7 @@ from sat_nb.table.schema import IMAGE_KEY
 Statistic = Callable[[Float64], Float64]
 """Sums (r, m, k), r times of m sums for k values, -> the values (r, k); NaN where there is none."""
 
-PIECE = 2**21  # numbers that are in memory at once while resampling
+CHUNK = 2**21  # numbers that are in memory at once while resampling
 FEWEST = 5  # resamples that must lie beyond a bound
 EQUAL = 1e-12  # relative to the largest value: what rounding does to equal sums
 
@@ -82,14 +82,14 @@ def bootstrap(
 
 
 def resample(sums: Float64, statistic: Statistic, n_resamples: int, seed: int) -> Float64:
-    """The statistic of resampled units (n_resamples, k); the same whatever PIECE is."""
+    """The statistic of resampled units (n_resamples, k); the same whatever CHUNK is."""
     n, m, k = sums.shape
     rng = np.random.default_rng(seed)
-    rows = max(1, PIECE // max(n, m * k, 1))
+    rows = max(1, CHUNK // max(n, m * k, 1))
     sizes = [min(rows, n_resamples - start) for start in range(0, n_resamples, rows)]
     flat = sums.reshape(n, m * k)
-    pieces = [statistic((_counts(rng, r, n) @ flat).reshape(r, m, k)) for r in sizes]
-    return np.concatenate(pieces)
+    parts = [statistic((_counts(rng, r, n) @ flat).reshape(r, m, k)) for r in sizes]
+    return np.concatenate(parts)
 
 
 def _counts(rng: np.random.Generator, n_resamples: int, n_units: int) -> Float64:

@@ -1,4 +1,4 @@
-"""compare: which segments differ in rank, and which cannot be told apart."""
+"""compare: which segments differ in local rank, and which do not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.registry import chosen, lists
+from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.stats.comparison import Comparison, both_ways, driven_by_presence, warn_of_presence
 from sat_nb.stats.rank_tests import TESTS, PairTest, TestFunction, run_test
+from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import rank_biserial
 from sat_nb.table.aggregations import absolute, relative
-from sat_nb.table.schema import check_table
 from sat_nb.table.totals import segment_totals
 
-MISSING = ("absolute", "complete")
+MISSING: dict[str, Entry] = registry(
+    Entry(name="absolute", about="An image that lacks a segment ranks it last, at n + 1."),
+    Entry(name="complete", about="Each pair is compared on the images that have both segments."),
+)
+"""What a segment that an image lacks counts for."""
+
 PRESENCE_TEST = TESTS["wilcoxon-holm"]
 """What tests pairs on the images that have both, where the test asked for cannot."""
 
@@ -102,8 +107,7 @@ def compare(
     (4.0, 4.25, 15)
     """
     entry = _chosen_test(test)
-    _check_arguments(table, method, alpha, missing)
-    rows = table[table["method"] == method]
+    rows = _checked(table, method, alpha, missing)
     result = _compared(rows, method, alpha, entry, missing)
     if missing == "absolute" and (result.n_images < result.n_total).any():
         checked_by = _takes_gaps(entry)
@@ -158,8 +162,7 @@ def compare_missing(
     7     mouth      ears      15           1.15            0.8
     """
     entry = _chosen_test(test)
-    _check_arguments(table, method, alpha, "absolute")
-    rows = table[table["method"] == method]
+    rows = _checked(table, method, alpha, "absolute")
     padded = _compared(rows, method, alpha, entry, "absolute")
     complete = _compared(rows, method, alpha, _takes_gaps(entry), "complete")
     return both_ways(padded, complete)
@@ -168,9 +171,9 @@ def compare_missing(
 def rank_matrix(
     rows: pd.DataFrame, segments: pd.Index, missing: str = "absolute"
 ) -> NDArray[np.float64]:
-    """Local ranks (n_images, k) of one method's rows; where a segment is missing, n + 1.
+    """Local ranks (n_images, k) of one method's rows.
 
-    Under ``missing="complete"`` it is NaN there.
+    A segment that an image lacks has rank n + 1, or NaN under ``missing="complete"``.
     """
     ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
     ranks = ranks.reindex(columns=segments)
@@ -242,7 +245,7 @@ def _function(test: PairTest, missing: str) -> TestFunction:
 
 
 def _effects(ranks: NDArray[np.float64], segments: pd.Index) -> tuple[pd.DataFrame, ...]:
-    """By pair: images compared, rank-biserial correlation, and ranks ahead on average."""
+    """By pair: the images compared, the rank-biserial correlation, and the mean lead in ranks."""
     k = ranks.shape[1]
     i, j = np.triu_indices(k, 1)
     ahead = ranks[:, j] - ranks[:, i]
@@ -270,13 +273,13 @@ def _square(matrix: NDArray[np.float64], segments: pd.Index) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=segments, columns=segments.rename(None))
 
 
-def _check_arguments(table: pd.DataFrame, method: str, alpha: float, missing: str) -> None:
-    methods = check_table(table)["method"].unique()
-    if method not in methods:
-        raise unknown_name("method", method, methods)
+def _checked(table: pd.DataFrame, method: str, alpha: float, missing: str) -> pd.DataFrame:
+    """The rows of the method; InvalidInput for arguments that make no sense."""
+    rows = rows_of_method(table, method)
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
     checked_level("alpha", alpha, 0.05)
+    return rows
 
 
 def _check_size(ranks: NDArray[np.float64], test: PairTest) -> None:

@@ -23,21 +23,34 @@ from sat_nb.stats.bootstrap import (
     warn_of_few,
 )
 from sat_nb.stats.rank_tests import holm
+from sat_nb.stats.rows import KEY, rows_of_method
 from sat_nb.stats.signed_rank import signed_rank_p
-from sat_nb.table.schema import check_table, rerank
+from sat_nb.table.schema import rerank
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
     """How far each segment moved in rank from model a to model b.
 
-    ``table`` has one row a segment (index), the largest gain of attention first:
-    ``rank_a``, ``rank_b`` (mean local ranks over the images that both tables have with that
-    segment), ``rank_shift`` (the mean of rank_b - rank_a; negative: the segment gained
-    attention from a to b), ``low``, ``high``, ``interval`` (bootstrap interval of
-    rank_shift at level 1 - alpha, for that segment alone, and how it came about),
-    ``p_value``, ``adjusted_p_value`` (over all segments together), ``n_images``.
-    ``left_out`` names what only one table has.
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a segment (the index), the largest gain of attention first: ``rank_a`` and
+        ``rank_b``, mean local ranks over the images in which both tables have the segment;
+        ``rank_shift``, the mean of rank_b - rank_a (negative: the segment gained attention from a
+        to b); ``low``, ``high`` and ``interval``, the bootstrap interval of rank_shift at level
+        1 - alpha, for that segment alone, and its kind; ``p_value``; ``adjusted_p_value`` over all
+        segments together; ``n_images``.
+    model_a, model_b : str
+        The models of the two tables.
+    method : str
+        The saliency method.
+    alpha : float
+        The level of the tests.
+    n_total : int
+        The number of images in both tables.
+    left_out : dict
+        What only one of the tables has.
     """
 
     table: pd.DataFrame
@@ -72,33 +85,56 @@ def difference(
     interval: str | Interval | Levels = "bca",
     seed: int = 0,
 ) -> Difference:
-    """Compare two models on the same images and segments, by local rank, in pairs.
+    """Compare the local ranks of two models on the same images and segments, in pairs.
 
     Parameters
     ----------
-    table_a, table_b: from ``build``, each of one model and one class. Two models in one
-        table: ``difference(t[t.model == "a"], t[t.model == "b"], method=...)``.
-    method: the saliency method whose rows are compared.
-    alpha: level at which the differences of all segments together are tested.
-    missing: what becomes of images and segments that only one table has. "error", or "skip"
-        to leave them out, with a warning and a note in ``left_out``. A rank among other
-        segments is another rank, so in images whose segments differ between the tables (in
-        name, or in the number that they were ranked among) those of both are ranked again.
-        Tables that were filtered alike keep their ranks.
-    unit: what is independent: images, or a column of table_a or {image_id: unit} that groups
-        them, as in ``intervals``. The test then compares the units' mean shifts.
-    n_resamples, interval, seed: of the bootstrap intervals, as in ``intervals``.
+    table_a, table_b : pandas.DataFrame
+        From ``build``, each of one model and one class. If two models are in one table:
+        ``difference(t[t.model == "a"], t[t.model == "b"], method=...)``.
+    method : str
+        The saliency method whose rows are compared.
+    alpha : float, default 0.05
+        The level at which the differences of all segments together are tested.
+    missing : {"error", "skip"}, default "error"
+        "skip" leaves out images and segments that only one table has, with a warning and a note in
+        ``left_out``. A rank among other segments is another rank, so images whose segments differ
+        between the tables (in name, or in the number among which they were ranked) are ranked
+        again in both. Tables that were filtered in the same way keep their ranks.
+    unit : str, Mapping or Series, default "image_id"
+        What is independent: images, or a column of table_a or {image_id: unit} that groups them,
+        as for ``intervals``. The test then compares the units' mean shifts.
+    n_resamples : int, default 10000
+        How often the units are resampled for the intervals.
+    interval : str, Interval or callable, default "bca"
+        The kind of bootstrap interval, as for ``intervals``.
+    seed : int, default 0
+        The same seed gives the same intervals.
 
-    Each segment's shifts are tested by Wilcoxon's signed-rank test (exact up to 50 units; no
-    shift counts neither way), and Holm's steps keep the error of all segments together below
-    alpha. Ranks of one image add up to a constant, so that one segment's gain is another's
-    loss.
+    Returns
+    -------
+    Difference
+        Mean shifts of rank with intervals and p-values, by segment.
 
-    Raises InvalidInput for several models or classes in a table, for other segments, or for
-    fewer than two images; IdMismatch for other images.
+    Raises
+    ------
+    InvalidInput
+        For a table of several models or classes, for other segments, and for fewer than two images.
+    IdMismatch
+        For other images.
 
-    Sources: Wilcoxon 1945; Holm 1979; Efron 1987.
+    Notes
+    -----
+    Each segment's shifts are tested by Wilcoxon's signed-rank test (exact up to 50 units; zeros are
+    dropped), and Holm's correction keeps the error of all segments together below alpha. The ranks
+    of an image add up to a constant, so that one segment's gain is another's loss.
 
+    References
+    ----------
+    Wilcoxon 1945; Holm 1979; Efron 1987.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> before = build({"lrp.z": maps["sharp"]}, segments, model="before")
@@ -116,9 +152,9 @@ def difference(
     checked_level("alpha", alpha, 0.05)
     check_resampling(1 - alpha, n_resamples)
     entry = chosen_interval(interval)
-    a = rows_of_one_model(table_a, "table_a", method)
-    b = rows_of_one_model(table_b, "table_b", method)
-    pairs = pair(a, b, missing=missing)
+    a = rows_of_method(table_a, method, argument="table_a")
+    b = rows_of_method(table_b, method, argument="table_b")
+    pairs = paired(a, b, missing=missing)
     _check_size(pairs)
     units = units_of(a, unit).set_axis(a["image_id"])
     units = units[~units.index.duplicated()].reindex(pairs.image_ids)
@@ -156,7 +192,7 @@ def _shifts(ranks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unit_sums(ranks: pd.DataFrame, units: pd.Series, segments: pd.Index) -> NDArray[np.float64]:
-    """Of each unit and segment, the sum of the shifts and the images: (n_units, 2, k)."""
+    """The sum of the shifts and the number of images, by unit and segment: (n_units, 2, k)."""
     codes, names = pd.factorize(units, sort=True)
     rows = pd.Series(codes, index=units.index)[ranks["image_id"]].to_numpy()
     columns = segments.get_indexer(pd.Index(ranks["segment"]))
@@ -167,30 +203,32 @@ def _unit_sums(ranks: pd.DataFrame, units: pd.Series, segments: pd.Index) -> NDA
 
 
 def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):  # a resample without the segment has no mean shift
+    with np.errstate(invalid="ignore"):  # NaN for resamples without the segment
         return sums[:, 0] / sums[:, 1]
 
 
 def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the units' mean shifts, segment by segment: raw, and adjusted by Holm's steps."""
+    """Raw and adjusted p-values of the units' mean shifts, by segment."""
     by_unit = _mean_shift(sums).T
     raw = np.array([signed_rank_p(shifts[np.isfinite(shifts)]) for shifts in by_unit])
     return raw, holm(raw)
 
 
 def _check_size(pairs: Pairs) -> None:
-    if len(pairs.image_ids) < 2:
+    n = len(pairs.image_ids)
+    if n < 2:
         raise InvalidInput(
-            f"the tables: a test needs at least 2 images in both, got {len(pairs.image_ids)}; "
-            "compare the rows of one image themselves."
+            f"table_a, table_b: a test needs at least 2 images in both, got {n}; "
+            "compare the rows of that image themselves, or use more images."
         )
     if pairs.ranks.empty:
-        raise InvalidInput("the tables: no image has a segment in common in both.")
+        raise InvalidInput(
+            "table_a, table_b: no image has the same segment in both; check that the names agree."
+        )
 
 
 MISSING = ("error", "skip")
-KEY = ["image_id", "segment"]
-REMEDY = "; pass missing='skip' to compare what both have."
+REMEDY = "; missing='skip' compares what both have."
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,32 +244,7 @@ class Pairs:
     left_out: dict[str, list]
 
 
-def rows_of_one_model(table: pd.DataFrame, argument: str, method: str) -> pd.DataFrame:
-    """The rows of a method; InvalidInput where they are of several models or classes."""
-    try:
-        methods = check_table(table)["method"].unique()
-    except InvalidInput as error:
-        raise InvalidInput(str(error).replace("table", argument, 1)) from None
-    if method not in methods:
-        raise unknown_name(f"method (in {argument})", method, methods)
-    rows = table[table["method"] == method]
-    for column, plural in (("model", "models"), ("label", "classes")):
-        values = rows[column].dropna().unique()
-        if len(values) > 1:
-            raise InvalidInput(
-                f"{argument}: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); "
-                f"filter it first: {argument}[{argument}.{column} == {values[0]!r}]."
-            )
-    twice = rows.duplicated(KEY)
-    if twice.any():
-        raise InvalidInput(
-            f"{argument}: several rows for {rows[twice].iloc[0][KEY].to_dict()}; a segment counts "
-            "once an image. Filter it to one target."
-        )
-    return rows
-
-
-def pair(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
+def paired(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     """Join the rows of two models by image and segment; see ``difference`` for ``missing``."""
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
@@ -243,9 +256,9 @@ def pair(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     )
     uneven = _uneven_images(joined)
     if uneven and missing == "error":
-        raise InvalidInput(_said(joined, uneven) + REMEDY)
+        raise InvalidInput(_uneven_text(joined, uneven) + REMEDY)
     if uneven:
-        warnings.warn(f"{_said(joined, uneven)}: ranked again.", stacklevel=3)
+        warnings.warn(f"{_uneven_text(joined, uneven)}; they are ranked again.", stacklevel=3)
         left_out |= {"segments ranked again in": uneven}
         for side, where in (("a", "left_only"), ("b", "right_only")):
             alone = joined.loc[joined["_merge"] == where, KEY].dropna()
@@ -259,11 +272,11 @@ def pair(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
 def _ranks_on(
     common: pd.DataFrame, rows: pd.DataFrame, uneven: list[str], rank_by: str
 ) -> pd.DataFrame:
-    """Ranks of the common segments; in uneven images anew, among these alone."""
+    """Ranks of the common segments; in uneven images, new ranks among these alone."""
     kept = rows.merge(common, on=KEY)
-    anew = rerank(kept, by=rank_by)["rank"]
-    again = kept["image_id"].isin(uneven)
-    return kept[KEY].assign(rank=kept["rank"].where(~again, anew))
+    new = rerank(kept, by=rank_by)["rank"]
+    is_uneven = kept["image_id"].isin(uneven)
+    return kept[KEY].assign(rank=kept["rank"].where(~is_uneven, new))
 
 
 def _images_of_both(
@@ -280,41 +293,39 @@ def _images_of_both(
         return both, only
     sides = "; ".join(f"{len(ids)} {side}: {shorten(ids)}" for side, ids in only.items() if ids)
     if missing == "error" or not both:
-        raise IdMismatch(f"the tables do not hold the same images: {sides}{REMEDY}")
-    warnings.warn(f"left out: {sides}.", stacklevel=4)
+        raise IdMismatch(f"table_a, table_b: expected the same images, got {sides}{REMEDY}")
+    warnings.warn(f"table_a, table_b: left out {sides}.", stacklevel=4)
     return both, only
 
 
 def _uneven_images(joined: pd.DataFrame) -> list[str]:
-    """Images whose ranks are not over the same segments: other names, or another n_segments.
-
-    The second finds tables of which one was ranked again after the same filter.
-    """
+    """Images whose ranks are not among the same segments: other names, or another n_segments."""
+    # The names alone would miss a table that was ranked again after the same filter.
     uneven = (joined["_merge"] != "both") | (joined["n_segments_a"] != joined["n_segments_b"])
     return joined.loc[uneven, "image_id"].drop_duplicates().tolist()
 
 
-def _said(joined: pd.DataFrame, uneven: list[str]) -> str:
+def _uneven_text(joined: pd.DataFrame, uneven: list[str]) -> str:
     first = joined[joined["image_id"] == uneven[0]]
     sides = {
         side: first.loc[first["_merge"] == where, "segment"].dropna().tolist()
         for side, where in (("table_a", "left_only"), ("table_b", "right_only"))
     }
-    told = [f"{shorten(names)} in {side} only" for side, names in sides.items() if names]
+    parts = [f"{shorten(names)} in {side} only" for side, names in sides.items() if names]
     counts = (first["n_segments_a"].max(), first["n_segments_b"].max())
-    told = told or ["ranks among {:.0f} and {:.0f} segments".format(*counts)]
+    parts = parts or ["ranks among {:.0f} and {:.0f} segments".format(*counts)]
     return (
-        f"{len(uneven)} images are not ranked over the same segments in both tables: "
-        f"{shorten(uneven)} ({uneven[0]!r} has {' and '.join(told)})"
+        f"table_a, table_b: {len(uneven)} images are not ranked among the same segments in both: "
+        f"{shorten(uneven)} ({uneven[0]!r} has {' and '.join(parts)})"
     )
 
 
 def _rank_by(a: pd.DataFrame, b: pd.DataFrame) -> str:
-    """What the ranks are of, as the tables remember it."""
-    said = [rows.attrs.get("sat_nb", {}).get("rank_by") for rows in (a, b)]
-    if None not in said and said[0] != said[1]:
+    """The column that the tables were ranked by, as noted when they were built."""
+    noted = [rows.attrs.get("sat_nb", {}).get("rank_by") for rows in (a, b)]
+    if None not in noted and noted[0] != noted[1]:
         raise InvalidInput(
-            f"table_a is ranked by {said[0]!r} and table_b by {said[1]!r}; build both with the "
+            f"table_a is ranked by {noted[0]!r} and table_b by {noted[1]!r}; build both with the "
             "same rank_by, or use sat_nb.rerank on one."
         )
-    return str(said[0] or said[1] or "abs_mean_attribution")
+    return str(noted[0] or noted[1] or "abs_mean_attribution")

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.errors import InvalidInput
 from sat_nb.stats.rank_tests import holm
-from sat_nb.table.schema import check_table
-from sat_nb.table.totals import segment_totals
-
-# --- the sign -----------------------------------------------------------------------------------
+from sat_nb.stats.rows import rows_of_method
 
 
 def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
-    """How often, and how much, each segment speaks for the target and against it.
+    """Count how often, and how much, each segment speaks for the target and against it.
 
-    Ranks go by absolute values, so a segment that speaks against the target can lead them.
-    This looks at the sign of ``mean_attribution`` in the images that have the segment.
+    Ranks follow absolute values, so that a segment that speaks against the target can lead them.
+    This is about the sign of ``mean_attribution`` in the images that have the segment.
 
     Parameters
     ----------
-    table: from ``build``, of one model and one class.
-    method: a method whose sign speaks for or against the target (``list_methods`` says
-        what a sign means; that of a plain gradient is a direction, not evidence).
+    table : pandas.DataFrame
+        From ``build``, of one model and one class.
+    method : str
+        A method whose sign speaks for or against the target. ``list_methods`` says what a sign
+        means; that of a plain gradient is a direction, not evidence.
 
-    Returns a DataFrame: ``segment``, ``n_images``, ``share_for`` and ``share_against`` of
-    these images (the rest are exactly 0), ``mean_for`` and ``mean_against``, the mean
-    attribution where it is above and below 0 (NaN where it never is), ``p_value`` of the
-    exact two-sided sign test (zeros dropped; 1 if there is nothing else) and
-    ``adjusted_p_value`` by Holm over the segments; the largest ``share_for`` less
-    ``share_against`` first.
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment``, ``n_images``, ``share_for`` and ``share_against`` of these images (the rest
+        are exactly 0), ``mean_for`` and ``mean_against``, the mean attribution where it is above
+        and below 0 (NaN if it never is), ``p_value`` of the exact two-sided sign test (zeros
+        dropped; 1 if nothing is left) and ``adjusted_p_value`` by Holm over the segments. The
+        largest ``share_for`` less ``share_against`` comes first.
 
-    Raises InvalidInput for a method that is never below 0: it shows magnitudes.
+    Raises
+    ------
+    InvalidInput
+        For a method that is never below 0 and so shows magnitudes; for an unknown method; for a
+        table of several models or classes.
 
+    References
+    ----------
+    Holm 1979.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> evidence(build(*toy()), method="noisy").round(3).iloc[2:, :5]
       segment  n_images  share_for  share_against  mean_for
@@ -40,12 +51,12 @@ def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
     3    ears        15      0.867          0.133     1.017
     4    rest        20      0.750          0.250     0.846
     """
-    rows = rows_of_method(table, method)
+    rows = rows_of_method(table, method).dropna(subset="segment").reset_index(drop=True)
     values = rows["mean_attribution"]
     if not (values < 0).any():
         raise InvalidInput(
-            f"method: {method!r} is nowhere below 0, so it shows how much, not for or against; "
-            "take one with a sign, such as 'lrp.z' or 'integrated_gradients'."
+            f"method: {method!r} is nowhere below 0, so it shows magnitudes; expected one whose "
+            "sign speaks for or against, such as 'lrp.z' or 'integrated_gradients'."
         )
     signs = rows.assign(above=values.where(values > 0), below=values.where(values < 0))
     counts = signs.groupby("segment").agg(
@@ -72,13 +83,3 @@ def _sign_test(n_for: int, n_against: int) -> float:
 
     n = n_for + n_against
     return float(binomtest(n_for, n, 0.5).pvalue) if n else 1.0
-
-
-def rows_of_method(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    """The method's rows that have a segment, of one model and class."""
-    methods = check_table(table)["method"].unique()
-    if method not in methods:
-        raise unknown_name("method", method, methods)
-    rows = table[table["method"] == method]
-    segment_totals(rows, value="rank", by=())  # refuses what must not be mixed
-    return rows[rows["segment"].notna()].reset_index(drop=True)

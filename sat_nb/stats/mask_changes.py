@@ -1,4 +1,4 @@
-"""The ways in which ``mask_sensitivity`` changes masks, and the tables that these give."""
+"""Changes of masks for ``mask_sensitivity``, and the tables that they lead to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arguments import is_number
 from sat_nb.arrays import Size
+from sat_nb.errors import InvalidInput
+from sat_nb.registry import Entry, registry
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.stats.outlines import Grid, Try, generator, outlined, padded, steps_of
+from sat_nb.stats.outlines import OnMap, Trial, outlined, padded, steps_of
+from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
@@ -21,16 +25,17 @@ if TYPE_CHECKING:
     from sat_nb.table.join import Maps
 
 Segments = Mapping[str, SegmentationMap]
+Changed = Sequence[SegmentationMap]  # one a trial
 Advance = Callable[[int], Any]
-Changed = Sequence[SegmentationMap]  # one a try
+"""Is called with the number of joins (an image and a trial) that are done."""
 
 BLOCK = 8  # images whose maps and masks are in memory together
 NEEDED = ["image_id", "method", "segment", "rank", "n_segments"]  # what mean ranks follow from
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
-    """What is changed: maps and masks, how they are joined, and the table that this gives."""
+class Original:
+    """Maps and unchanged masks, how they are joined, and the table of that join."""
 
     maps: Maps
     segments: Segments
@@ -43,79 +48,158 @@ class Setting:
         """The geometry from image to map."""
         return str(self.options.get("fit") or getattr(self.maps, "fit", "stretch"))
 
-    def grid(self, size: Size) -> Grid:
-        """How masks come to a map of that size."""
+    def on_map(self, size: Size) -> OnMap:
+        """How masks are brought to a map of that size."""
         pad_px, merge = self.options["pad_px"], self.options.get("merge", "union")
-        return Grid(size, self.fit, pad_px, merge)
+        return OnMap(size, self.fit, pad_px, merge)
 
 
-@dataclass(frozen=True)
-class Change:
-    """One way to change masks: (setting, tries, advance) -> the table that each try gives.
+MaskFunction = Callable[[SegmentationMap, float, np.random.Generator], SegmentationMap]
+Tables = Callable[[Original, Sequence[Trial], Advance], list[pd.DataFrame]]
 
-    All tries come together, so that an image's masks are read once for all of them. ``advance``
-    is told how many joins (an image and a try) are done. The tables have at least the columns
-    NEEDED.
+
+@dataclass(frozen=True, kw_only=True)
+class MaskChange(Entry):
+    """A way to change masks, for ``mask_sensitivity(changes=...)``.
+
+    Parameters
+    ----------
+    name, title, about, source, version : str
+        As for every entry of a registry.
+    parameters : Mapping
+        Not used.
+    function : callable, default None
+        ``(masks, amount, generator) -> masks``: the SegmentationMap of one image, one of the
+        ``amounts``, and a random generator that is the same for all amounts; returns the changed
+        masks, which are joined with the maps like the original ones.
+    amounts : tuple of float, default (1,)
+        The amounts that are tried if none are given.
+    unit : str, default ""
+        The unit of the amounts: "px", "share" (a number from 0 to 1), or your own.
+    accepts : callable, default any number
+        ``amount -> bool``, whether it is a possible amount.
+    expected : str, default "a number"
+        The amounts that are accepted, for the error message.
+    is_random : bool, default False
+        Whether to repeat it with other seeds.
+    needs_other : bool, default False
+        Whether it compares with the masks of another source, ``mask_sensitivity(other=...)``.
+    tables : callable, default None
+        A faster form in place of ``function``: ``(original, trials, advance) -> tables``, one
+        DataFrame with the columns of ``NEEDED`` for each trial. All trials come together, so that
+        an image's masks are read only once.
+
+    Examples
+    --------
+    >>> def smallest_missed(masks, amount, generator):
+    ...     sizes = masks.masks.sum(axis=(1, 2))
+    ...     kept = np.argsort(sizes)[int(amount):]
+    ...     return sat.SegmentationMap([masks.names[i] for i in kept], masks.masks[kept])
+    >>> mine = MaskChange(
+    ...     name="smallest_missed", about="The smallest masks are missed.",
+    ...     function=smallest_missed, amounts=(1, 2), unit="masks",
+    ... )
+    >>> from sat_nb.toy import toy
+    >>> found = mask_sensitivity(*toy(), changes=mine, progress=False)
+    >>> found.query("method == 'noisy'")[["change", "amount", "unit", "tau"]].round(2)
+                change  amount   unit  tau
+    1  smallest_missed     1.0  masks  1.0
+    3  smallest_missed     2.0  masks  1.0
     """
 
-    tables: Callable[[Setting, Sequence[Try], Advance], list[pd.DataFrame]]
-    amounts: tuple[float, ...]
-    unit: str
-    is_random: bool
+    function: MaskFunction | None = None
+    amounts: tuple[float, ...] = (1.0,)
+    unit: str = ""
+    accepts: Callable[[Any], bool] = is_number
+    expected: str = "a number"
+    is_random: bool = False
+    needs_other: bool = False
+    tables: Tables | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.function is None) == (self.tables is None):
+            raise InvalidInput(
+                f"MaskChange {self.name!r}: give either function or tables, not both or neither."
+            )
+
+    def tables_of(
+        self, original: Original, trials: Sequence[Trial], advance: Advance
+    ) -> list[pd.DataFrame]:
+        """The table of each trial, with at least the columns NEEDED."""
+        if self.tables is not None:
+            return self.tables(original, trials, advance)
+        assert self.function is not None
+        return _joined_anew(self.function, original, trials, advance)
 
 
-# --- masks are changed, and joined anew -----------------------------------------------------------
+def _joined_anew(
+    function: MaskFunction, original: Original, trials: Sequence[Trial], advance: Advance
+) -> list[pd.DataFrame]:
+    """Tables of changed masks that are joined like the original ones."""
+
+    def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
+        for trial in trials:
+            changed = {
+                i: function(of, trial.amount, image_generator(trial.seed, i))
+                for i, of in masks.items()
+            }
+            yield build(maps, changed, **original.options)
+
+    return _in_blocks(original, join, len(trials), advance)
 
 
-def _padded(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    pads = [int(one.amount) for one in tries]
+def _padded(original: Original, trials: Sequence[Trial], advance: Advance) -> list[pd.DataFrame]:
+    pads = [int(trial.amount) for trial in trials]
 
-    def change(image_id: str, masks: SegmentationMap, size: Size, of: Size) -> Changed:
-        return padded(masks, pads, setting.grid(size))
+    def change(image_id: str, masks: SegmentationMap, size: Size, first: Size) -> Changed:
+        return padded(masks, pads, original.on_map(size))
 
-    return _on_grid(setting, change, len(tries), advance)
-
-
-def _outlined(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    def change(image_id: str, masks: SegmentationMap, size: Size, of: Size) -> Changed:
-        steps = steps_of(image_id, masks, of, setting.fit, tries)
-        return outlined(masks, steps, setting.grid(size))
-
-    return _on_grid(setting, change, len(tries), advance)
+    return _on_map(original, change, len(trials), advance)
 
 
-def _on_grid(
-    setting: Setting,
+def _outlined(original: Original, trials: Sequence[Trial], advance: Advance) -> list[pd.DataFrame]:
+    def change(image_id: str, masks: SegmentationMap, size: Size, first: Size) -> Changed:
+        steps = steps_of(image_id, masks, first, original.fit, trials)
+        return outlined(masks, steps, original.on_map(size))
+
+    return _on_map(original, change, len(trials), advance)
+
+
+def _on_map(
+    original: Original,
     change: Callable[[str, SegmentationMap, Size, Size], Changed],
-    n_tries: int,
+    n_trials: int,
     advance: Advance,
 ) -> list[pd.DataFrame]:
-    """Tables of masks that ``change`` brings to the maps' grid, and that are joined as they are.
+    """Tables of masks that ``change`` has already brought to the size of the maps.
 
-    It is told the image's id and masks, and the (height, width) of this and of the first map.
+    ``change`` takes the image's id and masks, and the sizes of this map and of the first one.
     """
-    joining = {**setting.options, "fit": "stretch", "pad_px": 0}
+    joining = {**original.options, "fit": "stretch", "pad_px": 0}
 
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         first = next(iter(maps.values()))
         changed = [
-            (some, {i: change(i, masks[i], _size(by_id[i]), _size(first[i])) for i in masks})
+            (some, {i: change(i, masks[i], _size(own[i]), _size(first[i])) for i in masks})
             for some in _of_one_size(maps)
-            for by_id in [next(iter(some.values()))]
+            for own in [next(iter(some.values()))]
         ]
-        for number in range(n_tries):
+        for number in range(n_trials):
             yield pd.concat(
-                build(some, {i: each[number] for i, each in of.items()}, **joining)
-                for some, of in changed
+                build(some, {i: each[number] for i, each in by_id.items()}, **joining)
+                for some, by_id in changed
             )
 
-    return _in_blocks(setting, join, n_tries, advance)
+    return _in_blocks(original, join, n_trials, advance)
 
 
-def _from_other(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
-    table = build(setting.maps, setting.other or {}, **setting.options)
-    advance(len(tries) * table["image_id"].nunique())
-    return [table[NEEDED]] * len(tries)
+def _from_other(
+    original: Original, trials: Sequence[Trial], advance: Advance
+) -> list[pd.DataFrame]:
+    table = build(original.maps, original.other or {}, **original.options)
+    advance(len(trials) * table["image_id"].nunique())
+    return [table[NEEDED]] * len(trials)
 
 
 def _size(attribution: NDArray) -> Size:
@@ -123,7 +207,7 @@ def _size(attribution: NDArray) -> Size:
 
 
 def _of_one_size(maps: Maps) -> list[Maps]:
-    """The methods whose maps have the same sizes, together."""
+    """The maps in groups of methods whose maps have the same sizes."""
     groups: dict[tuple[Size, ...], dict[str, Any]] = {}
     for method, by_id in maps.items():
         groups.setdefault(tuple(map(_size, by_id.values())), {})[method] = by_id
@@ -131,61 +215,57 @@ def _of_one_size(maps: Maps) -> list[Maps]:
 
 
 def _in_blocks(
-    setting: Setting,
+    original: Original,
     join: Callable[[Maps, Segments], Iterator[pd.DataFrame]],
-    n_tries: int,
+    n_trials: int,
     advance: Advance,
 ) -> list[pd.DataFrame]:
-    """A table a try, put together from a few images at a time, whose masks are read once."""
-    ids = list(setting.table["image_id"].unique())
-    parts: list[list[pd.DataFrame]] = [[] for _ in range(n_tries)]
+    """One table a trial, joined a few images at a time, so that masks are read only once."""
+    ids = list(original.table["image_id"].unique())
+    parts: list[list[pd.DataFrame]] = [[] for _ in range(n_trials)]
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
-        masks = {i: setting.segments[i] for i in block}
-        maps = {m: {i: np.asarray(of[i]) for i in block} for m, of in setting.maps.items()}
+        masks = {i: original.segments[i] for i in block}
+        maps = {m: {i: np.asarray(of[i]) for i in block} for m, of in original.maps.items()}
         for part, table in zip(parts, join(maps, masks), strict=True):
             part.append(table[NEEDED])
             advance(len(block))
     return [pd.concat(part, ignore_index=True) for part in parts]
 
 
-# --- rows are changed -------------------------------------------------------------------------
+def _of_rows(change: Callable[[Original, float, int], pd.DataFrame]) -> Tables:
+    """The tables of a change that needs no masks, only the joined table."""
 
-
-def _of_rows(
-    change: Callable[[Setting, float, int], pd.DataFrame],
-) -> Callable[[Setting, Sequence[Try], Advance], list[pd.DataFrame]]:
-    """The tables of a change (setting, amount, seed) that needs the joined table only."""
-
-    def tables(setting: Setting, tries: Sequence[Try], advance: Advance) -> list[pd.DataFrame]:
+    def tables(original: Original, trials: Sequence[Trial], advance: Advance) -> list[pd.DataFrame]:
         found = []
-        for one in tries:
-            found.append(change(setting, one.amount, one.seed))
-            advance(setting.table["image_id"].nunique())
+        for trial in trials:
+            found.append(change(original, trial.amount, trial.seed))
+            advance(original.table["image_id"].nunique())
         return found
 
     return tables
 
 
-def dropped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    """A detection is missed by all methods alike; an image may lose all."""
-    table = setting.table
+def dropped(original: Original, amount: float, seed: int) -> pd.DataFrame:
+    """The table without a random share of its segments, the same ones for all methods."""
+    table = original.table
     kept = table["segment"].notna().to_numpy()
     for places, rng in _images(table, seed):
         kept[places] &= rng.random(len(places)) >= amount
-    rank_by = setting.options.get("rank_by", "abs_mean_attribution")
+    rank_by = original.options.get("rank_by", "abs_mean_attribution")
     return rerank(with_images_left(table, np.flatnonzero(kept)), by=rank_by)
 
 
-def swapped(setting: Setting, amount: float, seed: int) -> pd.DataFrame:
-    """Detections that are drawn change names with any other of the image, one after the other."""
-    names = setting.table["segment"].to_numpy(copy=True)
-    for places, rng in _images(setting.table, seed):
+def swapped(original: Original, amount: float, seed: int) -> pd.DataFrame:
+    """The table in which a random share of the segments swap names within their images."""
+    names = original.table["segment"].to_numpy(copy=True)
+    for places, rng in _images(original.table, seed):
         n = len(places)
-        for one in np.flatnonzero(rng.random(n) < amount / 2) if n > 1 else ():  # a swap has two
+        # Half the share is drawn, as a swap renames two segments.
+        for one in np.flatnonzero(rng.random(n) < amount / 2) if n > 1 else ():
             pair = places[[one, (one + rng.integers(1, n)) % n]]
             names[pair] = names[pair[::-1]]
-    return setting.table.assign(segment=names)
+    return original.table.assign(segment=names)
 
 
 def _images(
@@ -195,14 +275,65 @@ def _images(
     images = table["image_id"].to_numpy()
     for places in table.groupby(["image_id", "method"], sort=False).indices.values():
         rows = np.asarray(places)
-        yield rows, generator(seed, images[rows[0]])
+        yield rows, image_generator(seed, images[rows[0]])
 
 
-MASK_CHANGES: dict[str, Change] = {
-    "pad": Change(_padded, (0, 1, 2, 4, 8), "px", is_random=False),
-    "outline": Change(_outlined, (1, 2, 4), "px", is_random=True),
-    "dropped": Change(_of_rows(dropped), (0.05, 0.1, 0.2), "share", is_random=True),
-    "swapped": Change(_of_rows(swapped), (0.05, 0.1, 0.2), "share", is_random=True),
-    "source": Change(_from_other, (float("nan"),), "", is_random=False),
-}
-"""What can be done to masks."""
+def _is_whole_px(amount: Any) -> bool:
+    return is_number(amount) and amount >= 0 and int(amount) == amount
+
+
+def _is_share(amount: Any) -> bool:
+    return is_number(amount) and 0 <= amount <= 1
+
+
+MASK_CHANGES: dict[str, MaskChange] = registry(
+    MaskChange(
+        name="pad",
+        about="Masks are padded by that many pixels of the map, in place of ``pad_px``.",
+        tables=_padded,
+        amounts=(0, 1, 2, 4, 8),
+        unit="px",
+        accepts=_is_whole_px,
+        expected="whole pixels >= 0",
+    ),
+    MaskChange(
+        name="outline",
+        about="Each mask grows or shrinks by a random whole number of pixels of the map, up to "
+        "that many; a mask that would vanish keeps its innermost pixels.",
+        tables=_outlined,
+        amounts=(1, 2, 4),
+        unit="px",
+        accepts=_is_whole_px,
+        expected="whole pixels >= 0",
+        is_random=True,
+    ),
+    MaskChange(
+        name="dropped",
+        about="That share of the segments of all images is missed; an image may lose all.",
+        tables=_of_rows(dropped),
+        amounts=(0.05, 0.1, 0.2),
+        unit="share",
+        accepts=_is_share,
+        expected="shares from 0 to 1",
+        is_random=True,
+    ),
+    MaskChange(
+        name="swapped",
+        about="That share of the segments of all images has the name of another one in its image.",
+        tables=_of_rows(swapped),
+        amounts=(0.05, 0.1, 0.2),
+        unit="share",
+        accepts=_is_share,
+        expected="shares from 0 to 1",
+        is_random=True,
+    ),
+    MaskChange(
+        name="source",
+        about="The masks of another source, ``other``, for the same images.",
+        tables=_from_other,
+        amounts=(float("nan"),),
+        accepts=lambda amount: True,
+        needs_other=True,
+    ),
+)
+"""The changes of masks that ``mask_sensitivity`` can try."""

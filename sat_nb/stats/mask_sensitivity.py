@@ -1,4 +1,4 @@
-"""How far a ranking depends on the masks: mask_sensitivity."""
+"""mask_sensitivity: how far a ranking depends on the masks."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.arguments import checked_whole, is_number
+from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.bootstrap import PIECE, UNIT, check_resampling, resample
+from sat_nb.registry import chosen, lists
+from sat_nb.stats.bootstrap import CHUNK, UNIT, check_resampling, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
-from sat_nb.stats.mask_changes import MASK_CHANGES, Segments, Setting
-from sat_nb.stats.outlines import Try
+from sat_nb.stats.kendall import tau_of_rows
+from sat_nb.stats.mask_changes import MASK_CHANGES, MaskChange, Original, Segments
+from sat_nb.stats.outlines import Trial
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.build import build
 
 if TYPE_CHECKING:
     from sat_nb.table.join import Maps
 
-
 ORDERS = ("relative", "absolute")
-EQUAL = 1e-9  # mean ranks that differ by less are equal
 
 
+Changes = Mapping[str, Sequence[float]] | Sequence[str | MaskChange] | str | MaskChange
+
+
+@lists(changes=MASK_CHANGES)
 def mask_sensitivity(
     maps: Maps,
     segments: Segments,
     *,
     other: Segments | None = None,
-    changes: Mapping[str, Sequence[float]] | Sequence[str] | None = None,
+    changes: Changes | None = None,
     how: str = "relative",
     n_repeats: int = 5,
     level: float = 0.95,
@@ -41,38 +45,65 @@ def mask_sensitivity(
     progress: bool = True,
     **options: Any,
 ) -> pd.DataFrame:
-    """How far the ranking of segments moves when the masks are a little different.
+    """Measure how far the ranking of segments moves if the masks are a little different.
 
     The segments' mean ranks (``aggregate(..., value="rank")``) with changed masks are compared
-    with those of the masks as they are, by Kendall's tau-b: 1 is the same order, 0 none in
-    common. Compared are the segments that both have, on the images that both have.
+    with those of the original masks by Kendall's tau-b: 1 is the same order, 0 unrelated. Only
+    segments and images that both have are compared.
 
     Parameters
     ----------
-    maps, segments, options: as for ``build``; ``pad_px`` is 2 by default here too.
-    other: masks of another source for the same images: adds the change "source".
-    changes: names in MASK_CHANGES, or {name: amounts}; by default all.
-        "pad": padded by that many pixels instead. "outline": each mask grown or shrunk by a
-        random whole number of pixels of the map, up to that many; a mask that would vanish keeps
-        its innermost pixels. "dropped": that share of the detections (an image's segment) is
-        missed. "swapped": that share of the detections has the name of another one in the image.
-    how: "relative" or "absolute" mean ranks.
-    n_repeats: of the random changes.
-    level, n_resamples: of the intervals: percentiles over resampled images (the same ones with
-        and without the change), shared among the repeats. With few images, resampling stirs
-        both rankings up and so lowers tau; an interval is widened to hold tau itself.
-    seed: the same seed gives the same result.
-    progress: show a bar. Each image is read once for all changes of one name.
+    maps : AttributionStore or Mapping
+        {method: {image_id: map}}, as for ``build``.
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as for ``build``.
+    other : Mapping[str, SegmentationMap], default None
+        Masks of another source for the same images; adds the change "source".
+    changes : str, MaskChange, sequence of these, or Mapping, default None
+        What to change: names in ``MASK_CHANGES`` and entries of your own, or {name: amounts}; all
+        by default.
 
-    Returns a DataFrame, one row a change, amount and method: ``change``, ``amount`` (px or share,
-    see ``unit``; NaN for "source"), ``unit``, ``method``, ``tau`` (mean over the repeats), ``low``,
-    ``high``, ``n_repeats``, ``n_images``, ``n_segments``. A tau is NaN where fewer than two
-    segments are compared, or all of them tie.
+        [[changes]]
+    how : {"relative", "absolute"}, default "relative"
+        How ranks are averaged.
+    n_repeats : int, default 5
+        Repeats of each random change.
+    level : float, default 0.95
+        Level of the intervals.
+    n_resamples : int, default 1000
+        Resamples for each interval, shared among the repeats.
+    seed : int, default 0
+        Of random changes and resamples; the same seed gives the same result.
+    progress : bool, default True
+        Show a progress bar. Each image is read once for all amounts of a change.
+    **options
+        As for ``build``; ``pad_px`` is 2 by default here, too.
 
-    Raises InvalidInput for names and values that are not known; what ``build`` raises.
+    Returns
+    -------
+    pandas.DataFrame
+        One row a change, amount and method: ``change``, ``amount`` (NaN for "source"), ``unit``,
+        ``method``, ``tau`` (the mean over the repeats), ``low``, ``high``, ``n_repeats``,
+        ``n_images``, ``n_segments``. A tau is NaN if fewer than two segments are compared, or all
+        of them tie.
 
-    Sources: Kendall 1945 (tau-b); Efron 1979.
+    Raises
+    ------
+    InvalidInput
+        For unknown names and impossible values, and as ``build`` does.
 
+    Notes
+    -----
+    Intervals are percentiles over resampled images, the same ones with and without the change.
+    With few images, resampling also moves both rankings apart and so lowers tau; an interval is
+    therefore widened to contain tau itself.
+
+    References
+    ----------
+    Kendall 1945 (tau-b); Efron 1979 (percentile intervals).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> found = mask_sensitivity(maps, segments, changes={"pad": [0, 4], "swapped": [0.2]},
@@ -85,74 +116,65 @@ def mask_sensitivity(
     """
     from tqdm.auto import tqdm
 
-    _check_numbers(how, n_repeats, seed)
+    if how not in ORDERS:
+        raise unknown_name("how", how, ORDERS)
+    checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     check_resampling(level, n_resamples)
-    jobs = _jobs(changes, other)
+    plan = _plan(changes, other)
     options = {"pad_px": 2, **options}
-    setting = Setting(maps, segments, options, build(maps, segments, **options), other)
-    tries = {name: _tries(name, amounts, n_repeats, seed) for name, amounts in jobs.items()}
-    n_joins = setting.table["image_id"].nunique() * sum(map(len, tries.values()))
+    original = Original(maps, segments, options, build(maps, segments, **options), other)
+    trials = [_trials(change, amounts, n_repeats, seed) for change, amounts in plan]
+    n_joins = original.table["image_id"].nunique() * sum(map(len, trials))
     rows: list[dict[str, Any]] = []
     with tqdm(total=n_joins, desc="sensitivity", unit="join", disable=not progress) as bar:
-        for name, amounts in jobs.items():
-            change = MASK_CHANGES[name]
-            tables = change.tables(setting, tries[name], bar.update)
-            each = len(tables) // max(len(amounts), 1)
+        for (change, amounts), of_change in zip(plan, trials, strict=True):
+            tables = change.tables_of(original, of_change, bar.update)
+            repeats = len(tables) // max(len(amounts), 1)
             for i, amount in enumerate(amounts):
-                head = {"change": name, "amount": float(amount), "unit": change.unit}
-                changed = tables[i * each : (i + 1) * each]
-                found = _compared(setting.table, changed, how, level, n_resamples, seed)
+                head = {"change": change.key, "amount": float(amount), "unit": change.unit}
+                changed = tables[i * repeats : (i + 1) * repeats]
+                found = _compared(original.table, changed, how, level, n_resamples, seed)
                 rows += [{**head, **row} for row in found]
     return pd.DataFrame(rows)
 
 
-def _check_numbers(how: str, n_repeats: int, seed: int) -> None:
-    if how not in ORDERS:
-        raise unknown_name("how", how, ORDERS)
-    checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
-
-
-def _jobs(
-    changes: Mapping[str, Sequence[float]] | Sequence[str] | None, other: Segments | None
-) -> dict[str, list[float]]:
-    """{change: amounts} in order."""
+def _plan(
+    changes: Changes | None, other: Segments | None
+) -> list[tuple[MaskChange, Sequence[float]]]:
+    """The changes and their amounts, in order."""
     if changes is None:
-        changes = [name for name in MASK_CHANGES if name != "source" or other is not None]
-    elif isinstance(changes, str):
+        changes = [n for n, c in MASK_CHANGES.items() if other is not None or not c.needs_other]
+    elif isinstance(changes, str | MaskChange):
         changes = [changes]
-    for name in changes:
-        if name not in MASK_CHANGES:
-            raise unknown_name("changes", name, MASK_CHANGES)
-        if name == "source" and other is None:
-            raise InvalidInput("other: 'source' compares with other masks; give them as `other`.")
-    given = dict(changes) if isinstance(changes, Mapping) else {}
-    jobs = {name: list(given.get(name, MASK_CHANGES[name].amounts)) for name in changes}
-    for name, amounts in jobs.items():
-        for amount in amounts:
-            _check_amount(name, amount)
-    return jobs
+    amounts = changes if isinstance(changes, Mapping) else {}
+    found = []
+    for given in changes:
+        change = chosen("changes", given, MASK_CHANGES, own=MaskChange)
+        if change.needs_other and other is None:
+            raise InvalidInput(
+                f"other: {change.key!r} compares with other masks; pass them as `other`."
+            )
+        found.append((change, list(amounts.get(change.name, change.amounts))))
+    for change, values in found:
+        for amount in values:
+            if not change.accepts(amount):
+                raise InvalidInput(
+                    f"changes[{change.name!r}]: expected {change.expected}, got {amount!r}."
+                )
+    return found
 
 
-def _tries(name: str, amounts: Sequence[float], n_repeats: int, seed: int) -> list[Try]:
-    """All repeats of the first amount, then of the second."""
-    repeats = range(n_repeats if MASK_CHANGES[name].is_random else 1)
-    return [Try(amount, _seed(seed, name, repeat)) for amount in amounts for repeat in repeats]
-
-
-def _check_amount(name: str, amount: float) -> None:
-    unit = MASK_CHANGES[name].unit
-    if unit == "px" and not (is_number(amount) and amount >= 0 and int(amount) == amount):
-        raise InvalidInput(f"changes[{name!r}]: expected whole pixels >= 0, got {amount!r}.")
-    if unit == "share" and not (is_number(amount) and 0 <= amount <= 1):
-        raise InvalidInput(f"changes[{name!r}]: expected shares from 0 to 1, got {amount!r}.")
+def _trials(change: MaskChange, amounts: Sequence[float], n_repeats: int, seed: int) -> list[Trial]:
+    """All repeats of the first amount, then of the second; see :func:`_seed`."""
+    repeats = range(n_repeats if change.is_random else 1)
+    return [
+        Trial(amount, _seed(seed, change.key, repeat)) for amount in amounts for repeat in repeats
+    ]
 
 
 def _seed(seed: int, name: str, repeat: int) -> int:
-    """Of its own for each change and repeat; amounts share it, so that they are comparable."""
+    """One for each change and repeat; amounts share it, so that they are comparable."""
     return zlib.crc32(f"{seed} {name} {repeat}".encode())
-
-
-# --- the comparison -----------------------------------------------------------------------------
 
 
 def _compared(
@@ -163,10 +185,10 @@ def _compared(
     n_resamples: int,
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    """A row of the result for each method."""
+    """One row of the result for each method."""
     for method in table["method"].unique():
         taus, resampled, sizes = [], [], []
-        each = -(-n_resamples // len(changed))
+        each = -(-n_resamples // len(changed))  # rounded up
         for repeat, one in enumerate(changed):
             sums = _both_sums(table[table["method"] == method], one[one["method"] == method])
             statistic = _tau_statistic(how, sums.shape[2] // 2)
@@ -191,7 +213,7 @@ def _compared(
 
 
 def _both_sums(table: pd.DataFrame, changed: pd.DataFrame) -> NDArray[np.float64]:
-    """What aggregates follow from: (n_images, 4, 2 k), first of the table, then of the changed."""
+    """The sums by image of both tables, (n_images, 4, 2 k), on the images and segments of both."""
     ids = set(table["image_id"]) & set(changed["image_id"])
     parts = [t[t["image_id"].isin(ids)].assign(**{UNIT: t["image_id"]}) for t in (table, changed)]
     names = [pd.Index(part["segment"].dropna().unique()) for part in parts]
@@ -200,35 +222,14 @@ def _both_sums(table: pd.DataFrame, changed: pd.DataFrame) -> NDArray[np.float64
 
 
 def _tau_statistic(how: str, k: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Sums (r, 4, 2 k) -> Kendall's tau (r, 1) between the two halves' mean ranks."""
+    """Sums (r, 4, 2 k) -> Kendall's tau-b (r, 1) between the mean ranks of the two halves."""
     means_of = statistic_of(AGGREGATIONS[how].function)
 
     def taus(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = means_of(sums)
-        rows = max(1, PIECE // max(k * k, 1))
-        pieces = [means[start : start + rows] for start in range(0, len(means), rows)]
-        return np.concatenate([tau_of_rows(p[:, :k], p[:, k:]) for p in pieces])[:, None]
+        rows = max(1, CHUNK // max(k * k, 1))
+        chunks = [means[start : start + rows] for start in range(0, len(means), rows)]
+        return np.concatenate([tau_of_rows(c[:, :k], c[:, k:]) for c in chunks])[:, None]
 
     return taus
-
-
-def tau_of_rows(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Kendall's tau-b between the rows of two arrays (r, k): (r,); pairs with a NaN do not count.
-
-    >>> tau_of_rows(np.array([[1.0, 2, 3], [1, 2, np.nan]]), np.array([[1.0, 3, 2], [2, 1, 3]]))
-    array([ 0.33333333, -1.        ])
-    """
-    first, second = np.triu_indices(a.shape[1], 1)
-    x, y = (_signs(of[:, first] - of[:, second]) for of in (a, b))
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        known = np.isfinite((a + b)[:, first] + (a + b)[:, second])
-        x, y = x * known, y * known
-    agree, n_x, n_y = ((p * q).sum(axis=1, dtype=int) for p, q in ((x, y), (x, x), (y, y)))
-    norms = np.sqrt(n_x * n_y)
-    return agree / np.where(norms > 0, norms, np.nan)
-
-
-def _signs(differences: NDArray[np.float64]) -> NDArray[np.int8]:
-    """-1, 0 or 1; 0 also for what rounding makes of equal means."""
-    return (differences > EQUAL).astype(np.int8) - (differences < -EQUAL).astype(np.int8)

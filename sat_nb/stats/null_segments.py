@@ -1,31 +1,34 @@
-"""Null controls: does a segment get more attribution than any patch of its kind would?"""
+"""Null controls: random placements of masks, and whether a segment exceeds its own."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_whole
+from sat_nb.by_id import ById
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.rank_tests import holm
+from sat_nb.stats.rows import checked_rows
+from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.aggregations import ATTRIBUTIONS
 from sat_nb.table.join import MERGES
-from sat_nb.table.totals import segment_totals
 
 _NAME = re.compile(r"null: (.+) \d+", re.DOTALL)
 _KEYS = ["method", "segment", "image_id"]
 _ROUNDING = 1e-9  # means that differ by less, relatively, are equal
 
 
-class NullSegments(Mapping[str, SegmentationMap]):
-    """Random placements of each image's masks, made when asked for; see ``null_segments``."""
+class NullSegments(ById[SegmentationMap]):
+    """Random placements of each image's masks, made on access; see :func:`null_segments`."""
+
+    holds = "mask"
 
     def __init__(
         self, segments: Mapping[str, SegmentationMap], n: int, merge: str, seed: int
@@ -35,24 +38,18 @@ class NullSegments(Mapping[str, SegmentationMap]):
         self._merge = merge
         self._seed = seed
 
-    def __getitem__(self, image_id: str) -> SegmentationMap:
-        segmentation = MERGES[self._merge](self._segments[image_id])
+    def _keys(self) -> Collection[str]:
+        return self._segments.keys()
+
+    def _value(self, key: str) -> SegmentationMap:
+        segmentation = MERGES[self._merge](self._segments[key])
         names: list[str] = []
         masks = [np.zeros((0, *segmentation.size), dtype=bool)]
         for name, mask in zip(segmentation.names, segmentation.masks, strict=True):
-            placed = placements(mask, self._n, _generator(self._seed, image_id, name))
+            placed = placements(mask, self._n, image_generator(self._seed, key, name))
             names += [f"null: {name} {i + 1}" for i in range(len(placed))]
             masks.append(placed)
         return SegmentationMap(tuple(names), np.concatenate(masks))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._segments)
-
-    def __len__(self) -> int:
-        return len(self._segments)
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._segments
 
     def __repr__(self) -> str:
         return (
@@ -63,32 +60,47 @@ class NullSegments(Mapping[str, SegmentationMap]):
 def null_segments(
     segments: Mapping[str, SegmentationMap], *, n: int = 20, merge: str = "union", seed: int = 0
 ) -> NullSegments:
-    """Every mask, moved to ``n`` random places that are as far from the image's edge.
+    """Move every mask to ``n`` random places that are equally far from the image's edge.
 
     A segment may lead because it is small, or because it lies where maps are bright anyway
-    (models and photographers like the centre). Its placements share both: each is the very
-    mask, neither turned nor mirrored (photos have an up), at a place whose distance to the
-    edge is the mask's own, to the pixel. That distance is the number of pixels between the
-    mask and the nearest side of the image. ``excess_over_null`` compares the two.
+    (models and photographers like the centre). Its placements share both properties;
+    ``excess_over_null`` compares the segment with them.
 
     Parameters
     ----------
-    segments: {image_id: SegmentationMap}, as from ``read_segments``.
-    n: placements a segment. They are drawn without replacement from all places at that
-        distance but the mask's own; where there are fewer, all are taken. A mask that touches
-        the edge slides along the edges; one that touches two opposite sides moves between the
-        other two. A mask that reaches from side to side both ways has no other place, and so
-        no placement. Large masks overlap with their placements: the test stays valid, and
-        sees little. p-values move with the places drawn, the less the larger ``n``.
-    merge: as for ``build``: what becomes of several masks of one name. Two eyes move as one.
-    seed: the same seed gives the same placements, whatever the order of images.
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as from ``read_segments``.
+    n : int, default 20
+        Placements for each segment, drawn without replacement; all of them if there are fewer.
+        p-values depend on the places drawn, less so if ``n`` is larger.
+    merge : str, default "union"
+        As for ``build``: what becomes of several masks of one name. Two eyes move as one.
+    seed : int, default 0
+        The same seed gives the same placements, in any order of images.
 
-    Returns a lazy Mapping {image_id: SegmentationMap} for ``build``, which names the placements
-    of "eyes" "null: eyes 1", "null: eyes 2", ... An image takes n_segments x n x H x W bytes
-    while it is in use.
+    Returns
+    -------
+    NullSegments
+        A lazy Mapping {image_id: SegmentationMap} for ``build``. The placements of "eyes" are named
+        "null: eyes 1", "null: eyes 2", ... An image takes n_segments x n x H x W bytes while it is
+        in use.
 
-    Raises InvalidInput for values that make no sense.
+    Raises
+    ------
+    InvalidInput
+        If an argument has a wrong type or value.
 
+    Notes
+    -----
+    A placement is the mask itself, neither turned nor mirrored (photos have an up), at another
+    place with the same distance to the edge: the number of pixels between the mask and the nearest
+    side of the image. A mask that touches the edge slides along the edges; one that touches two
+    opposite sides moves between the other two. A mask that touches all four sides has no other
+    place, and so no placement. Large masks overlap with their placements: the test remains valid,
+    but has little power.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> null = null_segments(segments, n=2)
@@ -110,7 +122,7 @@ def null_segments(
 def placements(
     mask: NDArray[np.bool_], n: int, generator: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """At most ``n`` of the other places of a boolean mask (H, W): (m, H, W), m <= n."""
+    """A mask (H, W) at up to ``n`` random other places: (m, H, W), m <= n."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     shape = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = shape.shape
@@ -125,22 +137,14 @@ def placements(
 
 
 def _equally_far(own: tuple[int, int], last: tuple[int, int]) -> list[tuple[int, int]]:
-    """The other corners (row, column) as far from the edge, of all from (0, 0) to ``last``."""
+    """The other places (row, column) at the same distance to the edge, up to ``last``."""
+    # The places at one distance form the outline of a rectangle.
     distance = min(*own, last[0] - own[0], last[1] - own[1])
     rows = range(distance, last[0] - distance + 1)
     columns = range(distance, last[1] - distance + 1)
     ring = {(row, column) for row in (rows[0], rows[-1]) for column in columns}
     ring |= {(row, column) for row in rows for column in (columns[0], columns[-1])}
     return sorted(ring - {own})
-
-
-def _generator(seed: int, image_id: str, name: str) -> np.random.Generator:
-    """Of its own for each mask, so that no mask's places depend on the others."""
-    digest = hashlib.sha256(f"{image_id}\0{name}".encode(errors="surrogatepass")).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest, "big")])
-
-
-# --- the test -----------------------------------------------------------------------------------
 
 
 def excess_over_null(
@@ -150,42 +154,58 @@ def excess_over_null(
     value: str = "abs_mean_attribution",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Whether segments get more attribution than their own mask gets at other places.
-
-    The null hypothesis: the map does not know where the segment is; all places at the mask's
-    distance to the edge are alike. Then, in an image with r placements, each of the r + 1 ranks
-    of the segment among them is equally probable, whatever the map: smooth, noisy, skewed,
-    brighter towards the centre. So with b placements below it, (2 b - r) / r is symmetric about
-    0, and the images are independent: Wilcoxon's signed-rank test of these numbers holds its
-    level. The differences of the means themselves would not do: maps are skewed, a patch gets
-    less than the mean patch in most images, and a signed-rank test takes that for a finding.
-    Ties with placements (a map that is zero there) are broken by a coin.
-
-    What the test cannot exclude: that something else lies at the segment's places that those
-    elsewhere on the ring lack, and what differs between the middle of a side and a corner.
+    """Test whether segments get more attribution than their own masks get at other places.
 
     Parameters
     ----------
-    table: from ``build(maps, segments)``, of one model and one class.
-    null_table: ``build(maps, null_segments(segments))``, with the same options.
-    value: "abs_mean_attribution", or "mean_attribution" for the signed mean.
-    seed: of the coin.
+    table : pandas.DataFrame
+        From ``build(maps, segments)``, of one model and one class.
+    null_table : pandas.DataFrame
+        From ``build(maps, null_segments(segments))``, with the same options.
+    value : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
+        What is compared: the size of the mean attribution, or the signed mean.
+    seed : int, default 0
+        Of the coin that breaks ties.
 
-    Returns a DataFrame, one row a method and segment, by method and falling ``effect``. Over the
-    images in which the segment has placements: the mean of the value, the mean of its
-    placements' (``null_mean``), and their difference ``excess``; ``above_fraction``, the share
-    of images in which the segment is above the median of its placements (at it: half; by chance
-    half in all); ``effect``, Cliff's delta averaged over images: the share of placements that
-    the segment exceeds less the share that exceed it, from -1 to 1; ``n_images``;
-    ``n_placements`` in all; the two-sided ``p_value`` and, with Holm's correction over the
-    segments of a method, ``adjusted_p_value``. The sign of ``effect`` says whether it is more
-    or less. A segment without any placement has ``n_images`` 0 and NaN.
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method and segment, by method and falling ``effect``. Over the images in which the
+        segment has placements: the mean of the value, the mean of its placements' (``null_mean``),
+        and their difference ``excess``; ``above_fraction``, the share of images in which the
+        segment is above the median of its placements (half an image if it is equal);
+        ``effect``, Cliff's delta averaged over images: the share of placements that the segment
+        exceeds less the share that exceed it, from -1 to 1; ``n_images``; ``n_placements`` in all;
+        the two-sided ``p_value`` and, with Holm's correction over the segments of a method,
+        ``adjusted_p_value``. A segment without placements has ``n_images`` 0 and NaN.
 
-    Raises InvalidInput for tables that do not belong together, IdMismatch where the null
-    table lacks images.
+    Raises
+    ------
+    InvalidInput
+        For tables that do not belong together.
+    IdMismatch
+        If the null table lacks images.
 
-    Sources: Wilcoxon 1945; Holm 1979; Cliff 1993 (Psychological Bulletin 114).
+    Notes
+    -----
+    The null hypothesis: the map does not depend on where the segment is, and all places at the
+    mask's distance to the edge are alike. Then, in an image with r placements, each of the r + 1
+    ranks of the segment among them is equally probable, whatever the map: smooth, noisy, skewed,
+    brighter towards the centre. So with b placements below it, (2 b - r) / r is symmetric about
+    0, and the images are independent: Wilcoxon's signed-rank test of these numbers holds its
+    level. The differences of the means themselves would not do: maps are skewed, so that a patch
+    gets less than the mean patch in most images, and a signed-rank test takes that for an effect.
+    Ties with placements (where a map is zero) are broken by a coin.
 
+    The test cannot exclude that something else lies at the segment's places and not at the others,
+    nor does it know the difference between the middle of a side and a corner.
+
+    References
+    ----------
+    Wilcoxon 1945; Holm 1979; Cliff 1993 (Psychological Bulletin 114).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> maps, segments = toy()
     >>> found = excess_over_null(build(maps, segments), build(maps, null_segments(segments)))
@@ -199,8 +219,8 @@ def excess_over_null(
     """
     if value not in ATTRIBUTIONS:
         raise unknown_name("value", value, ATTRIBUTIONS)
-    segment_totals(table, value=value, by=["method"])  # refuses what mixes models or classes
-    segment_totals(null_table, value=value, by=["method"])
+    checked_rows(table, ["method"])
+    checked_rows(null_table, ["method"], argument="null_table")
     _check_pair(table, null_table)
     ranked = _among_placements(table, null_table, value)
     coin = np.random.default_rng(seed).integers(0, ranked["equal"] + 1)
@@ -208,13 +228,13 @@ def excess_over_null(
 
 
 def _tested(ranked: pd.DataFrame, coin: NDArray[np.int64], value: str) -> pd.DataFrame:
-    """Effects and p-values by method and segment; ``coin`` is how many ties count as below."""
+    """Effects and p-values by method and segment; ``coin`` ties count as below."""
     n = ranked["n_placements"]
     effect = (ranked["below"] - ranked["above"]) / n
     groups = ranked.assign(
         effect=effect,
         is_above=(np.sign(effect) + 1) / 2,
-        score=(2 * (ranked["below"] + coin) - n) / n,  # one rounding: equal ranks tie
+        score=(2 * (ranked["below"] + coin) - n) / n,  # rounded once, so that equal ranks tie
     ).groupby(level=["method", "segment"])
     return pd.DataFrame(
         {
@@ -231,7 +251,7 @@ def _tested(ranked: pd.DataFrame, coin: NDArray[np.int64], value: str) -> pd.Dat
 
 
 def _among_placements(table: pd.DataFrame, null_table: pd.DataFrame, value: str) -> pd.DataFrame:
-    """By method, segment and image: how many placements are below, equal and above."""
+    """Numbers of placements below, equal and above, by method, segment and image."""
     null = null_table.loc[null_table["segment"].notna(), [*_KEYS, value]]
     null = null.assign(segment=_placed_segment(null["segment"]))
     both = null.merge(table[[*_KEYS, value]], on=_KEYS, suffixes=("_null", ""))
@@ -249,19 +269,19 @@ def _among_placements(table: pd.DataFrame, null_table: pd.DataFrame, value: str)
 
 
 def _placed_segment(names: pd.Series) -> pd.Series:
-    """The segment that each placement is one of."""
+    """The segment that each placement belongs to."""
     segments = {name: _NAME.fullmatch(name) for name in names.unique()}
     strange = [name for name, match in segments.items() if match is None]
     if strange:
         raise InvalidInput(
-            f"null_table: {shorten(strange)} are no placements; expected names such as "
+            f"null_table: {shorten(strange)} are not names of placements; expected names such as "
             "'null: eyes 1', from build(maps, null_segments(segments))."
         )
     return names.map({name: match[1] for name, match in segments.items() if match})
 
 
 def _with_every_segment(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Rows also for segments without placements, and Holm's correction."""
+    """With rows for segments that have no placements, and with Holm's correction."""
     every = table.loc[table["segment"].notna(), ["method", "segment"]].drop_duplicates()
     found = found.reindex(pd.MultiIndex.from_frame(every)).reset_index()
     for column in ("n_images", "n_placements"):
@@ -275,16 +295,16 @@ def _with_every_segment(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFram
 
 
 def _check_pair(table: pd.DataFrame, null_table: pd.DataFrame) -> None:
-    """Both tables are of the same maps, built alike."""
-    ones, others = table.attrs.get("sat_nb", {}), null_table.attrs.get("sat_nb", {})
+    """Raise an error unless both tables are of the same maps, built with the same options."""
+    first, second = table.attrs.get("sat_nb", {}), null_table.attrs.get("sat_nb", {})
     for option in ("pad_px", "pool", "fit"):
-        if option in ones and option in others and ones[option] != others[option]:
+        if option in first and option in second and first[option] != second[option]:
             raise InvalidInput(
-                f"null_table: was built with {option}={others[option]!r}, table with "
-                f"{ones[option]!r}; build both alike."
+                f"null_table: built with {option}={second[option]!r}, table with "
+                f"{first[option]!r}; build both with the same options."
             )
-    pairs = [pd.MultiIndex.from_frame(t[["method", "image_id"]]) for t in (table, null_table)]
-    lacking = pairs[0].difference(pairs[1])
+    keys = [pd.MultiIndex.from_frame(t[["method", "image_id"]]) for t in (table, null_table)]
+    lacking = keys[0].difference(keys[1])
     if len(lacking):
         raise IdMismatch(
             f"null_table: lacks {len(lacking)} maps of table (method, image): "

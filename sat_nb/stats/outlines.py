@@ -1,8 +1,7 @@
-"""Masks grown and shrunk, for ``mask_sensitivity``: each depth measured, and fitted, only once."""
+"""Masks grown and shrunk, for ``mask_sensitivity``: measured and fitted once for all trials."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,20 +12,21 @@ from sat_nb.arrays import Size
 from sat_nb.geometry import get_fit
 from sat_nb.segments.quality.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.stats.seeds import image_generator
 from sat_nb.table.join import MERGES
 
 
 @dataclass(frozen=True)
-class Try:
-    """One change that is tried: how much, and the seed of what is random."""
+class Trial:
+    """One trial of a change: its amount, and the seed of its randomness."""
 
     amount: float
     seed: int
 
 
 @dataclass(frozen=True)
-class Grid:
-    """How masks come to a map: its size (height, width), and what ``build`` is told."""
+class OnMap:
+    """How masks are brought to a map: its size (height, width), and the options of ``build``."""
 
     size: Size
     fit: str
@@ -35,54 +35,54 @@ class Grid:
 
 
 def steps_of(
-    image_id: str, masks: SegmentationMap, size: Size, fit: str, tries: Sequence[Try]
+    image_id: str, masks: SegmentationMap, size: Size, fit: str, trials: Sequence[Trial]
 ) -> list[list[int]]:
-    """By how many of its pixels each mask grows (or shrinks, < 0), a list a try.
+    """By how many of its own pixels each mask grows (shrinks if < 0), one list a trial.
 
-    Drawn for each mask: a whole number of pixels of a map of ``size``, up to the try's amount.
+    They follow from a random whole number of pixels of a map of ``size``, up to the trial's amount.
     """
     if not len(masks):
-        return [[] for _ in tries]
+        return [[] for _ in trials]
     scaled = get_fit(fit).frame(masks.size, size).scaled
-    scale = float(np.sqrt(np.prod(masks.size) / np.prod(scaled)))  # pixels of the masks for one
-    drawn = [generator(one.seed, image_id).uniform(-1, 1, len(masks)) for one in tries]
+    scale = float(np.sqrt(np.prod(masks.size) / np.prod(scaled)))  # mask pixels in one of the map
+    drawn = [image_generator(trial.seed, image_id).uniform(-1, 1, len(masks)) for trial in trials]
     return [
-        np.round(np.round(shares * int(one.amount)) * scale).astype(int).tolist()
-        for shares, one in zip(drawn, tries, strict=True)
+        np.round(np.round(shares * int(trial.amount)) * scale).astype(int).tolist()
+        for shares, trial in zip(drawn, trials, strict=True)
     ]
 
 
-def padded(masks: SegmentationMap, pads: Sequence[int], grid: Grid) -> list[SegmentationMap]:
-    """One SegmentationMap on the grid for each pad, in pixels of the map: fitted only once."""
+def padded(masks: SegmentationMap, pads: Sequence[int], on_map: OnMap) -> list[SegmentationMap]:
+    """One SegmentationMap of the map's size for each pad, which is in pixels of the map."""
     if not len(masks):
         return [masks] * len(pads)
-    fitted = MERGES[grid.merge](masks).resize(grid.size, fit=grid.fit)
-    photo = get_fit(grid.fit).photo(masks.size, grid.size)  # a letterbox's bars have no segment
+    fitted = MERGES[on_map.merge](masks).resize(on_map.size, fit=on_map.fit)
     grown = [fitted.pad(px) for px in pads]
+    photo = get_fit(on_map.fit).photo(masks.size, on_map.size)  # without a letterbox's bars
     return [SegmentationMap(one.names, one.masks & photo) for one in grown]
 
 
 def outlined(
-    masks: SegmentationMap, steps: Sequence[Sequence[int]], grid: Grid
+    masks: SegmentationMap, steps: Sequence[Sequence[int]], on_map: OnMap
 ) -> list[SegmentationMap]:
-    """One SegmentationMap on the grid for each list of steps: merged, grown, fitted and padded.
+    """One SegmentationMap of the map's size for each list of steps: merged, grown, fitted, padded.
 
     A name whose masks grow by the same steps as in an earlier list is not fitted again.
     """
-    names = MERGES[grid.merge](masks).names
+    names = MERGES[on_map.merge](masks).names
     apart = len(names) == len(masks)
     members = [[i] if apart else _places(masks.names, name) for i, name in enumerate(names)]
     reach = max((abs(step) for each in steps for step in each), default=0)
-    depths = [Depths(mask, reach) for mask in masks.masks]
+    distances = [SignedDistance(mask, reach) for mask in masks.masks]
     fitted: dict[tuple[int, ...], NDArray[np.bool_] | None] = {}
     found = []
     for each in steps:
         keys = [(k, *(each[i] for i in group)) for k, group in enumerate(members)]
         new = [key for key in keys if key not in fitted]
-        fitted |= _fitted(new, members, depths, masks.size, grid)
+        fitted |= _fitted(new, members, distances, masks.size, on_map)
         shown = [(name, fitted[key]) for name, key in zip(names, keys, strict=True)]
         kept = {name: mask for name, mask in shown if mask is not None}
-        blank = np.zeros((0, *grid.size), dtype=bool)
+        blank = np.zeros((0, *on_map.size), dtype=bool)
         found.append(SegmentationMap(tuple(kept), np.stack(list(kept.values())) if kept else blank))
     return found
 
@@ -94,57 +94,54 @@ def _places(names: Sequence[str], name: str) -> list[int]:
 def _fitted(
     keys: Sequence[tuple[int, ...]],
     members: Sequence[Sequence[int]],
-    depths: Sequence[Depths],
+    distances: Sequence[SignedDistance],
     size: Size,
-    grid: Grid,
+    on_map: OnMap,
 ) -> Mapping[tuple[int, ...], NDArray[np.bool_] | None]:
-    """{(name's number, steps of its masks): mask on the grid}; None for what the fit cuts off."""
+    """{(index of name, steps of its masks): fitted mask}; None for a mask that the fit cuts off."""
     if not keys:
         return {}
     grown = np.zeros((len(keys), *size), dtype=bool)
     for out, (k, *steps) in zip(grown, keys, strict=True):
         for i, step in zip(members[k], steps, strict=True):
-            depths[i].grow(step, out)
+            distances[i].grow(step, out)
     grown.flags.writeable = False  # a SegmentationMap copies what can still be changed
     numbered = SegmentationMap(tuple(str(i) for i in range(len(keys))), grown)
-    shown = numbered.resize(grid.size, fit=grid.fit, pad_px=grid.pad_px)
+    shown = numbered.resize(on_map.size, fit=on_map.fit, pad_px=on_map.pad_px)
     found: dict[tuple[int, ...], NDArray[np.bool_] | None] = dict.fromkeys(keys)
     return found | {keys[int(i)]: mask for i, mask in zip(shown.names, shown.masks, strict=True)}
 
 
-class Depths:
-    """How deep each pixel lies in a boolean mask (H, W), as far as ``reach`` pixels around it.
+class SignedDistance:
+    """The distance of each pixel to the outline of a mask (H, W), up to ``reach`` pixels outside.
 
-    In steps of a king on a chessboard: 1 for the mask's outermost pixels, more within; -1 for
-    the pixels next to it, less farther out. What lies beyond the image's edge counts as the
-    mask's own, so that a mask at the edge does not leave it.
+    Chessboard distance: 1 for the mask's outermost pixels, larger inside; -1 for the pixels next to
+    the mask, smaller farther out. Beyond the edge of the image everything counts as the mask, so
+    that a mask at the edge stays there when it shrinks.
     """
 
     def __init__(self, mask: NDArray[np.bool_], reach: int) -> None:
         from scipy.ndimage import distance_transform_cdt
 
+        # A mask grown by n is every pixel at chessboard distance <= n: a square pad, as in `pad`.
+        # One distance transform therefore answers for all steps.
         rows, columns = bounding_box(mask)
         self._box: Box = (
             slice(max(rows.start - reach - 1, 0), rows.stop + reach + 1),
             slice(max(columns.start - reach - 1, 0), columns.stop + reach + 1),
         )
         part = mask[self._box]
-        if part.all():  # the whole image: there is nothing that it could lose to
-            self._depth = np.full(part.shape, np.iinfo(np.int32).max, dtype=np.int32)
+        if part.all():  # it has no outline, and never shrinks
+            self._distance = np.full(part.shape, np.iinfo(np.int32).max, dtype=np.int32)
         else:
-            self._depth = distance_transform_cdt(part, "chessboard")
-            self._depth -= distance_transform_cdt(~part, "chessboard")
-        self._deepest = int(self._depth.max())
+            self._distance = distance_transform_cdt(part, "chessboard")
+            self._distance -= distance_transform_cdt(~part, "chessboard")
+        self._largest = int(self._distance.max())
 
     def grow(self, px: int, out: NDArray[np.bool_]) -> None:
-        """Add to a boolean (H, W) the mask grown by ``px`` to all sides (a square), or shrunk.
+        """Add to ``out``, bool (H, W), the mask grown by ``px`` to all sides, or shrunk if < 0.
 
-        A mask that would vanish keeps what vanishes last.
+        A mask that would vanish keeps its innermost pixels.
         """
-        least = -px - 1 if px > 0 else min(-px, self._deepest - 1)
-        out[self._box] |= self._depth > least
-
-
-def generator(seed: int, image_id: str) -> np.random.Generator:
-    """Of its own for each image, the same for all methods."""
-    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])
+        limit = -px - 1 if px > 0 else min(-px, self._largest - 1)
+        out[self._box] |= self._distance > limit

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, shorten
 from sat_nb.stats.bootstrap import bootstrap
-from sat_nb.stats.mask_sensitivity import tau_of_rows
+from sat_nb.stats.kendall import tau_of_rows
+from sat_nb.stats.seeds import image_generator
 
 KEYS = ["image_id", "segment"]
 
@@ -102,12 +101,7 @@ def shuffled(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """
     first = table[table["method"] == table["method"].iloc[0]]
     ranks = [
-        pd.Series(_generator(seed, str(image_id)).permutation(rows["rank"]), rows.index)
+        pd.Series(image_generator(seed, str(image_id)).permutation(rows["rank"]), rows.index)
         for image_id, rows in first.groupby("image_id", sort=False)
     ]
     return first.assign(method="shuffled", rank=pd.concat(ranks))
-
-
-def _generator(seed: int, image_id: str) -> np.random.Generator:
-    """Of its own for each image, so that the order of images does not matter."""
-    return np.random.default_rng([seed, zlib.crc32(image_id.encode(errors="surrogatepass"))])

@@ -1,41 +1,92 @@
-"""What the size of a mask does to the rank of its segment."""
+"""How the size of a mask affects the rank of its segment: size_effect, adjust_for_size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.stats.evidence import rows_of_method
+from sat_nb.registry import Entry, lists, registry
+from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.schema import check_table
 
-# --- the size -----------------------------------------------------------------------------------
+
+def _without_images(rows: pd.DataFrame, values: Float64) -> Float64:
+    series = pd.Series(values, rows.index)
+    return (series - series.groupby(rows["image_id"]).transform("mean")).to_numpy()
+
+
+def _without_images_and_segments(rows: pd.DataFrame, values: Float64) -> Float64:
+    dummies = pd.get_dummies(rows["segment"], dtype=float).to_numpy()
+    dummies = np.stack([_without_images(rows, column) for column in dummies.T], axis=1)
+    values = _without_images(rows, values)
+    return values - dummies @ np.linalg.lstsq(dummies, values, rcond=None)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects(Entry):
+    """Effects that are taken out of ranks and sizes: ``function(rows, values) -> values``."""
+
+    function: Callable[[pd.DataFrame, Float64], Float64]
+    within: str
+
+
+EFFECTS: dict[str, Effects] = registry(
+    Effects(
+        name="image+segment",
+        title="of image and segment",
+        about="The slope is what a segment's rank does where its own mask is larger or smaller, so "
+        "that a part that is small and matters keeps its place.",
+        function=_without_images_and_segments,
+        within="within segments",
+    ),
+    Effects(
+        name="image",
+        title="of the image",
+        about="The slope also includes the differences in size between segments, so that "
+        "everything related to size is removed, even what matters in small parts.",
+        function=_without_images,
+        within="within images",
+    ),
+)
+"""What ``adjust_for_size`` can take out before it estimates a slope."""
 
 
 def size_effect(table: pd.DataFrame) -> pd.DataFrame:
-    """How rank goes with the size of the mask, method by method.
+    """Measure how rank depends on the size of the mask, method by method.
 
-    The mean over a small mask is more extreme by chance alone, as fewer pixels cancel out;
-    and parts that matter can be small. The correlation shows both at once; the slope
-    within segments compares a segment with itself where it is larger or smaller.
+    The mean over a small mask is more extreme by chance alone, as fewer pixels cancel out; and
+    parts that matter can be small. The correlation shows both at once; the slope within segments
+    compares a segment with itself where it is larger or smaller.
 
     Parameters
     ----------
-    table: from ``build``, of one model and one class; all its methods are looked at.
+    table : pandas.DataFrame
+        From ``build``, of one model and one class, with any number of methods.
 
-    Returns a DataFrame: ``method``; ``n_images`` with at least three segments of unequal
-    size and rank; ``correlation``, the mean over these images of Spearman's correlation of
-    ``rank`` with ``mask_fraction`` within the image (above 0: large masks rank late), and
-    ``p_value``, the two-sided signed-rank test over the images that it is 0; then the
-    slopes of rank on log2 of the mask's share (ranks lost by a mask of double size) with
-    image effects, ``slope``, and with image and segment effects,
-    ``slope_within_segments``, each with its standard error ``se_...`` (see
-    ``adjust_for_size``; NaN where sizes do not vary).
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method: ``method``; ``n_images`` with at least three segments of unequal size and
+        rank; ``correlation``, the mean over these images of Spearman's correlation of ``rank``
+        with ``mask_fraction`` (above 0: large masks rank late), and ``p_value`` of the two-sided
+        signed-rank test over the images that it is 0; then the slopes of rank on
+        log2(mask_fraction), the ranks lost by a mask of double size: ``slope`` with image effects,
+        ``slope_within_segments`` with image and segment effects, each with its standard error
+        ``se_...`` (see ``adjust_for_size``; NaN if sizes do not vary).
 
+    Raises
+    ------
+    InvalidInput
+        If a mask has no size, or the table holds several models or classes.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> size_effect(build(*toy()))[["method", "n_images", "correlation", "slope"]].round(2)
       method  n_images  correlation  slope
@@ -48,36 +99,53 @@ def size_effect(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@lists(effects=EFFECTS)
 def adjust_for_size(
     table: pd.DataFrame, *, method: str, effects: str = "image+segment"
 ) -> pd.DataFrame:
-    """Mean ranks as they would be if all masks were of one size.
-
-    The model is rank = image effect (+ segment effect) + slope * log2(mask_fraction) +
-    error, by least squares over all rows. Each row's rank then loses slope *
-    (log2(mask_fraction) - its mean over all rows), and the mean by segment is taken over
-    the images that have it.
-
-    It assumes that ranks, though bounded and whole, are linear in the logarithm of the
-    size, with one slope for all segments; that images are independent (rows of one image
-    need not be: standard errors are clustered by image); and that nothing else goes with
-    size, such as the distance of the animal or parts being hidden.
+    """Estimate mean ranks as they would be if all masks were of one size.
 
     Parameters
     ----------
-    table: from ``build``, of one model and one class.
-    method: the saliency method.
-    effects: "image+segment": the slope is what a segment's rank does where its own mask is
-        larger or smaller, so that a part that is small and matters keeps its place.
-        "image": the slope also takes the sizes' differences between segments, so that
-        all that goes with size is taken away, what matters in small parts with it.
+    table : pandas.DataFrame
+        From ``build``, of one model and one class.
+    method : str
+        The saliency method.
+    effects : str, default "image+segment"
+        The effects that are taken out before the slope is estimated:
 
-    Returns a DataFrame by segment, best ``adjusted_rank`` first: ``segment``, ``n_images``,
-    ``mask_fraction`` (geometric mean), ``rank`` (relative mean), ``adjusted_rank`` and
-    ``se_adjustment``, the standard error of the difference that the slope's own leaves.
+        [[effects]]
 
-    Raises InvalidInput where sizes do not vary, so that there is no slope.
+    Returns
+    -------
+    pandas.DataFrame
+        One row a segment, best ``adjusted_rank`` first: ``segment``, ``n_images``,
+        ``mask_fraction`` (geometric mean), ``rank`` (Relative mean), ``adjusted_rank`` and
+        ``se_adjustment``, the standard error of the difference that follows from the slope's.
 
+    Raises
+    ------
+    InvalidInput
+        If sizes do not vary, so that there is no slope; if a mask has no size; for an unknown
+        method; for tables of several models or classes.
+
+    Notes
+    -----
+    The model is rank = image effect (+ segment effect) + slope * log2(mask_fraction) + error, by
+    least squares over all rows. Each row's rank then loses slope * (log2(mask_fraction) - its mean
+    over all rows), and the mean by segment is over the images that have it.
+
+    It assumes that ranks, though bounded and whole, are linear in the logarithm of the size, with
+    one slope for all segments; that images are independent (rows of one image need not be:
+    standard errors are clustered by image); and that nothing else varies with size, such as the
+    distance of the animal or whether parts are hidden.
+
+    References
+    ----------
+    Frisch & Waugh 1933; Lovell 1963 (taking effects out first).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = build(*toy())
     >>> table["mask_fraction"] = np.where(table["segment"] == "rest", 0.4, 0.1)
@@ -92,12 +160,12 @@ def adjust_for_size(
     if effects not in EFFECTS:
         raise unknown_name("effects", effects, EFFECTS)
     rows = _sized_rows(table, method)
-    slope, se = _slope(rows, effects)
+    slope, se = _slope(rows, EFFECTS[effects])
     if np.isnan(slope):
-        where = "within images" if effects == "image" else "within segments"
+        hint = "." if effects == "image" else "; try effects='image'."
         raise InvalidInput(
-            f"table: the masks of method {method!r} do not vary in size {where}, so there is no "
-            "slope to adjust by" + ("; try effects='image'." if effects != "image" else ".")
+            f"table: the masks of method {method!r} do not vary in size {EFFECTS[effects].within}, "
+            f"so there is no slope to adjust by{hint}"
         )
     size = np.log2(rows["mask_fraction"].astype(float))
     above = size - size.mean()
@@ -121,8 +189,8 @@ def adjust_for_size(
 def _size_effect(table: pd.DataFrame, method: str) -> dict[str, object]:
     rows = _sized_rows(table, method)
     correlations = _correlations(rows)
-    slope, se = _slope(rows, "image")
-    within, se_within = _slope(rows, "image+segment")
+    slope, se = _slope(rows, EFFECTS["image"])
+    within, se_within = _slope(rows, EFFECTS["image+segment"])
     return {
         "method": method,
         "n_images": len(correlations),
@@ -145,20 +213,17 @@ def _correlations(rows: pd.DataFrame) -> Float64:
     x, y = (pairs[c] - pairs[c].groupby(ids).transform("mean") for c in ("rank", "size"))
     xy, xx, yy = ((a * b).groupby(ids).sum() for a, b in ((x, y), (x, x), (y, y)))
     correlations = (xy / np.sqrt(xx * yy))[(xx > 0) & (yy > 0)].to_numpy(dtype=float)
-    return correlations.round(12)  # so that equal ones tie, and none is 0 but for rounding
+    return correlations.round(12)  # so that equal ones tie, and zeros are exact
 
 
-def _slope(rows: pd.DataFrame, effects: str) -> tuple[float, float]:
-    """Slope of rank on log2 size and its standard error by images; NaN where sizes are alike.
-
-    The other effects are taken out of both first, which leaves the same slope (Frisch and
-    Waugh 1933; Lovell 1963).
-    """
+def _slope(rows: pd.DataFrame, effects: Effects) -> tuple[float, float]:
+    """The slope of rank on log2 size and its clustered standard error; NaN if sizes are equal."""
     from statsmodels.api import OLS
 
     size = np.log2(rows["mask_fraction"].to_numpy(dtype=float))
-    take_out = EFFECTS[effects]
-    y, x = take_out(rows, rows["rank"].to_numpy(dtype=float)), take_out(rows, size)
+    # Taking the other effects out of both sides first leaves the slope the same (Frisch & Waugh).
+    y = effects.function(rows, rows["rank"].to_numpy(dtype=float))
+    x = effects.function(rows, size)
     images = rows["image_id"].astype("category").cat.codes.to_numpy()
     if images.max() < 1 or (x**2).sum() <= 1e-9 * max(1.0, ((size - size.mean()) ** 2).sum()):
         return float("nan"), float("nan")
@@ -166,26 +231,8 @@ def _slope(rows: pd.DataFrame, effects: str) -> tuple[float, float]:
     return float(fit.params[0]), float(fit.bse[0])
 
 
-def _without_images(rows: pd.DataFrame, values: Float64) -> Float64:
-    series = pd.Series(values, rows.index)
-    return (series - series.groupby(rows["image_id"]).transform("mean")).to_numpy()
-
-
-def _without_images_and_segments(rows: pd.DataFrame, values: Float64) -> Float64:
-    dummies = pd.get_dummies(rows["segment"], dtype=float).to_numpy()
-    dummies = np.stack([_without_images(rows, column) for column in dummies.T], axis=1)
-    values = _without_images(rows, values)
-    return values - dummies @ np.linalg.lstsq(dummies, values, rcond=None)[0]
-
-
-EFFECTS: dict[str, Callable[[pd.DataFrame, Float64], Float64]] = {
-    "image+segment": _without_images_and_segments,
-    "image": _without_images,
-}
-
-
 def _sized_rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    rows = rows_of_method(table, method)
+    rows = rows_of_method(table, method).dropna(subset="segment").reset_index(drop=True)
     sized = rows["mask_fraction"] > 0
     if not sized.all():
         row = rows[~sized].iloc[0]

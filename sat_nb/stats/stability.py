@@ -13,7 +13,8 @@ from sat_nb.arguments import checked_level, checked_whole, is_number
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.stats.bootstrap import UNIT
 from sat_nb.stats.intervals import statistic_of, unit_sums
-from sat_nb.stats.mask_sensitivity import ORDERS, tau_of_rows
+from sat_nb.stats.kendall import tau_of_rows
+from sat_nb.stats.mask_sensitivity import ORDERS
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.schema import check_table
 from sat_nb.table.totals import check_once, check_unmixed

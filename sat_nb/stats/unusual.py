@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.stats.consensus import kendall_tau_b
+from sat_nb.stats.kendall import kendall_tau_b
 from sat_nb.table.schema import check_table
 from sat_nb.table.totals import check_once, check_unmixed
 

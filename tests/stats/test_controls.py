@@ -337,7 +337,7 @@ def test_filtered_tables_and_names_with_numbers() -> None:
 
 def test_tables_that_do_not_belong_together(pair: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     table, null = pair
-    with pytest.raises(sat.InvalidInput, match="'eyes', .* are no placements; expected names"):
+    with pytest.raises(sat.InvalidInput, match="'eyes', .* are not names of placements; expected"):
         sat.excess_over_null(table, table)
     with pytest.raises(sat.IdMismatch, match="lacks 2 maps .*'noisy', 'image_03'"):
         sat.excess_over_null(table, null[null["image_id"] != "image_03"])

@@ -14,30 +14,30 @@ from scipy.stats import kendalltau
 
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
-from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Setting
-from sat_nb.stats.mask_sensitivity import tau_of_rows
-from sat_nb.stats.outlines import Depths, Grid, Try, outlined, steps_of
+from sat_nb.stats.kendall import tau_of_rows
+from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Original
+from sat_nb.stats.outlines import OnMap, SignedDistance, Trial, outlined, steps_of
 from sat_nb.toy import toy
 from tests.oracles import sensitivity as oracle
 
 RANKS = st.sampled_from([1.0, 2.0, 2.5, 3.0, 4.0])
 
 
-def setting(n: int = 12, **options: Any) -> Setting:
+def original(n: int = 12, **options: Any) -> Original:
     maps, segments = toy(n)
     options = {"pad_px": 1, **options}
-    return Setting(maps, segments, options, sat.build(maps, segments, **options), None)
+    return Original(maps, segments, options, sat.build(maps, segments, **options), None)
 
 
-def changed_tables(change: str, start: Setting, *tries: Try) -> list[pd.DataFrame]:
+def changed_tables(change: str, start: Original, *trials: Trial) -> list[pd.DataFrame]:
     n_done: list[int] = []
-    tables = MASK_CHANGES[change].tables(start, tries, n_done.append)
-    assert sum(n_done) == len(tries) * start.table["image_id"].nunique()
+    tables = MASK_CHANGES[change].tables_of(start, trials, n_done.append)
+    assert sum(n_done) == len(trials) * start.table["image_id"].nunique()
     return tables
 
 
-def changed_table(change: str, start: Setting, amount: float, seed: int = 0) -> pd.DataFrame:
-    return changed_tables(change, start, Try(amount, seed))[0]
+def changed_table(change: str, start: Original, amount: float, seed: int = 0) -> pd.DataFrame:
+    return changed_tables(change, start, Trial(amount, seed))[0]
 
 
 def renamed(masks: SegmentationMap, rows: pd.DataFrame) -> SegmentationMap:
@@ -62,14 +62,14 @@ def test_masks_grow_and_shrink(mask: np.ndarray, px: int) -> None:
     mask[0, 0] |= not mask.any()
     for reach in (abs(px), abs(px) + 3):
         grown = np.zeros_like(mask)
-        Depths(mask, reach).grow(px, grown)
+        SignedDistance(mask, reach).grow(px, grown)
         np.testing.assert_array_equal(grown, oracle.grown(mask, px))
 
 
 @pytest.mark.parametrize("change", ["dropped", "swapped"])
 @pytest.mark.parametrize("amount", [0.2, 0.9])
 def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -> None:
-    start = setting()
+    start = original()
     table = changed_table(change, start, amount, 3)
     one = table[table["method"] == "sharp"]
     changed = {i: renamed(start.segments[i], rows) for i, rows in one.groupby("image_id")}
@@ -83,13 +83,13 @@ def test_changed_tables_are_those_of_changed_masks(change: str, amount: float) -
 
 
 def test_an_image_may_lose_every_detection() -> None:
-    table = changed_table("dropped", setting(), 1.0)
+    table = changed_table("dropped", original(), 1.0)
     assert table["segment"].isna().all()
     assert table["image_id"].nunique() == 12
 
 
 def test_shares_are_shares() -> None:
-    start = setting(200)
+    start = original(200)
     n = len(start.table)
     dropped = changed_table("dropped", start, 0.2)
     assert 1 - len(dropped) / n == pytest.approx(0.2, abs=0.03)
@@ -99,7 +99,7 @@ def test_shares_are_shares() -> None:
         pd.testing.assert_frame_equal(changed_table(change, start, 0.0), start.table)
 
 
-def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Try) -> SegmentationMap:
+def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Trial) -> SegmentationMap:
     [steps] = steps_of(image_id, masks, (20, 16), fit, [one])
     grown = [oracle.grown(m, px) for m, px in zip(masks.masks, steps, strict=True)]
     return SegmentationMap(masks.names, np.stack(grown))
@@ -108,7 +108,7 @@ def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Try) -> S
 @pytest.mark.parametrize("merge", ["union", "numbered"])
 @pytest.mark.parametrize("fit", ["stretch", "letterbox", "crop"])
 def test_changes_join_as_build_does(fit: str, merge: str) -> None:
-    """Images in blocks, all tries together: the same tables as from build, one try at a time."""
+    """Images in blocks, all trials together: the same tables as from build, one try at a time."""
     maps, segments = toy(BLOCK + 3)
     for i, masks in segments.items():  # wider than the maps, some of them with two masks a name
         two = masks.rename({"nose": "mouth"}) if i > "image_04" else masks
@@ -117,13 +117,13 @@ def test_changes_join_as_build_does(fit: str, merge: str) -> None:
     segments["image_02"] = SegmentationMap((), np.zeros((0, 0, 0), bool))
     maps["noisy"] = {i: values[:10] for i, values in maps["noisy"].items()}  # of another size
     options = {"fit": fit, "merge": merge, "pad_px": 1}
-    start = Setting(maps, segments, options, sat.build(maps, segments, **options), None)
-    tries = (Try(0, 0), Try(3, 0))
-    for one, table in zip(tries, changed_tables("pad", start, *tries), strict=True):
+    start = Original(maps, segments, options, sat.build(maps, segments, **options), None)
+    trials = (Trial(0, 0), Trial(3, 0))
+    for one, table in zip(trials, changed_tables("pad", start, *trials), strict=True):
         whole = sat.build(maps, segments, **{**options, "pad_px": int(one.amount)})
         assert same_rows(table, whole)
-    tries = (Try(1, 4), Try(3, 5), Try(3, 4))
-    for one, table in zip(tries, changed_tables("outline", start, *tries), strict=True):
+    trials = (Trial(1, 4), Trial(3, 5), Trial(3, 4))
+    for one, table in zip(trials, changed_tables("outline", start, *trials), strict=True):
         changed = {
             i: grown_slowly(i, masks, fit, one) if len(masks) else masks
             for i, masks in segments.items()
@@ -140,17 +140,17 @@ def same_rows(table: pd.DataFrame, whole: pd.DataFrame) -> bool:
 
 
 def test_an_image_is_read_once_for_all_amounts_of_a_change() -> None:
-    start, reads = setting(BLOCK + 3), []
+    start, reads = original(BLOCK + 3), []
 
     class Counted(dict[str, SegmentationMap]):
         def __getitem__(self, image_id: str) -> SegmentationMap:
             reads.append(image_id)
             return super().__getitem__(image_id)
 
-    counted = Setting(start.maps, Counted(start.segments), start.options, start.table, None)
+    counted = Original(start.maps, Counted(start.segments), start.options, start.table, None)
     for change in ("pad", "outline"):
         reads.clear()
-        changed_tables(change, counted, Try(1, 0), Try(2, 0), Try(2, 1))
+        changed_tables(change, counted, Trial(1, 0), Trial(2, 0), Trial(2, 1))
         assert sorted(reads) == sorted(start.segments)
 
 
@@ -159,10 +159,10 @@ def test_outlines_move_by_pixels_of_the_map() -> None:
     masks = np.zeros((40, 160, 160), bool)
     masks[:, 60:100, 60:100] = True
     segmentation = SegmentationMap(tuple(f"s{i}" for i in range(40)), masks)
-    steps, none = steps_of("a", segmentation, (40, 40), "stretch", [Try(2, 0), Try(0, 0)])
+    steps, none = steps_of("a", segmentation, (40, 40), "stretch", [Trial(2, 0), Trial(0, 0)])
     assert set(steps) == {4 * k for k in (-2, -1, 0, 1, 2)}
     assert set(none) == {0}
-    [changed] = outlined(segmentation, [steps], Grid((160, 160), "stretch", 0, "union"))
+    [changed] = outlined(segmentation, [steps], OnMap((160, 160), "stretch", 0, "union"))
     assert np.sqrt(changed.masks.sum(axis=(1, 2))).tolist() == [40 + 2 * s for s in steps]
 
 

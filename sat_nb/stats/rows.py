@@ -1,0 +1,60 @@
+"""The rows that a statistic is computed from: checked, and of one method where it takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.table.schema import check_table
+
+KEY = ["image_id", "segment"]
+
+
+def checked_rows(
+    table: pd.DataFrame, by: Sequence[str] = (), *, argument: str = "table"
+) -> pd.DataFrame:
+    """The table itself, if it holds one model and class, and each segment once an image.
+
+    Columns named in ``by``, such as "method" and "model", may hold several values. ``argument`` is
+    the caller's, for errors.
+    """
+    _checked_table(table, argument)
+    for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
+        values = table[column].dropna().unique()
+        if column not in by and len(values) > 1:
+            raise InvalidInput(
+                f"{argument}: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); "
+                f"filter it first: {argument}[{argument}.{column} == {values[0]!r}]."
+            )
+    keys = [*by, *KEY]
+    twice = table.duplicated(keys)
+    if twice.any():
+        raise InvalidInput(
+            f"{argument}: several rows for {table[twice].iloc[0][keys].to_dict()}; expected each "
+            "segment once an image. Filter it to one model and one target."
+        )
+    return table
+
+
+def rows_of_method(table: pd.DataFrame, method: str, *, argument: str = "table") -> pd.DataFrame:
+    """The rows of one method, which are of one model and class; images without segments included.
+
+    >>> from sat_nb.toy import toy
+    >>> rows_of_method(build(*toy()), "lrp.z")
+    Traceback (most recent call last):
+    sat_nb.errors.InvalidInput: method: unknown name 'lrp.z'. Valid: 'sharp', 'noisy'.
+    """
+    methods = _checked_table(table, argument)["method"].unique()
+    if method not in methods:
+        where = "" if argument == "table" else f" (in {argument})"
+        raise unknown_name(f"method{where}", method, methods)
+    return checked_rows(table[table["method"] == method], argument=argument)
+
+
+def _checked_table(table: pd.DataFrame, argument: str) -> pd.DataFrame:
+    try:
+        return check_table(table)
+    except InvalidInput as error:
+        raise InvalidInput(str(error).replace("table", argument, 1)) from None
