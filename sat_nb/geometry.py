@@ -1,4 +1,8 @@
-"""How a photo, and its masks alike, are brought to the size of a model's input."""
+"""How a photo and its masks are brought to the size of a model's input.
+
+A mask is resized by area: a pixel of the result is on where at least half of it is covered. The
+areas are counted in whole numbers (1 / (h w) of a pixel), so that "half" is exact.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sat_nb.arrays import Masks, Pixels
+from sat_nb.arrays import Mask, Masks, Pixels, Size
 from sat_nb.errors import unknown_name
+from sat_nb.registry import Entry, registry
 
 
 def covered_areas(
-    mask: NDArray[np.bool_], rows: NDArray[np.int64], columns: NDArray[np.int64]
+    mask: Mask, rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """int64 (h, w): the covered area of each cell, in 1 / (h w) pixels of the mask (H, W).
+    """The covered area of each cell, int64 (h, w), in 1 / (h w) pixels of the mask (H, W).
 
     ``rows`` and ``columns`` are ``overlaps(H, h)`` and ``overlaps(W, w)``. Only the box around the
-    mask's pixels is looked at.
+    mask's pixels is visited.
 
     >>> covered_areas(np.eye(3, dtype=bool), overlaps(3, 2), overlaps(3, 2))
     array([[5, 1],
@@ -35,9 +40,9 @@ def covered_areas(
 
 
 def overlaps(n_in: int, n_out: int) -> NDArray[np.int64]:
-    """(3, k) input cells, output cells, and the lengths that they share, in 1/n_out input cells.
+    """(3, k) input cells, output cells, and the lengths that they share, in 1 / n_out input cells.
 
-    An output cell's lengths add up to ``n_in``: it is n_in / n_out input cells long.
+    The lengths of one output cell, which is n_in / n_out input cells long, add up to ``n_in``.
     """
     edges = np.union1d(np.arange(n_in + 1) * n_out, np.arange(n_out + 1) * n_in)
     start, length = edges[:-1], np.diff(edges)
@@ -45,7 +50,7 @@ def overlaps(n_in: int, n_out: int) -> NDArray[np.int64]:
 
 
 def _within(on: NDArray[np.bool_], parts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The overlaps of the cells from the first that is on to the last."""
+    """The overlaps of the cells from the first that is on to the last that is on."""
     cells = np.flatnonzero(on)
     if cells.size == 0:
         return parts[:, :0]
@@ -58,11 +63,11 @@ def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
     line = np.zeros(covered.shape[1], dtype=np.int64)
     n = columns.shape[1]
     first, last = columns[1, 0], columns[1, n - 1] + 1
-    seen = -1
+    current = -1
     for i in range(rows.shape[1]):
         row, cell, height = rows[0, i], rows[1, i], rows[2, i]
-        if row != seen:  # a row of pixels may reach into several cells
-            seen = row
+        if row != current:  # a row of pixels that reaches into several cells is summed once
+            current = row
             line[first:last] = 0
             for k in range(n):
                 line[columns[1, k]] += mask[row, columns[0, k]] * columns[2, k]
@@ -70,22 +75,19 @@ def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
             covered[cell, j] += height * line[j]
 
 
-# --- geometry: how a photo, and its masks alike, are brought to the model's input -------------
-
-
 @dataclass(frozen=True)
 class Frame:
     """Where a photo lies on the model's input: resized to ``scaled``, its corner at ``corner``.
 
-    Both are (rows, columns) in pixels. A negative corner cuts the photo off at both sides; a
-    positive one leaves bars beside it, in which there is neither photo nor segment.
+    Both are (rows, columns) in pixels. A negative corner crops the photo at both sides; a positive
+    one leaves bars beside it, which hold neither photo nor segments.
     """
 
-    scaled: tuple[int, int]
-    corner: tuple[int, int]
+    scaled: Size
+    corner: Size
 
-    def on(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """The part of an input of ``size`` that shows photo, and that part of the scaled photo."""
+    def on(self, size: Size) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The slices of an input of ``size`` that show photo, and those of the scaled photo."""
         pairs = [
             (slice(max(c, 0), min(c + n, side)), slice(max(-c, 0), min(side - c, n)))
             for c, n, side in zip(self.corner, self.scaled, size, strict=True)
@@ -94,17 +96,21 @@ class Frame:
         return (rows, columns), (from_rows, from_columns)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """One way to bring an image, and its masks alike, to a size (height, width).
+Place = Callable[[Size, Size], Frame]
+"""``place(photo, size)`` places a photo of the size ``photo`` on an input of ``size``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Entry):
+    """One way to bring an image and its masks to a size (height, width).
 
     ``frame(photo, size)`` places a photo of the size ``photo`` on an input of ``size``.
     """
 
-    frame: Callable[[tuple[int, int], tuple[int, int]], Frame]
+    frame: Place
 
-    def image(self, pixels: Pixels, size: tuple[int, int]) -> Pixels:
-        """Bring (H, W, 3) uint8 to ``size`` (bilinear, antialiased); bars beside it are black."""
+    def image(self, pixels: Pixels, size: Size) -> Pixels:
+        """Bring (H, W, 3) uint8 to ``size`` (bilinear, antialiased), with black bars beside it."""
         size = size[0], size[1]
         frame = self.frame((pixels.shape[0], pixels.shape[1]), size)
         scaled = stretch_image(pixels, frame.scaled)
@@ -115,8 +121,8 @@ class Fit:
         fitted[there] = scaled[here]
         return fitted
 
-    def masks(self, masks: Masks, size: tuple[int, int]) -> Masks:
-        """Bring boolean (n, H, W) to ``size``; masks outside the frame have no pixel there."""
+    def masks(self, masks: Masks, size: Size) -> Masks:
+        """Bring boolean (n, H, W) to ``size``; masks that are cropped away have no pixel left."""
         size = size[0], size[1]
         if len(masks) == 0:
             return np.zeros((0, *size), dtype=bool)
@@ -129,14 +135,14 @@ class Fit:
         fitted[:, *there] = scaled[:, *here]
         return fitted
 
-    def photo(self, photo: tuple[int, int], size: tuple[int, int]) -> Masks:
-        """Boolean (H, W) of ``size``: where the input shows photo, and not a bar beside it."""
+    def photo(self, photo: Size, size: Size) -> Masks:
+        """Boolean (H, W) of ``size``: where the input shows the photo, not a bar beside it."""
         shown = np.zeros(size, dtype=bool)
         shown[self.frame(photo, size).on(size)[0]] = True
         return shown
 
 
-def stretch_image(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def stretch_image(pixels: Pixels, size: Size) -> Pixels:
     """Resize (H, W, 3) uint8 to ``size``, ignoring the aspect ratio (bilinear, antialiased)."""
     if pixels.shape[:2] == tuple(size):
         return pixels
@@ -144,15 +150,13 @@ def stretch_image(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def stretch_masks(masks: Masks, size: tuple[int, int]) -> Masks:
+def stretch_masks(masks: Masks, size: Size) -> Masks:
     """Resize boolean (n, H, W) to ``size`` by area: a pixel is on where at least half is covered.
 
-    The areas are counted in whole numbers, so "half" is exact. A mask that would vanish
-    keeps its best-covered pixel (the first of several).
+    A mask that would vanish keeps its best-covered pixel (the first of several).
     """
     if masks.shape[1:] == tuple(size):
         return masks
-
     resized = np.zeros((len(masks), *size), dtype=bool)
     if len(masks) == 0:
         return resized
@@ -165,14 +169,14 @@ def stretch_masks(masks: Masks, size: tuple[int, int]) -> Masks:
     return resized
 
 
-def _stretched(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+def _stretched(photo: Size, size: Size) -> Frame:
     return Frame(size, (0, 0))
 
 
-def _cropped(of: int, keep: int) -> Callable[[tuple[int, int], tuple[int, int]], Frame]:
-    """Cover ``of`` / ``keep`` times the input, then cut its middle out, rounded as torchvision."""
+def _cropped(of: int, keep: int) -> Place:
+    """Cover ``of`` / ``keep`` times the input, then crop the middle, rounded as in torchvision."""
 
-    def frame(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
+    def frame(photo: Size, size: Size) -> Frame:
         (height, width), (h, w) = photo, (round(side * of / keep) for side in size)
         by_height = h * width >= w * height
         scaled = (h, h * width // height) if by_height else (w * height // width, w)
@@ -182,8 +186,8 @@ def _cropped(of: int, keep: int) -> Callable[[tuple[int, int], tuple[int, int]],
     return frame
 
 
-def _letterboxed(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
-    """The largest that fits in, in the middle, rounded as PIL's ImageOps.pad."""
+def _letterboxed(photo: Size, size: Size) -> Frame:
+    """The largest photo that fits in, in the middle, rounded as PIL's ImageOps.pad does."""
     (height, width), (h, w) = photo, size
     if width * h > height * w:
         scaled = max(round(height / width * w), 1), w
@@ -193,20 +197,36 @@ def _letterboxed(photo: tuple[int, int], size: tuple[int, int]) -> Frame:
     return Frame(scaled, (top, left))
 
 
-FITS: dict[str, Fit] = {
-    "stretch": Fit(_stretched),
-    "crop": Fit(_cropped(1, 1)),
-    "crop_224_of_256": Fit(_cropped(256, 224)),
-    "letterbox": Fit(_letterboxed),
-}
-"""How photos come to the model's input.
-
-"stretch": both sides resized, whatever the aspect ratio. "crop": the short side resized, the
-middle cut out (torchvision's ``Resize(224)``, ``CenterCrop(224)``; Keras's
-``crop_to_aspect_ratio=True`` to within a pixel). "crop_224_of_256": the same with a margin, as
-torchvision's ImageNet presets: for an input of 224 px the short side becomes 256. "letterbox": the
-long side resized, black bars beside it (Keras's ``pad_to_aspect_ratio=True``).
-"""
+FITS: dict[str, Fit] = registry(
+    Fit(
+        name="stretch",
+        about="Both sides are resized, whatever the aspect ratio.",
+        source="torchvision Resize((224, 224))",
+        frame=_stretched,
+    ),
+    Fit(
+        name="crop",
+        about="The short side is resized, and the middle cropped.",
+        source=(
+            "torchvision Resize(224), CenterCrop(224); to within a pixel Keras "
+            "crop_to_aspect_ratio=True"
+        ),
+        frame=_cropped(1, 1),
+    ),
+    Fit(
+        name="crop_224_of_256",
+        about="As crop with a margin: for an input of 224 px the short side becomes 256 px.",
+        source="torchvision's ImageNet presets: Resize(256), CenterCrop(224)",
+        frame=_cropped(256, 224),
+    ),
+    Fit(
+        name="letterbox",
+        about="The long side is resized, with black bars beside the photo.",
+        source="Keras pad_to_aspect_ratio=True",
+        frame=_letterboxed,
+    ),
+)
+"""How photos and their masks are brought to the model's input; see ``explain``."""
 
 
 def get_fit(name: str) -> Fit:

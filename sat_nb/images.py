@@ -1,76 +1,126 @@
-"""Photos by id, and the geometry that images and masks share."""
+"""Photos by id, read when they are asked for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from sat_nb.arrays import Pixels
-from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.arrays import Pixels, Size
+from sat_nb.by_id import ById
+from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, files_by_id
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 
 
-class ImageSet(Mapping[str, Pixels]):
-    """Photos by id, read when asked for: a Mapping {image_id: uint8 (H, W, 3)}, RGB.
+class ImageSet(ById[Pixels]):
+    """Photos by id, read when they are asked for: a Mapping {image_id: uint8 (H, W, 3)}, RGB.
 
-    EXIF orientation is applied, so pixels are as a viewer shows them.
+    EXIF orientation is applied, so that pixels are as a viewer shows them.
 
+    Parameters
+    ----------
+    sources : Mapping[str, str or PathLike or ndarray]
+        {image_id: file, or uint8 (H, W, 3) in RGB}.
+
+    Raises
+    ------
+    InvalidInput
+        For an array of another type or shape.
+
+    Examples
+    --------
     >>> images = ImageSet({"a": np.zeros((4, 6, 3), np.uint8)})
-    >>> images["a"].shape, images.size("a")
-    ((4, 6, 3), (4, 6))
+    >>> images, images["a"].shape, images.size("a")
+    (ImageSet(1 images: 'a'), (4, 6, 3), (4, 6))
     """
+
+    holds = "photo"
 
     def __init__(self, sources: Mapping[str, str | os.PathLike[str] | Pixels]) -> None:
         checked = {str(i): _checked_source(i, source) for i, source in sources.items()}
         self._sources = MappingProxyType(checked)
 
-    def __getitem__(self, image_id: str) -> Pixels:
-        source = self._source(image_id)
+    def _keys(self) -> Collection[str]:
+        return self._sources
+
+    def _value(self, key: str) -> Pixels:
+        source = self._sources[key]
         return source if isinstance(source, np.ndarray) else _read_pixels(source)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
+    def size(self, image_id: str) -> Size:
+        """The size of a photo after EXIF orientation.
 
-    def __len__(self) -> int:
-        return len(self._sources)
+        Parameters
+        ----------
+        image_id : str
+            The photo's id.
 
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._sources
-
-    def __repr__(self) -> str:
-        return f"ImageSet({len(self)} images: {shorten(self)})"
-
-    def size(self, image_id: str) -> tuple[int, int]:
-        """(height, width) in pixels, after EXIF orientation."""
+        Returns
+        -------
+        tuple of int
+            (height, width) in pixels.
+        """
         height, width = self[image_id].shape[:2]
         return height, width
 
     def select(self, image_ids: list[str]) -> ImageSet:
-        """The images named, in that order."""
-        return ImageSet({i: self._source(i) for i in image_ids})
+        """The photos that are named, in that order.
 
-    def _source(self, image_id: str) -> Path | Pixels:
-        try:
-            return self._sources[image_id]
-        except KeyError:
-            raise IdMismatch(
-                f"image {image_id!r} is not in this ImageSet, which has {shorten(self)}."
-            ) from None
+        Parameters
+        ----------
+        image_ids : list of str
+            Their ids.
+
+        Returns
+        -------
+        ImageSet
+            These photos only.
+
+        Raises
+        ------
+        IdMismatch
+            For an id that is not there.
+        """
+        unknown = [i for i in image_ids if i not in self]
+        if unknown:
+            raise self._missing(unknown[0])
+        return ImageSet({i: self._sources[i] for i in image_ids})
 
 
 def read_images(path: str | os.PathLike[str]) -> ImageSet:
-    """The photos of a folder and its subfolders, or one photo, as an :class:`ImageSet`.
+    """Read the photos of a folder and its subfolders, or one photo.
 
-    ``image_id`` is the path relative to the folder, without extension, with ``/``.
-    Raises FileMissing for a path that does not exist, InvalidInput for a folder without
-    photos or with two photos of one id.
+    Parameters
+    ----------
+    path : str or PathLike
+        The folder, or the file.
+
+    Returns
+    -------
+    ImageSet
+        The photos by image id: the path relative to the folder, without extension, with ``/``.
+
+    Raises
+    ------
+    FileMissing
+        If ``path`` does not exist.
+    InvalidInput
+        For a folder without photos, or with two photos of one id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (6, 4)).save(f"{folder}/cat.png")
+    ...     read_images(folder)["cat"].shape
+    (4, 6, 3)
     """
     root = existing(path)
     if root.is_file():
@@ -111,5 +161,5 @@ def _read_pixels(file: Path) -> Pixels:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInput(
-            f"{file}: not readable as a photo ({error}); replace it or take it out."
+            f"{file}: not readable as a photo ({error}); replace it, or remove it."
         ) from error

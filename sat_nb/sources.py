@@ -50,8 +50,18 @@ class Format(Entry):
 
     Parameters
     ----------
-    name, title, about, source, version, parameters
-        As for every entry; see :class:`sat_nb.registry.Entry`.
+    name : str
+        What ``format=`` takes.
+    title : str, default ""
+        A few words for lists and messages; by default the name with blanks.
+    about : str, default ""
+        One sentence, with a full stop: what the files are.
+    source : str, default ""
+        A link to the format's definition, or the tool that writes it.
+    version : str, default ""
+        Of a format of your own; nothing that is kept depends on it.
+    parameters : Mapping[str, Parameter], default {}
+        Formats have none.
     detects : callable
         ``detects(path)`` returns whether a file or folder holds data in this format.
     open : callable

@@ -9,8 +9,18 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from sat_nb import FITS, FileMissing, IdMismatch, ImageSet, InvalidInput, read_images
+from sat_nb import (
+    FITS,
+    FileMissing,
+    IdMismatch,
+    ImageSet,
+    InvalidInput,
+    SegmentationMap,
+    maps_from_arrays,
+    read_images,
+)
 from sat_nb.geometry import get_fit
+from tests.entries import is_described
 
 
 def save(path: Path, size: tuple[int, int] = (6, 4), **options: object) -> None:
@@ -67,10 +77,9 @@ def test_paths_that_do_not_serve(tmp_path: Path) -> None:
 def test_select_and_unknown_ids() -> None:
     images = ImageSet({i: np.zeros((2, 2, 3), np.uint8) for i in "abc"})
     assert list(images.select(["c", "a"])) == ["c", "a"]
-    with pytest.raises(
-        IdMismatch, match="image 'd' is not in this ImageSet, which has 'a', 'b', 'c'"
-    ):
-        images["d"]
+    for ask in (images.__getitem__, images.size, lambda i: images.select(["a", i])):
+        with pytest.raises(IdMismatch, match="'d' has no photo; there are 3: 'a', 'b', 'c'"):
+            ask("d")
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), 3])
@@ -157,6 +166,21 @@ def test_any_photo_fits_any_input(
 def test_no_masks_fit_any_input() -> None:
     for fit in FITS.values():
         assert fit.masks(np.zeros((0, 0, 0), bool), (4, 6)).shape == (0, 4, 6)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_every_fit_shows_everywhere(name: str) -> None:
+    assert name in ORACLES, "a slow one, from the tool that it follows"
+    is_described(FITS[name])
+    assert f'- "{name}": ' in (maps_from_arrays.__doc__ or "")
+    for fitted in (
+        lambda fit: get_fit(fit),
+        lambda fit: maps_from_arrays({}, method="m", sign="signed", layout="HW", fit=fit),
+        lambda fit: SegmentationMap(("a",), np.ones((1, 2, 2), bool)).resize((3, 4), fit=fit),
+    ):
+        fitted(name)
+        with pytest.raises(InvalidInput, match=f"fit: unknown name '{name}x'.*'{name}'"):
+            fitted(f"{name}x")
 
 
 def test_unknown_fit() -> None:

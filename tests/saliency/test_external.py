@@ -6,8 +6,10 @@ import io
 import itertools
 import json
 import pickle
+import re
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +25,7 @@ import sat_nb as sat
 from sat_nb import FileMissing, IdMismatch, InvalidInput, SatError, SegmentationMap
 from sat_nb.saliency.external import formats as map_formats
 from sat_nb.toy import toy
+from tests.entries import is_described
 
 LAYOUTS = ["".join(axes) for axes in itertools.permutations("NHWCK")]
 TWO = {"image_ids": ["a", "b"], "method": "m", "sign": "signed"}
@@ -381,14 +384,22 @@ def write_zarr_2(folder: Path, maps: dict[str, np.ndarray]) -> Path:
     return write_zarr(folder, maps, 2)
 
 
-WRITERS = [write_npy, write_npz, write_zarr, write_zarr_2]
+def write_pictures(folder: Path, maps: dict[str, np.ndarray]) -> Path:
+    for i, values in maps.items():
+        (folder / f"{i}.tiff").parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(folder / f"{i}.tiff")  # which keeps float32
+    return folder
+
+
+WRITERS = [write_npy, write_npz, write_zarr, write_zarr_2, write_pictures]
 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_files_are_read_by_id_when_asked_for(write: Any, maps: Any, tmp_path: Path) -> None:
     if "zarr" in write.__name__:
         maps = {i.replace("/<b>", "/b"): values for i, values in maps.items()}
-    read = sat.read_maps(write(tmp_path, maps), method="m", sign="signed", target=2)
+    zero = 0.0 if write is write_pictures else None
+    read = sat.read_maps(write(tmp_path, maps), method="m", sign="signed", target=2, zero=zero)
     assert sorted(read["m"]) == sorted(maps)
     masks = segments_of(sorted(maps), (16, 12))
     same(
@@ -444,7 +455,7 @@ def test_pictures_of_colours_or_without_zero_are_refused(tmp_path: Path) -> None
 def test_the_format_is_found_or_named(tmp_path: Path, maps: Any) -> None:
     with pytest.raises(FileMissing, match="path: .*nowhere"):
         sat.read_maps(tmp_path / "nowhere", **ONE)
-    with pytest.raises(InvalidInput, match="no maps of a known format.*'npy': a folder"):
+    with pytest.raises(InvalidInput, match="no maps of a known format.*'npy' \\(a folder"):
         sat.read_maps(tmp_path, **ONE)
     write_npy(tmp_path, maps)
     Image.new("L", (4, 4)).save(tmp_path / "preview.png")
@@ -464,7 +475,7 @@ def test_ids_are_renamed_and_never_collide(tmp_path: Path, maps: Any) -> None:
     write_npy(tmp_path, maps)
     read = sat.read_maps(tmp_path, image_id=lambda i: i.replace("cats/", "zoo/"), **ONE)
     assert list(read["m"]) == ["a", "zoo/1", "zoo/<b>x"]
-    with pytest.raises(InvalidInput, match="image_id: gives 'x' for both .*a.npy and .*1.npy"):
+    with pytest.raises(InvalidInput, match="image_id: returns 'x' for both .*a.npy and .*1.npy"):
         sat.read_maps(tmp_path, image_id=lambda i: "x", **ONE)
     for suffix in (".png", ".bmp"):
         Image.new("L", (4, 4)).save(tmp_path / f"p{suffix}")
@@ -472,17 +483,53 @@ def test_ids_are_renamed_and_never_collide(tmp_path: Path, maps: Any) -> None:
         sat.read_maps(tmp_path, format="pictures", method="m", sign="unsigned")
 
 
-def test_a_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_text(path: Path) -> dict[str, map_formats.MapSource]:
+def text_files(name: str) -> sat.Format:
+    def open_text(path: Path) -> dict[str, sat.Source]:
         return {
-            f.stem: map_formats.MapSource(str(f), lambda f=f: np.loadtxt(f))
-            for f in path.glob("*.txt")
+            file.stem: sat.Source(str(file), partial(np.loadtxt, file), (file,))
+            for file in path.glob("*.txt")
         }
 
-    text = map_formats.MapFormat("text", lambda path: any(path.glob("*.txt")), open_text)
-    monkeypatch.setitem(sat.MAP_FORMATS, "text", text)
+    return sat.Format(
+        name=name,
+        title="text",
+        about="One text file an image.",
+        detects=lambda path: any(path.glob("*.txt")),
+        open=open_text,
+    )
+
+
+def test_a_format_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savetxt(tmp_path / "a.txt", np.eye(3))
+    read = sat.read_maps(tmp_path, format=text_files("given"), **ONE)
+    np.testing.assert_array_equal(read["m"]["a"][..., 0], np.eye(3))
+    monkeypatch.setitem(sat.MAP_FORMATS, "text", text_files("text"))
     np.testing.assert_array_equal(sat.read_maps(tmp_path, **ONE)["m"]["a"][..., 0], np.eye(3))
+    with pytest.raises(InvalidInput, match="format: the name 'npy' is taken by the package"):
+        sat.read_maps(tmp_path, format=text_files("npy"), **ONE)
+
+
+@pytest.mark.parametrize("name", sat.MAP_FORMATS)
+def test_every_format_shows_everywhere(tmp_path: Path, name: str) -> None:
+    entry = sat.MAP_FORMATS[name]
+    is_described(entry)
+    assert f'- "{name}": ' in sat.read_maps.__doc__
+    assert name in {write.__name__.split("_")[1] for write in WRITERS}, "a writer in WRITERS"
+    with pytest.raises(InvalidInput, match=re.escape(f"'{name}' ({entry.title})")):
+        sat.read_maps(tmp_path, **ONE)
+    with pytest.raises(InvalidInput, match=f"format: unknown name .* '{name}'"):
+        sat.read_maps(tmp_path, format="?", **ONE)
+
+
+@pytest.mark.parametrize("name", sat.SIGNS)
+def test_every_sign_shows_everywhere(name: str) -> None:
+    assert f'- "{name}": {sat.SIGNS[name].about[:20]}' in sat.maps_from_arrays.__doc__
+    is_described(sat.SIGNS[name], sourced=False)
+    maps = sat.maps_from_arrays({"a": np.ones((2, 2))}, method="m", sign=name, layout="HW")
+    assert maps.settings["methods"]["m"]["sign"] == name
+    np.testing.assert_array_equal(sat.SIGNS[name](np.ones((2, 2))), maps["m"]["a"][..., 0])
+    with pytest.raises(InvalidInput, match=f"sign: unknown name .*'{name}'"):
+        sat.maps_from_arrays({}, method="m", sign="?", layout="HW")
 
 
 # --- hostile files --------------------------------------------------------------------------
@@ -506,9 +553,9 @@ HOSTILE = {
     "empty": (b"", "not readable as a .npy"),
     "no array": (b"hello", "not readable as a .npy"),
     "cut short": (npy_header("(4, 4)") + b"12", "not readable as a .npy|more than its"),
-    "huge": (npy_header("(99999, 99999)"), r"268435456 values at most .*\(99999, 99999\)"),
-    "overflow": (npy_header("(4294967296, 4294967296)"), "values at most"),
-    "negative": (npy_header("(-1, 4)"), "values at most"),
+    "huge": (npy_header("(99999, 99999)"), r"at most 268435456 values .*\(99999, 99999\)"),
+    "overflow": (npy_header("(4294967296, 4294967296)"), "at most 268435456 values"),
+    "negative": (npy_header("(-1, 4)"), "at most 268435456 values"),
     "pickled": (npy_header("(1, 1)", "'|O'") + pickle.dumps(Payload()), "real numbers, got dtype"),
     "records": (npy_header("(1, 1)", "[('a', '<f4')]") + b"1234", "real numbers, got dtype"),
     "text": (npy_header("(1, 1)", "'<U4'") + bytes(16), "real numbers, got dtype <U4"),
@@ -551,7 +598,7 @@ def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
         member.write(npy_header("(40000, 40000)", "'|u1'"))
         for _ in range(64):
             member.write(bytes(2**20))
-    with pytest.raises(InvalidInput, match=r"values at most .*\(40000, 40000\)"):
+    with pytest.raises(InvalidInput, match=r"at most 268435456 values .*\(40000, 40000\)"):
         _ = sat.read_maps(path, **ONE)["m"]["a"]
 
 
@@ -562,7 +609,7 @@ def test_members_of_one_id_and_foreign_members_are_errors(tmp_path: Path) -> Non
         archive.writestr("a.npy", member)
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.npy", member)
-    with pytest.raises(InvalidInput, match="the id 'a' is there twice"):
+    with pytest.raises(InvalidInput, match="the id 'a' occurs twice"):
         sat.read_maps(path, **ONE)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.exe", member)
@@ -603,7 +650,7 @@ def test_damaged_files_are_maps_or_errors_that_name_them(
 def test_a_picture_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
     Image.new("L", (40, 40)).save(tmp_path / "x.png")
     monkeypatch.setattr(map_formats, "MAX_VALUES", 1000)
-    with pytest.raises(InvalidInput, match=r"x.png: expected 1000 values at most .*\(40, 40\)"):
+    with pytest.raises(InvalidInput, match=r"x.png: expected at most 1000 values .*\(40, 40\)"):
         _ = sat.read_maps(tmp_path, method="m", sign="unsigned")["m"]["x"]
 
 
@@ -640,8 +687,8 @@ def test_codecs_are_looked_at_whatever_zarr_lets_through() -> None:
     array = SimpleNamespace(
         shape=(1, 1), chunks=(1, 1), shards=None, dtype=np.dtype("f4"), metadata=Metadata()
     )
-    with pytest.raises(InvalidInput, match="here: is stored with pickle"):
-        map_formats._read_zarr(array, "here")
+    with pytest.raises(InvalidInput, match="is stored with pickle"):
+        map_formats._read_zarr(array)
 
 
 @pytest.mark.parametrize("field", ["shape", "chunks"])
@@ -649,7 +696,7 @@ def test_huge_zarr_arrays_are_refused(field: str, tmp_path: Path) -> None:
     path = write_zarr_2(tmp_path, {"a": np.zeros((2, 2), np.float32)})
     metadata = json.loads((path / "a" / ".zarray").read_text()) | {field: [10**6, 10**6]}
     (path / "a" / ".zarray").write_text(json.dumps(metadata))
-    with pytest.raises(InvalidInput, match=r"\['a'\]: expected 268435456 values at most"):
+    with pytest.raises(InvalidInput, match=r"\['a'\]: expected at most 268435456 values"):
         _ = sat.read_maps(path, **ONE)["m"]["a"]
 
 

@@ -1,6 +1,6 @@
-"""Attribution maps of other tools, adopted: maps_from_arrays, read_maps, paint_superpixels.
+"""Adopt attribution maps of other tools: maps_from_arrays, read_maps, paint_superpixels.
 
-Nothing in an array says what its axes are or what its sign means, so both are declared; the
+An array does not tell what its axes are or what its sign means, so both are declared. The
 declaration is checked as far as the numbers allow, and travels with the table.
 """
 
@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing
-from sat_nb.geometry import get_fit
-from sat_nb.saliency.external.formats import MapSource, find_format
+from sat_nb.geometry import FITS, get_fit
+from sat_nb.registry import lists
+from sat_nb.saliency.external.formats import MAP_FORMATS, find_format
 from sat_nb.saliency.external.maps import (
+    SIGNS,
     ExternalMaps,
     LazyMaps,
     PhotoFacts,
@@ -31,10 +33,12 @@ from sat_nb.saliency.external.maps import (
     check_axes,
 )
 from sat_nb.saliency.targets import read_targets, target_settings
+from sat_nb.sources import Format, Source, with_image_ids
 
 ClassIndex = int | Sequence[int] | Mapping[str, int]
 
 
+@lists(sign=SIGNS, fit=FITS)
 def maps_from_arrays(
     arrays: Any,
     *,
@@ -47,31 +51,52 @@ def maps_from_arrays(
     model: str = "model",
     photo_sizes: Mapping[str, tuple[int, int]] | None = None,
 ) -> ExternalMaps:
-    """Adopt attribution maps of another tool, in the shape that it gives them.
+    """Adopt attribution maps of another tool, in the shape in which the tool returns them.
 
     Parameters
     ----------
-    arrays: real numbers, as NumPy array or anything that becomes one (PyTorch, TensorFlow):
-        one array of all images, a list with one array a class or an image, or
-        {image_id: array}.
-    method: the name of the method in tables.
-    layout: the axes of ``arrays``, one letter each, in order: N images, H rows, W columns,
-        C channels, K classes. SHAP gives "NHWCK" or, as a list, "KNHWC"; Captum "NCHW"; a list
-        or {image_id: array} of single maps has no N: "HW", "HWC", "CHW".
-    sign: what positive values mean; a name in SIGNS.
-    image_ids: one str an image, in order; for {image_id: array} they are the keys.
-    target: the class explained: one index for all, a list with one an image, or
-        {image_id: index}. Chooses along K where there is one; else it is only noted.
-    fit: how photos were brought to the map's grid, of whatever size; a name in FITS.
-    model: name of the model, for the table.
-    photo_sizes: {image_id: (height, width)} in pixels; ``build`` then checks the masks' sizes.
+    arrays : array_like, list or Mapping
+        Real numbers, as a NumPy array or anything that becomes one (PyTorch, TensorFlow): one
+        array of all images, a list with one array a class or an image, or {image_id: array}.
+    method : str
+        The name of the method in tables.
+    layout : str
+        The axes of ``arrays``, one letter each, in order: N images, H rows, W columns, C channels,
+        K classes. SHAP returns "NHWCK" or, as a list, "KNHWC"; Captum "NCHW". A list or
+        {image_id: array} of single maps has no N: "HW", "HWC", "CHW".
+    sign : str
+        What positive values mean, a name in SIGNS:
 
-    Returns ExternalMaps {method: {image_id: float (H, W, C)}}; float32 and float64 stay what
-    they are, other numbers become float64. Nothing is scaled.
+        [[sign]]
+    image_ids : iterable of str, default None
+        One id an image, in order. For {image_id: array} they are the keys.
+    target : int, sequence of int or Mapping[str, int], default None
+        The explained class: one index for all, one an image, or {image_id: index}. It selects
+        along K where there is one; otherwise it is only noted.
+    fit : str, default "stretch"
+        How photos were brought to the size of the maps, a name in FITS:
 
-    Raises InvalidInput for values that are not finite, and for a layout or sign that the
-    numbers contradict; IdMismatch where ids do not match.
+        [[fit]]
+    model : str, default "model"
+        The name of the model, for the table.
+    photo_sizes : Mapping[str, tuple of int], default None
+        {image_id: (height, width)} in pixels; ``build`` then checks the sizes of the masks.
 
+    Returns
+    -------
+    ExternalMaps
+        {method: {image_id: float (H, W, C)}}. float32 and float64 are kept, other numbers become
+        float64. Nothing is scaled.
+
+    Raises
+    ------
+    InvalidInput
+        For values that are not finite, and for a layout or sign that the numbers contradict.
+    IdMismatch
+        If ``photo_sizes`` lacks an image.
+
+    Examples
+    --------
     >>> shap_values = np.zeros((2, 8, 6, 3, 10))  # two photos, ten classes
     >>> shap_values[1, :, :, 0, 7] = 1.0
     >>> maps = maps_from_arrays(shap_values, method="shap", layout="NHWCK", sign="signed",
@@ -83,19 +108,20 @@ def maps_from_arrays(
     named = _by_id(arrays, recipe, image_ids)
     if not isinstance(arrays, Mapping):
         recipe = replace(recipe, layout=layout.replace("N", ""))
-    sources = {i: MapSource("arrays", partial(as_array, one, "arrays")) for i, one in named.items()}
+    sources = {i: Source("arrays", partial(_given, array)) for i, array in named.items()}
     lazy = _adopt(sources, recipe, {"layout": layout}, target, fit, model, photo_sizes)
-    checked = MappingProxyType(dict(lazy[method]))  # read here, so that what is wrong is said here
+    checked = MappingProxyType(dict(lazy[method]))  # adopted now, so that errors come now
     return replace(lazy, maps=MappingProxyType({method: checked}))
 
 
+@lists(format=MAP_FORMATS)
 def read_maps(
     path: str | os.PathLike[str],
     *,
     method: str,
     sign: str,
     layout: str = "HW",
-    format: str | None = None,
+    format: str | Format | None = None,
     zero: float | None = None,
     image_id: Callable[[str], str] | None = None,
     target: ClassIndex | None = None,
@@ -107,22 +133,51 @@ def read_maps(
 
     Parameters
     ----------
-    path: a folder of .npy files or of pictures (8 or 16 bits, grey), one file an image; one
-        .npz file; or a zarr group. Ids are paths in there, without extension, with ``/``.
-    layout: the axes of one image's array, as for ``maps_from_arrays``; an N must be 1 long.
-    format: a name in MAP_FORMATS; by default the content of ``path`` tells.
-    zero: the stored number that means "no attribution", subtracted from all; signed pictures
-        need it (128 or 32768 for most tools). Grey levels are the unit of pictures: where a
-        tool stretched each picture to the full range, ranks in an image are right, and means
+    path : str or PathLike
+        A folder with one file an image, one .npz file, or a zarr group. Ids are paths in there,
+        without extension, with ``/``.
+    method : str
+        The name of the method in tables.
+    sign : str
+        What positive values mean, a name in SIGNS, as for ``maps_from_arrays``.
+    layout : str, default "HW"
+        The axes of one image's array, as for ``maps_from_arrays``; an N must have length 1.
+    format : str or Format, default None
+        By default the content of ``path`` tells the format. Otherwise a :class:`sat_nb.Format` of
+        your own, or a name in MAP_FORMATS:
+
+        [[format]]
+    zero : float, default None
+        The stored number that means "no attribution"; it is subtracted from all. Signed pictures
+        need it (128 or 32768 for most tools). The unit of pictures is the grey level: where a
+        tool stretched each picture to the full range, ranks within an image are right, and means
         over images are not.
-    image_id: turns a file's id into the image's.
-    method, sign, target, fit, model, photo_sizes: as for ``maps_from_arrays``.
+    image_id : callable, default None
+        Turns a file's id into the image's.
+    target : int, sequence of int or Mapping[str, int], default None
+        The explained class, as for ``maps_from_arrays``.
+    fit : str, default "stretch"
+        How photos were brought to the size of the maps, a name in FITS.
+    model : str, default "model"
+        The name of the model, for the table.
+    photo_sizes : Mapping[str, tuple of int], default None
+        {image_id: (height, width)} in pixels; ``build`` then checks the sizes of the masks.
 
-    Returns ExternalMaps; each map is read, and checked, when asked for. Nothing is unpickled.
+    Returns
+    -------
+    ExternalMaps
+        Each map is read, and checked, when it is asked for. Nothing is unpickled.
 
-    Raises FileMissing; InvalidInput for a file that is damaged, too large, of another layout
-    or not finite, and for ids that collide.
+    Raises
+    ------
+    FileMissing
+        If ``path`` does not exist.
+    InvalidInput
+        For a file that is damaged, too large, of another layout or not finite, and for ids that
+        collide.
 
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(f"{folder}/cat.npy", np.full((2, 3), 0.5))
@@ -135,9 +190,9 @@ def read_maps(
     if not stored_as.has_negatives and zero is None and sign != "unsigned":
         raise InvalidInput(
             f"zero: {stored_as.title} with sign={sign!r} needs the grey level that means 0 "
-            "(zero=128, or 32768 with 16 bits); for magnitudes declare sign='unsigned'."
+            "(zero=128, or 32768 with 16 bits); declare sign='unsigned' for magnitudes."
         )
-    sources = _renamed(stored_as.open(root), image_id)
+    sources = with_image_ids(stored_as.open(root), image_id)
     if not sources:
         raise InvalidInput(f"path: {str(root)!r} holds no map; expected {stored_as.title}.")
     declared = {"layout": layout, "zero": zero, "file": root.resolve().name}
@@ -147,18 +202,34 @@ def read_maps(
 def paint_superpixels(
     weights: Mapping[int, float] | Iterable[tuple[int, float]], superpixels: Any
 ) -> NDArray[np.float64]:
-    """The map (H, W) of an explanation by superpixels, as LIME gives it.
+    """Paint the map (H, W) of an explanation by superpixels, as LIME returns it.
 
-    Every pixel gets the weight of its superpixel, as in LIME's own pictures; superpixels
-    without a weight get 0.
+    Every pixel gets the weight of its superpixel, as in LIME's own pictures; superpixels without a
+    weight get 0.
 
     Parameters
     ----------
-    weights: {superpixel: weight} or pairs of these; LIME's ``explanation.local_exp[target]``.
-    superpixels: whole numbers (H, W); LIME's ``explanation.segments``.
+    weights : Mapping[int, float] or iterable of pairs
+        {superpixel: weight}, or pairs; LIME's ``explanation.local_exp[target]``.
+    superpixels : array_like
+        Whole numbers (H, W); LIME's ``explanation.segments``.
 
-    Raises InvalidInput for other shapes and for weights of superpixels that are not there.
+    Returns
+    -------
+    ndarray
+        The map, float64 (H, W).
 
+    Raises
+    ------
+    InvalidInput
+        For other shapes, for a superpixel that has two weights, and for one that is not there.
+
+    References
+    ----------
+    Ribeiro, Singh and Guestrin 2016, "Why should I trust you?", KDD.
+
+    Examples
+    --------
     >>> paint_superpixels([(1, 0.5), (2, -1.0)], [[0, 1], [2, 2]]).tolist()
     [[0.0, 0.5], [-1.0, -1.0]]
     """
@@ -174,18 +245,15 @@ def paint_superpixels(
     if unknown or len(by_name) < len(pairs):
         wrong = f"unknown {shorten(unknown)}" if unknown else "one of them twice"
         raise InvalidInput(
-            f"weights: expected one a superpixel, of {names[0]}..{names[-1]}, got {wrong}; give "
-            "the weights and the superpixels of one explanation."
+            f"weights: expected one for each superpixel of {names[0]}..{names[-1]}, got {wrong}; "
+            "give the weights and the superpixels of one explanation."
         )
     painted = np.array([by_name.get(name, 0.0) for name in names.tolist()], dtype=np.float64)
     return painted[places.reshape(labels.shape)]
 
 
-# --- ids and facts --------------------------------------------------------------------------
-
-
 def _adopt(
-    sources: Mapping[str, MapSource],
+    sources: Mapping[str, Source[Any]],
     recipe: Recipe,
     declared: dict[str, Any],
     target: ClassIndex | None,
@@ -207,7 +275,7 @@ def _adopt(
 
 
 def _by_id(arrays: Any, recipe: Recipe, image_ids: Iterable[str] | None) -> dict[str, Any]:
-    """{image_id: array of one image}, whatever holds them."""
+    """{image_id: array of one image}, from a mapping, a list or one array."""
     if isinstance(arrays, Mapping):
         if image_ids is not None:
             raise InvalidInput("image_ids: the arrays have ids already; leave image_ids out.")
@@ -240,39 +308,28 @@ def _checked_ids(image_ids: Iterable[str]) -> list[str]:
         raise InvalidInput(f"image_ids: expected str, got {shorten(wrong)}; ids are file paths.")
     twice = [i for i, n in Counter(ids).items() if n > 1]
     if twice:
-        raise InvalidInput(f"image_ids: given twice: {shorten(twice)}; every image needs its own.")
+        raise InvalidInput(
+            f"image_ids: given twice: {shorten(twice)}; every image needs an id of its own."
+        )
     return ids
 
 
-def _renamed(
-    sources: dict[str, MapSource], image_id: Callable[[str], str] | None
-) -> dict[str, MapSource]:
-    if image_id is None:
-        return sources
-    renamed: dict[str, MapSource] = {}
-    for file_id, source in sources.items():
-        new = image_id(file_id)
-        if new in renamed:
-            raise InvalidInput(
-                f"image_id: gives {new!r} for both {renamed[new].where} and {source.where}; every "
-                "map needs an id of its own."
-            )
-        renamed[new] = source
-    return renamed
+def _given(array: Any) -> Any:
+    return array
 
 
 def _targets(target: ClassIndex | None, ids: list[str], layout: str) -> Mapping[str, int]:
     if target is None and "K" in layout:
         raise InvalidInput(
-            f"target: layout {layout!r} holds a map for each class; give the index of the class "
-            "that is explained, one for all or one an image."
+            f"target: layout {layout!r} holds a map for each class; give the index of the "
+            "explained class, one for all or one an image."
         )
     if target is None:
         return {}
     targets = read_targets(target, ids)
     if targets is None:
         raise InvalidInput(
-            f"target: {target!r} is not known from maps; give the index of the class explained."
+            f"target: {target!r} is not known from maps; give the index of the explained class."
         )
     return MappingProxyType(targets)
 

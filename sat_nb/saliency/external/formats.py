@@ -1,7 +1,6 @@
-"""The registry of files that hold attribution maps of other tools, and their readers.
+"""The registry of formats in which other tools keep attribution maps, and their readers.
 
-The files come from anywhere: nothing is unpickled, and a size is checked before its numbers
-are read.
+The files come from anywhere: nothing is unpickled, and sizes are checked before numbers are read.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -20,84 +18,59 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sat_nb.errors import InvalidInput, SatError, unknown_name
+from sat_nb.errors import InvalidInput, SatError
 from sat_nb.files import files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.registry import chosen, registry
+from sat_nb.sources import Format, Source, titles_of
 
 MAX_VALUES = 2**28  # of one image, all channels and classes: more is an error or an attack
 
-
-@dataclass(frozen=True)
-class MapSource:
-    """One image's map where it lies: ``where`` names it in messages, ``read()`` gives it as stored.
-
-    ``read`` raises InvalidInput that begins with ``where``.
-    """
-
-    where: str
-    read: Callable[[], Any]
+Sources = dict[str, Source[Any]]
 
 
-@dataclass(frozen=True)
-class MapFormat:
-    """One way to store maps by image id.
-
-    ``detects(path)`` says whether a file or folder is of this format, ``open(path)`` gives
-    {image_id: MapSource} without reading a map. ``has_negatives`` is false where the stored
-    numbers start at 0.
-    """
-
-    title: str
-    detects: Callable[[Path], bool]
-    open: Callable[[Path], dict[str, MapSource]]
-    has_negatives: bool = True
-
-
-def find_format(path: Path, name: str | None) -> MapFormat:
-    """The format of that name, or the only one that detects ``path``."""
-    if name is not None:
-        if name not in MAP_FORMATS:
-            raise unknown_name("format", name, MAP_FORMATS)
-        return MAP_FORMATS[name]
-    found = [name for name, candidate in MAP_FORMATS.items() if candidate.detects(path)]
+def find_format(path: Path, given: str | Format | None) -> Format:
+    """The format that is given, or the only one that detects ``path``."""
+    if given is not None:
+        return chosen("format", given, MAP_FORMATS, own=Format)
+    found = [known for known in MAP_FORMATS.values() if known.detects(path)]
     if len(found) == 1:
-        return MAP_FORMATS[found[0]]
+        return found[0]
     if found:
         raise InvalidInput(
             f"path: {str(path)!r} holds files of several formats; name one: "
-            f"{' or '.join(f'format={name!r}' for name in found)}."
+            f"{' or '.join(f'format={known.name!r}' for known in found)}."
         )
-    titles = "; ".join(f"{name!r}: {known.title}" for name, known in MAP_FORMATS.items())
-    raise InvalidInput(f"path: {str(path)!r} holds no maps of a known format. Known: {titles}.")
-
-
-# --- what every reader checks ---------------------------------------------------------------
+    raise InvalidInput(
+        f"path: {str(path)!r} holds no maps of a known format; known formats are "
+        f"{titles_of(MAP_FORMATS)}."
+    )
 
 
 @contextmanager
-def _readable(where: str, what: str) -> Iterator[None]:
-    """InvalidInput for whatever a parser raises: what foreign bytes lead to is of many kinds."""
+def _readable(what: str) -> Iterator[None]:
+    """Turn whatever a parser raises into InvalidInput: damaged files cause errors of many kinds."""
     try:
         yield
     except SatError:
         raise
     except Exception as error:
         raise InvalidInput(
-            f"{where}: not readable as {what} ({error}); write it anew, or take it out."
+            f"not readable as {what} ({error}); write the file again, or remove it."
         ) from error
 
 
-def _check_numbers(shape: Sequence[int], dtype: np.dtype[Any], where: str) -> None:
-    """Before anything is read: real numbers, and not too many of them."""
+def _check_numbers(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """InvalidInput, before anything is read, unless these are real numbers and not too many."""
     if dtype.kind not in "fiu":
         raise InvalidInput(
-            f"{where}: expected real numbers, got dtype {dtype}; convert them with "
-            "`.astype('float32')` before they are saved."
+            f"expected real numbers, got dtype {dtype}; convert them with `.astype('float32')` "
+            "before you save them."
         )
     if any(n < 0 for n in shape) or math.prod(shape) > MAX_VALUES:
         raise InvalidInput(
-            f"{where}: expected {MAX_VALUES} values at most for one image, got shape "
-            f"{tuple(shape)}; save the explained class only, one image a file."
+            f"expected at most {MAX_VALUES} values for one image, got shape {tuple(shape)}; save "
+            "only the explained class, and one image a file."
         )
 
 
@@ -109,14 +82,10 @@ def _has_files(suffixes: Collection[str]) -> Callable[[Path], bool]:
     return detects
 
 
-def _open_files(
-    path: Path, suffixes: Collection[str], read: Callable[[Path], Any]
-) -> dict[str, MapSource]:
+def _open_files(path: Path, suffixes: Collection[str], read: Callable[[Path], Any]) -> Sources:
     files = {path.stem: path} if path.is_file() else files_by_id(path, suffixes)
-    return {i: MapSource(str(file), partial(read, file)) for i, file in files.items()}
+    return {i: Source(str(file), partial(read, file), (file,)) for i, file in files.items()}
 
-
-# --- numpy ----------------------------------------------------------------------------------
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -125,7 +94,7 @@ _HEADERS = {
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of a .npy stream; of its versions only those that hold plain numbers."""
+    """Shape and dtype of a .npy stream; only versions that hold plain numbers are accepted."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"version {version} of .npy is for records")
@@ -134,12 +103,11 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _read_npy(file: Path) -> NDArray[Any]:
-    """The array on disk; only what is used of it gets read (one class of many)."""
-    where = str(file)
-    with _readable(where, "a .npy file"):
+    """The array, mapped from disk: of many classes only the one that is used is read."""
+    with _readable("a .npy file"):
         with file.open("rb") as stream:
             shape, dtype = _header(stream)
-        _check_numbers(shape, dtype, where)
+        _check_numbers(shape, dtype)
         return np.lib.format.open_memmap(file, mode="r")
 
 
@@ -147,10 +115,13 @@ def _is_npz(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
-def _open_npz(path: Path) -> dict[str, MapSource]:
-    with _readable(str(path), "a .npz file"):
-        archive = ZipFile(path)  # closed with the last map that may be read from it
-    sources: dict[str, MapSource] = {}
+def _open_npz(path: Path) -> Sources:
+    try:
+        with _readable("a .npz file"):
+            archive = ZipFile(path)  # stays open for as long as one of its sources lives
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error
+    sources: Sources = {}
     for info in archive.infolist():
         where = f"{path}[{info.filename!r}]"
         image_id = info.filename.removesuffix(".npy")
@@ -158,49 +129,44 @@ def _open_npz(path: Path) -> dict[str, MapSource]:
             raise InvalidInput(f"{where}: expected .npy members only; write it with numpy.savez.")
         if image_id in sources:
             raise InvalidInput(
-                f"{where}: the id {image_id!r} is there twice; every image needs one of its own."
+                f"{where}: the id {image_id!r} occurs twice; every image needs an id of its own."
             )
-        sources[image_id] = MapSource(where, partial(_read_member, archive, info, where))
+        sources[image_id] = Source(where, partial(_read_member, archive, info), (path,))
     return sources
 
 
-def _read_member(archive: ZipFile, info: ZipInfo, where: str) -> NDArray[Any]:
-    with _readable(where, "a .npy array in a .npz file"):
+def _read_member(archive: ZipFile, info: ZipInfo) -> NDArray[Any]:
+    with _readable("a .npy array in a .npz file"):
         with archive.open(info) as stream:
             shape, dtype = _header(stream)
-        _check_numbers(shape, dtype, where)
+        _check_numbers(shape, dtype)
         if math.prod(shape) * dtype.itemsize > info.file_size:
             raise ValueError(f"shape {shape} is more than its {info.file_size} bytes hold")
         with archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-# --- pictures -------------------------------------------------------------------------------
-
-_GREY = ("L", "I;16", "I;16L", "I;16B", "I", "F")
+_GREY_MODES = ("L", "I;16", "I;16L", "I;16B", "I", "F")
 
 
 def _read_picture(file: Path) -> NDArray[Any]:
-    where = str(file)
-    with _readable(where, "a picture"), Image.open(file) as image:
-        if image.mode not in _GREY or getattr(image, "n_frames", 1) > 1:
+    with _readable("a picture"), Image.open(file) as image:
+        n_frames = getattr(image, "n_frames", 1)
+        if image.mode not in _GREY_MODES or n_frames > 1:
             raise InvalidInput(
-                f"{where}: expected one grey picture of 8 or 16 bits, got mode {image.mode!r} and "
-                f"{getattr(image, 'n_frames', 1)} frame(s); colours of a colour map cannot be "
-                "turned back into numbers, so save the map itself, as .npy or in grey."
+                f"expected one grey picture of 8 or 16 bits, got mode {image.mode!r} and "
+                f"{n_frames} frame(s); the colours of a colour map cannot be turned back into "
+                "numbers, so save the map itself as .npy or in grey."
             )
-        _check_numbers((image.height, image.width), np.dtype(np.uint16), where)
+        _check_numbers((image.height, image.width), np.dtype(np.uint16))
         return np.array(ImageOps.exif_transpose(image))
-
-
-# --- zarr -----------------------------------------------------------------------------------
 
 
 def _is_zarr(path: Path) -> bool:
     return any((path / name).is_file() for name in (".zgroup", ".zmetadata", "zarr.json"))
 
 
-def _open_zarr(path: Path) -> dict[str, MapSource]:
+def _open_zarr(path: Path) -> Sources:
     """Every array of a group and its subgroups; its id is its path in the group."""
     try:
         import zarr
@@ -209,41 +175,65 @@ def _open_zarr(path: Path) -> dict[str, MapSource]:
             f"path: {str(path)!r} is a zarr group, and zarr is not installed; run "
             "`pip install 'sat-nb[zarr]'`, or save the maps as .npz."
         ) from error
-    with _readable(str(path), "a zarr group"):
-        members = dict(zarr.open_group(str(path), mode="r").members(max_depth=None))
+    try:
+        with _readable("a zarr group"):
+            members = dict(zarr.open_group(str(path), mode="r").members(max_depth=None))
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error
     arrays = {i: item for i, item in members.items() if isinstance(item, zarr.Array)}
     return {
-        i: MapSource(f"{path}[{i!r}]", partial(_read_zarr, array, f"{path}[{i!r}]"))
+        i: Source(f"{path}[{i!r}]", partial(_read_zarr, array))
         for i, array in sorted(arrays.items())
     }
 
 
-def _read_zarr(array: Any, where: str) -> NDArray[Any]:
-    with _readable(where, "a zarr array"):
+def _read_zarr(array: Any) -> NDArray[Any]:
+    with _readable("a zarr array"):
         for shape in (array.shape, array.chunks, array.shards or ()):
-            _check_numbers(shape, array.dtype, where)
+            _check_numbers(shape, array.dtype)
+        # zarr 3 and the codecs of zarr 2 name their codecs in different places of the metadata
         stored = array.metadata.to_dict()
         codecs = {key: stored.get(key) for key in ("codecs", "filters", "compressor")}
         if "pickle" in json.dumps(codecs, default=str).lower():
             raise InvalidInput(
-                f"{where}: is stored with pickle, which can run any program; save it as numbers."
+                "is stored with pickle, which can run any program; save it as numbers."
             )
         return np.asarray(array[...])
 
 
-MAP_FORMATS: dict[str, MapFormat] = {
-    "npy": MapFormat(
-        "a folder of .npy files, one an image",
-        _has_files({".npy"}),
-        partial(_open_files, suffixes={".npy"}, read=_read_npy),
+MAP_FORMATS: dict[str, Format] = registry(
+    Format(
+        name="npy",
+        title="a folder of .npy files, one an image",
+        about="A folder of NumPy arrays, or one array, one .npy file an image.",
+        source="numpy.save",
+        detects=_has_files({".npy"}),
+        open=partial(_open_files, suffixes={".npy"}, read=_read_npy),
     ),
-    "npz": MapFormat("one .npz file, {image_id: array}", _is_npz, _open_npz),
-    "zarr": MapFormat("a zarr group, one array an image", _is_zarr, _open_zarr),
-    "pictures": MapFormat(
-        "a folder of grey pictures, one an image",
-        _has_files(IMAGE_SUFFIXES),
-        partial(_open_files, suffixes=IMAGE_SUFFIXES, read=_read_picture),
+    Format(
+        name="npz",
+        title="one .npz file, {image_id: array}",
+        about="One .npz file with an array an image, under the image's id.",
+        source="numpy.savez",
+        detects=_is_npz,
+        open=_open_npz,
+    ),
+    Format(
+        name="zarr",
+        title="a zarr group, one array an image",
+        about="A zarr group, version 2 or 3; the image's id is the array's path in the group.",
+        source="zarr.open_group",
+        detects=_is_zarr,
+        open=_open_zarr,
+    ),
+    Format(
+        name="pictures",
+        title="a folder of grey pictures, one an image",
+        about="Grey pictures of 8 or 16 bits, one an image, whose grey levels are the numbers.",
+        source="any tool that draws maps",
+        detects=_has_files(IMAGE_SUFFIXES),
+        open=partial(_open_files, suffixes=IMAGE_SUFFIXES, read=_read_picture),
         has_negatives=False,
     ),
-}
-"""How maps are stored; ``read_maps`` reads any of these."""
+)
+"""Formats of maps by name, as ``read_maps`` reads them."""

@@ -1,8 +1,8 @@
-"""ExternalMaps: the maps of other tools by method and image, and what was declared of them."""
+"""ExternalMaps: the maps of other tools by method and image, and what was declared about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Map
+from sat_nb.by_id import ById, ByMethod
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.saliency.external.formats import MapSource
+from sat_nb.registry import Entry, registry
+from sat_nb.sources import Source
 
 
 class _AnySize:
@@ -33,7 +35,7 @@ ANY_SIZE = _AnySize()
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """What is declared of one image: the class explained, and its photo's size in pixels."""
+    """What is declared about one image: the explained class, and its photo's size in pixels."""
 
     target: int | None = None
     predicted: int | None = None
@@ -44,19 +46,39 @@ class PhotoFacts:
 NO_FACTS = PhotoFacts()
 
 
-@dataclass(frozen=True, eq=False)
-class ExternalMaps(Mapping[str, Mapping[str, Map]]):
-    """Adopted maps: {method: {image_id: float (H, W, C)}}, positive for the target.
+@dataclass(frozen=True, eq=False, repr=False)
+class ExternalMaps(ByMethod[Mapping[str, Map]]):
+    """Attribution maps of other tools: {method: {image_id: float (H, W, C)}}.
 
-    ``build`` takes it as it is. Maps of several tools are joined by ``|``.
+    Positive values speak for the target. ``build`` takes it as it is; ``a | b`` joins the maps of
+    two tools. Maps from files are read when they are asked for.
 
     Parameters
     ----------
-    maps: {method: {image_id: map}}; maps from files are read when asked for.
-    methods: {method: how it was declared}, plain data.
-    fit: how photos were brought to the maps' grids; a name in FITS.
-    model: name of the model that was explained.
-    facts: {image_id: PhotoFacts}.
+    maps : Mapping[str, Mapping[str, ndarray]]
+        {method: {image_id: map}}.
+    methods : Mapping[str, Mapping]
+        {method: its declaration}: plain data that travels with the table.
+    fit : str
+        How photos were brought to the maps' size: a name in FITS.
+    model : str
+        The name of the explained model.
+    facts : Mapping[str, PhotoFacts]
+        {image_id: what is declared about the photo}.
+
+    See Also
+    --------
+    sat_nb.maps_from_arrays : Adopt maps that are in memory.
+    sat_nb.read_maps : Adopt maps that are in files.
+
+    Examples
+    --------
+    >>> import sat_nb as sat
+    >>> maps = sat.maps_from_arrays(
+    ...     np.ones((1, 2, 2)), method="shap", layout="NHW", sign="signed", image_ids=["cat"]
+    ... )
+    >>> maps, maps.settings["methods"]
+    (ExternalMaps('shap': 1 images), {'shap': {'layout': 'NHW', 'sign': 'signed', 'target': None}})
     """
 
     maps: Mapping[str, Mapping[str, Map]]
@@ -67,7 +89,7 @@ class ExternalMaps(Mapping[str, Mapping[str, Map]]):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was declared, as it travels with the table."""
+        """The declarations, as they travel with the table."""
         methods = {method: dict(declared) for method, declared in self.methods.items()}
         return {
             "source": "external",
@@ -76,26 +98,14 @@ class ExternalMaps(Mapping[str, Mapping[str, Map]]):
             "methods": methods,
         }
 
-    def __getitem__(self, method: str) -> Mapping[str, Map]:
-        if method not in self.maps:
-            raise unknown_name("method", method, self.maps)
-        return self.maps[method]
+    def _keys(self) -> Collection[str]:
+        return self.maps
 
-    def __contains__(self, method: object) -> bool:
-        return method in self.maps
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.maps)
-
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def get(self, method: str, default: Any = None) -> Any:
-        """The method's maps, or ``default``."""
-        return self.maps.get(method, default)
+    def _value(self, key: str) -> Mapping[str, Map]:
+        return self.maps[key]
 
     def __or__(self, other: ExternalMaps) -> ExternalMaps:
-        """The methods of both, which must have explained the same model, targets and photos."""
+        """Join the methods of both, which must be about the same model, targets and photos."""
         if not isinstance(other, ExternalMaps):
             return NotImplemented
         self._check_joins(other)
@@ -122,21 +132,21 @@ class ExternalMaps(Mapping[str, Mapping[str, Map]]):
             if getattr(self, name) != getattr(other, name):
                 raise InvalidInput(
                     f"maps: {name} is {getattr(self, name)!r} on one side of | and "
-                    f"{getattr(other, name)!r} on the other; build a table of each."
+                    f"{getattr(other, name)!r} on the other; build one table each."
                 )
-        unlike = [
+        different = [
             i
             for i in self._ids() & other._ids()
             if self.facts.get(i, NO_FACTS) != other.facts.get(i, NO_FACTS)
         ]
-        if unlike:
+        if different:
             raise InvalidInput(
                 f"maps: targets or sizes of photos differ between the sides of | for "
-                f"{shorten(sorted(unlike))}; declare the same ones, or build a table of each."
+                f"{shorten(sorted(different))}; declare the same ones, or build one table each."
             )
 
     def _facts_with(self, other: ExternalMaps) -> Mapping[str, PhotoFacts]:
-        """Those of both sides; of two that are equal the one that knows the photo's size."""
+        """The facts of both sides; of two about one image, the one that has the photo's size."""
         known = {i: facts for i, facts in self.facts.items() if facts.height is not ANY_SIZE}
         return MappingProxyType({**self.facts, **other.facts, **known})
 
@@ -147,7 +157,7 @@ class ExternalMaps(Mapping[str, Mapping[str, Map]]):
 AXES = {"N": "images", "H": "rows", "W": "columns", "C": "channels", "K": "classes"}
 """The letters of a layout."""
 
-FEW = 4  # photos have up to four channels
+MAX_CHANNELS = 4  # of a photo: RGB and transparency
 
 
 def _unsigned(values: Map) -> Map:
@@ -159,21 +169,43 @@ def _unsigned(values: Map) -> Map:
     return values
 
 
-SIGNS: dict[str, Callable[[Map], Map]] = {
-    "signed": lambda values: values,
-    "unsigned": _unsigned,
-    "inverted": np.negative,
-}
-"""What positive values of a tool mean, as the function that makes them speak for the target.
+@dataclass(frozen=True, kw_only=True)
+class Sign(Entry):
+    """What positive values of a tool mean.
 
-signed: they speak for the target, negative ones against it. unsigned: a magnitude, never below
-0. inverted: they speak against the target, as where a loss was explained.
-"""
+    ``function(values)`` returns values that are positive where they speak for the target.
+    """
+
+    function: Callable[[Map], Map]
+
+    def __call__(self, values: Map) -> Map:
+        """The values, positive where they speak for the target."""
+        return self.function(values)
+
+
+SIGNS: dict[str, Sign] = registry(
+    Sign(
+        name="signed",
+        about="Positive values speak for the target, negative ones against it.",
+        function=lambda values: values,
+    ),
+    Sign(
+        name="unsigned",
+        about="Values are magnitudes, never below 0.",
+        function=_unsigned,
+    ),
+    Sign(
+        name="inverted",
+        about="Positive values speak against the target, as where a loss was explained.",
+        function=np.negative,
+    ),
+)
+"""What positive values of a tool mean; see ``maps_from_arrays``."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one method's maps are declared; ``layout`` may leave out N, C and K."""
+    """The declaration of one method's maps; ``layout`` may leave out N, C and K."""
 
     method: str
     layout: str
@@ -198,7 +230,7 @@ class Recipe:
         """The map (H, W, C) of one image, or InvalidInput that begins with ``where``."""
         values = self._in_order(as_array(raw, where), where, target)
         dtype = values.dtype if values.dtype in (np.float32, np.float64) else np.float64
-        with np.errstate(over="ignore"):  # infinite then, which is said below
+        with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused below
             values = np.array(values, dtype=dtype, order="C")
             values -= values.dtype.type(self.zero or 0)
         if not np.isfinite(values).all():
@@ -213,7 +245,7 @@ class Recipe:
         return values
 
     def _in_order(self, array: NDArray[Any], where: str, target: int | None) -> NDArray[Any]:
-        """A view (H, W, C) of the class explained."""
+        """A view (H, W, C) of the explained class."""
         check_axes(array.shape, self.layout, where)
         layout = self.layout
         if "N" in layout:
@@ -233,48 +265,36 @@ class Recipe:
         return array.transpose([layout.index(axis) for axis in "HWC"])
 
 
-@dataclass(frozen=True)
-class LazyMaps(Mapping[str, Map]):
-    """{image_id: float (H, W, C)} of one method, each read and checked when asked for."""
+@dataclass(frozen=True, repr=False)
+class LazyMaps(ById[Map]):
+    """{image_id: float (H, W, C)} of one method, each read and checked when it is asked for."""
 
     recipe: Recipe
-    sources: Mapping[str, MapSource]
+    sources: Mapping[str, Source[Any]]
     targets: Mapping[str, int]
 
-    def __getitem__(self, image_id: str) -> Map:
-        if image_id not in self.sources:
-            raise IdMismatch(
-                f"image {image_id!r} has no {self.recipe.method!r} map; there are {len(self)}: "
-                f"{shorten(self)}."
-            )
-        source = self.sources[image_id]
-        where = f"{source.where} (image {image_id!r})"
-        return self.recipe.adopt(source.read(), where, self.targets.get(image_id))
+    def _keys(self) -> Collection[str]:
+        return self.sources
 
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self.sources
+    def _value(self, key: str) -> Map:
+        source = self.sources[key]
+        where = f"{source.where} (image {key!r})"
+        return self.recipe.adopt(source.value(), where, self.targets.get(key))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.sources)
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def __repr__(self) -> str:
-        return f"LazyMaps({self.recipe.method!r}, {len(self)} images: {shorten(self)})"
-
-    def get(self, image_id: str, default: Any = None) -> Any:
-        """The image's map, or ``default``."""
-        return self[image_id] if image_id in self.sources else default
+    def _missing(self, key: str) -> Exception:
+        return IdMismatch(
+            f"image {key!r} has no {self.recipe.method!r} map; there are {len(self)}: "
+            f"{shorten(self)}."
+        )
 
 
 def as_array(value: Any, where: str) -> NDArray[Any]:
-    """Real numbers as an array: of NumPy, PyTorch or TensorFlow, or a list of such arrays."""
+    """Real numbers as an array, from NumPy, PyTorch or TensorFlow, or from a list of arrays."""
     try:
         if isinstance(value, list | tuple) and any(hasattr(part, "__array__") for part in value):
             array = np.stack([as_array(part, where) for part in value])
         else:
-            for step in ("detach", "cpu", "numpy"):  # PyTorch's, and the last one TensorFlow's
+            for step in ("detach", "cpu", "numpy"):  # PyTorch needs all three, TensorFlow the last
                 value = getattr(value, step, lambda same=value: same)()
             array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -288,21 +308,20 @@ def as_array(value: Any, where: str) -> NDArray[Any]:
 
 
 def check_axes(shape: tuple[int, ...], layout: str, where: str) -> None:
-    """InvalidInput where ``layout`` cannot be, or hardly is, what this shape means."""
-    came = f"got shape {shape}"
+    """InvalidInput where this shape cannot have, or very likely has not, this ``layout``."""
     if len(shape) != len(layout):
         axes = ", ".join(AXES[letter] for letter in layout)
         raise InvalidInput(
-            f"{where}: layout {layout!r} ({axes}) has {len(layout)} axes, {came}; declare the "
-            "layout of this array."
+            f"{where}: layout {layout!r} ({axes}) has {len(layout)} axes, got shape {shape}; "
+            "declare the layout of this array."
         )
     if 0 in shape:
-        raise InvalidInput(f"{where}: expected pixels, {came}, which is empty.")
+        raise InvalidInput(f"{where}: expected pixels, got shape {shape}, which is empty.")
     sizes = dict(zip(layout, shape, strict=True))
-    if sizes.get("C", 0) > FEW and min(sizes["H"], sizes["W"]) <= FEW:
-        said = ", ".join(f"{AXES[letter]} {sizes[letter]}" for letter in layout)
+    if sizes.get("C", 0) > MAX_CHANNELS and min(sizes["H"], sizes["W"]) <= MAX_CHANNELS:
+        meaning = ", ".join(f"{AXES[letter]} {sizes[letter]}" for letter in layout)
         raise InvalidInput(
-            f"{where}: shape {shape} cannot be {layout!r} ({said}): the channels seem to be "
+            f"{where}: shape {shape} cannot be {layout!r} ({meaning}): the channels seem to be "
             "another axis; declare the other order ('NHWC' or 'NCHW', 'HWC' or 'CHW')."
         )
 
