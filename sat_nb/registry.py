@@ -174,19 +174,24 @@ def described(entries: Mapping[str, Entry]) -> str:
 
 
 def lists(**registries: Mapping[str, Entry]) -> Callable[[F], F]:
-    """A decorator that writes registries into a docstring, in place of ``[[argument]]``.
+    """A decorator that writes what entries say about themselves into a docstring.
 
-    A line that is nothing but the mark becomes one line for each entry.
+    A line that is nothing but ``[[argument]]`` becomes one line for each entry of that registry,
+    and ``[[argument.name]]`` becomes the sentence of one entry.
 
-    >>> @lists(how=registry(Entry(name="mean", about="The mean.", source="Gauss 1809")))
+    >>> MEANS = registry(Entry(name="mean", about="The mean.", source="Gauss 1809"))
+    >>> @lists(how=MEANS)
     ... def f(how):
     ...     '''Aggregate.
     ...
     ...     how : str
     ...         [[how]]
+    ...         [[how.mean]]
     ...     '''
-    >>> print(f.__doc__.splitlines()[3].strip())
+    >>> for line in f.__doc__.splitlines()[3:5]:
+    ...     print(line.strip())
     - "mean": The mean (Gauss 1809).
+    The mean.
     """
 
     def decorate(function: F) -> F:
@@ -195,8 +200,12 @@ def lists(**registries: Mapping[str, Entry]) -> Callable[[F], F]:
             mark = line.strip()
             if mark.startswith("[[") and mark.endswith("]]"):
                 indent = line[: len(line) - len(line.lstrip())]
-                for entry in registries[mark[2:-2]].values():
-                    lines += _item(entry, indent)
+                argument, _, name = mark[2:-2].partition(".")
+                entries = registries[argument]
+                if name:
+                    lines += _wrapped(entries[name].about, indent, indent)
+                for entry in () if name else entries.values():
+                    lines += _wrapped(_item(entry), indent, f"{indent}  ")
             else:
                 lines.append(line)
         function.__doc__ = "\n".join(lines)
@@ -205,18 +214,22 @@ def lists(**registries: Mapping[str, Entry]) -> Callable[[F], F]:
     return decorate
 
 
-def _item(entry: Entry, indent: str) -> list[str]:
+def _item(entry: Entry) -> str:
     source = f" ({entry.source})" if entry.source else ""
     parameters = "; ".join(
         f"{name}, {parameter.expected} (default {parameter.default!r})"
         for name, parameter in entry.parameters.items()
     )
     takes = f" Parameters: {parameters}." if parameters else ""
+    return f'- "{entry.name}": {entry.about.removesuffix(".")}{source}.{takes}'
+
+
+def _wrapped(text: str, first: str, further: str) -> list[str]:
     return textwrap.wrap(
-        f'- "{entry.name}": {entry.about.removesuffix(".")}{source}.{takes}',
+        text,
         width=100,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
+        initial_indent=first,
+        subsequent_indent=further,
         break_long_words=False,
         break_on_hyphens=False,
     )

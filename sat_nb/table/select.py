@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
+from sat_nb.registry import Entry, lists, registry
 from sat_nb.table.join import POSITIONS
 from sat_nb.table.schema import COLUMNS, IMAGE_KEY, check_table
 
@@ -20,6 +22,180 @@ OF_THE_IMAGE = (*IMAGE_KEY, "label", "predicted", "n_segments", "n_samples")
 """Columns of the schema that an image keeps when all its segments are filtered out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Filter(Entry):
+    """A keyword of ``select``.
+
+    ``function(rows, wanted)`` says which rows pass. ``takes`` is the kind of ``wanted``: one or
+    several names or classes that stand in ``column``, a number, a share from 0 to 1, or a flag.
+    """
+
+    function: Callable[[pd.DataFrame, Any], pd.Series]
+    takes: Literal["names", "classes", "number", "share", "flag"]
+    column: str = ""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether ``wanted`` is a list."""
+        return self.takes in ("names", "classes")
+
+
+# Functions of filters: (rows, wanted) -> which rows pass.
+
+
+def _among(column: str) -> Callable[[pd.DataFrame, Any], pd.Series]:
+    return lambda rows, wanted: rows[column].isin(wanted)
+
+
+def _at_least(column: str) -> Callable[[pd.DataFrame, Any], pd.Series]:
+    return lambda rows, smallest: rows[column] >= smallest
+
+
+def _at_most(column: str) -> Callable[[pd.DataFrame, Any], pd.Series]:
+    return lambda rows, largest: rows[column] <= largest
+
+
+def _correct(rows: pd.DataFrame, wanted: bool) -> pd.Series:
+    remedies = {
+        "label": "pass labels={image_id: true class} to sat_nb.build",
+        "predicted": "sat_nb.explain knows it; for other maps set the column yourself",
+    }
+    for column, remedy in remedies.items():
+        without = rows.loc[rows[column].isna(), "image_id"].unique()
+        if len(without):
+            raise InvalidInput(
+                f"correct: {len(without)} images have no {column!r}: {shorten(without)}; {remedy}."
+            )
+    return (rows["label"] == rows["predicted"]) == wanted
+
+
+def _scored(rows: pd.DataFrame, smallest: float) -> pd.Series:
+    if len(rows) and rows["score"].isna().all():
+        raise InvalidInput("min_score: no segment has a score; their masks came without any.")
+    return rows["score"] >= smallest
+
+
+def _frequent(rows: pd.DataFrame, fewest: int) -> pd.Series:
+    groups = rows.groupby(["model", "method", "segment"], dropna=False, sort=False)
+    return groups["image_id"].transform("nunique") >= fewest
+
+
+IMAGE_FILTERS: dict[str, Filter] = registry(
+    Filter(
+        name="methods",
+        about="Saliency methods to keep.",
+        function=_among("method"),
+        takes="names",
+        column="method",
+    ),
+    Filter(
+        name="models",
+        about="Models to keep.",
+        function=_among("model"),
+        takes="names",
+        column="model",
+    ),
+    Filter(
+        name="labels",
+        about="True classes of the images to keep.",
+        function=_among("label"),
+        takes="classes",
+        column="label",
+    ),
+    Filter(
+        name="predicted",
+        about="Classes that the model gave to the images to keep.",
+        function=_among("predicted"),
+        takes="classes",
+        column="predicted",
+    ),
+    Filter(
+        name="correct",
+        about="True keeps the images that the model classifies correctly, False the others.",
+        function=_correct,
+        takes="flag",
+    ),
+)
+"""Filters that keep or drop an image with all its rows, in the order in which they are applied."""
+
+SEGMENT_FILTERS: dict[str, Filter] = registry(
+    Filter(
+        name="segments",
+        about="Names of segments to keep.",
+        function=_among("segment"),
+        takes="names",
+        column="segment",
+    ),
+    Filter(
+        name="without",
+        about="Names of segments to leave out.",
+        function=lambda rows, names: ~rows["segment"].isin(names),
+        takes="names",
+        column="segment",
+    ),
+    Filter(
+        name="positions",
+        about='Positions of the mask\'s centroid to keep, such as "top-left" or "centre-centre".',
+        function=_among("position"),
+        takes="names",
+        column="position",
+    ),
+    Filter(
+        name="min_fraction",
+        title="smallest share of the map",
+        about="Smallest share of the map that the mask covers, 0 to 1, inclusive.",
+        function=_at_least("mask_fraction"),
+        takes="share",
+        column="mask_fraction",
+    ),
+    Filter(
+        name="max_fraction",
+        title="largest share of the map",
+        about="Largest share of the map that the mask covers, 0 to 1, inclusive.",
+        function=_at_most("mask_fraction"),
+        takes="share",
+        column="mask_fraction",
+    ),
+    Filter(
+        name="min_px",
+        title="fewest mask pixels",
+        about="Smallest number of pixels in the mask, inclusive.",
+        function=_at_least("mask_px"),
+        takes="number",
+        column="mask_px",
+    ),
+    Filter(
+        name="max_px",
+        title="most mask pixels",
+        about="Largest number of pixels in the mask, inclusive.",
+        function=_at_most("mask_px"),
+        takes="number",
+        column="mask_px",
+    ),
+    Filter(
+        name="min_score",
+        title="smallest score",
+        about="Smallest confidence of the detector, inclusive; segments without a score are left "
+        "out.",
+        function=_scored,
+        takes="number",
+        column="score",
+    ),
+    Filter(
+        name="min_images",
+        title="fewest images",
+        about="Smallest number of images that have the segment, inclusive, counted within each "
+        "method and model after all other filters.",
+        function=_frequent,
+        takes="number",
+    ),
+)
+"""Filters of segments, whose images stay, in the order in which they are applied."""
+
+FILTERS: dict[str, Filter] = IMAGE_FILTERS | SEGMENT_FILTERS
+
+
+@lists(filters=FILTERS)
 def select(
     table: pd.DataFrame,
     *,
@@ -38,35 +214,67 @@ def select(
     min_score: float | None = None,
     min_images: int | None = None,
 ) -> pd.DataFrame:
-    """The rows that pass all filters; a new DataFrame, its ranks as they were.
+    """Select the rows of a table that pass all filters.
 
     Parameters
     ----------
-    methods, models: names to keep.
-    labels, predicted: true classes, and classes that the model gave.
-    correct: True keeps the images that the model classifies rightly, False the others.
-    segments, without: names of segments to keep, or to leave out.
-    positions: of the mask's centroid, such as "top-left" or "centre-centre".
-    min_fraction, max_fraction: mask pixels / pixels of the map, 0 to 1, both inclusive.
-    min_px, max_px: mask pixels, both inclusive.
-    min_score: the detector's confidence, inclusive; segments without a score are left out.
-    min_images: leaves out segments that fewer images have, counted within each method and
-        model after all other filters.
+    table : DataFrame
+        A table from ``build``.
+    methods : str or iterable of str, optional
+        [[filters.methods]]
+    models : str or iterable of str, optional
+        [[filters.models]]
+    labels : int or iterable of int, optional
+        [[filters.labels]]
+    predicted : int or iterable of int, optional
+        [[filters.predicted]]
+    correct : bool, optional
+        [[filters.correct]]
+    segments : str or iterable of str, optional
+        [[filters.segments]]
+    without : str or iterable of str, optional
+        [[filters.without]]
+    positions : str or iterable of str, optional
+        [[filters.positions]]
+    min_fraction : float, optional
+        [[filters.min_fraction]]
+    max_fraction : float, optional
+        [[filters.max_fraction]]
+    min_px : int, optional
+        [[filters.min_px]]
+    max_px : int, optional
+        [[filters.max_px]]
+    min_score : float, optional
+        [[filters.min_score]]
+    min_images : int, optional
+        [[filters.min_images]]
 
-    The first five choose images, which leave the table whole. The others choose segments:
-    their images stay, and under the Absolute aggregation a segment that was filtered out
-    counts as missing in its image (0, or rank n + 1 of the n that the image had). An image
-    that loses all its segments therefore keeps one row without a segment, as ``build``
-    gives to an image that has none. Ranks stay those among all segments of the image;
-    ``rerank`` counts what is left.
+    Returns
+    -------
+    DataFrame
+        A new table, whose ranks are those among all segments of each image; ``rerank`` ranks what
+        is left. ``attrs["sat_nb"]["selections"]`` records the filters and the number of rows
+        before and after.
 
-    ``attrs["sat_nb"]["selections"]`` records the filters, with the rows before and after.
-    Whatever else: a table is a DataFrame, ``table[table.score.isna()]``. To group by a
-    column, your own included: ``aggregate(table, by=("method", "label"))``.
+    Raises
+    ------
+    InvalidInput
+        For names that the table does not hold; for classes, predictions or scores that it lacks;
+        for limits that cross; and if no segment is left.
 
-    Raises InvalidInput for names that the table does not hold, classes, predictions or
-    scores that it lacks, limits that cross, and where no segment is left.
+    Notes
+    -----
+    ``methods``, ``models``, ``labels``, ``predicted`` and ``correct`` choose images, which leave
+    the table with all their rows. The other filters choose segments. Their images stay: in the
+    Absolute aggregation, a segment that was filtered out counts as missing from its image (0, or
+    rank n + 1 of the n segments that the image had). An image that loses all its segments
+    therefore keeps one row without a segment, as ``build`` makes for an image that has none.
 
+    For any other condition, index the DataFrame: ``table[table.score.isna()]``. To group by a
+    column, also by one of your own, use ``aggregate(table, by=("method", "label"))``.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = build(*toy())
     >>> ears = select(table, methods="sharp", segments="ears")
@@ -76,23 +284,8 @@ def select(
       method segment  rank  n_images
     0  sharp    ears  4.25        15
     """
+    given = {name: value for name, value in locals().items() if name in FILTERS}
     check_table(table)
-    given = {
-        "methods": methods,
-        "models": models,
-        "labels": labels,
-        "predicted": predicted,
-        "correct": correct,
-        "segments": segments,
-        "without": without,
-        "positions": positions,
-        "min_fraction": min_fraction,
-        "max_fraction": max_fraction,
-        "min_px": min_px,
-        "max_px": max_px,
-        "min_score": min_score,
-        "min_images": min_images,
-    }
     wanted = {name: _plain(name, value) for name, value in given.items() if value is not None}
     _check_names(table, wanted)
     _check_limits(wanted)
@@ -106,74 +299,18 @@ def select(
     return chosen
 
 
-# --- the filters: (rows, what is wanted) -> which rows pass -------------------------------------
-
-
-def _correct(rows: pd.DataFrame, wanted: bool) -> pd.Series:
-    remedies = {
-        "label": "pass labels={image_id: true class} to sat_nb.build",
-        "predicted": "sat_nb.explain knows it; for other maps set the column yourself",
-    }
-    for column, remedy in remedies.items():
-        without = rows.loc[rows[column].isna(), "image_id"].unique()
-        if len(without):
-            raise InvalidInput(
-                f"correct: {len(without)} images have no {column!r}: {shorten(without)}; {remedy}."
-            )
-    return (rows["label"] == rows["predicted"]) == wanted
-
-
-def _scored(rows: pd.DataFrame, least: float) -> pd.Series:
-    if len(rows) and rows["score"].isna().all():
-        raise InvalidInput("min_score: no segment has a score; their masks came without any.")
-    return rows["score"] >= least
-
-
-def _frequent(rows: pd.DataFrame, least: int) -> pd.Series:
-    groups = rows.groupby(["model", "method", "segment"], dropna=False, sort=False)
-    return groups["image_id"].transform("nunique") >= least
-
-
-LISTED = ("methods", "models", "labels", "predicted", "segments", "without", "positions")
-
-Filter = Callable[[pd.DataFrame, Any], pd.Series]
-
-IMAGE_FILTERS: dict[str, Filter] = {
-    "methods": lambda rows, names: rows["method"].isin(names),
-    "models": lambda rows, names: rows["model"].isin(names),
-    "labels": lambda rows, classes: rows["label"].isin(classes),
-    "predicted": lambda rows, classes: rows["predicted"].isin(classes),
-    "correct": _correct,
-}
-
-SEGMENT_FILTERS: dict[str, Filter] = {
-    "segments": lambda rows, names: rows["segment"].isin(names),
-    "without": lambda rows, names: ~rows["segment"].isin(names),
-    "positions": lambda rows, names: rows["position"].isin(names),
-    "min_fraction": lambda rows, least: rows["mask_fraction"] >= least,
-    "max_fraction": lambda rows, most: rows["mask_fraction"] <= most,
-    "min_px": lambda rows, least: rows["mask_px"] >= least,
-    "max_px": lambda rows, most: rows["mask_px"] <= most,
-    "min_score": _scored,
-    "min_images": _frequent,
-}
-
-
-# --- parts --------------------------------------------------------------------------------------
-
-
 def _filtered(
-    table: pd.DataFrame, wanted: dict[str, Any]
+    table: pd.DataFrame, wanted: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The rows of the images that pass, and among them, by number, the segments that pass."""
+    """The rows of the images that pass, and the numbers of those rows whose segments pass."""
     left = {}
     rows = table
     for name in (name for name in IMAGE_FILTERS if name in wanted):
-        rows = rows[_passing(IMAGE_FILTERS[name], rows, wanted[name])]
+        rows = rows[_passing(name, rows, wanted)]
         left[name] = int(rows["segment"].count())
     places = np.flatnonzero(rows["segment"].notna())
     for name in (name for name in SEGMENT_FILTERS if name in wanted):
-        places = places[_passing(SEGMENT_FILTERS[name], rows.iloc[places], wanted[name])]
+        places = places[_passing(name, rows.iloc[places], wanted)]
         left[name] = len(places)
     if not len(places):
         steps = ", ".join(f"{name} leaves {n}" for name, n in left.items())
@@ -184,58 +321,74 @@ def _filtered(
     return rows, places
 
 
-def _passing(passes: Filter, rows: pd.DataFrame, wanted: Any) -> NDArray[np.bool_]:
-    return passes(rows, wanted).to_numpy(dtype=bool, na_value=False)
+def _passing(name: str, rows: pd.DataFrame, wanted: Mapping[str, Any]) -> NDArray[np.bool_]:
+    passing = FILTERS[name].function(rows, wanted[name])
+    return passing.to_numpy(dtype=bool, na_value=False)
 
 
 def with_images_left(rows: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
-    """Those rows, and one without a segment of each image that has none among them."""
+    """Those rows, and one row without a segment for each image that has none among them."""
     kept = np.zeros(len(rows), dtype=bool)
     kept[places] = True
     images = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup().to_numpy()
-    bereft = ~np.isin(images, images[kept])
-    first = bereft & ~pd.Series(images).duplicated().to_numpy()
-    chosen, vacant = rows[kept | first].copy(), first[kept | first]
-    own = [column for column in rows.columns if column not in COLUMNS]
-    varied = rows.loc[bereft, own].groupby(images[bereft]).nunique(dropna=False).gt(1).any()
-    for column in chosen.columns if vacant.any() else ():
-        if varied.get(column, default=column not in (*OF_THE_IMAGE, *own)):
-            chosen[column] = chosen[column].mask(vacant, None)
+    emptied = ~np.isin(images, images[kept])
+    vacant = emptied & ~pd.Series(images).duplicated().to_numpy()  # the first row of each image
+    chosen = rows[kept | vacant].copy()
+    if vacant.any():
+        blank = vacant[kept | vacant]
+        for column in _columns_of_segments(rows[emptied], images[emptied]):
+            chosen[column] = chosen[column].mask(blank, None)
     return chosen
 
 
+def _columns_of_segments(rows: pd.DataFrame, images: NDArray[np.integer[Any]]) -> list[str]:
+    """The columns that say something about a segment rather than about its image.
+
+    Of the user's own columns, those that vary within an image.
+    """
+    own = [column for column in rows.columns if column not in COLUMNS]
+    varies = rows[own].groupby(images).nunique(dropna=False).gt(1).any()
+    return [
+        column
+        for column in rows.columns
+        if varies.get(column, default=column not in (*OF_THE_IMAGE, *own))
+    ]
+
+
 def _plain(name: str, value: Any) -> Any:
-    """What JSON can hold; several names or classes as a list, also where there is one."""
-    if name not in LISTED:
+    """The value as JSON can hold it; several names or classes, or a single one, as a list."""
+    if not FILTERS[name].takes_several:
         return value.item() if isinstance(value, np.generic) else value
     items = [value] if isinstance(value, str | int | np.generic) else value
     return [item.item() if isinstance(item, np.generic) else item for item in items]
 
 
-def _check_names(table: pd.DataFrame, wanted: dict[str, Any]) -> None:
-    columns = {"methods": "method", "models": "model", "segments": "segment", "without": "segment"}
-    valid = {name: list(table[column].dropna().unique()) for name, column in columns.items()}
-    for argument, names in {**valid, "positions": list(POSITIONS)}.items():
-        for name in wanted.get(argument, ()):
-            if name not in names:
-                raise unknown_name(argument, name, names)
-    for argument, column in (("labels", "label"), ("predicted", "predicted")):
-        classes = sorted(table[column].dropna().unique().tolist())
-        for name in wanted.get(argument, ()):
-            if name not in classes:
-                held = f"it holds {', '.join(map(str, classes))}" if classes else "it holds none"
-                raise InvalidInput(f"{argument}: the table has no {column} {name!r}; {held}.")
+def _check_names(table: pd.DataFrame, wanted: Mapping[str, Any]) -> None:
+    for argument, filter_ in FILTERS.items():
+        if argument not in wanted or not filter_.takes_several:
+            continue
+        held = table[filter_.column].dropna().unique().tolist()
+        valid = list(POSITIONS) if filter_.column == "position" else held
+        for name in wanted[argument]:
+            if name in valid:
+                continue
+            if filter_.takes == "names":
+                raise unknown_name(argument, name, valid)
+            classes = f"it holds {', '.join(map(str, sorted(held)))}" if held else "it holds none"
+            raise InvalidInput(
+                f"{argument}: the table has no {filter_.column} {name!r}; {classes}."
+            )
 
 
-def _check_limits(wanted: dict[str, Any]) -> None:
+def _check_limits(wanted: Mapping[str, Any]) -> None:
     for name, limit in wanted.items():
-        if name.startswith(("min_", "max_")) and not isinstance(limit, int | float):
+        takes = FILTERS[name].takes
+        if takes == "flag" and not isinstance(limit, bool):
+            raise InvalidInput(f"{name}: expected True or False, got {limit!r}.")
+        if takes in ("number", "share") and not isinstance(limit, int | float):
             raise InvalidInput(f"{name}: expected a number, got {limit!r}.")
-        if name.endswith("_fraction") and not 0 <= limit <= 1:
+        if takes == "share" and not 0 <= limit <= 1:
             raise InvalidInput(f"{name}: expected a share of the map from 0 to 1, got {limit!r}.")
-    for what in ("fraction", "px"):
-        low, high = wanted.get(f"min_{what}"), wanted.get(f"max_{what}")
-        if low is not None and high is not None and low > high:
-            raise InvalidInput(f"min_{what}: {low!r} is more than max_{what}, {high!r}.")
-    if not isinstance(wanted.get("correct", True), bool):
-        raise InvalidInput(f"correct: expected True or False, got {wanted['correct']!r}.")
+        largest = name.replace("min_", "max_")
+        if name.startswith("min_") and largest in wanted and limit > wanted[largest]:
+            raise InvalidInput(f"{name}: {limit!r} is more than {largest}, {wanted[largest]!r}.")

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
+from sat_nb.table.select import FILTERS, IMAGE_FILTERS
 from sat_nb.toy import toy
 
 KEY = ["image_id", "model", "method"]
@@ -31,6 +36,9 @@ def enriched(table: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([one, one.assign(model="other")], ignore_index=True)
     both.attrs = table.attrs
     return both
+
+
+RICH = enriched(sat.build(*toy()))
 
 
 def images(table: pd.DataFrame) -> set[tuple]:
@@ -60,7 +68,76 @@ CONDITIONS = {
     "min_score": (0.5, lambda t: t["score"] >= 0.5),
     "min_images": (16, lambda t: t["segment"] != "ears"),
 }
-OF_IMAGES = ("methods", "models", "labels", "predicted", "correct")
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_is_complete(name: str) -> None:
+    """A keyword of select that its docstring explains, and a condition in this file."""
+    entry, keyword = FILTERS[name], inspect.signature(sat.select).parameters[name]
+    assert name in CONDITIONS, f"CONDITIONS: add {name}"
+    assert keyword.kind is keyword.KEYWORD_ONLY
+    assert keyword.default is None
+    assert entry.name == entry.key == name
+    assert entry.title
+    assert re.fullmatch(r"[A-Z].*[^.]\.", entry.about), "about: one sentence"
+    assert re.search(rf"{name} : [^\n]+ optional {re.escape(entry.about)}", docstring(sat.select))
+    assert entry.column in (*sat.COLUMNS, "")
+
+
+def docstring(function: Callable[..., Any]) -> str:
+    return " ".join((function.__doc__ or "").split())
+
+
+LIMITS = [name for name, entry in FILTERS.items() if entry.takes in ("number", "share")]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_are_inclusive(name: str) -> None:
+    """Of the values that segments have, one is the limit; the next float beyond it is not."""
+    rich = RICH.assign(segment=RICH["segment"] + RICH["label"].astype(str))  # ears: 5 and 10 images
+    column = FILTERS[name].column
+    counts = rich.groupby(["model", "method", "segment"])["image_id"].transform("size")
+    values = rich[column].astype(float) if column else counts.astype(float)
+    smallest, known = name.startswith("min_"), np.unique(values)
+    limit = float(known[(len(known) - 1) // 2 if smallest else len(known) // 2])
+    passing = values >= limit if smallest else values <= limit
+    assert (values == limit).any()
+    pd.testing.assert_frame_equal(rows(sat.select(rich, **{name: limit})), rich[passing])
+    beyond = float(np.nextafter(limit, np.inf if smallest else -np.inf))
+    left = rows(sat.select(rich, **{name: beyond}))
+    pd.testing.assert_frame_equal(left, rich[passing & (values != limit)])
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("limit", ["5", None, [3]])
+def test_limits_are_numbers(name: str, limit: Any) -> None:
+    if limit is None:
+        pd.testing.assert_frame_equal(sat.select(RICH, **{name: None}), RICH)
+        return
+    with pytest.raises(
+        sat.InvalidInput, match=re.escape(f"{name}: expected a number, got {limit!r}")
+    ):
+        sat.select(RICH, **{name: limit})
+
+
+@pytest.mark.parametrize("name", [n for n in LIMITS if FILTERS[n].takes == "share"])
+def test_shares_are_from_0_to_1(name: str) -> None:
+    for limit in (-0.001, 1.001):
+        with pytest.raises(sat.InvalidInput, match=f"{name}: expected a share of the map from 0"):
+            sat.select(RICH, **{name: limit})
+    whole = {"min_fraction": 0, "max_fraction": 1}[name]
+    pd.testing.assert_frame_equal(sat.select(RICH, **{name: whole}), RICH)
+    with pytest.raises(sat.InvalidInput, match=f"no segment is left of 380 .{name} leaves 0"):
+        sat.select(RICH, **{name: 1 - whole})
+
+
+@pytest.mark.parametrize(("low", "high"), [("min_px", "max_px"), ("min_fraction", "max_fraction")])
+def test_limits_may_meet_and_must_not_cross(low: str, high: str) -> None:
+    value = RICH[FILTERS[low].column].iloc[0].item()
+    met = sat.select(RICH, **{low: value, high: value})
+    assert rows(met)[FILTERS[low].column].eq(value).all()
+    with pytest.raises(sat.InvalidInput, match=f"{low}: .* is more than {high}, "):
+        sat.select(RICH, **{low: value, high: value * 0.99})
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
@@ -70,12 +147,9 @@ def test_each_filter_is_its_condition(rich: pd.DataFrame, name: str) -> None:
     passing = condition(rich).fillna(False)
     assert 0 < passing.sum() < len(rich)
     pd.testing.assert_frame_equal(rows(found), rich[passing], check_dtype=False)
-    whole = rich[passing] if name in OF_IMAGES else rich
+    whole = rich[passing] if name in IMAGE_FILTERS else rich
     assert images(found) == images(whole), "a filter of segments keeps every image"
     assert list(found.columns) == list(rich.columns)
-
-
-RICH = enriched(sat.build(*toy()))
 
 
 @settings(max_examples=20)
