@@ -22,6 +22,10 @@ from .images import (
     ImageSet,
     read_images,
 )
+from .interventions.deletion import (
+    DELETIONS,
+    Deletion,
+)
 from .plots.bars import (
     plot_segments,
 )
@@ -240,6 +244,7 @@ __all__ = [
     "AGGREGATIONS",
     "COLUMNS",
     "COMBINATIONS",
+    "DELETIONS",
     "FITS",
     "INTERVALS",
     "MAP_FORMATS",
@@ -262,6 +267,7 @@ __all__ = [
     "Combination",
     "Comparison",
     "Consensus",
+    "Deletion",
     "Difference",
     "ExplorerState",
     "ExternalMaps",

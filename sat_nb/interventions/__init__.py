@@ -1,1 +1,1 @@
-"""What a prediction does when the photo or the model is changed."""
+"""What happens to a prediction, or to a map, if the photo or the model is changed."""

@@ -1,40 +1,68 @@
-"""What a prediction loses when a segment is taken out of the photo."""
+"""What the logit of a class loses when a segment is deleted from the photo."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-import sat_nb as sat
-from sat_nb.arrays import Float32, Mask, Pixels
-from sat_nb.errors import unknown_name
-from sat_nb.files import existing, written_whole
+from sat_nb.arrays import Mask, Masks, Pixels
+from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
-from sat_nb.saliency.engines.keras.eager import eager_tensorflow
+from sat_nb.interventions.logits import Logits, load_logits
+from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.saliency.preprocess import get_preprocess
+from sat_nb.segments.segmentation import SegmentationMap
 
 COLUMNS = ("image_id", "segment", "deletion", "logit", "effect", "mask_px")
 
 
-# --- the ways: (pixels uint8 (H, W, 3), mask bool (H, W)) -> pixels without the segment ----------
+@dataclass(frozen=True, kw_only=True)
+class Deletion(Entry):
+    """A way to delete a segment from a photo, for ``deletion_effects(deletions=...)``.
+
+    Parameters
+    ----------
+    name, title, about, source, version : str
+        As for every entry of a registry. An entry of your own needs a version, as results are
+        kept on disk under its name and version.
+    parameters : Mapping
+        Not used.
+    function : callable
+        ``(pixels, mask) -> pixels``: uint8 (H, W, 3) and bool (H, W) to uint8 (H, W, 3), the photo
+        without what the mask covers. The pixels passed in must stay as they are.
+
+    Examples
+    --------
+    >>> black = Deletion(
+    ...     name="black", version="1", about="Black in its place.",
+    ...     function=lambda pixels, mask: np.where(mask[..., None], 0, pixels).astype(np.uint8),
+    ... )
+    >>> black(np.full((1, 2, 3), 9, np.uint8), np.array([[True, False]])).tolist()
+    [[[0, 0, 0], [9, 9, 9]]]
+    """
+
+    function: Callable[[Pixels, Mask], Pixels]
+
+    def __call__(self, pixels: Pixels, mask: Mask) -> Pixels:
+        """The photo without what the mask covers."""
+        return self.function(pixels, mask)
 
 
 def grey(pixels: Pixels, mask: Mask) -> Pixels:
-    """Middle grey in its place: easy to see, and unlike anything the model was trained on."""
+    """The photo with middle grey where the mask is."""
     return _filled(pixels, mask, np.float64(128))
 
 
 def blur(pixels: Pixels, mask: Mask) -> Pixels:
-    """The photo blurred there: a Gaussian whose deviation is a twelfth of the shorter side.
-
-    Colours and the coarse shape stay.
-    """
+    """The photo blurred where the mask is, by a Gaussian of a twelfth of the shorter side."""
     from skimage.filters import gaussian
 
     sigma = min(mask.shape) / 12
@@ -43,25 +71,14 @@ def blur(pixels: Pixels, mask: Mask) -> Pixels:
 
 
 def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
-    """What the surroundings suggest, a smooth surface from edge to edge (biharmonic).
-
-    Source: Damelin & Hoang 2018, as scikit-image computes it. A segment without surroundings
-    becomes grey.
-    """
+    """The photo with a smooth surface where the mask is; grey if the mask covers all of it."""
     from skimage.restoration import inpaint_biharmonic
 
     if mask.all():
         return grey(pixels, mask)
-    filled = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)  # refuses read-only
+    # The copy is writable: scikit-image refuses read-only masks.
+    filled = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
     return _filled(pixels, mask, 255 * filled)
-
-
-DELETIONS: dict[str, Callable[[Pixels, Mask], Pixels]] = {
-    "grey": grey,
-    "blur": blur,
-    "inpaint": inpaint,
-}
-"""Name -> a way to delete a segment. One way more is one entry more."""
 
 
 def _filled(pixels: Pixels, mask: Mask, colours: Any) -> Pixels:
@@ -69,110 +86,155 @@ def _filled(pixels: Pixels, mask: Mask, colours: Any) -> Pixels:
     return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
 
 
-# --- what it does to the prediction -------------------------------------------------------------
+DELETIONS: dict[str, Deletion] = registry(
+    Deletion(
+        name="grey",
+        about="Middle grey in its place: easy to see, and unlike anything in training photos.",
+        function=grey,
+    ),
+    Deletion(
+        name="blur",
+        about="The photo blurred there by a Gaussian of a twelfth of the shorter side, so that "
+        "colours and the coarse shape remain.",
+        function=blur,
+    ),
+    Deletion(
+        name="inpaint",
+        about="A smooth surface that continues the surroundings.",
+        source="Damelin & Hoang 2018, as in scikit-image",
+        function=inpaint,
+    ),
+)
+"""The ways to delete a segment."""
 
 
+@lists(deletions=DELETIONS)
 def deletion_effects(
     model: str | os.PathLike[str],
     images: Mapping[str, Pixels],
-    segments: Mapping[str, sat.SegmentationMap],
+    segments: Mapping[str, SegmentationMap],
     targets: Mapping[str, int],
     *,
     preprocess: Any,
     kept: str | os.PathLike[str],
-    deletions: Iterable[str] = tuple(DELETIONS),
+    deletions: Iterable[str | Deletion] = tuple(DELETIONS),
     pad_px: int = 2,
 ) -> pd.DataFrame:
-    """How far the target's logit falls when a segment is deleted, for every segment of every image.
+    """Measure how far the target's logit falls when a segment is deleted, image by image.
 
-    Deleted are the very pixels over which ``build`` takes the mean: masks of one name merged,
-    brought to the model's input and padded.
+    The pixels deleted are those over which ``build`` averages: masks of one name merged, brought to
+    the model's input and padded.
 
     Parameters
     ----------
-    model: a saved Keras classifier; ``preprocess`` is what its input needs, as for ``explain``.
-    images: {image_id: uint8 (H, W, 3)}; stretched to the model's input.
-    segments: {image_id: SegmentationMap}.
-    targets: {image_id: class}, the images to measure.
-    kept: folder that keeps each image's rows; a run that was stopped goes on.
-    deletions: names in DELETIONS.
-    pad_px: as for ``build``.
+    model : path
+        A saved Keras classifier.
+    images : Mapping[str, array of uint8, shape (H, W, 3)]
+        {image_id: photo}, stretched to the model's input.
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}.
+    targets : Mapping[str, int]
+        {image_id: class}, the images to measure.
+    preprocess : str or callable
+        What the model's input needs, as for ``explain``.
+    kept : path
+        A folder of this model, preprocessing and padding, which keeps the rows of each image; a run
+        that was stopped continues there. Entries of your own have a folder of their name and
+        version in it.
+    deletions : iterable of str or Deletion, default all of ``DELETIONS``
+        Names, and entries of your own:
 
-    Returns a DataFrame, one row an image, segment and deletion: ``logit`` of the target on the
-    whole photo, ``effect``, by how much it is lower without the segment (negative: it rises),
-    ``mask_px``.
+        [[deletions]]
+    pad_px : int, default 2
+        As for ``build``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an image, segment and deletion: ``image_id``, ``segment``, ``deletion``, ``logit``,
+        that of the target for the whole photo, ``effect``, by how much it is lower without the
+        segment (negative: it rises), and ``mask_px``.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown deletion, and for an entry of your own without a version.
     """
     from tqdm.auto import tqdm
 
-    names = tuple(deletions)
-    for name in names:
-        if name not in DELETIONS:
-            raise unknown_name("deletions", name, DELETIONS)
+    entries = [chosen("deletions", d, DELETIONS, own=Deletion, kept=True) for d in deletions]
+    folders: dict[Path, list[Deletion]] = {}
+    for entry in entries:
+        folders.setdefault(_folder(kept, entry), []).append(entry)
     logits = load_logits(model)
     parts = []
     for image_id in tqdm(targets, desc="deletion", unit="photo"):
-        file = Path(kept) / f"{image_id}.csv"
-        if not file.exists():
+
+        def measured(missing: Sequence[Deletion], image_id: str = image_id) -> pd.DataFrame:
             size = logits.input_size
             pixels = get_fit("stretch").image(images[image_id], size)
-            fitted = segments[image_id].merged().resize(size, fit="stretch", pad_px=pad_px)
-            rows = _image_effects(pixels, fitted, targets[image_id], names, logits, preprocess)
-            with written_whole(file) as part:
-                rows.assign(image_id=image_id)[list(COLUMNS)].to_csv(part, index=False)
-        parts.append(pd.read_csv(file, dtype={"image_id": str, "segment": str}))
+            masks = segments[image_id].merged().resize(size, fit="stretch", pad_px=pad_px)
+            rows = _image_effects(pixels, masks, targets[image_id], missing, logits, preprocess)
+            return rows.assign(image_id=image_id)[list(COLUMNS)]
+
+        for folder, of_folder in folders.items():
+            parts.append(_rows(folder / f"{image_id}.csv", of_folder, measured))
     return pd.concat(parts, ignore_index=True)
+
+
+def _folder(kept: str | os.PathLike[str], deletion: Deletion) -> Path:
+    """Where a deletion's rows are kept; no registered one has a version."""
+    return Path(kept) / quote(deletion.key, safe="@") if deletion.version else Path(kept)
+
+
+def _rows(
+    file: Path,
+    deletions: Sequence[Deletion],
+    measured: Callable[[Sequence[Deletion]], pd.DataFrame],
+) -> pd.DataFrame:
+    """The rows of these deletions in the file, to which those that it lacks are added first."""
+    kept = _read(file) if file.exists() else None
+    present = set() if kept is None else set(kept["deletion"])
+    # A file without any row is that of an image without segments.
+    missing = [d for d in deletions if d.key not in present] if kept is None or present else []
+    if missing:
+        new = measured(missing)
+        with written_whole(file) as part:
+            (new if kept is None else pd.concat([kept, new])).to_csv(part, index=False)
+        kept = _read(file)
+    assert kept is not None
+    return kept[kept["deletion"].isin([d.key for d in deletions])]
+
+
+def _read(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype={"image_id": str, "segment": str, "deletion": str})
 
 
 def _image_effects(
     pixels: Pixels,
-    segmentation: sat.SegmentationMap,
+    segmentation: SegmentationMap,
     target: int,
-    deletions: tuple[str, ...],
+    deletions: Sequence[Deletion],
     logits: Logits,
     preprocess: Any,
 ) -> pd.DataFrame:
-    keys = [(name, i) for name in deletions for i in range(len(segmentation))]
-    photos = [pixels, *(DELETIONS[name](pixels, segmentation.masks[i]) for name, i in keys)]
-    batch = get_preprocess(preprocess)(np.stack(photos).astype(np.float32))
-    whole, *without = logits.of(np.asarray(batch, dtype=np.float32))[:, target].astype(float)
+    """One row a deletion and segment of an image, which all share one forward pass."""
+    n = len(segmentation)
+    photos = [pixels[None], *(without(pixels, segmentation.masks, d) for d in deletions)]
+    batch = get_preprocess(preprocess)(np.concatenate(photos).astype(np.float32))
+    whole, *rest = logits.of(np.asarray(batch, dtype=np.float32))[:, target].astype(float)
     return pd.DataFrame(
         {
-            "segment": [segmentation.names[i] for _, i in keys],
-            "deletion": [name for name, _ in keys],
+            "segment": list(segmentation.names) * len(deletions),
+            "deletion": [d.key for d in deletions for _ in range(n)],
             "logit": whole,
-            "effect": [whole - one for one in without],
-            "mask_px": [int(segmentation.masks[i].sum()) for _, i in keys],
+            "effect": [whole - one for one in rest],
+            "mask_px": segmentation.masks.sum(axis=(1, 2)).tolist() * len(deletions),
         }
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Logits:
-    """A model up to its logits: preprocessed float32 (n, H, W, C) -> float32 (n, n_classes)."""
-
-    input_size: tuple[int, int]
-    call: Callable[[Float32], Any]
-
-    def of(self, batch: Float32, batch_size: int = 32) -> Float32:
-        """The logits of any number of photos, computed in batches."""
-        parts = [
-            np.asarray(self.call(batch[i : i + batch_size]))
-            for i in range(0, len(batch), batch_size)
-        ]
-        return np.concatenate(parts)
-
-
-def load_logits(model: str | os.PathLike[str]) -> Logits:
-    """The logits of a saved classifier that ends in a softmax or sigmoid, or in logits."""
-    tf = eager_tensorflow("does_it_hold")
-    network = tf.keras.models.load_model(existing(model, "model"), compile=False)
-    last = network.layers[-1]
-    if isinstance(last, tf.keras.layers.Activation | tf.keras.layers.Softmax):
-        network = tf.keras.Model(network.inputs, last.input)
-    elif getattr(last, "activation", None) in (
-        tf.keras.activations.softmax,
-        tf.keras.activations.sigmoid,
-    ):
-        last.activation = tf.keras.activations.linear
-    height, width = network.input_shape[1:3]
-    return Logits((height, width), lambda batch: network(batch, training=False))
+def without(pixels: Pixels, masks: Masks, deletion: Deletion) -> NDArray[np.uint8]:
+    """Photos uint8 (n, H, W, 3), each without what one of the masks (n, H, W) covers."""
+    photos = [deletion(pixels, mask) for mask in masks]
+    return np.stack(photos) if photos else np.zeros((0, *pixels.shape), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Copies of a model whose weights are random from the output downwards."""
+"""Copies of a model with random weights in its last layers."""
 
 from __future__ import annotations
 
@@ -11,39 +11,54 @@ from typing import Any
 
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing, written_whole
-from sat_nb.saliency.engines.keras.eager import eager_tensorflow
+from sat_nb.files import written_whole
+from sat_nb.interventions.logits import load_network
 
 
 def weighted_layers(model: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Names of the layers with weights, the one next to the output first."""
-    tf = eager_tensorflow("does_it_hold")
-    network = tf.keras.models.load_model(existing(model, "model"), compile=False)
-    return _weighted(network)
+    """The names of a model's layers with weights, the one next to the output first."""
+    return _weighted(load_network(model, "weighted_layers")[1])
 
 
 def randomise_layers(
     model: str | os.PathLike[str], depth: int, *, out: str | os.PathLike[str], seed: int = 0
 ) -> Path:
-    """Write a copy whose ``depth`` uppermost layers with weights are as before any training.
+    """Write a copy of a model whose ``depth`` last layers with weights are untrained.
 
-    The cascading randomisation of Adebayo et al. 2018 (arXiv 1810.03292, section 3.1): the
-    weights are drawn anew by the layers' own initialisers, from the output downwards; the rest of
-    the model stays as it is trained. With one seed a layer gets the same weights at every depth
-    that reaches it. An existing ``out`` is left as it is.
+    This is the cascading randomisation of Adebayo et al. 2018 (arXiv 1810.03292, section 3.1):
+    from the output downwards, weights are drawn again by the layers' own initialisers; the other
+    layers keep theirs. With one seed, a layer gets the same weights at every depth that reaches
+    it.
 
-    Raises InvalidInput for a depth that the model does not have.
+    Parameters
+    ----------
+    model : path
+        A saved Keras model.
+    depth : int
+        How many layers become random.
+    out : path
+        The file to write; an existing one is left as it is.
+    seed : int, default 0
+        Of the random weights.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InvalidInput
+        For a depth that the model does not have.
     """
-    tf = eager_tensorflow("does_it_hold")
     file = Path(out)
     if file.exists():
         return file
-    network = tf.keras.models.load_model(existing(model, "model"), compile=False)
+    tf, network = load_network(model, "randomise_layers")
     names = _weighted(network)
     if checked_whole("depth", depth) > len(names):
         raise InvalidInput(
-            f"depth: the model has {len(names)} layers with weights, got {depth}; give at most "
-            "as many."
+            f"depth: expected at most {len(names)}, the model's layers with weights, got {depth}."
         )
     tf.keras.utils.set_random_seed(seed)
     fresh = tf.keras.models.clone_model(network)
@@ -56,7 +71,7 @@ def randomise_layers(
 
 @contextmanager
 def _quietly(tf: Any) -> Iterator[None]:
-    """Without the warnings that HDF5 is old, which is meant, and that metrics are missing."""
+    """Silence the warnings that HDF5 is an old format and that metrics are missing."""
     level = tf.get_logger().level
     tf.get_logger().setLevel("ERROR")
     try:

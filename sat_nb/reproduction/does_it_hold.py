@@ -19,7 +19,7 @@ import pandas as pd
 
 import sat_nb as sat
 from sat_nb.errors import unknown_name
-from sat_nb.interventions import deletion
+from sat_nb.interventions import deletion, logits
 from sat_nb.interventions.deletion import DELETIONS, deletion_effects
 from sat_nb.interventions.weight_randomisation import randomise_layers, weighted_layers
 from sat_nb.plots import style
@@ -186,7 +186,7 @@ def run(
         subject.segments,
         _targets(table),
         preprocess=subject.preprocess,
-        kept=kept_folder(folder, "deletion", {}, deletion),
+        kept=kept_folder(folder, "deletion", {}, deletion, logits),
     )
     ranked = table[table["method"] != NOISE]
     return DoesItHold(

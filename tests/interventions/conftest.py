@@ -1,0 +1,44 @@
+"""Models small enough to know what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+H, W = 12, 10
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small model twice: its softmax in the last layer, and as a layer of its own."""
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(3)
+    layers, folder = tf.keras.layers, tmp_path_factory.mktemp("models")
+    photo = layers.Input((H, W, 3))
+    features = layers.Conv2D(4, 3, activation="relu", name="low")(photo)
+    features = layers.Dense(5, activation="relu", name="middle")(layers.Flatten()(features))
+    fused = layers.Dense(3, activation="softmax", name="top")
+    ends = {"fused": fused(features)}
+    plain = layers.Dense(3, name="plain")
+    ends["apart"] = layers.Activation("softmax")(plain(features))
+    plain.set_weights(fused.get_weights())
+    for name, end in ends.items():
+        tf.keras.Model(photo, end).save(folder / f"{name}.h5", include_optimizer=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Logits that are sums of the pixels times weights: what a deletion does is known."""
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [layers.Input((H, W, 3)), layers.Flatten(), layers.Dense(2, "softmax", name="sum")]
+    )
+    file = tmp_path_factory.mktemp("linear") / "linear.h5"
+    model.save(file, include_optimizer=False)
+    return file
