@@ -1,4 +1,4 @@
-"""Ten lines of data for examples and tests: no photos, no model, a known answer."""
+"""Toy data for examples and tests: no photos, no model, a known answer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,27 @@ NAMES = ("eyes", "nose", "mouth", "ears", "rest")
 def toy(
     n_images: int = 20, *, seed: int = 0
 ) -> tuple[dict[str, dict[str, NDArray[np.float32]]], dict[str, SegmentationMap]]:
-    """Maps of two made-up methods and masks: (H, W, C) = (20, 16, 3), five stripes of four rows.
+    """Maps of two made-up methods, and masks, with a known ranking.
 
-    Under "sharp" eyes lead clearly, then nose, mouth, ears, rest; "noisy" is mostly
-    noise. Every fourth image has no ears. Returns ``(maps, segments)`` as ``build`` takes
-    them.
+    Maps are (H, W, C) = (20, 16, 3), masks five stripes of four rows. Under "sharp", eyes lead
+    clearly, then nose, mouth, ears, rest; "noisy" is mostly noise. Every fourth image has no ears.
 
+    Parameters
+    ----------
+    n_images : int, default 20
+        The number of images.
+    seed : int, default 0
+        The seed of the noise.
+
+    Returns
+    -------
+    maps : dict
+        {method: {image_id: float32 (H, W, C)}}, as ``build`` takes them.
+    segments : dict
+        {image_id: SegmentationMap}.
+
+    Examples
+    --------
     >>> maps, segments = toy()
     >>> sorted(maps), segments["image_00"]
     (['noisy', 'sharp'], SegmentationMap(20 x 16 px: eyes, nose, mouth, rest))

@@ -1,4 +1,4 @@
-"""Names of segments: folded by a list of the user's, and near-duplicates found for that list."""
+"""Names of segments: renamed by a list of the user's, and near-duplicates found for that list."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.registry import Entry, lists, registry
 from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def normalize(name: str) -> str:
-    """Lower case, blanks at the ends dropped and inner ones folded to one.
+    """Lower case, without blanks at the ends, and with single blanks within.
 
     >>> normalize("  Left   EYE ")
     'left eye'
@@ -31,44 +34,42 @@ def normalize(name: str) -> str:
     return " ".join(name.lower().split())
 
 
-TYPO_RATIO = 0.85  # difflib's likeness from which two names may be one, misspelt
-TYPO_LETTERS = 4  # shorter names are too often alike: "ear", "car"
-TYPO_SHARE = 0.2  # a slip is rarer than the right name: at most that share of its images
+TYPO_RATIO = 0.85  # difflib's similarity from which one name may be a misspelling of the other
+TYPO_LETTERS = 4  # shorter names are similar too often: "ear", "car"
+TYPO_SHARE = 0.2  # a misspelling is rarer: at most that share of the right name's images
 
 
-class RenamedSegments(Mapping[str, SegmentationMap]):
-    """Segments under other names, renamed when asked for; see ``rename_segments``."""
+class RenamedSegments(ById[SegmentationMap]):
+    """Segments under other names, renamed when they are asked for; see ``rename_segments``."""
+
+    holds = "segmentation map"
 
     def __init__(self, segments: Mapping[str, SegmentationMap], renames: Mapping[str, str]) -> None:
         self._segments = segments
         self._renames = MappingProxyType(dict(renames))
 
-    def __getitem__(self, image_id: str) -> SegmentationMap:
-        segmentation = self._segments[image_id]
+    def _keys(self) -> Collection[str]:
+        return self._segments.keys()
+
+    def _value(self, key: str) -> SegmentationMap:
+        segmentation = self._segments[key]
         found = {name: self._renames.get(normalize(name), name) for name in segmentation.names}
         return segmentation.rename(found)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._segments)
-
-    def __len__(self) -> int:
-        return len(self._segments)
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._segments
 
     def __repr__(self) -> str:
         return f"RenamedSegments({len(self)} images, {len(self._renames)} renames)"
 
 
 def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -> RenamedSegments:
-    """The segments under other names: a lazy Mapping {image_id: SegmentationMap}.
+    """Rename segments.
 
     Parameters
     ----------
-    segments: {image_id: SegmentationMap}, as from ``read_segments``.
-    renames: {old name: new name}; or what ``suggest_renames`` returns; or a TOML file with
-        either or both of
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as from ``read_segments``.
+    renames : Mapping, DataFrame, str or PathLike
+        {old name: new name}; or what ``suggest_renames`` returns; or a TOML file with one or both
+        of the tables ::
 
             [rename]
             "eyes" = "eye"
@@ -76,12 +77,26 @@ def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -
             [synonyms]
             watermark = ["watermark left", "logo"]
 
-    Old names are found whatever their case and blanks. Each name is replaced once; new names are
-    not looked up again. Masks that come to have one name are merged by ``build``.
+    Returns
+    -------
+    RenamedSegments
+        A lazy Mapping {image_id: SegmentationMap}.
 
-    Raises InvalidInput for names that are empty or not text, for an old name that gets two new
-    ones, and for a file that is not such TOML; FileMissing.
+    Raises
+    ------
+    InvalidInput
+        For names that are empty or not text, for an old name with two new ones, and for a file
+        that is not such TOML.
+    FileMissing
+        If the file does not exist.
 
+    Notes
+    -----
+    Case and blanks of old names do not matter. Each name is replaced once: a new name is not
+    replaced again. ``build`` merges the masks of one image that get the same name.
+
+    Examples
+    --------
     >>> eyes = SegmentationMap(("left eye", "eyes"), np.eye(2, dtype=bool)[:, None])
     >>> rename_segments({"a": eyes}, {"left eye": "eye", "eyes": "eye"})["a"].names
     ('eye', 'eye')
@@ -90,7 +105,7 @@ def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -
 
 
 def folded_renames(renames: Renames) -> dict[str, str]:
-    """{old name, folded: new name} of what ``rename_segments`` takes."""
+    """{normalized old name: new name} of what ``rename_segments`` takes."""
     folded: dict[str, str] = {}
     for old, new in _pairs(renames):
         if not all(isinstance(name, str) and name.strip() for name in (old, new)):
@@ -98,13 +113,13 @@ def folded_renames(renames: Renames) -> dict[str, str]:
         if folded.setdefault(normalize(old), new) != new:
             raise InvalidInput(
                 f"renames: {normalize(old)!r} is to become both {folded[normalize(old)]!r} and "
-                f"{new!r}; keep one."
+                f"{new!r}; keep one of them."
             )
     return folded
 
 
 def _pairs(renames: Any) -> list[tuple[Any, Any]]:
-    """(old, new) of a mapping, of suggestions or of a TOML file."""
+    """Pairs (old, new) of a mapping, of suggestions or of a TOML file."""
     if isinstance(renames, str | os.PathLike):
         return _read_toml(renames)
     if isinstance(renames, Mapping):
@@ -136,27 +151,98 @@ def _read_toml(path: str | os.PathLike[str]) -> list[tuple[Any, Any]]:
     return [*rename.items(), *((old, new) for new, olds in synonyms.items() for old in olds)]
 
 
-# --- near-duplicates --------------------------------------------------------------------------
+_IRREGULAR = {
+    "teeth": "tooth", "feet": "foot", "leaves": "leaf", "hooves": "hoof", "men": "man",
+    "women": "woman", "people": "person", "children": "child", "calves": "calf",
+}  # fmt: skip
+_ENDINGS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
+_SIDE = re.compile(r"\b(?:(?:top|bottom|upper|lower|front|rear|back|hind) )?(?:left|right)\b")
 
 
+def _spelling(name: str) -> str:
+    """The name without differences of case, blanks, hyphens and underscores."""
+    return normalize(re.sub(r"[-_./]", " ", name)) or name
+
+
+def _singular(name: str) -> str:
+    head, _, word = _spelling(name).rpartition(" ")
+    if word in _IRREGULAR:
+        word = _IRREGULAR[word]
+    elif any(word.endswith(ending) for ending, _ in _ENDINGS):
+        ending, one = next(pair for pair in _ENDINGS if word.endswith(pair[0]))
+        word = word[: -len(ending)] + one
+    elif len(word) > 3 and word.endswith("s") and word[-2] not in "sui":
+        word = word[:-1]
+    return f"{head} {word}".strip()
+
+
+def _without_side(name: str) -> str:
+    return _singular(normalize(_SIDE.sub(" ", _spelling(name))) or name)
+
+
+def _without_number(name: str) -> str:
+    bare = re.sub(r"[ #]*\d+$", "", _spelling(name)).strip()
+    return _without_side(bare or name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameRule(Entry):
+    """A rule by which names may mean one thing: those that ``function`` turns into one text."""
+
+    function: Callable[[str], str]
+
+    def __call__(self, name: str) -> str:
+        """The text that names of one thing share."""
+        return self.function(name)
+
+
+NAME_RULES: dict[str, NameRule] = registry(
+    NameRule(
+        name="spelling",
+        about="Case, blanks, hyphens and underscores do not count.",
+        function=_spelling,
+    ),
+    NameRule(name="plural", about="A plural means its singular.", function=_singular),
+    NameRule(name="side", about="Left, right, top and so on are dropped.", function=_without_side),
+    NameRule(name="number", about="A number at the end is dropped.", function=_without_number),
+)
+"""Which names may mean one thing, the finest rule first; each includes those before it."""
+
+
+@lists(rules=NAME_RULES)
 def suggest_renames(
     segments: Mapping[str, SegmentationMap], *, progress: bool = True
 ) -> pd.DataFrame:
-    """Names that may mean one thing, each with the name that it could have; for a person to edit.
+    """Suggest renames for names that may mean the same thing, for a person to edit.
 
-    The rules of ``NAME_RULES`` are tried in their order: names that are equal under one of them
-    belong together, and are proposed the name among them that most images have. Sides and
-    numbers ("watermark-left", "eye 2") are proposed the bare name, where at least two names
-    share it. What is left over and much rarer than a name that looks alike is taken for a typing
-    error (difflib, Python's standard library).
+    Parameters
+    ----------
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as from ``read_segments``. Every image is read once.
+    progress : bool, default True
+        Show a bar.
 
-    Reads every image's masks once, with a bar where ``progress``.
+    Returns
+    -------
+    DataFrame
+        ``segment``, ``proposal``, ``reason``, ``n_images`` and ``n_images_proposal`` (images that
+        have either name), and ``n_both`` (images that have both: a hint that they may be two
+        things after all). ``rename_segments`` takes it as it is; ``renames_as_toml`` writes it
+        down for editing.
 
-    Returns a DataFrame with ``segment``, ``proposal``, ``reason``, ``n_images`` and
-    ``n_images_proposal`` (images that have either name) and ``n_both`` (images that have both: a
-    hint that they may be two things after all). ``rename_segments`` takes it as it is;
-    ``renames_as_toml`` writes it down for editing.
+    Notes
+    -----
+    Names that are equal under a rule of NAME_RULES belong together:
 
+    [[rules]]
+
+    They are proposed the one of them that most images have. Names with sides or numbers
+    ("watermark-left", "eye 2") are proposed the bare name, if at least two names share it. Of the
+    names that are left, one that is much rarer than a similar name is taken for a typing error
+    (difflib, Python's standard library).
+
+    Examples
+    --------
     >>> one = np.ones((3, 2, 2), bool)
     >>> segments = {"a": SegmentationMap(("eyes", "mark-left", "nose"), one),
     ...             "b": SegmentationMap(("eye", "mark right", "nose"), one),
@@ -193,8 +279,20 @@ def suggest_renames(
 
 
 def renames_as_toml(suggestions: pd.DataFrame) -> str:
-    """Suggestions as the TOML that ``rename_segments`` reads, each with its reason; to be edited.
+    """Write suggestions as the TOML that ``rename_segments`` reads, each with its reason.
 
+    Parameters
+    ----------
+    suggestions : DataFrame
+        As from ``suggest_renames``.
+
+    Returns
+    -------
+    str
+        The content of a TOML file, to be edited.
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> row = {"segment": "eyes", "proposal": "eye", "reason": "plural", "n_images": 1,
     ...        "n_images_proposal": 2, "n_both": 0}
@@ -213,7 +311,7 @@ def renames_as_toml(suggestions: pd.DataFrame) -> str:
 
 
 def _quoted(name: Any) -> str:
-    """A basic string of TOML: JSON's, with the one control character that JSON lets pass."""
+    """A basic string of TOML: JSON's, with DEL escaped, which JSON allows and TOML does not."""
     return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -221,51 +319,8 @@ def _by_proposal(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
     return item[1][0], item[0]
 
 
-_IRREGULAR = {
-    "teeth": "tooth", "feet": "foot", "leaves": "leaf", "hooves": "hoof", "men": "man",
-    "women": "woman", "people": "person", "children": "child", "calves": "calf",
-}  # fmt: skip
-_ENDINGS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
-_SIDE = re.compile(r"\b(?:(?:top|bottom|upper|lower|front|rear|back|hind) )?(?:left|right)\b")
-
-
-def _spelling(name: str) -> str:
-    """Case, blanks, hyphens and underscores do not count."""
-    return normalize(re.sub(r"[-_./]", " ", name)) or name
-
-
-def _singular(name: str) -> str:
-    head, _, word = _spelling(name).rpartition(" ")
-    if word in _IRREGULAR:
-        word = _IRREGULAR[word]
-    elif any(word.endswith(ending) for ending, _ in _ENDINGS):
-        ending, one = next(pair for pair in _ENDINGS if word.endswith(pair[0]))
-        word = word[: -len(ending)] + one
-    elif len(word) > 3 and word.endswith("s") and word[-2] not in "sui":
-        word = word[:-1]
-    return f"{head} {word}".strip()
-
-
-def _without_side(name: str) -> str:
-    return _singular(normalize(_SIDE.sub(" ", _spelling(name))) or name)
-
-
-def _without_number(name: str) -> str:
-    bare = re.sub(r"[ #]*\d+$", "", _spelling(name)).strip()
-    return _without_side(bare or name)
-
-
-NAME_RULES: dict[str, Callable[[str], str]] = {
-    "spelling": _spelling,
-    "plural": _singular,
-    "side": _without_side,
-    "number": _without_number,
-}
-"""Which names may mean one thing: those that a rule turns into one text, finest rule first."""
-
-
 def _proposals(counts: Mapping[str, int]) -> dict[str, tuple[str, str]]:
-    """{name: (proposal, reason)} of names with their numbers of images."""
+    """{name: (proposal, reason)}; ``counts`` is {name: number of images}."""
     groups: dict[str, list[str]] = {}
     for name in sorted(counts):
         groups.setdefault(_without_number(name), []).append(name)
@@ -277,7 +332,7 @@ def _proposals(counts: Mapping[str, int]) -> dict[str, tuple[str, str]]:
 
 
 def _best_name(bare: str, names: list[str], counts: Mapping[str, int]) -> str:
-    """The commonest name of a group that has no side or number, else the bare text."""
+    """The commonest name of a group without side or number; else the bare text."""
     plain = [name for name in names if _singular(name) == bare]
     things = {_singular(name) for name in names}
     if not plain and len(things) > 1:
@@ -286,24 +341,24 @@ def _best_name(bare: str, names: list[str], counts: Mapping[str, int]) -> str:
 
 
 def _reason(name: str, best: str) -> str:
-    return next(why for why, rule in NAME_RULES.items() if rule(name) == rule(best))
+    return next(reason for reason, rule in NAME_RULES.items() if rule(name) == rule(best))
 
 
 def _with_typos(
     found: dict[str, tuple[str, str]], counts: Mapping[str, int]
 ) -> dict[str, tuple[str, str]]:
-    """What is known, and the rare names that are left, each with its likely common name."""
+    """What was found, and the rare names that are left with their likely right name."""
     for name in [n for n in counts if n not in found and len(n) >= TYPO_LETTERS]:
         common = [n for n in counts if counts[name] <= TYPO_SHARE * counts[n]]
         for close in difflib.get_close_matches(name, common, n=1, cutoff=TYPO_RATIO):
-            proposal = _end(close, found)
+            proposal = _final(close, found)
             if proposal != name:
                 found[name] = proposal, "typing error"
-    return {name: (_end(name, found), reason) for name, (_, reason) in found.items()}
+    return {name: (_final(name, found), reason) for name, (_, reason) in found.items()}
 
 
-def _end(name: str, found: Mapping[str, tuple[str, str]]) -> str:
-    """What a name becomes where its proposal is itself to be renamed."""
+def _final(name: str, found: Mapping[str, tuple[str, str]]) -> str:
+    """The end of a chain of proposals: what is proposed may have a proposal itself."""
     while name in found:
         name = found[name][0]
     return name

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Float64, Masks, Size
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
 
@@ -18,14 +19,24 @@ from sat_nb.geometry import get_fit
 class SegmentationMap:
     """The segments of one image: n names and n boolean masks, which may overlap.
 
+    It is frozen, and its arrays are read-only.
+
     Parameters
     ----------
-    names: n non-empty str; one name may occur several times (two eyes).
-    masks: bool (n, H, W); no mask may be without pixels.
-    scores: float (n,), the detector's confidence, or None where it is not known.
+    names : tuple of str
+        n non-empty names; one may occur several times (two eyes).
+    masks : ndarray
+        bool (n, H, W); each mask has at least one pixel.
+    scores : ndarray, default None
+        float (n,), the detector's confidence; None where it is not known.
 
-    Raises InvalidInput where these do not hold. The arrays are read-only.
+    Raises
+    ------
+    InvalidInput
+        If names, masks and scores do not have these types and shapes.
 
+    Examples
+    --------
     >>> eyes = np.zeros((2, 4, 6), bool); eyes[0, 1, 1] = eyes[1, 1, 4] = True
     >>> segmentation = SegmentationMap(("eye", "eye"), eyes, scores=[0.9, 0.8])
     >>> segmentation
@@ -35,8 +46,8 @@ class SegmentationMap:
     """
 
     names: tuple[str, ...]
-    masks: NDArray[np.bool_]
-    scores: NDArray[np.float64] | None = None
+    masks: Masks
+    scores: Float64 | None = None
 
     def __post_init__(self) -> None:
         masks = _read_only(np.asarray(self.masks))
@@ -50,26 +61,52 @@ class SegmentationMap:
         return len(self.names)
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(height, width) in pixels; (0, 0) for an image in which nothing was found."""
         return self.masks.shape[1], self.masks.shape[2]
 
     def pad(self, px: int) -> SegmentationMap:
-        """Grow every mask by ``px`` pixels to all sides, corners included (a square)."""
+        """Grow every mask by ``px`` pixels to all sides, corners included (a square).
+
+        Parameters
+        ----------
+        px : int
+            The number of pixels.
+
+        Returns
+        -------
+        SegmentationMap
+            The grown segments.
+
+        Raises
+        ------
+        InvalidInput
+            If ``px`` is not a whole number >= 0.
+        """
         if px < 0 or int(px) != px:
             raise InvalidInput(f"px: expected a whole number >= 0, got {px!r}.")
         if px == 0:
             return self
         return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
 
-    def resize(
-        self, size: tuple[int, int], *, fit: str = "stretch", pad_px: int = 0
-    ) -> SegmentationMap:
-        """Bring the masks to ``size`` (height, width), by area, as ``fit`` brings the image.
+    def resize(self, size: Size, *, fit: str = "stretch", pad_px: int = 0) -> SegmentationMap:
+        """Bring the masks to another size, by area, as ``fit`` brings the photo there.
 
-        They then grow by ``pad_px``, within the photo: a letterbox's bars belong to no segment.
-        A mask too small for the grid keeps its best-covered pixel; one that ``fit`` cuts off is
-        not in what the model sees, and so not in the result.
+        Parameters
+        ----------
+        size : tuple of int
+            (height, width).
+        fit : str, default "stretch"
+            How the photo is brought to the size, a name in FITS.
+        pad_px : int, default 0
+            Pixels by which the masks grow afterwards, within the photo: a letterbox's bars belong
+            to no segment.
+
+        Returns
+        -------
+        SegmentationMap
+            A mask too small for the grid keeps its best-covered pixel. A mask that ``fit`` crops
+            away is not in what the model sees, and so not in the result.
         """
         chosen = get_fit(fit)
         masks = chosen.masks(self.masks, size)
@@ -82,14 +119,28 @@ class SegmentationMap:
         return resized if photo.all() else resized._with_masks(resized.masks & photo)
 
     def rename(self, mapping: Mapping[str, str]) -> SegmentationMap:
-        """Replace the names that are keys of ``mapping``."""
+        """Replace names.
+
+        Parameters
+        ----------
+        mapping : Mapping[str, str]
+            {old name: new name}; other names are kept.
+
+        Returns
+        -------
+        SegmentationMap
+            The renamed segments; masks of one name are not merged.
+        """
         names = tuple(mapping.get(name, name) for name in self.names)
         return SegmentationMap(names, self.masks, self.scores)
 
     def merged(self) -> SegmentationMap:
-        """One mask a name, the union of those of equal names; its score is their largest.
+        """One mask a name: the union of the masks of equal names, with their largest score.
 
-        Names keep the order of their first occurrence.
+        Returns
+        -------
+        SegmentationMap
+            Names are in the order of their first occurrence.
         """
         unique = list(dict.fromkeys(self.names))
         if len(unique) == len(self):
@@ -102,9 +153,12 @@ class SegmentationMap:
         return SegmentationMap(tuple(unique), masks, scores)
 
     def disjoint(self) -> SegmentationMap:
-        """Give every pixel to the smallest of its masks; masks left without pixels are dropped.
+        """Give every pixel to the smallest of its masks, the first of equally small ones.
 
-        Of masks of equal size the first keeps the pixel.
+        Returns
+        -------
+        SegmentationMap
+            Masks that are left without pixels are dropped.
         """
         order = np.argsort(self.masks.sum(axis=(1, 2)), kind="stable")
         taken = np.zeros(self.size, dtype=bool)
@@ -130,7 +184,7 @@ class SegmentationMap:
         return f"SegmentationMap({self.size[0]} x {self.size[1]} px: {names or 'no segments'})"
 
     def _repr_html_(self) -> str:
-        """A picture in notebooks: each mask in its colour, smaller ones on top, with its name."""
+        """A picture for notebooks: each mask in its colour with its name, smaller masks on top."""
         if len(self) == 0:
             return html.escape(repr(self))
         colours = distinct_colours(len(self))
@@ -140,10 +194,10 @@ class SegmentationMap:
         )
         return f'<img src="data:image/png;base64,{_picture(self.masks, colours)}"><br>{legend}'
 
-    def _with_masks(self, masks: NDArray[np.bool_]) -> SegmentationMap:
+    def _with_masks(self, masks: Masks) -> SegmentationMap:
         return SegmentationMap(self.names, masks, self.scores)
 
-    def _subset(self, kept: NDArray[np.intp], masks: NDArray[np.bool_]) -> SegmentationMap:
+    def _subset(self, kept: NDArray[np.intp], masks: Masks) -> SegmentationMap:
         if len(kept) == len(self):
             return self._with_masks(masks)
         scores = None if self.scores is None else self.scores[kept]
@@ -160,11 +214,11 @@ def _check_masks(masks: NDArray) -> None:
     if masks.ndim != 3 or masks.dtype != bool:
         raise InvalidInput(
             f"masks: expected bool (n, H, W), got {masks.dtype} {masks.shape}; "
-            "compare grey values first, as in `masks > 0`."
+            "turn grey values into booleans first, as in `masks > 0`."
         )
 
 
-def _checked_names(names: Iterable[str], masks: NDArray[np.bool_]) -> tuple[str, ...]:
+def _checked_names(names: Iterable[str], masks: Masks) -> tuple[str, ...]:
     if isinstance(names, str):
         raise InvalidInput(f"names: expected a tuple of str, got the str {names!r}.")
     names = tuple(names)
@@ -181,7 +235,7 @@ def _checked_names(names: Iterable[str], masks: NDArray[np.bool_]) -> tuple[str,
     return names
 
 
-def _checked_scores(scores: object, n: int) -> NDArray[np.float64]:
+def _checked_scores(scores: object, n: int) -> Float64:
     array = _read_only(np.array(scores, dtype=np.float64))
     if array.shape != (n,):
         raise InvalidInput(f"scores: expected shape ({n},), one a mask, got {array.shape}.")
@@ -194,7 +248,7 @@ def _equal_scores(a: NDArray | None, b: NDArray | None) -> bool:
     return np.array_equal(a, b, equal_nan=True)
 
 
-def _dilate(masks: NDArray[np.bool_], px: int, axis: int) -> NDArray[np.bool_]:
+def _dilate(masks: Masks, px: int, axis: int) -> Masks:
     """Grow boolean (n, H, W) along one axis: the union of the masks shifted by up to ``px``."""
     grown = masks.copy()
     out, source = np.moveaxis(grown, axis, 0), np.moveaxis(masks, axis, 0)
@@ -205,7 +259,7 @@ def _dilate(masks: NDArray[np.bool_], px: int, axis: int) -> NDArray[np.bool_]:
 
 
 def distinct_colours(n: int) -> NDArray[np.uint8]:
-    """RGB (n, 3) of n colours that can be told apart: hues a golden ratio apart."""
+    """RGB (n, 3) of n distinguishable colours: hues a golden ratio apart."""
     import colorsys
 
     hues = (np.arange(n) * 0.618034) % 1
@@ -213,7 +267,7 @@ def distinct_colours(n: int) -> NDArray[np.uint8]:
     return np.round(np.array(rgb) * 255).astype(np.uint8)
 
 
-def _picture(masks: NDArray[np.bool_], colours: NDArray[np.uint8]) -> str:
+def _picture(masks: Masks, colours: NDArray[np.uint8]) -> str:
     import base64
 
     from PIL import Image

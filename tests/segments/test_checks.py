@@ -24,6 +24,7 @@ from sat_nb.segments.quality.measures import (
     n_fragments,
 )
 from sat_nb.toy import toy
+from tests.entries import is_described
 from tests.oracles import checks as oracle
 
 Photos = dict[str, np.ndarray]
@@ -178,17 +179,25 @@ def test_masks_that_are_beside_the_edges(fault: Callable, kind: str) -> None:
         assert "moved by 0 px down and -3 px right" in result.warnings[0]
 
 
-def test_one_image_that_is_unlike_the_others() -> None:
+def one_unlike() -> tuple[Photos, Segments]:
+    """One image whose masks are shifted, and one whose masks are elsewhere."""
     photos, segments = photographed()
     segments["p03"] = changed({"p03": segments["p03"]}, lambda m: np.roll(m, 4, axis=0))["p03"]
     segments["p05"] = changed({"p05": segments["p05"]}, lambda m: np.roll(m, 33, axis=1))["p05"]
+    return photos, segments
+
+
+def test_one_image_that_is_unlike_the_others() -> None:
+    photos, segments = one_unlike()
     found = sat.check_masks(segments, photos, progress=False).findings
     named = dict(zip(found["kind"], found["image_ids"], strict=True))
     assert named["shifted"] == ("p03",)
     assert {i for ids in found["image_ids"] for i in ids} == {"p03", "p05"}
 
 
-def test_sizes_ids_and_files_are_errors() -> None:
+def damaged() -> tuple[Photos, Segments]:
+    """Files that cannot be read, sizes that differ, ids that do not match, an empty export."""
+
     class Exports(dict):
         def __getitem__(self, key: str) -> SegmentationMap:
             if key == "torn":
@@ -200,15 +209,20 @@ def test_sizes_ids_and_files_are_errors() -> None:
     photos["p02"], photos["p03"] = photos["p02"][:40], photos["p03"][:, :40]
     segments["p02"] = changed({"p02": segments["p02"]}, lambda m: m[:, :40])["p02"]
     photos["other"] = photos.pop("p04")
-    result = sat.check_masks(Exports(segments, torn=None), photos, progress=False)
+    return photos, Exports(segments, torn=None)
+
+
+def test_sizes_ids_and_files_are_errors() -> None:
+    photos, segments = damaged()
+    result = sat.check_masks(segments, photos, progress=False)
     assert kinds(result) >= {("error", "unreadable"), ("error", "size"), ("warning", "unmatched")}
-    message = "\n".join(result.errors)
-    assert "torn.json: not readable" in message
-    assert "masks of 'p01' are 64 x 64 px (height x width), its photo is 40 x 64: export" in message
-    assert "masks of 'p02' are 64 x 40 px (height x width), its photo is 40 x 64: they" in message
+    errors = "\n".join(result.errors)
+    assert "torn.json: not readable" in errors
+    assert "masks of 'p01' are 64 x 64 px (height x width), its photo is 40 x 64: export" in errors
+    assert "masks of 'p02' are 64 x 40 px (height x width), its photo is 40 x 64: the" in errors
     assert "2 exports have no photo of their id: 'p04', 'torn'" in str(result)
     assert "1 photos have no export of their id: 'other'" in str(result)
-    apart = sat.check_masks(segments, {"x": photos["p05"]}, progress=False)
+    apart = sat.check_masks(photographed(1)[1], {"x": photos["p05"]}, progress=False)
     assert ("error", "unmatched") in kinds(apart)
 
 
@@ -222,7 +236,8 @@ def test_empty_exports() -> None:
     assert kinds(sat.check_masks({"a": nothing}, photo, progress=False)) == {("error", "empty")}
 
 
-def test_duplicates_rare_torn_tiny_huge_and_unsure_masks() -> None:
+def suspicious() -> Segments:
+    """Duplicates, a rare name, tiny, huge and torn masks, low scores."""
     rng = np.random.default_rng(0)
     segments = {}
     for i in range(10):
@@ -233,7 +248,11 @@ def test_duplicates_rare_torn_tiny_huge_and_unsure_masks() -> None:
         masks[5, 150:180] = True
         names = ("logo", "mark", "all", "dot", "noise", "once" if i else "never")
         segments[f"{i}"] = SegmentationMap(names, masks, [0.9, 0.9, 0.9, 0.9, 0.9, 0.3])
-    found = sat.check_masks(segments, progress=False).findings
+    return segments
+
+
+def test_duplicates_rare_torn_tiny_huge_and_unsure_masks() -> None:
+    found = sat.check_masks(suspicious(), progress=False).findings
     pairs = set(zip(found["kind"], found["segment"], strict=True))
     assert pairs == {
         ("duplicate", "logo"),
@@ -280,9 +299,35 @@ def test_what_it_refuses(wrong: object) -> None:
         sat.check_masks(wrong)  # type: ignore[arg-type]
 
 
-def test_every_kind_of_finding_is_silent_on_the_toy_data() -> None:
-    assert FINDINGS
+def test_sound_masks_raise_no_suspicion() -> None:
     assert len(sat.check_masks(toy()[1], progress=False).findings) == 0
+
+
+@pytest.fixture(scope="module")
+def faulty() -> list[sat.MaskCheck]:
+    """Checks of masks that together have every fault there is a finding for."""
+    unlike, broken = one_unlike(), damaged()
+    empty = {"none": SegmentationMap((), np.zeros((0, 0, 0), bool)), **photographed(2)[1]}
+    return [
+        sat.check_masks(unlike[1], unlike[0], progress=False),
+        sat.check_masks(broken[1], broken[0], progress=False),
+        sat.check_masks(suspicious(), progress=False),
+        sat.check_masks(empty, progress=False),
+    ]
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_every_finding_shows_everywhere(name: str, faulty: list[sat.MaskCheck]) -> None:
+    entry = FINDINGS[name]
+    is_described(entry, sourced=False)
+    assert f'- "{name}": {entry.about[:20]}' in sat.check_masks.__doc__
+    seen = set()
+    for check in faulty:
+        found = check.findings[check.findings["kind"].isin(entry.kinds)]
+        seen |= set(found["kind"])
+        for level, message in zip(found["level"], found["message"], strict=True):
+            assert f"{level}: {message}" in str(check)
+    assert seen == set(entry.kinds), "a fault of this kind in `faulty`"
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Masks looked over before they mislead: check_masks."""
+"""check_masks: what masks hold, and what is suspicious about them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sat_nb.arrays import Pixels
+from sat_nb.arrays import Pixels, Size
 from sat_nb.errors import InvalidInput, SatError
-from sat_nb.segments.quality.findings import FINDINGS, HUGE_FRACTION, TINY_FRACTION, Facts
-from sat_nb.segments.quality.measures import edge_profile, measure_names, measure_pairs
+from sat_nb.registry import lists
+from sat_nb.segments.quality.findings import (
+    FINDINGS,
+    HUGE_FRACTION,
+    TINY_FRACTION,
+    Measurements,
+)
+from sat_nb.segments.quality.measures import Profile, edge_profile, measure_names, measure_pairs
 from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
@@ -25,34 +30,47 @@ PAIR_COLUMNS = ["image_id", "segment", "other", "shared", "iou"]
 
 @dataclass(frozen=True, eq=False)
 class MaskCheck:
-    """What ``check_masks`` found.
+    """The result of ``check_masks``; printed, it gives the table of names and the findings.
 
-    ``names``: a DataFrame by segment, most frequent first: ``n_images``, ``detection_rate`` (share
-    of all images), ``n_instances``, ``coverage`` (mean share of the image, where it is there),
-    ``n_tiny`` and ``n_huge`` (images), ``fragments`` (mean pieces an instance), ``mean_score``,
-    ``overlaps_with`` (the name that has most of its pixels too) and ``overlap`` (how many of them,
-    mean over the images that have the segment).
-    ``findings``: ``level`` ("error", "warning"), ``kind``, ``segment``, ``image_ids``, ``message``.
-    ``edges``: how much edge the outlines meet, moved by (row, column), mean over images
-    (``edge_profile``); None without photos. ``n_images``: exports that could be read.
+    Parameters
+    ----------
+    names : DataFrame
+        By segment, the most frequent first: ``n_images``, ``detection_rate`` (share of all
+        images), ``n_instances``, ``coverage`` (mean share of the image, where it is there),
+        ``n_tiny`` and ``n_huge`` (images), ``fragments`` (mean number an instance),
+        ``mean_score``, ``overlaps_with`` (the name that shares most of its pixels) and ``overlap``
+        (the shared part, mean over the images that have the segment).
+    findings : DataFrame
+        ``level`` ("error", "warning"), ``kind``, ``segment``, ``image_ids``, ``message``.
+    edges : ndarray or None
+        How much edge the outlines meet when they are moved by (row, column), mean over images
+        (``edge_profile``); None without photos.
+    n_images : int
+        Exports that could be read.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> check_masks(toy()[1], progress=False).errors
+    ()
     """
 
     names: pd.DataFrame
     findings: pd.DataFrame
-    edges: NDArray[np.float64] | None
+    edges: Profile | None
     n_images: int
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What will be refused, or give wrong numbers."""
-        return self._said("error")
+        """Messages about what will be refused, or give wrong numbers."""
+        return self._messages("error")
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should look at."""
-        return self._said("warning")
+        """Messages about what a person should look at."""
+        return self._messages("warning")
 
-    def _said(self, level: str) -> tuple[str, ...]:
+    def _messages(self, level: str) -> tuple[str, ...]:
         return tuple(self.findings.loc[self.findings["level"] == level, "message"])
 
     def __repr__(self) -> str:
@@ -62,55 +80,66 @@ class MaskCheck:
         )
 
     def __str__(self) -> str:
-        said = [f"error: {text}" for text in self.errors]
-        said += [f"warning: {text}" for text in self.warnings]
+        messages = [f"error: {text}" for text in self.errors]
+        messages += [f"warning: {text}" for text in self.warnings]
         plain = self.names.rename(index=_printable)
         plain["overlaps_with"] = plain["overlaps_with"].map(_printable, na_action="ignore")
         table = plain.to_string(float_format=lambda x: f"{x:.3g}")
-        return "\n".join([table, "", repr(self), *said])
+        return "\n".join([table, "", repr(self), *messages])
 
 
 def _printable(name: str) -> str:
-    """A name for the terminal: what would steer it is written out."""
+    """A name for the terminal, with control characters as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 @dataclass
-class _Notes:
-    """What has been seen so far, image by image."""
+class _Collected:
+    """What has been measured so far, image by image."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
-    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    photo_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    profiles: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    sizes: dict[str, Size] = field(default_factory=dict)
+    photo_sizes: dict[str, Size] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
 
+@lists(findings=FINDINGS)
 def check_masks(
     segments: Mapping[str, SegmentationMap],
     images: Mapping[str, Pixels] | None = None,
     *,
     progress: bool = True,
 ) -> MaskCheck:
-    """Look masks over: what is there how often, and what should make one suspicious.
+    """Check masks: how often each name occurs, and what is suspicious.
 
     Parameters
     ----------
-    segments: {image_id: SegmentationMap}, as from ``read_segments``. Read one image at a time.
-    images: {image_id: uint8 (H, W, 3)}, as from ``read_images``: also checks ids and sizes, and
-        whether the masks' outlines lie on the photos' edges: moved by a few pixels in any
-        direction they should meet less of them.
-    progress: show a bar.
+    segments : Mapping[str, SegmentationMap]
+        {image_id: SegmentationMap}, as from ``read_segments``; one is in memory at a time.
+    images : Mapping[str, ndarray], default None
+        {image_id: uint8 (H, W, 3)}, as from ``read_images``. With them, ids and sizes are checked,
+        and whether the outlines of masks lie on edges of the photos: when they are moved by a few
+        pixels in any direction, they should meet less edge.
+    progress : bool, default True
+        Show a bar.
 
-    Returns a :class:`MaskCheck`; printed, it gives the table of names and the findings. Errors
-    are what cannot be used (unreadable exports, sizes that differ from the photo's, no mask at
-    all, no id that matches); warnings what a person should look at (suspected duplicates, rare
-    names, tiny, huge and torn masks, low scores, masks beside the photos' edges). The thresholds
-    are the constants of ``sat_nb.segments.quality.findings``.
+    Returns
+    -------
+    MaskCheck
+        Errors are what cannot be used, warnings what a person should look at. The thresholds are
+        the constants of ``sat_nb.segments.quality.findings``. Looked for are:
 
-    Raises InvalidInput for what is no mapping, or an empty one.
+        [[findings]]
 
+    Raises
+    ------
+    InvalidInput
+        If ``segments`` is not a mapping, or is empty.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> found = check_masks(toy()[1], progress=False)
     >>> found
@@ -127,62 +156,63 @@ def check_masks(
         raise InvalidInput(
             f"images: expected an ImageSet or {{image_id: pixels}}, got {type(images).__name__}."
         )
-    notes = _Notes()
+    collected = _Collected()
     for image_id in tqdm(segments, desc="masks", unit="image", disable=not progress):
         try:
-            _look_at(image_id, segments[image_id], images, notes)
+            _measure(image_id, segments[image_id], images, collected)
         except SatError as error:
-            notes.unread[image_id] = str(error)
-    facts = _facts(notes, segments, images)
+            collected.unread[image_id] = str(error)
+    measured = _measurements(collected, segments, images)
     return MaskCheck(
-        _by_name(facts),
-        _found(facts),
-        np.mean(list(facts.profiles.values()), axis=0) if facts.profiles else None,
-        len(facts.sizes),
+        _by_name(measured),
+        _findings(measured),
+        np.mean(list(measured.profiles.values()), axis=0) if measured.profiles else None,
+        len(measured.sizes),
     )
 
 
-def _look_at(
+def _measure(
     image_id: str,
     segmentation: SegmentationMap,
     images: Mapping[str, Pixels] | None,
-    notes: _Notes,
+    collected: _Collected,
 ) -> None:
-    notes.sizes[image_id] = segmentation.size
-    notes.rows += [{"image_id": image_id, **row} for row in measure_names(segmentation)]
-    notes.pairs += [{"image_id": image_id, **row} for row in measure_pairs(segmentation)]
+    collected.sizes[image_id] = segmentation.size
+    collected.rows += [{"image_id": image_id, **row} for row in measure_names(segmentation)]
+    collected.pairs += [{"image_id": image_id, **row} for row in measure_pairs(segmentation)]
     if images is None or image_id not in images:
         return
     pixels = images[image_id]
-    notes.photo_sizes[image_id] = pixels.shape[0], pixels.shape[1]
+    collected.photo_sizes[image_id] = pixels.shape[0], pixels.shape[1]
     if len(segmentation) and segmentation.size == pixels.shape[:2]:
         profile = edge_profile(pixels, segmentation.masks)
         if np.isfinite(profile).all():
-            notes.profiles[image_id] = profile
+            collected.profiles[image_id] = profile
 
 
-def _facts(
-    notes: _Notes,
+def _measurements(
+    collected: _Collected,
     segments: Mapping[str, SegmentationMap],
     images: Mapping[str, Pixels] | None,
-) -> Facts:
+) -> Measurements:
     import pandas as pd
 
-    return Facts(
-        rows=pd.DataFrame(notes.rows, columns=NAME_COLUMNS),
-        pairs=pd.DataFrame(notes.pairs, columns=PAIR_COLUMNS),
-        sizes=notes.sizes,
-        photo_sizes=None if images is None else notes.photo_sizes,
-        profiles=notes.profiles,
-        unread=notes.unread,
+    return Measurements(
+        rows=pd.DataFrame(collected.rows, columns=NAME_COLUMNS),
+        pairs=pd.DataFrame(collected.pairs, columns=PAIR_COLUMNS),
+        sizes=collected.sizes,
+        photo_sizes=None if images is None else collected.photo_sizes,
+        profiles=collected.profiles,
+        unread=collected.unread,
         without_photo=() if images is None else tuple(i for i in segments if i not in images),
         without_masks=() if images is None else tuple(i for i in images if i not in segments),
     )
 
 
-def _by_name(facts: Facts) -> pd.DataFrame:
-    rows = facts.rows.assign(
-        tiny=facts.rows["fraction"] < TINY_FRACTION, huge=facts.rows["fraction"] > HUGE_FRACTION
+def _by_name(measured: Measurements) -> pd.DataFrame:
+    rows = measured.rows.assign(
+        tiny=measured.rows["fraction"] < TINY_FRACTION,
+        huge=measured.rows["fraction"] > HUGE_FRACTION,
     )
     names = rows.groupby("segment", sort=False).agg(
         n_images=("image_id", "size"),
@@ -193,8 +223,8 @@ def _by_name(facts: Facts) -> pd.DataFrame:
         fragments=("fragments", "mean"),
         mean_score=("score", "mean"),
     )
-    names.insert(1, "detection_rate", names["n_images"] / max(len(facts.sizes), 1))
-    shared = facts.pairs.groupby(["segment", "other"])[["shared"]].sum().reset_index()
+    names.insert(1, "detection_rate", names["n_images"] / max(len(measured.sizes), 1))
+    shared = measured.pairs.groupby(["segment", "other"])[["shared"]].sum().reset_index()
     most = shared.sort_values("shared").drop_duplicates("segment", keep="last")
     most = most.set_index("segment").reindex(names.index)
     names["overlaps_with"] = most["other"]
@@ -202,10 +232,10 @@ def _by_name(facts: Facts) -> pd.DataFrame:
     return names.sort_values("n_images", ascending=False, kind="stable")
 
 
-def _found(facts: Facts) -> pd.DataFrame:
+def _findings(measured: Measurements) -> pd.DataFrame:
     import pandas as pd
 
-    found = [finding for look in FINDINGS.values() for finding in look(facts)]
+    found = [finding for test in FINDINGS.values() for finding in test.function(measured)]
     found.sort(key=lambda finding: finding.level)  # errors first; the sort is stable
     columns = ["level", "kind", "segment", "image_ids", "message"]
     return pd.DataFrame(

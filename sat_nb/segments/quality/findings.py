@@ -1,4 +1,4 @@
-"""What measured masks give away: one small function a suspicion, and the registry of them."""
+"""What measured masks reveal: one small function a suspicion, and the registry of them."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Size
 from sat_nb.errors import shorten
-from sat_nb.segments.quality.measures import REACH, SIDE, best_move
+from sat_nb.registry import Entry, registry
+from sat_nb.segments.quality.measures import REACH, SIDE, Profile, best_move
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-RARE_IMAGES = 6  # in fewer no signed-rank test can say p < .05
-TINY_FRACTION = 2e-4  # ten pixels of 224 x 224: the pad is then most of the mask
+RARE_IMAGES = 6  # with fewer, no signed-rank test can reach p < .05
+TINY_FRACTION = 2e-4  # ten pixels of 224 x 224: the padding is then most of the mask
 HUGE_FRACTION = 0.98
 DUPLICATE_IOU = 0.9
 DUPLICATE_SHARE = 0.2  # of the images that have both names
-FRAGMENTS = 8.0  # pieces an instance, on average
-LOW_SCORE = 0.35  # median; DINO-X keeps what scores .25
-EDGE_IMAGES = 8  # fewer tell nothing about a shift of them all
-SHIFT_Z = 4.0  # standard errors of the best of 169 moves; other photos' masks exceed 3.4 by chance
+FRAGMENTS = 8.0  # of an instance, on average
+LOW_SCORE = 0.35  # median; DINO-X keeps detections from .25
+EDGE_IMAGES = 8  # fewer images cannot show a shift of all masks
+SHIFT_Z = (
+    4.0  # standard errors of the best of 169 moves; masks of other photos exceed 3.4 by chance
+)
 UNRELATED_Z = 3.0  # standard errors above masks of other photos
-CLEAR_EDGES = 1.2  # outlines follow edges well: only then single images stand out
-LOST_SHARE = 0.25  # of what the median image is above 1
-FOUND_SHARE = 0.5  # of the same, which one image's masks reach where they are moved by a shift
+CLEAR_EDGES = 1.2  # only where outlines follow edges this well do single images stand out
+LOST_SHARE = 0.25  # of the median image's excess over 1
+FOUND_SHARE = 0.5  # of the same excess, which shifted masks reach at their best move
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found: an "error" (wrong numbers, or no table) or a "warning" (look at it)."""
+    """What was found: an "error" (no table, or wrong numbers) or a "warning" (have a look)."""
 
     level: str
     kind: str
@@ -43,58 +47,61 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """What was measured on all images; see ``check_masks``.
+class Measurements:
+    """What ``check_masks`` measured on all images.
 
-    ``rows``: one row an image and name (``measure_names``); ``pairs``: one an image and two names
-    (``measure_pairs``); ``sizes`` {image_id: size of the masks}; ``photo_sizes`` {image_id: size},
-    None without photos; ``profiles`` {image_id: Profile}; ``unread`` {image_id: why}.
+    ``rows`` : one row an image and name (``measure_names``).
+    ``pairs`` : one row an image and pair of names (``measure_pairs``).
+    ``sizes`` : {image_id: size of the masks}.
+    ``photo_sizes`` : {image_id: size of the photo}; None without photos.
+    ``profiles`` : {image_id: edge profile}.
+    ``unread`` : {image_id: why its masks or its photo cannot be read}.
     """
 
     rows: pd.DataFrame
     pairs: pd.DataFrame
-    sizes: dict[str, tuple[int, int]]
-    photo_sizes: dict[str, tuple[int, int]] | None = None
-    profiles: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    sizes: dict[str, Size]
+    photo_sizes: dict[str, Size] | None = None
+    profiles: dict[str, Profile] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     without_photo: tuple[str, ...] = ()
     without_masks: tuple[str, ...] = ()
 
     @property
     def empty(self) -> tuple[str, ...]:
-        """Images whose export holds no mask."""
+        """Ids of images whose export holds no mask."""
         return tuple(i for i in self.sizes if i not in set(self.rows["image_id"]))
 
 
-def unreadable(facts: Facts) -> Iterator[Finding]:
+def unreadable(measured: Measurements) -> Iterator[Finding]:
     """Exports and photos that cannot be read."""
-    for image_id, why in facts.unread.items():
+    for image_id, why in measured.unread.items():
         yield Finding("error", "unreadable", why, image_ids=(image_id,))
 
 
-def unmatched(facts: Facts) -> Iterator[Finding]:
+def unmatched(measured: Measurements) -> Iterator[Finding]:
     """Masks without a photo and photos without masks; an error where none match."""
-    level = "warning" if facts.photo_sizes else "error"
+    level = "warning" if measured.photo_sizes else "error"
     for ids, what in (
-        (facts.without_photo, "exports have no photo of their id"),
-        (facts.without_masks, "photos have no export of their id"),
+        (measured.without_photo, "exports have no photo of their id"),
+        (measured.without_masks, "photos have no export of their id"),
     ):
         if ids:
             message = f"{len(ids)} {what}: {shorten(ids)}; ids are paths without extension."
             yield Finding(level, "unmatched", message, image_ids=ids)
 
 
-def sizes(facts: Facts) -> Iterator[Finding]:
-    """Masks of another size than their photo: ``build`` refuses them."""
-    for image_id, size in facts.sizes.items():
-        photo = (facts.photo_sizes or {}).get(image_id)
-        if photo is None or size == photo or image_id in facts.empty:
+def sizes(measured: Measurements) -> Iterator[Finding]:
+    """Masks whose size is not that of their photo, which ``build`` refuses."""
+    for image_id, size in measured.sizes.items():
+        photo = (measured.photo_sizes or {}).get(image_id)
+        if photo is None or size == photo or image_id in measured.empty:
             continue
         turned = size == photo[::-1]
         remedy = (
-            "they are turned by the photo's EXIF orientation; turn them or the photo"
+            "the photo's EXIF orientation turns it; turn the masks or the photo"
             if turned
-            else "export them from the very file that is explained"
+            else "export the masks from the same file that is explained"
         )
         message = (
             f"masks of {image_id!r} are {size[0]} x {size[1]} px (height x width), its photo is "
@@ -103,30 +110,30 @@ def sizes(facts: Facts) -> Iterator[Finding]:
         yield Finding("error", "size", message, image_ids=(image_id,))
 
 
-def empty(facts: Facts) -> Iterator[Finding]:
-    """Exports in which nothing was found."""
-    ids = facts.empty
+def empty(measured: Measurements) -> Iterator[Finding]:
+    """Exports without any mask."""
+    ids = measured.empty
     if ids:
-        every = len(ids) == len(facts.sizes)
-        message = f"{len(ids)} of {len(facts.sizes)} exports hold no mask: {shorten(ids)}."
+        every = len(ids) == len(measured.sizes)
+        message = f"{len(ids)} of {len(measured.sizes)} exports hold no mask: {shorten(ids)}."
         yield Finding("error" if every else "warning", "empty", message, image_ids=ids)
 
 
-def rare(facts: Facts) -> Iterator[Finding]:
-    """Names in so few images that no test can tell anything about them."""
-    for name, rows in facts.rows.groupby("segment"):
-        if len(rows) < min(RARE_IMAGES, len(facts.sizes)):
+def rare(measured: Measurements) -> Iterator[Finding]:
+    """Names in too few images for any test."""
+    for name, rows in measured.rows.groupby("segment"):
+        if len(rows) < min(RARE_IMAGES, len(measured.sizes)):
             ids = tuple(rows["image_id"])
             message = (
-                f"{name!r} is in {len(ids)} of {len(facts.sizes)} images ({shorten(ids)}): too "
+                f"{name!r} is in {len(ids)} of {len(measured.sizes)} images ({shorten(ids)}): too "
                 f"few for tests, which need {RARE_IMAGES}."
             )
             yield Finding("warning", "rare", message, str(name), ids)
 
 
-def extents(facts: Facts) -> Iterator[Finding]:
-    """Masks of next to nothing, and of the whole image."""
-    rows = facts.rows
+def extents(measured: Measurements) -> Iterator[Finding]:
+    """Masks that cover almost nothing, or the whole image."""
+    rows = measured.rows
     for kind, chosen, what in (
         ("tiny", rows[rows["fraction"] < TINY_FRACTION], f"less than {TINY_FRACTION:.2%}"),
         ("huge", rows[rows["fraction"] > HUGE_FRACTION], f"more than {HUGE_FRACTION:.0%}"),
@@ -138,10 +145,10 @@ def extents(facts: Facts) -> Iterator[Finding]:
             yield Finding("warning", kind, message, str(name), ids)
 
 
-def duplicates(facts: Facts) -> Iterator[Finding]:
-    """Two names whose masks are nearly the same, in many of the images that have both."""
-    images = {name: set(ids) for name, ids in facts.rows.groupby("segment")["image_id"]}
-    same = facts.pairs[facts.pairs["iou"] > DUPLICATE_IOU]
+def duplicates(measured: Measurements) -> Iterator[Finding]:
+    """Pairs of names whose masks are nearly the same in many of the images that have both."""
+    images = {name: set(ids) for name, ids in measured.rows.groupby("segment")["image_id"]}
+    same = measured.pairs[measured.pairs["iou"] > DUPLICATE_IOU]
     for names, rows in same.groupby(["segment", "other"]):
         a, b = map(str, cast(tuple[str, str], names))
         n_both = len(images[a] & images[b])
@@ -154,19 +161,22 @@ def duplicates(facts: Facts) -> Iterator[Finding]:
             yield Finding("warning", "duplicate", message, a, ids)
 
 
-def fragments(facts: Facts) -> Iterator[Finding]:
-    """Masks in many pieces: noise, or several things under one mask."""
-    for name, rows in facts.rows.groupby("segment"):
+def fragments(measured: Measurements) -> Iterator[Finding]:
+    """Masks of many fragments: noise, or several things in one mask."""
+    for name, rows in measured.rows.groupby("segment"):
         mean = rows["fragments"].mean()
         if mean > FRAGMENTS:
             worst = rows.nlargest(3, "fragments")["image_id"]
-            message = f"masks of {name!r} have {mean:.0f} pieces on average, most {shorten(worst)}."
+            message = (
+                f"masks of {name!r} have {mean:.0f} fragments on average, most of them in "
+                f"{shorten(worst)}."
+            )
             yield Finding("warning", "fragments", message, str(name), tuple(worst))
 
 
-def scores(facts: Facts) -> Iterator[Finding]:
-    """Names of which the detector itself was seldom sure."""
-    for name, rows in facts.rows.dropna(subset="score").groupby("segment"):
+def scores(measured: Measurements) -> Iterator[Finding]:
+    """Names with low scores of the detector itself."""
+    for name, rows in measured.rows.dropna(subset="score").groupby("segment"):
         median = rows["score"].median()
         if median < LOW_SCORE:
             worst = rows.nsmallest(3, "score")["image_id"]
@@ -177,34 +187,34 @@ def scores(facts: Facts) -> Iterator[Finding]:
             yield Finding("warning", "score", message, str(name), tuple(worst))
 
 
-def edges(facts: Facts) -> Iterator[Finding]:
+def edges(measured: Measurements) -> Iterator[Finding]:
     """All masks shifted against their photos, or unrelated to them; see ``edge_profile``."""
-    if len(facts.profiles) < EDGE_IMAGES:
+    if len(measured.profiles) < EDGE_IMAGES:
         return
-    profiles = np.stack(list(facts.profiles.values()))
-    ids = tuple(facts.profiles)
+    profiles = np.stack(list(measured.profiles.values()))
+    ids = tuple(measured.profiles)
     here = profiles[:, REACH, REACH]
     down, right = best_move(profiles.mean(axis=0))
     best = profiles[:, REACH + down, REACH + right]
     if (down, right) != (0, 0) and _z(best - here) > SHIFT_Z:
         message = (
             f"masks meet the photos' edges best when moved by {down} px down and {right} px right "
-            f"(photos brought to {SIDE} px; {len(ids)} images: {shorten(ids)}); were they drawn on "
+            f"(photos resized to {SIDE} px; {len(ids)} images: {shorten(ids)}); were they drawn on "
             "shifted or cropped photos?"
         )
         yield Finding("warning", "shifted", message, image_ids=ids)
     elif _z(best - 1) < UNRELATED_Z:
         message = (
-            f"the outlines of masks follow no edges of their photos ({len(ids)} images: "
-            f"{shorten(ids)}); are they of other photos, mirrored, or boxes?"
+            f"the outlines of masks do not follow edges of their photos ({len(ids)} images: "
+            f"{shorten(ids)}); do they belong to other photos, or are they mirrored, or boxes?"
         )
         yield Finding("warning", "unrelated", message, image_ids=ids)
     else:
-        yield from _single_images(facts.profiles, float(np.median(here)))
+        yield from _single_images(measured.profiles, float(np.median(here)))
 
 
-def _single_images(profiles: dict[str, NDArray[np.float64]], usual: float) -> Iterator[Finding]:
-    """Images that stand out where masks follow edges well otherwise."""
+def _single_images(profiles: dict[str, Profile], usual: float) -> Iterator[Finding]:
+    """Single images whose masks miss the edges, where those of the others follow them well."""
     if usual < CLEAR_EDGES:
         return
     lost = []
@@ -217,7 +227,7 @@ def _single_images(profiles: dict[str, NDArray[np.float64]], usual: float) -> It
         down, right = best_move(profile)
         message = (
             f"masks of {image_id!r} meet its edges best when moved by {down} px down and "
-            f"{right} px right (photo brought to {SIDE} px)."
+            f"{right} px right (photo resized to {SIDE} px)."
         )
         yield Finding("warning", "shifted", message, image_ids=(image_id,))
     if lost:
@@ -234,16 +244,31 @@ def _z(differences: NDArray[np.float64]) -> float:
     return float(differences.mean() / error) if error > 0 else float(np.sign(differences.mean()))
 
 
-FINDINGS: dict[str, Callable[[Facts], Iterable[Finding]]] = {
-    "unreadable": unreadable,
-    "unmatched": unmatched,
-    "sizes": sizes,
-    "empty": empty,
-    "edges": edges,
-    "duplicates": duplicates,
-    "extents": extents,
-    "fragments": fragments,
-    "scores": scores,
-    "rare": rare,
-}
-"""What is looked for: Facts -> Findings."""
+@dataclass(frozen=True, kw_only=True)
+class MaskTest(Entry):
+    """One thing that can be wrong with masks: ``function(measurements)`` yields the findings.
+
+    ``kinds`` are the findings' kinds, as the table of findings names them.
+    """
+
+    function: Callable[[Measurements], Iterable[Finding]]
+    kinds: tuple[str, ...]
+
+
+def _mask_test(name: str, about: str, function: Callable, *kinds: str) -> MaskTest:
+    return MaskTest(name=name, about=about, function=function, kinds=kinds or (name,))
+
+
+FINDINGS: dict[str, MaskTest] = registry(
+    _mask_test("unreadable", "Exports and photos that cannot be read.", unreadable),
+    _mask_test("unmatched", "Masks without a photo and photos without masks.", unmatched),
+    _mask_test("sizes", "Masks whose size is not that of their photo.", sizes, "size"),
+    _mask_test("empty", "Exports without any mask.", empty),
+    _mask_test("edges", "Masks beside the edges of their photos.", edges, "shifted", "unrelated"),
+    _mask_test("duplicates", "Two names with nearly the same masks.", duplicates, "duplicate"),
+    _mask_test("extents", "Masks of almost nothing, or of everything.", extents, "tiny", "huge"),
+    _mask_test("fragments", "Masks of many fragments.", fragments),
+    _mask_test("scores", "Names with low scores of the detector.", scores, "score"),
+    _mask_test("rare", "Names in too few images for any test.", rare),
+)
+"""What ``check_masks`` looks for."""

@@ -1,4 +1,4 @@
-"""What can be measured on the masks of one image, for ``check_masks``."""
+"""Measures of the masks of one image, for ``check_masks``."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from sat_nb.arrays import Masks, Pixels
 from sat_nb.geometry import stretch_image, stretch_masks
 from sat_nb.segments.segmentation import SegmentationMap
 
-CRUMB_FRACTION = 0.01  # a piece of a mask counts from that share of the mask's pixels on
+CRUMB_FRACTION = 0.01  # of the mask's pixels: smaller fragments are not counted
 
 Box = tuple[slice, slice]
 
 
 def measure_names(segmentation: SegmentationMap) -> list[dict[str, Any]]:
-    """One row a name: instances, share of the image, pieces an instance, largest score.
+    """One row a name: instances, share of the image, fragments an instance, largest score.
 
     >>> eyes = np.zeros((2, 4, 5), bool); eyes[0, 1, 1] = eyes[1, 1, ::2] = True
     >>> measure_names(SegmentationMap(("eye", "eye"), eyes))
     [{'segment': 'eye', 'n_instances': 2, 'fraction': 0.2, 'fragments': 2.0, 'score': nan}]
     """
     merged = segmentation.merged()
-    pieces = [n_fragments(mask) for mask in segmentation.masks]
+    fragments = [n_fragments(mask) for mask in segmentation.masks]
     scores = np.full(len(merged), np.nan) if merged.scores is None else merged.scores
     rows = []
     for name, mask, score in zip(merged.names, merged.masks, scores, strict=True):
-        own = [n for n, other in zip(pieces, segmentation.names, strict=True) if other == name]
+        own = [n for n, other in zip(fragments, segmentation.names, strict=True) if other == name]
         rows.append(
             {
                 "segment": name,
@@ -43,10 +43,10 @@ def measure_names(segmentation: SegmentationMap) -> list[dict[str, Any]]:
 
 
 def measure_pairs(segmentation: SegmentationMap) -> list[dict[str, Any]]:
-    """One row for each two names whose masks share pixels, in both orders.
+    """One row for each ordered pair of names whose masks share pixels.
 
-    ``shared`` is the share of the first name's pixels that the second has too, ``iou`` the
-    pixels that both have over those that either has.
+    ``shared`` is the share of the first name's pixels that the second also has; ``iou`` is the
+    number of pixels that both have over the number that either has.
 
     >>> masks = np.array([[[1, 1, 0]], [[0, 1, 1]], [[0, 0, 1]]], bool)
     >>> [pair] = measure_pairs(SegmentationMap(("a", "b", "c"), masks))[:1]
@@ -69,7 +69,7 @@ def measure_pairs(segmentation: SegmentationMap) -> list[dict[str, Any]]:
 
 
 def n_fragments(mask: NDArray[np.bool_]) -> int:
-    """Pieces of a boolean mask (H, W) that do not touch, not even at corners, crumbs left out."""
+    """Connected components of a boolean mask (H, W), corners included, crumbs left out."""
     from scipy.ndimage import label
 
     labels, _ = label(mask[bounding_box(mask)], structure=np.ones((3, 3)))
@@ -78,23 +78,23 @@ def n_fragments(mask: NDArray[np.bool_]) -> int:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> Box:
-    """The smallest box that holds a boolean mask (H, W) that has a pixel."""
+    """The smallest box around the pixels of a boolean mask (H, W), which has at least one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _overlap(a: Box, b: Box) -> Box:
-    """What two boxes share; empty where they are apart."""
+    """The box that two boxes share; empty where they are apart."""
     starts = [max(x.start, y.start) for x, y in zip(a, b, strict=True)]
     stops = [min(x.stop, y.stop) for x, y in zip(a, b, strict=True)]
     rows, columns = (slice(i, max(i, j)) for i, j in zip(starts, stops, strict=True))
     return rows, columns
 
 
-SIDE = 512  # photos are looked at with at most that many pixels on their long side
+SIDE = 512  # pixels of a photo's long side: larger photos are shrunk first
 REACH = 6  # pixels by which outlines are moved, in each of the four directions
-FEWEST = 40  # places of outline; of fewer the best move is chance
-BLUR = 1.0  # pixels; masks are not drawn to the pixel
+MIN_OUTLINE = 40  # pixel steps of outline: with fewer, the best move is chance
+BLUR = 1.0  # pixels; masks are not exact to the pixel
 
 Profile = NDArray[np.float64]
 """(2 REACH + 1, 2 REACH + 1): edges met by outlines moved by (row, column) - REACH pixels."""
@@ -103,20 +103,25 @@ Profile = NDArray[np.float64]
 def edge_profile(pixels: Pixels, masks: Masks) -> Profile:
     """How much edge the outlines of masks meet, where they are and moved by up to REACH pixels.
 
-    An outline runs between pixels: wherever neighbours differ in a mask. At each such place the
-    photo's own step across it (the absolute difference of the two grey values, blurred, its root
-    so that a few glaring edges do not decide) is summed. Steps within REACH of the photo's border
-    are left out, so that all moves see equally many.
+    An outline runs between pixels: wherever neighbours differ in a mask. At each such place, the
+    photo's step across it is summed: the absolute difference of the two grey values, blurred, its
+    square root taken so that a few strong edges do not dominate. Steps within REACH of the photo's
+    border are left out, so that all moves see the same number of steps.
 
     Parameters
     ----------
-    pixels: uint8 (H, W, 3).
-    masks: bool (n, H, W).
+    pixels : ndarray
+        uint8 (H, W, 3).
+    masks : ndarray
+        bool (n, H, W).
 
-    Returns a Profile, divided by its own mean: 1 everywhere where outlines and edges have nothing
-    to do with each other. The middle is the masks as they are; ``[REACH + 1, REACH]`` the masks
-    moved down by a pixel of the photo brought to SIDE. NaN where there is no edge, or outline at
-    fewer than FEWEST places.
+    Returns
+    -------
+    Profile
+        Divided by its own mean: 1 everywhere where outlines and edges are unrelated. The centre is
+        for the masks as they are, ``[REACH + 1, REACH]`` for masks moved down by one pixel of the
+        photo resized to SIDE. NaN where there is no edge, or fewer than MIN_OUTLINE steps of
+        outline.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -125,20 +130,23 @@ def edge_profile(pixels: Pixels, masks: Masks) -> Profile:
     grey = stretch_image(pixels, size).mean(axis=2, dtype=np.float32)
     grey = gaussian_filter(grey, BLUR)
     masks = stretch_masks(masks, size)
-    profile, n_places = np.zeros((2 * REACH + 1, 2 * REACH + 1)), 0
+    profile, n_steps = np.zeros((2 * REACH + 1, 2 * REACH + 1)), 0
     for axis in (0, 1):
         steps = np.sqrt(np.abs(np.diff(grey, axis=axis)))
         crossings = np.diff(masks, axis=axis + 1).sum(axis=0)
         inner = crossings[REACH : len(steps) - REACH, REACH : steps.shape[1] - REACH]
         profile += _met(steps, inner)
-        n_places += np.count_nonzero(inner)
-    if n_places < FEWEST or not profile.any():
+        n_steps += np.count_nonzero(inner)
+    if n_steps < MIN_OUTLINE or not profile.any():
         return np.full_like(profile, np.nan)
     return profile / profile.mean()
 
 
 def _met(steps: NDArray[np.float32], inner: NDArray[np.int64]) -> Profile:
-    """The steps at all crossings, those within REACH of the border left out, for every move."""
+    """The sum, for every move, of the photo's steps at the crossings ``inner``.
+
+    ``inner`` holds the crossings without those within REACH of the border.
+    """
     rows, columns = np.nonzero(inner)
     moves = np.arange(2 * REACH + 1)
     places = (rows * steps.shape[1] + columns)[:, None]
@@ -147,6 +155,6 @@ def _met(steps: NDArray[np.float32], inner: NDArray[np.int64]) -> Profile:
 
 
 def best_move(profile: Profile) -> tuple[int, int]:
-    """(rows, columns) by which masks would have to move down and right to meet most edges."""
+    """(rows, columns) by which masks would have to move down and right to meet most edge."""
     row, column = np.unravel_index(np.argmax(profile), profile.shape)
     return int(row) - REACH, int(column) - REACH
