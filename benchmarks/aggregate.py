@@ -45,7 +45,7 @@ def main() -> None:
             check_room(folder, options.rows)
             write_shards(folder, options.rows).to_parquet(sums)
         run(folder, pd.read_parquet(sums), options.repeats)
-        run_unsealed(folder, Path(temporary) / "unsealed.parquet")
+        run_without_footer(folder, Path(temporary) / "plain.parquet")
 
 
 def run(folder: Path, sums: pd.DataFrame, repeats: int) -> None:
@@ -64,8 +64,8 @@ def run(folder: Path, sums: pd.DataFrame, repeats: int) -> None:
     print(f"peak memory, MB: aggregate {ours.peak():.0f}, average {bare.peak():.0f}; bound 1000")
 
 
-def run_unsealed(folder: Path, file: Path) -> None:
-    """One answer about the same rows in a file that something else wrote, looked at in full."""
+def run_without_footer(folder: Path, file: Path) -> None:
+    """Aggregate the same rows from a file of another program, which is checked in full."""
     import duckdb
 
     source = "read_parquet($files, hive_partitioning = true)"
@@ -76,7 +76,9 @@ def run_unsealed(folder: Path, file: Path) -> None:
         )
     peer = Peer(aggregate, file)
     seconds, _ = peer("absolute", "rank")
-    print(f"one file without a seal, absolute rank: {seconds:.1f} s, {peer.peak():.0f} MB")
+    print(
+        f"one file without a footer of ours, absolute rank: {seconds:.1f} s, {peer.peak():.0f} MB"
+    )
 
 
 def difference(answer: pd.DataFrame, sums: pd.DataFrame, how: str, value: str) -> float:
@@ -84,7 +86,7 @@ def difference(answer: pd.DataFrame, sums: pd.DataFrame, how: str, value: str) -
     from sat_nb.table.aggregations import AGGREGATIONS
 
     sums = sums[sums["value"] == value].set_index(["method", "segment"])
-    expected = AGGREGATIONS[how](sums)
+    expected = AGGREGATIONS[how].function(sums)
     size = sums["size"] / sums["n_images"]
     found = answer.set_index(["method", "segment"])[value]
     assert len(found) == len(expected)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import sat_nb as sat
 from sat_nb.table.parquet import files, shards
-from sat_nb.table.parquet.footer import SEAL, read_seal
+from sat_nb.table.parquet.footer import FOOTER_KEY, read_footer
 
 BY = ("model", "method")
 
@@ -304,21 +304,21 @@ def test_one_file_is_what_pandas_reads(table: pd.DataFrame, tmp_path: Path) -> N
     assert found.attrs == table.attrs
 
 
-def test_programs_that_rewrite_rows_leave_the_seal_behind(
+def test_programs_that_rewrite_rows_do_not_keep_the_footer(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     file = sat.write_table(table, tmp_path / "t")
-    assert is_sealed(file)
+    assert has_footer(file)
     pq.write_table(pq.read_table(file), tmp_path / "u")
-    assert not is_sealed(tmp_path / "u")
+    assert not has_footer(tmp_path / "u")
     with pq.ParquetFile(file) as opened:  # this one takes the metadata along
         pq.write_table(opened.read().slice(0, 5), tmp_path / "v")
-    assert not is_sealed(tmp_path / "v")
+    assert not has_footer(tmp_path / "v")
     ds.write_dataset(ds.dataset(file), tmp_path / "w", format="parquet")
     (rewritten,) = (tmp_path / "w").iterdir()
-    assert not is_sealed(rewritten)
+    assert not has_footer(rewritten)
 
 
-def is_sealed(file: Path) -> bool:
+def has_footer(file: Path) -> bool:
     facts = pq.read_metadata(file)
-    return read_seal(facts.metadata.get(SEAL.encode()), facts.num_rows) is not None
+    return read_footer(facts.metadata.get(FOOTER_KEY.encode()), facts.num_rows) is not None

@@ -23,14 +23,14 @@ BY = ("model", "method")
 
 
 def ways(table: pd.DataFrame, folder: Path) -> dict[str, Path]:
-    """The same rows: a file, one without a seal, a folder, and one of batches that overlap."""
+    """The same rows: a file, one of another program, a folder, and one of batches that overlap."""
     found = {
         "file": sat.write_table(table, folder / "file.parquet"),
         "folder": sat.write_table(table, folder / "folder", partition_by=BY),
-        "unsealed": folder / "unsealed.parquet",
+        "other program": folder / "other.parquet",
         "batches": folder / "batches",
     }
-    table.iloc[::-1].to_parquet(found["unsealed"])
+    table.iloc[::-1].to_parquet(found["other program"])
     odd = table["image_id"].map(hash) % 2 == 1
     for part in (table[odd], table[~odd]):
         if len(part):
@@ -117,15 +117,15 @@ def hard_sums() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", hard_sums())
-@pytest.mark.parametrize("sealed", [True, False])
-def test_sums_are_exact_however_rows_lie(tmp_path: Path, name: str, sealed: bool) -> None:
+@pytest.mark.parametrize("ours", [True, False])
+def test_sums_are_exact_in_any_order_of_rows(tmp_path: Path, name: str, ours: bool) -> None:
     values = np.random.default_rng(1).permutation(hard_sums()[name])
     expected = math.fsum(values[~np.isnan(values)])
     totals = set()
     for order in (slice(None), slice(None, None, -1)):
         table = long_table(values[order])
         path = tmp_path / "t.parquet"
-        write = sat.write_table if sealed else pd.DataFrame.to_parquet
+        write = sat.write_table if ours else pd.DataFrame.to_parquet
         write(table, path)
         found = totals_on_disk(path, value="mean_attribution", by=["method"])["total"]
         totals.add(found.item())
@@ -180,14 +180,14 @@ def test_a_segment_counts_once_an_image(table: pd.DataFrame, tmp_path: Path) -> 
 def test_a_segment_counts_once_an_image_over_all_shards(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """Each shard is sealed; together they say something twice."""
+    """Each shard has a valid footer, but together they hold some rows twice."""
     sat.write_table(table, tmp_path / "t", partition_by=BY)
     sat.write_table(table[table["image_id"] > "image_15"], tmp_path / "t", partition_by=BY)
     with pytest.raises(sat.InvalidInput, match="several rows for .*'image_id': 'image_1[6-9]'"):
         sat.aggregate(tmp_path / "t")
 
 
-def test_folders_that_were_renamed_are_believed(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_names_of_renamed_folders_count(table: pd.DataFrame, tmp_path: Path) -> None:
     """Rows have the names that their folders have now."""
     folder = sat.write_table(table, tmp_path / "t", partition_by=BY)
     (folder / "model=model").rename(folder / "model=renamed")
@@ -195,7 +195,7 @@ def test_folders_that_were_renamed_are_believed(table: pd.DataFrame, tmp_path: P
         assert_alike(folder, table.assign(model="renamed"), "rank", by)
 
 
-def test_seals_spare_the_full_look(
+def test_footers_spare_the_full_check(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches in the order of their ids are proven apart by their ranges."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sat_nb.errors import CannotWrite, InvalidInput, SatError, unknown_name
 from sat_nb.files import existing, written_whole
-from sat_nb.table.parquet.footer import SEAL, seal
+from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
 from sat_nb.table.schema import COLUMNS, check_table
 
@@ -137,7 +137,7 @@ def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None
 def _write_file(
     rows: pd.DataFrame, file: Path, schema: pa.Schema | None = None, without: Sequence[str] = ()
 ) -> None:
-    """Rows as one Parquet file, sealed; ``without`` the columns that its folders name."""
+    """Write rows to one Parquet file, ``without`` the columns that its folders name."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -154,9 +154,9 @@ def _write_file(
         ) from error
     with pq.ParquetWriter(file, content.schema) as writer:
         writer.write_table(content)
-        checked = seal(rows)
-        if checked is not None:
-            writer.add_key_value_metadata({SEAL: checked.to_json()})
+        footer = footer_of(rows)
+        if footer is not None:
+            writer.add_key_value_metadata({FOOTER_KEY: footer.to_json()})
 
 
 def _schema(table: pd.DataFrame) -> pa.Schema:

@@ -1,6 +1,7 @@
-"""The rows of Parquet files as DuckDB sees them.
+"""The rows of Parquet files as DuckDB reads them.
 
-Nothing of the data becomes SQL: values and paths are bound, names of columns are quoted.
+Data never becomes part of an SQL text: values and paths are bound as parameters, and names of
+columns are quoted.
 """
 
 from __future__ import annotations
@@ -15,21 +16,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.table.parquet.footer import SEAL, Seal, read_seal
+from sat_nb.table.parquet.footer import FOOTER_KEY, Footer, read_footer
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow.dataset as ds
 
 
-MEMORY = "600MB"  # what DuckDB may hold before it goes on in a temporary folder
+MEMORY = "600MB"  # what DuckDB may hold before it spills to a temporary folder
 FIXED = ("image_id", "model", "method", "label", "segment", "n_segments")
-"""Columns that all sums need; the others are those of a question."""
+"""Columns that every query reads, beside the value and those of ``by``."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What to write after FROM for one partition, and those keys that its folders name."""
+    """One partition: what follows FROM in a query, and the keys that are constant in its rows.
+
+    ``constants`` is {key: SQL expression}, for the keys that the folders name.
+    """
 
     sql: str
     constants: dict[str, str]
@@ -37,30 +41,31 @@ class Part:
 
 @dataclass(frozen=True)
 class Rows:
-    """A connection, and the partitions.
+    """All rows of a table on disk, and how to query them.
 
-    ``seals`` are those of all files; none, where one has no seal or they may share images.
+    ``footers`` are those of all files, or empty where a file has none, or where files may share
+    images.
     """
 
     connection: duckdb.DuckDBPyConnection
     parts: tuple[Part, ...]
     parameters: dict[str, Any]
-    seals: tuple[Seal, ...]
+    footers: tuple[Footer, ...]
 
     @property
     def sql(self) -> str:
-        """All rows."""
+        """The SQL of all rows, to follow FROM."""
         return f"({' UNION ALL '.join(f'FROM {part.sql}' for part in self.parts)})"
 
     def ask(self, sql: str, columns: Sequence[str], **parameters: Any) -> pd.DataFrame:
-        """The answer, as objects."""
+        """The answer to a query, as objects."""
         answer = self.connection.execute(sql, self.parameters | parameters)
         return pd.DataFrame(answer.fetchall(), columns=list(columns), dtype=object)
 
 
 @contextmanager
 def connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own in memory, which loads nothing and leaves nothing behind."""
+    """Connect to a new database in memory, which loads no extensions and leaves no files."""
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
@@ -76,32 +81,32 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
 
 
-def read_seals(
+def read_footers(
     connection: duckdb.DuckDBPyConnection, files: Sequence[ds.Fragment]
-) -> tuple[Seal, ...]:
-    """The seals of all files; none, if one has no seal, or its folders name something else."""
+) -> tuple[Footer, ...]:
+    """The footers of all files; empty if one has none, or if its folders name other values."""
     import pyarrow.dataset as ds
 
     sql = """SELECT file_name, value, num_rows FROM parquet_file_metadata($paths)
         LEFT JOIN (FROM parquet_kv_metadata($paths) WHERE key = $key) USING (file_name)"""
-    parameters = {"paths": [glob.escape(file.path) for file in files], "key": SEAL.encode()}
+    parameters = {"paths": [glob.escape(file.path) for file in files], "key": FOOTER_KEY.encode()}
     named = {file.path: ds.get_partition_keys(file.partition_expression) for file in files}
-    seals = []
+    footers = []
     for path, text, n_rows in connection.execute(sql, parameters).fetchall():
-        seal = read_seal(text, n_rows)
-        if seal is None or not seal.fits(named[path]):
+        footer = read_footer(text, n_rows)
+        if footer is None or not footer.fits(named[path]):
             return ()
-        seals.append(seal)
-    return tuple(seals)
+        footers.append(footer)
+    return tuple(footers)
 
 
 def partition_rows(
-    files: Sequence[ds.Fragment], value: str, by: Sequence[str], *, sealed: bool
+    files: Sequence[ds.Fragment], value: str, by: Sequence[str], *, no_nan: bool
 ) -> tuple[tuple[Part, ...], dict[str, Any]]:
-    """The partitions, with the value as ``v`` and the columns of ``by`` as ``k0``, ``k1``, ...
+    """The partitions and the parameters of their SQL.
 
-    Files of one partition are read together; the values in their paths become columns.
-    Returned with them are the parameters that they name.
+    Their rows have the value as ``v`` and the columns of ``by`` as ``k0``, ``k1``, ... Files of one
+    partition are read together. The values in their paths become columns, bound as parameters.
     """
     import pyarrow.dataset as ds
 
@@ -117,19 +122,19 @@ def partition_rows(
                 kind = "BIGINT" if pd.api.types.is_integer(constant) else "VARCHAR"
                 constants[column] = f"CAST($p{number}_{place} AS {kind})"
                 parameters[f"p{number}_{place}"] = constant
-        parts.append(_part(f"$files{number}", constants, value, by, sealed=sealed))
+        parts.append(_part(f"$files{number}", constants, value, by, no_nan=no_nan))
         parameters[f"files{number}"] = paths
     return tuple(parts), parameters
 
 
 def _part(
-    paths: str, constants: Mapping[str, str], value: str, by: Sequence[str], *, sealed: bool
+    paths: str, constants: Mapping[str, str], value: str, by: Sequence[str], *, no_nan: bool
 ) -> Part:
     columns = {c: constants.get(c, quoted(c)) for c in (*by, value, *FIXED)}
     names = dict(zip(key_names(by), by, strict=True))
     selected = [f"{columns[column]} AS {key}" for key, column in names.items()]
     selected += [f"{columns[column]} AS {column}" for column in FIXED]
-    selected.append(f"{_number(columns[value], sealed=sealed)} AS v")
+    selected.append(f"{_number(columns[value], no_nan=no_nan)} AS v")
     source = f"read_parquet({paths}, hive_partitioning = false)"
     return Part(
         f"(SELECT {', '.join(selected)} FROM {source})",
@@ -137,14 +142,14 @@ def _part(
     )
 
 
-def _number(column: str, *, sealed: bool) -> str:
-    """A column as a number; NaN, which sealed files do not have, counts as nothing."""
+def _number(column: str, *, no_nan: bool) -> str:
+    """The SQL of a column as a number, in which NaN becomes NULL, so that sums leave it out."""
     number = f"CAST({column} AS DOUBLE)"
-    return number if sealed else f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
+    return number if no_nan else f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
 
 
 def quoted(column: str) -> str:
-    """A column's name as SQL writes it.
+    """A column's name quoted for SQL.
 
     >>> quoted('mean"; DROP TABLE')
     '"mean""; DROP TABLE"'
@@ -153,16 +158,19 @@ def quoted(column: str) -> str:
 
 
 def key_names(by: Sequence[str]) -> list[str]:
-    """What the columns of ``by`` are called in SQL."""
+    """The names of the columns of ``by`` in SQL."""
     return [f"k{place}" for place in range(len(by))]
 
 
 def check_names(columns: Sequence[str], names: Sequence[str]) -> None:
-    """SQL has no empty names, does not tell names apart by case, and ends them at NUL."""
+    """Raise InvalidInput for names that SQL cannot tell apart or hold.
+
+    They differ in case only, are empty or contain NUL.
+    """
     for column in columns:
         alike = [name for name in names if name.casefold() == column.casefold()]
         if len(alike) > 1 or not column or "\0" in column:
             raise InvalidInput(
-                f"table: the columns {alike} cannot be told apart on disk; rename one, or give "
-                "sat_nb.read_table of it."
+                f"table: the columns {alike} cannot be told apart on disk; rename one, or pass "
+                "sat_nb.read_table(path)."
             )

@@ -1,4 +1,4 @@
-"""The sums of a table that stays on disk: DuckDB reads Parquet, a few columns at a time."""
+"""The sums of a table on disk: DuckDB reads Parquet, a few columns at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
 from sat_nb.table.aggregations import Sums
-from sat_nb.table.parquet.footer import apart
+from sat_nb.table.parquet.footer import share_no_image
 from sat_nb.table.parquet.shards import open_shards
 from sat_nb.table.parquet.sql import (
     FIXED,
@@ -25,7 +25,7 @@ from sat_nb.table.parquet.sql import (
     connected,
     key_names,
     partition_rows,
-    read_seals,
+    read_footers,
 )
 from sat_nb.table.schema import COLUMNS, check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed, padded
@@ -34,12 +34,12 @@ from sat_nb.table.totals import check_by, check_once, check_unmixed, padded
 def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -> Sums:
     """``segment_totals`` of a Parquet file or a folder of shards, with the same checks.
 
-    What ``write_table`` sealed is not looked at again: whether a segment counts once an
-    image, and how many images a model and method have. Whether two shards have an image in
-    common is told by their first and last ids, or, if these overlap, by counting images.
-    Files that something else wrote are looked at in full, which takes many times as long.
+    Facts that ``write_table`` noted in the files' footers are not checked again: that a segment
+    counts once in an image, and how many images a model and method have. That two shards share no
+    image follows from their first and last ids or, if these ranges overlap, from counting images.
+    Files of other programs are checked in full, which takes many times as long.
 
-    The sums do not depend on the number of threads, nor on the order of rows.
+    The sums depend neither on the number of threads nor on the order of rows.
     """
     file = existing(path, "table")
     with _readable(file, OSError, ValueError, TypeError, NotImplementedError):
@@ -49,9 +49,11 @@ def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -
     check_by(empty, by)
     check_names([*by, value, *FIXED], shards.schema.names)
     with _readable(file), connected() as connection:
-        seals = read_seals(connection, files)
-        rows = Rows(connection, *partition_rows(files, value, by, sealed=bool(seals)), seals)
-        rows = rows if _apart(rows) else replace(rows, seals=())
+        footers = read_footers(connection, files)
+        # A footer promises finite values, so that NaN need not be looked for.
+        parts, parameters = partition_rows(files, value, by, no_nan=bool(footers))
+        rows = Rows(connection, parts, parameters, footers)
+        rows = rows if _share_no_image(rows) else replace(rows, footers=())
         check_unmixed(_kinds(rows, by), by)
         check_once(_repeated(rows, by), by)
         present, groups = _present(rows, value, by), _groups(rows, value, by)
@@ -63,7 +65,7 @@ def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -
 
 
 def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
-    """The first columns as an index, with the names and types that they have in the table."""
+    """The answer with its first columns as an index, named and typed as in the table."""
     if not types:
         return answer
     keys = [answer.iloc[:, i].astype(kind) for i, kind in enumerate(types.values())]
@@ -75,7 +77,7 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
 
 @contextmanager
 def _readable(file: Path, *errors: type[Exception]) -> Iterator[None]:
-    """What Parquet readers raise becomes an error that names the path."""
+    """Turn what Parquet readers raise into an error that names the path."""
     import duckdb
 
     try:
@@ -84,31 +86,29 @@ def _readable(file: Path, *errors: type[Exception]) -> Iterator[None]:
         if not isinstance(error, (duckdb.Error, *errors)):
             raise
         raise InvalidInput(
-            f"{file}: cannot be aggregated: not a Segment Attribution Table in Parquet, or not a "
-            f"whole one ({error}); write one with sat_nb.write_table."
+            f"{file}: cannot be aggregated: not a Segment Attribution Table in Parquet, or an "
+            f"incomplete one ({error}); write one with sat_nb.write_table."
         ) from error
 
 
-# --- questions ----------------------------------------------------------------------------------
-
-
-def _apart(rows: Rows) -> bool:
-    """Whether every model, method and image is in one file only."""
-    if apart(rows.seals):
+def _share_no_image(rows: Rows) -> bool:
+    """Whether every image of a model and method is in one file only."""
+    if share_no_image(rows.footers):
         return True
-    n_images = sum(n for seal in rows.seals for _, _, n, _ in seal.images)
+    n_images = sum(n for footer in rows.footers for _, _, n, _ in footer.images)
     images = f"SELECT DISTINCT model, method, image_id FROM {rows.sql}"
     return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
 
 
 def _kinds(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    """Which methods, models and classes there are, but for those that ``by`` keeps apart."""
+    """The methods, models and classes that occur, except those that ``by`` keeps apart."""
     found: dict[str, Any] = {}
     for place, column in enumerate(("model", "method", "label")):
         if column in by:
             found[column] = ()
-        elif column != "label" and rows.seals:
-            found[column] = sorted({image[place] for seal in rows.seals for image in seal.images})
+        elif column != "label" and rows.footers:
+            images = [image for footer in rows.footers for image in footer.images]
+            found[column] = sorted({image[place] for image in images})
         else:
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
@@ -116,11 +116,12 @@ def _kinds(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _repeated(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    """Two rows for a segment that occurs twice in an image, or none."""
+    """Two equal rows for a segment that occurs twice in an image; empty if there is none."""
     columns = [*by, "image_id", "segment"]
     keys = ", ".join([*key_names(by), "image_id", "segment"])
+    # Hashes need less memory than the keys. Two that collide by chance only cost the second query.
     once = f"SELECT count(*) = count(DISTINCT hash({keys})) FROM {rows.sql}"
-    if rows.seals or rows.ask(once, ["once"])["once"].item():
+    if rows.footers or rows.ask(once, ["once"])["once"].item():
         return pd.DataFrame(columns=columns)
     twice = f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 1"
     one = rows.ask(f"SELECT {keys} FROM {rows.sql} {twice}", columns)
@@ -128,7 +129,7 @@ def _repeated(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _present(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """By group and segment: total, n_images and absent."""
+    """``total``, ``n_images`` and ``absent`` by group and segment."""
     steps = None if value == "rank" else _steps(*_size(rows, value))
     parameters = {} if steps is None else dict(zip("st", steps, strict=True))
     keys = ", ".join([*key_names(by), "segment"])
@@ -139,12 +140,15 @@ def _present(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
         [*key_names(by), "segment", "total", "n_images", "absent"],
         **parameters,
     )
-    answer = answer[answer["segment"].notna()]  # images without segments; a WHERE takes longer
+    answer = answer[answer["segment"].notna()]  # no segment: a WHERE in the query is slower
     return answer.astype({"total": float, "n_images": "int64", "absent": "int64"})
 
 
 def _part_sums(part: Part, by: Sequence[str], value: str, *, cut: bool) -> str:
-    """The sums of one partition: grouping by what is the same in all its rows would take longer."""
+    """The SQL of the sums of one partition.
+
+    It groups by what varies within the partition only, because grouping by constants takes longer.
+    """
     named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
     varying = [key for key in [*key_names(by), "segment"] if key not in part.constants]
     sums = "sum(a) AS a, sum(b) AS b, sum(c) AS c" if cut else "sum(v) AS a, 0.0 AS b, 0.0 AS c"
@@ -156,16 +160,19 @@ def _part_sums(part: Part, by: Sequence[str], value: str, *, cut: bool) -> str:
 
 
 def _cut(rows: str) -> str:
-    """The rows with ``v`` as the sum of ``a``, ``b`` and ``c``, as ``_steps`` says."""
+    """The SQL of rows whose ``v`` is cut into ``a + b + c``, as ``_steps`` explains."""
     first = f"(SELECT *, (v + $s) - $s AS a FROM {rows})"
     second = f"(SELECT *, ((v - a) + $t) - $t AS b FROM {first})"
     return f"(SELECT *, (v - a) - b AS c FROM {second})"
 
 
 def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """By group, perhaps in several rows: its images, and what absence adds up to over them."""
-    if rows.seals and set(by) <= {"model", "method"}:
-        images = [image for seal in rows.seals for image in seal.images]
+    """The number of images by group, and what absence adds up to over them.
+
+    A group may have several rows, one for each file.
+    """
+    if rows.footers and set(by) <= {"model", "method"}:
+        images = [image for footer in rows.footers for image in footer.images]
         found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
         found = found[[*by, "n_all", "n_segments"]]
     else:
@@ -180,28 +187,31 @@ def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
 
 def _size(rows: Rows, value: str) -> tuple[float, int]:
     """The largest absolute value, and the number of rows."""
-    if rows.seals:
-        return max(s.largest[value] for s in rows.seals), sum(s.n_rows for s in rows.seals)
+    if rows.footers and all(value in footer.largest for footer in rows.footers):
+        largest = max(footer.largest[value] for footer in rows.footers)
+        return largest, sum(footer.n_rows for footer in rows.footers)
     sql = f"SELECT coalesce(max(abs(v)), 0), count(*) FROM {rows.sql}"
     largest, n_rows = rows.ask(sql, ["largest", "n_rows"]).iloc[0]
     return float(largest), int(n_rows)
 
 
 def _steps(largest: float, n: int) -> tuple[float, float] | None:
-    """Powers of two that cut numbers into parts whose sums are exact, in whatever order.
+    """Powers of two that cut numbers into parts whose sums are exact in any order.
 
-    Adding a large power of two to a number, and taking it away, rounds the number to a
-    multiple of the power's last bit. n such multiples of at most ``largest`` add up without
-    any rounding; what was cut off is cut once more, and the rest is too small for the order of
-    its sum to be seen (ExtractVector in Rump, Ogita & Oishi 2008, "Accurate floating-point
-    summation"). None where numbers are not finite, or too large for it.
+    Threads add up rows in an order that changes from run to run, and so would the last bits of a
+    plain sum. Adding a large power of two to a number and subtracting it again rounds the number
+    to a multiple of the power's last bit; n such multiples, each at most ``largest``, add up
+    without rounding. What was cut off is cut once more in the same way, and what is left then is
+    too small for the order of its sum to show (ExtractVector in Rump, Ogita & Oishi 2008,
+    "Accurate floating-point summation"). None where numbers are not finite, or are too large for
+    it; then the sums are plain.
 
     >>> first, second = _steps(1.0, 6)
     >>> parts = [(x + first) - first for x in (0.1, 0.2, 0.3)]
     >>> sum(parts) == sum(reversed(parts))
     True
     """
-    room = (n + 2).bit_length()
+    room = (n + 2).bit_length()  # the carries of n additions
     if not math.isfinite(largest) or math.frexp(largest)[1] + room > 1000:
         return None
     first = math.frexp(largest)[1] + room
