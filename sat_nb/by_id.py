@@ -45,7 +45,20 @@ class Lazy(Mapping[str, Value]):
         return len(self._keys())
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, or ``default`` where there is none."""
+        """The value of a key, or a default if there is no such key.
+
+        Parameters
+        ----------
+        key : str
+            An image id, or a method.
+        default : object, default None
+            What is returned for a key that is not there.
+
+        Returns
+        -------
+        object
+            The value, or ``default``.
+        """
         return self._value(key) if key in self else default
 
 

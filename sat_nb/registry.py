@@ -19,8 +19,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of an entry: its default, which values are accepted, and how that is said.
+    """A parameter of an entry: its default and the check of its values.
 
+    Parameters
+    ----------
+    default : object
+        The value that is used if none is given.
+    accepts : callable
+        ``accepts(value)`` returns whether a value is valid.
+    expected : str
+        The valid values in words, for error messages.
+    about : str, default ""
+        One sentence: what the parameter does.
+
+    Examples
+    --------
     >>> Parameter(3, lambda k: k > 0, "a whole number >= 1").default
     3
     """
