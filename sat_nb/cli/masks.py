@@ -7,47 +7,54 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.errors import readable_errors
+from sat_nb.cli.options import Command, readable_errors
+from sat_nb.cli.tables import FORMAT
 from sat_nb.errors import InvalidInput
 
 
 @click.group("masks")
 def masks() -> None:
-    """Get masks, and look them over before they mislead."""
+    """Get masks, and check them before they mislead."""
 
 
-@masks.command()
+@masks.command(cls=Command)
 @click.argument("exports")
+@FORMAT
 @click.option("--images", help="Folder of photos: also checks ids, sizes and edges.")
 @click.option("--rename", help="TOML file of names to replace, as `masks names` writes it.")
 @readable_errors
-def check(exports: str, images: str | None, rename: str | None) -> None:
-    """Table of the names and what is suspicious; exit status 1 where masks cannot be used."""
+def check(exports: str, mask_format: Any, images: str | None, rename: str | None) -> None:
+    """Print the names and findings; exit status 1 if masks cannot be used."""
     result = sat.check_masks(
-        sat.read_segments(exports, rename=rename), sat.read_images(images) if images else None
+        sat.read_segments(exports, format=mask_format, rename=rename),
+        sat.read_images(images) if images else None,
     )
     click.echo(str(result))
     if result.errors:
         raise click.exceptions.Exit(1)
 
 
-@masks.command()
+@masks.command(cls=Command)
 @click.argument("exports")
+@FORMAT
 @readable_errors
-def names(exports: str) -> None:
-    """Names that may mean one thing, as TOML to be edited, for --rename."""
-    click.echo(sat.renames_as_toml(sat.suggest_renames(sat.read_segments(exports))), nl=False)
+def names(exports: str, mask_format: Any) -> None:
+    """Print names that may mean one thing, as TOML to edit, for --rename."""
+    segments = sat.read_segments(exports, format=mask_format)
+    click.echo(sat.renames_as_toml(sat.suggest_renames(segments)), nl=False)
 
 
-@masks.command()
+@masks.command(cls=Command)
 @click.argument("photos")
-@click.option("--out", required=True, help="Folder of the exports; what is there is kept.")
-@click.option("--class", "class_name", help="One of the paper's classes: its twelve prompts.")
-@click.option("--prompts", help="What to look for, with commas: 'eye, mane, hoof'.")
+@click.option("--out", required=True, help="Folder of the exports; existing ones are kept.")
+@click.option("--class", "class_name", help="A class of the paper, such as zebra: twelve prompts.")
+@click.option("--prompts", help="What to detect, with commas: 'eye, mane, hoof'.")
 @click.option("--bbox-threshold", default=0.25, show_default=True, help="Least score, 0 to 1.")
-@click.option("--iou-threshold", default=0.8, show_default=True, help="Overlap of doubles, 0 to 1.")
-@click.option("--in-flight", default=4, show_default=True, help="Photos worked on at once.")
-@click.option("--base-url", help="Address of the API, if another: https, or this machine.")
+@click.option(
+    "--iou-threshold", default=0.8, show_default=True, help="Overlap of duplicates, 0 to 1."
+)
+@click.option("--in-flight", default=4, show_default=True, help="Photos sent at the same time.")
+@click.option("--base-url", help="Another address of the API: https, or this machine.")
 @readable_errors
 def fetch(
     photos: str,
@@ -57,10 +64,10 @@ def fetch(
     base_url: str | None,
     **options: Any,
 ) -> None:
-    """Masks for a folder of photos, from the DINO-X API: one export a photo.
+    """Get masks for a folder of photos from the DINO-X API: one export for each photo.
 
-    The API's token is read from the environment variable DINOX_API_TOKEN. A run that was stopped
-    goes on where it was; exit status 1 where photos are left without masks.
+    The API token is read from the environment variable DINOX_API_TOKEN. A run that was stopped
+    resumes where it was; exit status 1 if photos are left without masks.
     """
     if (class_name is None) == (prompts is None):
         raise InvalidInput("give either --class or --prompts.")

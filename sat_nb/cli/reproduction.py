@@ -6,19 +6,7 @@ import time
 
 import click
 
-from sat_nb.cli.errors import readable_errors
-
-
-class _StudyCommand(click.Command):
-    """Lists the studies and their sizes in its help; they are imported only then."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from sat_nb.reproduction.studies import SIZES, STUDIES
-
-        with formatter.section("Studies"):
-            formatter.write_dl([(name, study.about) for name, study in STUDIES.items()])
-        with formatter.section("Sizes"):
-            formatter.write_dl(list(SIZES.items()))
+from sat_nb.cli.options import Command, Named, readable_errors
 
 
 @click.command()
@@ -35,15 +23,22 @@ def quickstart(out: str, work: str) -> None:
     click.echo(study.finding(result))
 
 
-@click.command(cls=_StudyCommand)
-@click.argument("name")
-@click.option("--size", help="tiny, small or full; by default $SAT_NB_SIZE, or small.")
+@click.command(cls=Command)
+@click.argument(
+    "name",
+    type=Named("sat_nb.reproduction.studies:STUDIES", others=("all", "claims"), own=False),
+)
 @click.option(
-    "--out", help="Folder of the figures; by default figures, of real photos figures/real."
+    "--size",
+    type=Named("sat_nb.reproduction.studies:SIZES", own=False),
+    help="By default $SAT_NB_SIZE, or small.",
+)
+@click.option(
+    "--out", help="Folder of the figures; by default figures, or figures/real with --data."
 )
 @click.option("--work", help="Folder for the rest; by default $SAT_NB_WORK, or .cache/studies.")
-@click.option("--data", help="Folder of real photos: runs the parts that are on them.")
-@click.option("--report", help="With 'claims': the Markdown file whose table is written anew.")
+@click.option("--data", help="Folder of real photos: runs the parts that use them.")
+@click.option("--report", help="With 'claims': the Markdown file whose table to replace.")
 @readable_errors
 def study(
     name: str,
@@ -55,7 +50,7 @@ def study(
 ) -> None:
     """Run a study of the paper: its figures, numbers and claims.
 
-    NAME is a study, "all" for one after the other, or "claims" for the table of what was found.
+    NAME is a study, "all" for all of them, or "claims" for the table of findings.
     """
     from sat_nb.reproduction.claims import all_claims, as_text, update_report
     from sat_nb.reproduction.studies import (

@@ -1,9 +1,8 @@
-"""``sat-nb build``, ``aggregate``, ``figures``, ``explore``: make a table, and look at it."""
+"""``sat-nb build``, ``aggregate``, ``figures``, ``explore``: make a table, and use it."""
 
 from __future__ import annotations
 
 import csv
-import importlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,118 +10,202 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.errors import readable_errors
+from sat_nb.cli.options import Command, Named, NamedSeveral, readable_errors
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
 
+FORMAT = click.option(
+    "--format",
+    "mask_format",
+    type=Named("sat_nb:SEGMENT_FORMATS"),
+    help="Format of the masks; detected by default.",
+)
 
-@click.command()
+
+@click.command(cls=Command)
 @click.option("--model", required=True, help="Keras model file (.h5, .keras).")
 @click.option("--images", required=True, help="Folder of photos, or one photo.")
 @click.option("--segments", required=True, help="Folder of mask exports, or one file.")
-@click.option("--rename", help="TOML file of segments' names to replace.")
+@FORMAT
+@click.option("--rename", help="TOML file of segment names to replace.")
 @click.option("--out", required=True, help="The table to write (.parquet).")
 @click.option(
     "--preprocess",
     required=True,
-    help="What the model's input needs: a name in sat_nb.PREPROCESS (none, unit, signed, caffe, "
-    "torch) or module:function.",
+    type=Named("sat_nb:PREPROCESS"),
+    help="What the model was trained on: a name, or module:function.",
 )
 @click.option(
     "--fit",
     default="stretch",
     show_default=True,
-    help="How photos, and masks alike, come to the model's size: stretch, crop, letterbox, ...",
+    type=Named("sat_nb:FITS"),
+    help="How photos and their masks are brought to the size of the model's input.",
 )
-@click.option("--methods", help="Saliency methods, with commas; by default the paper's six.")
-@click.option("--target", default="predicted", show_default=True, help="Class number to explain.")
+@click.option(
+    "--methods",
+    type=NamedSeveral("sat_nb:METHODS"),
+    help="Saliency methods, with commas; by default the paper's six.",
+)
+@click.option(
+    "--target",
+    default="predicted",
+    show_default=True,
+    help="Class number to explain, or two, A,B: why A and not B.",
+)
+@click.option(
+    "--output",
+    default="logit",
+    show_default=True,
+    type=Named("sat_nb.saliency.method:OUTPUTS", own=False),
+    help="What to explain of that class.",
+)
 @click.option("--labels", help="CSV with the columns image_id and label (the true class number).")
+@click.option(
+    "--parameter", "given", multiple=True, help="METHOD.NAME=VALUE, such as smoothgrad.noise=0.2."
+)
 @click.option(
     "--samples",
     help="Gradients that smoothgrad and integrated_gradients average, or 'auto': until the ranks "
     "of each photo's segments are settled.",
 )
-@click.option("--max-memory", help="What a worker may use, such as 4GB.")
+@click.option("--seed", default=0, show_default=True, help="Of the noise of methods that sample.")
+@click.option(
+    "--input-size", type=int, nargs=2, help="Height and width, if the model leaves them open."
+)
+@click.option("--batch-size", default=8, show_default=True, help="Photos explained at once.")
+@click.option("--max-memory", help="Memory that a worker may use, such as 4GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes that share the photos.")
-@click.option("--maps", help="Folder that keeps the maps; a run that was stopped goes on there.")
-@click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks grow.")
-@click.option("--pool", default="sum", show_default=True, help="How channels are pooled.")
-@click.option("--merge", default="union", show_default=True, help="Several masks of one name.")
+@click.option("--maps", help="Folder that keeps the maps; a run that was stopped resumes there.")
+@click.option(
+    "--dtype",
+    default="float32",
+    show_default=True,
+    type=Named("sat_nb.saliency.store.codec:DTYPES", own=False),
+    help="How maps are kept.",
+)
+@click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks are padded.")
+@click.option(
+    "--pool",
+    default="sum",
+    show_default=True,
+    type=Named("sat_nb:POOLS"),
+    help="How channels become one number per pixel.",
+)
+@click.option(
+    "--merge",
+    default="union",
+    show_default=True,
+    type=Named("sat_nb:MERGES"),
+    help="What to do with several masks of one name.",
+)
+@click.option(
+    "--rank-by",
+    default="abs_mean_attribution",
+    show_default=True,
+    type=Named("sat_nb.table.schema:RANK_BY", own=False),
+    help="The column by which segments are ranked.",
+)
 @click.option(
     "--missing",
     default="error",
     show_default=True,
-    help="'skip' leaves out photos without masks and masks without photos, and says so.",
+    type=Named("sat_nb.table.build:MISSING", own=False),
+    help="What to do with photos without masks and masks without photos; 'skip' leaves them out.",
 )
 @readable_errors
 def build(
     model: str,
     images: str,
     segments: str,
+    mask_format: Any,
     rename: str | None,
     out: str,
-    preprocess: str,
-    fit: str,
-    methods: str | None,
+    methods: list[Any] | None,
     target: str,
     labels: str | None,
+    given: tuple[str, ...],
     samples: str | None,
-    max_memory: str | None,
-    workers: int,
     maps: str | None,
+    input_size: tuple[int, int] | None,
     **options: Any,
 ) -> None:
     """Explain photos and join the maps with masks: a table in Parquet."""
     true_classes = _read_labels(labels) if labels else None
-    photos, masks = sat.read_images(images), sat.read_segments(segments, rename=rename)
+    photos = sat.read_images(images)
+    masks = sat.read_segments(segments, format=mask_format, rename=rename)
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
+    joining = {name: options.pop(name) for name in ("pool", "merge", "rank_by", "missing")}
     store = sat.explain(
         existing(model, "model"),
         photos,
-        methods=methods.split(",") if methods else sat.PAPER_METHODS,
-        preprocess=_preprocess(preprocess),
-        fit=fit,
-        target=int(target) if target.lstrip("-").isdigit() else target,
+        methods=methods or sat.PAPER_METHODS,
+        target=_target(target),
+        parameters=_by_method(given),
         samples=int(samples) if samples and samples.isdigit() else samples,
         segments=masks if samples == "auto" else None,
-        pad_px=options["pad_px"],
-        max_memory=max_memory,
-        workers=workers,
+        input_size=input_size or None,
         out=maps,
+        **options,
     )
-    table = sat.build(store, masks, labels=true_classes, **options)
+    table = sat.build(store, masks, labels=true_classes, pad_px=options["pad_px"], **joining)
     sat.write_table(table, out)
     n_images, n_methods = table["image_id"].nunique(), table["method"].nunique()
     click.echo(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("table")
-@click.option("--how", default="relative", show_default=True, help="A name in sat_nb.AGGREGATIONS.")
 @click.option(
-    "--value", help="A column in sat_nb.VALUES; by default rank where the aggregation takes it."
+    "--how",
+    default="relative",
+    show_default=True,
+    type=Named("sat_nb:AGGREGATIONS"),
+    help="How the values of a segment in many images become one number.",
+)
+@click.option(
+    "--value",
+    type=Named("sat_nb:VALUES", own=False),
+    help="The column to aggregate; by default rank where the aggregation takes it.",
 )
 @click.option(
     "--parameter", "given", multiple=True, help="Of the aggregation, NAME=VALUE, such as k=1."
 )
 @click.option("--by", default="method", show_default=True, help="Columns kept apart, with commas.")
+@click.option(
+    "--interval",
+    type=Named("sat_nb:INTERVALS"),
+    help="Add the bounds of a bootstrap interval; by default there are none.",
+)
+@click.option("--level", default=0.95, show_default=True, help="Level of the interval.")
 @click.option("--out", help="A CSV file to write; by default the result is printed.")
 @readable_errors
 def aggregate(
-    table: str, how: str, value: str | None, given: tuple[str, ...], by: str, out: str | None
+    table: str,
+    how: Any,
+    value: str | None,
+    given: tuple[str, ...],
+    by: str,
+    interval: Any,
+    level: float,
+    out: str | None,
 ) -> None:
-    """Aggregate a table, a file or a folder of shards: one row a segment."""
-    entry = sat.AGGREGATIONS.get(how)
-    if value is None and entry and "rank" in entry.takes:
+    """Aggregate a table, a file or a folder of shards: one row for each segment."""
+    entry = sat.AGGREGATIONS.get(how) if isinstance(how, str) else how
+    if value is None and "rank" in getattr(entry, "takes", ()):
         value = "rank"
-    summary = sat.aggregate(
-        sat.read_table(table) if entry and entry.needs == "rows" else table,
-        how=how,
-        value=value,
-        by=tuple(filter(None, by.split(","))),
-        parameters=dict(map(_named, given)),
-    )
+    options: dict[str, Any] = {"how": how, "by": tuple(filter(None, by.split(",")))}
+    in_memory = interval is not None or getattr(entry, "needs", "rows") == "rows"
+    rows = sat.read_table(table) if in_memory else table
+    if interval is None:
+        parameters = dict(map(_named, given))
+        summary = sat.aggregate(rows, value=value, parameters=parameters, **options)
+    elif given:
+        raise InvalidInput("--parameter cannot be combined with --interval.")
+    else:
+        value = value or "mean_attribution"
+        summary = sat.intervals(rows, value=value, interval=interval, level=level, **options)
     if out is None:
         click.echo(summary.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
         return
@@ -131,38 +214,76 @@ def aggregate(
     click.echo(f"{out}: {len(summary)} rows")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("table")
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--methods", help="Saliency methods, with commas; by default all in the table.")
-@click.option("--test", default="wilcoxon-holm", show_default=True, help="wilcoxon-holm or aeon.")
+@click.option(
+    "--test",
+    default="wilcoxon-holm",
+    show_default=True,
+    type=Named("sat_nb:TESTS"),
+    help="Test of the differences between segments.",
+)
 @click.option("--alpha", default=0.05, show_default=True, help="Level of the tests.")
+@click.option(
+    "--missing",
+    default="absolute",
+    show_default=True,
+    type=Named("sat_nb.stats.compare:MISSING", own=False),
+    help="How the tests count segments that an image lacks.",
+)
+@click.option(
+    "--value",
+    default="abs_mean_attribution",
+    show_default=True,
+    type=Named("sat_nb:VALUES", own=False),
+    help="The column that the bars show.",
+)
+@click.option(
+    "--interval",
+    default="bca",
+    show_default=True,
+    type=Named("sat_nb:INTERVALS"),
+    help="The whiskers of the bars.",
+)
+@click.option(
+    "--formats",
+    default="svg,png",
+    show_default=True,
+    type=NamedSeveral("sat_nb.plots.export:FIGURE_FORMATS", own=False),
+    help="Formats to write, with commas.",
+)
 @click.option("--highlight", default="", help="Segments to colour, with commas.")
 @readable_errors
-def figures(
-    table: str, out: str, methods: str | None, test: str, alpha: float, highlight: str
-) -> None:
+def figures(table: str, methods: str | None, highlight: str, **options: Any) -> None:
     """Draw a table: a critical difference diagram and bars for each method, numbers as CSV."""
     from sat_nb.reproduction.studies import draw_method
 
     rows = sat.read_table(table)
     for method in methods.split(",") if methods else rows["method"].unique():
-        for file in draw_method(
-            rows, method, out, test=test, alpha=alpha, highlight=highlight.split(",")
-        ):
+        for file in draw_method(rows, method, highlight=highlight.split(","), **options):
             click.echo(file)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("table")
 @click.option("--images", help="Folder of photos.")
 @click.option(
-    "--maps", multiple=True, help="Folder of maps, as `build --maps` keeps them; one a model."
+    "--maps",
+    multiple=True,
+    help="Folder of maps, as `build --maps` keeps them; one for each model.",
 )
 @click.option("--segments", help="Folder of mask exports.")
 @click.option("--port", type=int, help="By default the first free one from 8866.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the web browser.")
-@click.option("--theme", default="light", show_default=True, help="light or dark.")
+@click.option(
+    "--theme",
+    default="light",
+    show_default=True,
+    type=Named("sat_nb.widgets.serve:THEMES", own=False),
+    help="Colours of the page.",
+)
 @readable_errors
 def explore(table: str, **options: Any) -> None:
     """Explore a table on a page that only this computer can open."""
@@ -171,18 +292,17 @@ def explore(table: str, **options: Any) -> None:
     serve(table, say=click.echo, **options)
 
 
-def _preprocess(name: str) -> Any:
-    """A registered name, or the function that ``module:function`` names."""
-    module, colon, function = name.partition(":")
-    if not colon:
-        return name
+def _target(text: str) -> Any:
+    """The target as ``explain`` takes it.
+
+    >>> _target("predicted"), _target("3"), _target("3,5")
+    ('predicted', 3, (3, 5))
+    """
     try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput(
-            f"--preprocess: {name!r} cannot be imported ({error}); give module:function, the "
-            "module on the Python path."
-        ) from error
+        indices = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        return text
+    return indices[0] if len(indices) == 1 else indices
 
 
 def _named(text: str) -> tuple[str, Any]:
@@ -196,6 +316,22 @@ def _named(text: str) -> tuple[str, Any]:
         with suppress(ValueError):
             return name, kind(value)
     return name, value
+
+
+def _by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Parameters of methods, whose names may have dots.
+
+    >>> _by_method(("smoothgrad.n_samples=16", "lrp.epsilon.epsilon=0.1"))
+    {'smoothgrad': {'n_samples': 16}, 'lrp.epsilon': {'epsilon': 0.1}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        path, value = _named(text)
+        method, dot, name = path.rpartition(".")
+        if not dot:
+            raise InvalidInput(f"--parameter: expected METHOD.NAME=VALUE, got {text!r}.")
+        found.setdefault(method, {})[name] = value
+    return found
 
 
 def _read_labels(path: str) -> dict[str, int]:

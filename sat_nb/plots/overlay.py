@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sat_nb.arguments import channel_sum, is_number
 from sat_nb.arrays import Map, Mask, Pixels
 from sat_nb.errors import InvalidInput
-from sat_nb.geometry import get_fit
+from sat_nb.geometry import FITS, get_fit
 from sat_nb.plots import style
 from sat_nb.plots.style import INK, SMALL
+from sat_nb.registry import lists
 from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _LEGEND_LINE = 0.14  # inches
 WASHED = 0.55  # how far the photo below a map fades to white
 
 
+@lists(fit=FITS)
 def plot_overlay(
     pixels: Pixels,
     attribution: Map | None = None,

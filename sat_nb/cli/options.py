@@ -1,0 +1,118 @@
+"""What the commands share: options that name an entry of a registry, and errors in one line."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import click
+
+from sat_nb.errors import SatError, unknown_name
+
+
+class Named(click.ParamType):
+    """A name in a registry, or ``module:name`` for an entry or function of the user's own.
+
+    Parameters
+    ----------
+    where : str
+        The module and the name of the registry, such as "sat_nb:AGGREGATIONS". The module is
+        imported only for a value and for the help of the command itself, so that
+        ``sat-nb --help`` stays quick.
+    others : Collection of str, default ()
+        Words that are valid beside the names.
+    own : bool, default True
+        Whether ``module:name`` is valid.
+    """
+
+    name = "name"
+
+    def __init__(self, where: str, *, others: Collection[str] = (), own: bool = True) -> None:
+        self.where, self.others, self.own = where, tuple(others), own
+
+    def entries(self) -> dict[str, str]:
+        """{name: one sentence about it}, without a sentence where the registry has none."""
+        module, _, name = self.where.partition(":")
+        found = getattr(importlib.import_module(module), name)
+        if not isinstance(found, Mapping):
+            return dict.fromkeys(found, "")
+        return {key: _text_of(entry) for key, entry in found.items()}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name itself, or what ``module:name`` refers to."""
+        argument = getattr(param, "name", None) or self.name
+        return self.chosen(value, argument) if isinstance(value, str) else value
+
+    def chosen(self, text: str, argument: str) -> Any:
+        """The name, if it is valid; ClickException, which lists the valid ones, if not."""
+        valid = [*self.entries(), *self.others]
+        if text in valid:
+            return text
+        if self.own and ":" in text:
+            return _imported(text, argument)
+        yours = ["module:name of your own"] if self.own else []
+        raise click.ClickException(str(unknown_name(argument, text, valid, others=yours)))
+
+
+class NamedSeveral(Named):
+    """Several names, with commas."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The list of names."""
+        argument = getattr(param, "name", None) or self.name
+        if not isinstance(value, str):
+            return value
+        return [self.chosen(text.strip(), argument) for text in value.split(",")]
+
+
+class Command(click.Command):
+    """A command whose help lists the entries that its options can name."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each registry."""
+        for param in self.params:
+            if isinstance(param.type, Named):
+                is_option = isinstance(param, click.Option)
+                title = param.opts[0] if is_option else param.human_readable_name
+                with formatter.section(title):
+                    formatter.write_dl(list(param.type.entries().items()))
+        super().format_epilog(ctx, formatter)
+
+
+def _text_of(entry: Any) -> str:
+    """The sentence about an entry, and the parameters that it takes."""
+    if isinstance(entry, str):
+        return entry
+    parts = [getattr(entry, "about", "")]
+    for name, parameter in getattr(entry, "parameters", {}).items():
+        default = f", default {parameter.default}" if parameter.default is not None else ""
+        parts.append(f"Parameter {name}: {parameter.expected}{default}.")
+    return " ".join(parts)
+
+
+def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Report what sat_nb refuses in one line, with exit status 1 and without a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except SatError as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def _imported(text: str, argument: str) -> Any:
+    module, _, name = text.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise click.ClickException(
+            f"{argument}: {text!r} cannot be imported ({error}); give module:name, with the module "
+            "on the Python path."
+        ) from error

@@ -1,0 +1,355 @@
+"""Every entry of every registry that an option names: in the help, and in a run of the command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import sat_nb as sat
+from sat_nb.cli import main
+from sat_nb.cli.options import Named
+from sat_nb.table.aggregate import result_of
+from sat_nb.toy import toy
+from tests.cli.running import run
+from tests.plots import results
+
+HEAVY = ("numba", "pandas", "scipy", "matplotlib", "tensorflow", "ipywidgets", "pyarrow")
+Path_ = tuple[str, ...]
+
+
+def commands(group: click.Group, path: Path_ = ()) -> Iterator[tuple[Path_, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def spelled(param: click.Parameter, value: str) -> tuple[str, ...]:
+    """The option, or the argument, with that value on the command line."""
+    return (param.opts[0], value) if isinstance(param, click.Option) else (value,)
+
+
+NAMED = {
+    (*path, str(param.name)): param
+    for path, command in commands(main)
+    for param in command.params
+    if isinstance(param.type, Named)
+}
+ENTRIES = [(key, entry) for key, param in NAMED.items() for entry in param.type.entries()]
+NAMES = [" ".join(key) for key in NAMED]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom sat_nb.cli import main\n"
+        "for command in ([], ['masks']):\n"
+        "    try: main([*command, '--help'])\n"
+        "    except SystemExit: pass\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(HEAVY).isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize("key", NAMED, ids=NAMES)
+def test_help_lists_every_entry_with_its_sentence(key: Path_) -> None:
+    output = " ".join(run(*key[:-1], "--help").output.split())
+    for name, text in NAMED[key].type.entries().items():
+        assert " ".join(f"{name} {text}".split()) in output
+
+
+@pytest.mark.parametrize("key", NAMED, ids=NAMES)
+def test_an_unknown_name_is_refused_before_anything_runs(key: Path_) -> None:
+    param = NAMED[key]
+    refused = run(*key[:-1], *spelled(param, "nonesuch"))
+    assert refused.exit_code == 1
+    assert f"{param.name}: unknown name 'nonesuch'" in refused.output
+    assert all(repr(name) in refused.output for name in param.type.entries())
+
+
+# --- what is yours --------------------------------------------------------------------------------
+
+SPREAD = sat.Aggregation(
+    name="spread",
+    about="Standard deviation over the images.",
+    function=lambda rows, value: rows.groupby("segment")[value].std(),
+    column="spread",
+)
+
+
+def test_an_entry_of_ones_own_is_named_by_its_module(table_file: Path) -> None:
+    done = run("aggregate", table_file, "--how", f"{__name__}:SPREAD")
+    assert done.output.split()[:4] == ["method", "segment", "spread", "n_images"]
+    refused = run("aggregate", table_file, "--how", f"{__name__}:NARROW")
+    assert refused.exit_code == 1
+    assert "how: 'tests.cli.test_options:NARROW' cannot be imported" in refused.output
+
+
+# --- runs of each command with each entry ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("options") / "sat.parquet"
+    sat.write_table(results.table(4), file)
+    return file
+
+
+@pytest.fixture
+def two_classes(tmp_path: Path) -> Path:
+    table = results.table(4)
+    classes = (table["image_id"] > "image_05").astype(int)
+    sat.write_table(table.assign(label=classes, predicted=classes, target=classes), tmp_path / "t")
+    return tmp_path / "t"
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, dict[str, Any]]]:
+    """What ``sat-nb figures`` draws, and the options with which it would be saved."""
+    kept: list[tuple[Any, dict[str, Any]]] = []
+
+    def save(picture: Any, path: Path, numbers: Any = None, **options: Any) -> list[Path]:
+        kept.append((picture, options))
+        return [path]
+
+    monkeypatch.setattr("sat_nb.reproduction.studies.save", save)
+    return kept
+
+
+class Explained:
+    """The arguments of ``explain``, which returns toy maps instead of explaining a model."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.maps, _ = toy(2)
+        self.out, self.folder = folder / "sat.parquet", folder
+        for sub in ("photos", "exports"):
+            (folder / sub).mkdir()
+        for image_id, segmentation in toy(2)[1].items():
+            pixels = np.zeros((20, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / f"{image_id}.png")
+            twins = segmentation.rename({"nose": "eyes"})  # two masks of one name
+            sat.write_dinox(folder / "exports" / f"{image_id}.json", twins)
+        (folder / "model.h5").touch()
+        monkeypatch.setattr(sat, "explain", self)
+
+    def __call__(self, model: Path, photos: Any, **options: Any) -> dict[str, Any]:
+        self.options = options
+        return {str(method): self.maps["sharp"] for method in options["methods"]}
+
+    def run(self, *arguments: str) -> pd.DataFrame:
+        folder, given = self.folder, " ".join(arguments)
+        done = run(
+            *("build", "--model", folder / "model.h5", "--images", folder / "photos"),
+            *("--segments", folder / "exports", "--out", self.out),
+            *(() if "--preprocess" in given else ("--preprocess", "unit")),
+            *(() if "--methods" in given else ("--methods", "gradient")),
+            *arguments,
+        )
+        assert done.exit_code == 0, done.output
+        return sat.read_table(self.out)
+
+
+@pytest.fixture
+def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explained:
+    return Explained(tmp_path, monkeypatch)
+
+
+def printed(*arguments: object) -> list[str]:
+    """The columns that ``sat-nb aggregate`` prints."""
+    done = run("aggregate", *arguments)
+    assert done.exit_code == 0, done.output
+    return done.output.splitlines()[0].split()
+
+
+def runs_how(name: str, request: pytest.FixtureRequest) -> None:
+    entry = sat.AGGREGATIONS[name]
+    by = "method" if "label" in entry.mixes else "method,label"
+    columns = printed(request.getfixturevalue("two_classes"), "--how", name, "--by", by)
+    assert (entry.column or "rank") in columns
+
+
+def runs_value(name: str, request: pytest.FixtureRequest) -> None:
+    assert name in printed(request.getfixturevalue("table_file"), "--value", name)
+
+
+def runs_interval(name: str, request: pytest.FixtureRequest) -> None:
+    columns = printed(request.getfixturevalue("table_file"), "--interval", name, "--level", "0.9")
+    assert {"low", "high"} <= set(columns)
+
+
+def figures(request: pytest.FixtureRequest, *arguments: str) -> tuple[Any, Any]:
+    """The diagram and the bars that ``sat-nb figures`` draws."""
+    drawn = request.getfixturevalue("drawn")
+    done = run("figures", request.getfixturevalue("table_file"), *arguments)
+    assert done.exit_code == 0, done.output
+    (diagram, _), (bars, _) = drawn
+    return diagram, bars
+
+
+def draws_test(name: str, request: pytest.FixtureRequest) -> None:
+    diagram, _ = figures(request, "--test", name)
+    assert f"{name}, α = 0.05" in " ".join(text.get_text() for text in diagram.texts)
+
+
+def draws_missing(name: str, request: pytest.FixtureRequest) -> None:
+    diagram, _ = figures(request, "--missing", name)
+    expected = sat.compare(results.table(4), method="lrp.z", missing=name).mean_ranks
+    stems = [line.get_xdata()[0] for line in diagram.lines if line.get_gid() == "stem"]
+    assert sorted(stems) == sorted(expected)
+
+
+def draws_value(name: str, request: pytest.FixtureRequest) -> None:
+    _, bars = figures(request, "--value", name)
+    title = result_of(sat.aggregate(results.table(4), value=name)).title
+    assert " ".join(bars.get_xlabel().split()) == title
+
+
+def draws_interval(name: str, request: pytest.FixtureRequest) -> None:
+    _, bars = figures(request, "--interval", name)
+    expected = sat.intervals(results.table(4), value="abs_mean_attribution", interval=name)
+    (whiskers,) = [c for c in bars.collections if c.get_gid() == "whiskers"]
+    ends = np.array([segment[:, 0] for segment in whiskers.get_segments()])
+    np.testing.assert_allclose(ends, expected[["low", "high"]])
+
+
+def draws_format(name: str, request: pytest.FixtureRequest) -> None:
+    figures(request, "--formats", name)
+    assert [options["formats"] for _, options in request.getfixturevalue("drawn")] == [[name]] * 2
+
+
+def is_explained(option: str, argument: str | None = None) -> Callable[..., None]:
+    """A run of ``sat-nb build`` in which ``explain`` gets the name."""
+
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        explained = request.getfixturevalue("explained")
+        explained.run(f"--{option}", name)
+        got = explained.options[argument or option]
+        assert got in (name, [name])
+
+    return runs
+
+
+def is_joined(option: str) -> Callable[..., None]:
+    """A run of ``sat-nb build`` that writes the table that Python builds with the name."""
+
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        explained = request.getfixturevalue("explained")
+        table = explained.run(f"--{option}", name)
+        maps = {"gradient": explained.maps["sharp"]}
+        options: Any = {option.replace("-", "_"): name}
+        expected = sat.build(maps, sat.read_segments(explained.folder / "exports"), **options)
+        pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+
+    return runs
+
+
+def reads_format(name: str, request: pytest.FixtureRequest) -> None:
+    """``read_segments`` gets the name; what it makes of it, its own tests say."""
+    monkeypatch, asked = request.getfixturevalue("monkeypatch"), []
+
+    def read(path: str, **options: Any) -> Any:
+        asked.append(options["format"])
+        return toy(2)[1]
+
+    monkeypatch.setattr(sat, "read_segments", read)
+    command = request.node.callspec.params["key"][:-1]
+    if command == ("build",):
+        request.getfixturevalue("explained").run("--format", name)
+    else:
+        assert run(*command, "exports", "--format", name).exit_code == 0
+    assert asked == [name]
+
+
+def runs_study(option: str) -> Callable[..., None]:
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        monkeypatch, asked = request.getfixturevalue("monkeypatch"), {}
+
+        def run_study(study: str, **options: Any) -> tuple[list[Path], tuple[()]]:
+            asked.update(name=study, **options)
+            return [], ()
+
+        monkeypatch.setattr("sat_nb.reproduction.studies.run_study", run_study)
+        arguments = (name,) if option == "name" else ("method", "--size", name)
+        assert run("study", *arguments).exit_code == 0
+        assert asked[option] == name
+
+    return runs
+
+
+def serves_theme(name: str, request: pytest.FixtureRequest) -> None:
+    monkeypatch, asked = request.getfixturevalue("monkeypatch"), {}
+    monkeypatch.setattr("sat_nb.widgets.serve.serve", lambda table, **given: asked.update(given))
+    assert run("explore", "sat.parquet", "--theme", name).exit_code == 0
+    assert asked["theme"] == name
+
+
+RUNS: dict[Path_, Callable[[str, pytest.FixtureRequest], None]] = {
+    ("aggregate", "how"): runs_how,
+    ("aggregate", "value"): runs_value,
+    ("aggregate", "interval"): runs_interval,
+    ("figures", "test"): draws_test,
+    ("figures", "missing"): draws_missing,
+    ("figures", "value"): draws_value,
+    ("figures", "interval"): draws_interval,
+    ("figures", "formats"): draws_format,
+    ("build", "mask_format"): reads_format,
+    ("build", "preprocess"): is_explained("preprocess"),
+    ("build", "fit"): is_explained("fit"),
+    ("build", "methods"): is_explained("methods"),
+    ("build", "output"): is_explained("output"),
+    ("build", "dtype"): is_explained("dtype"),
+    ("build", "pool"): is_joined("pool"),
+    ("build", "merge"): is_joined("merge"),
+    ("build", "rank_by"): is_joined("rank-by"),
+    ("build", "missing"): is_joined("missing"),
+    ("masks", "check", "mask_format"): reads_format,
+    ("masks", "names", "mask_format"): reads_format,
+    ("study", "name"): runs_study("name"),
+    ("study", "size"): runs_study("size"),
+    ("explore", "theme"): serves_theme,
+}
+
+
+def test_every_option_that_names_an_entry_is_run_here() -> None:
+    assert set(RUNS) == set(NAMED)
+
+
+@pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")
+@pytest.mark.parametrize(
+    ("key", "entry"), ENTRIES, ids=[f"{' '.join(key)} {entry}" for key, entry in ENTRIES]
+)
+def test_every_entry_runs(key: Path_, entry: str, request: pytest.FixtureRequest) -> None:
+    RUNS[key](entry, request)
+
+
+# --- other options --------------------------------------------------------------------------------
+
+
+def test_targets_and_parameters_reach_explain(explained: Explained) -> None:
+    explained.run("--target", "1,0", "--parameter", "smoothgrad.n_samples=4", "--seed", "3")
+    assert explained.options["target"] == (1, 0)
+    assert explained.options["parameters"] == {"smoothgrad": {"n_samples": 4}}
+    assert explained.options["seed"] == 3
+    explained.run("--input-size", "20", "16", "--batch-size", "2")
+    assert explained.options["input_size"] == (20, 16)
+    assert explained.options["batch_size"] == 2
+
+
+def test_parameters_that_no_method_is_named_for(explained: Explained) -> None:
+    with pytest.raises(AssertionError, match="--parameter: expected METHOD.NAME=VALUE"):
+        explained.run("--parameter", "n_samples=4")
+
+
+def test_intervals_take_no_parameters(table_file: Path) -> None:
+    refused = run("aggregate", table_file, "--interval", "bca", "--parameter", "k=1")
+    assert "--parameter cannot be combined with --interval" in refused.output
