@@ -196,8 +196,8 @@ def aggregate(
     if value is None and "rank" in getattr(entry, "takes", ()):
         value = "rank"
     options: dict[str, Any] = {"how": how, "by": tuple(filter(None, by.split(",")))}
-    in_memory = interval is not None or getattr(entry, "needs", "rows") == "rows"
-    rows = sat.read_table(table) if in_memory else table
+    on_disk = interval is None and getattr(entry, "needs", "rows") == "sums"
+    rows: Any = table if on_disk else sat.read_table(table)
     if interval is None:
         parameters = dict(map(_named, given))
         summary = sat.aggregate(rows, value=value, parameters=parameters, **options)

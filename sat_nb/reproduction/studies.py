@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -284,27 +284,37 @@ def draw_method(
     method: str,
     out: str | os.PathLike[str],
     *,
-    test: str = "wilcoxon-holm",
+    test: str | sat.PairTest = "wilcoxon-holm",
     alpha: float = 0.05,
+    missing: str = "absolute",
+    value: str = "abs_mean_attribution",
+    interval: str | sat.Interval = "bca",
     highlight: Iterable[str] = (),
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw the critical difference diagram and the bars of one method; the files written."""
     marked = tuple(highlight)
-    result = sat.compare(table, method=method, test=test, alpha=alpha)
-    summary = sat.intervals(table[table["method"] == method], value="abs_mean_attribution")
+    result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
+    summary = sat.intervals(table[table["method"] == method], value=value, interval=interval)
     name = re.sub(r"[^\w.-]", "_", method)
     diagram = sat.plot_critical_difference(result, highlight=marked)
     bars = sat.plot_segments(summary, highlight=marked)
     return [
-        *save(diagram, Path(out) / f"critical_difference_{name}"),
-        *save(bars, Path(out) / f"segments_{name}"),
+        *save(diagram, Path(out) / f"critical_difference_{name}", formats=formats),
+        *save(bars, Path(out) / f"segments_{name}", formats=formats),
     ]
 
 
-def save(picture: Any, path: Path, numbers: pd.DataFrame | None = None) -> list[Path]:
+def save(
+    picture: Any,
+    path: Path,
+    numbers: pd.DataFrame | None = None,
+    *,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
     """Write a figure with its numbers as CSV, and close it; the files written."""
     import matplotlib.pyplot as plt
 
-    files = sat.save_figure(picture, path, data=numbers, formats=FORMATS, dpi=150)
+    files = sat.save_figure(picture, path, data=numbers, formats=formats, dpi=150)
     plt.close("all")
     return files

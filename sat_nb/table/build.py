@@ -25,6 +25,8 @@ from sat_nb.table.join import (
 )
 from sat_nb.table.schema import RANK_BY, local_rank
 
+MISSING = ("error", "skip")
+
 
 @lists(pool=POOLS, merge=MERGES)
 def build(
@@ -136,8 +138,8 @@ def build(
 def _check_names(*, rank_by: str, missing: str) -> None:
     if rank_by not in RANK_BY:
         raise unknown_name("rank_by", rank_by, RANK_BY)
-    if missing not in ("error", "skip"):
-        raise unknown_name("missing", missing, ("error", "skip"))
+    if missing not in MISSING:
+        raise unknown_name("missing", missing, MISSING)
 
 
 def _matching_ids(
