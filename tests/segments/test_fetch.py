@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from sat_nb import CannotFetch, InvalidInput
 from sat_nb.cli import main
 from sat_nb.segments.dinox_api import client as dinox_api
 from sat_nb.segments.dinox_api import fetch
-from sat_nb.segments.dinox_api.client import DinoxApi, Pace, Token, checked_base_url
+from sat_nb.segments.dinox_api.client import DinoxApi, RateLimit, Token, checked_base_url
 from sat_nb.segments.formats.rle import encode_coco
 from tests.segments.dinox_server import SECRET, Dinox, detected, error, ok, running
 
@@ -44,8 +45,8 @@ def dinox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dinox]:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setattr(dinox_api, "FIRST_WAIT", 0.001)
     monkeypatch.setattr(dinox_api, "LONGEST_WAIT", 0.005)
-    monkeypatch.setattr(dinox_api, "POLLS", (0.001, 0.005))
-    monkeypatch.setattr(Pace.__init__, "__defaults__", (10_000,))
+    monkeypatch.setattr(dinox_api, "POLL_WAITS", (0.001, 0.005))
+    monkeypatch.setattr(RateLimit.__init__, "__defaults__", (10_000,))
     server = Dinox()
     with running(server):
         yield server
@@ -144,7 +145,7 @@ def test_photos_are_sent_as_they_are_shown(dinox: Dinox, tmp_path: Path) -> None
 def test_never_more_than_ten_requests_a_second(
     dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Pace.__init__, "__defaults__", (dinox_api.PER_SECOND,))
+    monkeypatch.setattr(RateLimit.__init__, "__defaults__", (dinox_api.PER_SECOND,))
     gone: list[float] = []
     send = DinoxApi._send
 
@@ -239,6 +240,25 @@ def test_an_interrupt_ends_it_at_once(dinox: Dinox, photos: Path) -> None:
     assert SECRET not in out + message
 
 
+def test_an_interrupt_while_the_thread_starts_ends_it_too(
+    dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dinox.n_looks = 10**9
+    start, before = threading.Thread.start, set(threading.enumerate())
+
+    def interrupted_start(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.endswith("(run)"):
+            _wait_until(lambda: dinox.n_asked("status") > 2)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt):
+        fetched(dinox, photos)
+    left = [t for t in set(threading.enumerate()) - before if t.name.endswith("(run)")]
+    assert left == [], "nothing goes on asking"
+
+
 def _wait_until(done: Any) -> None:
     give_up = time.monotonic() + 60
     while not done():
@@ -291,7 +311,7 @@ def test_what_goes_on_failing_is_a_problem_and_then_the_end(dinox: Dinox, photos
     with pytest.raises(CannotFetch, match=r"trouble \(oops\)\. 0 of 5 photos have their export"):
         sat.fetch_masks(photos, NAMES, photos.parent / "b", base_url=dinox.url, progress=False,
                         in_flight=1)  # fmt: skip
-    assert len(dinox.asked) == fetch.UNANSWERED * dinox_api.N_ATTEMPTS
+    assert len(dinox.asked) == fetch.MAX_UNANSWERED * dinox_api.N_ATTEMPTS
 
 
 def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,10 +331,10 @@ def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatc
         (error(QUOTA, status=429), "quota is spent"),
         (
             error("Invalid token", status=401),
-            "not taken .*environment variable DINOX_API_TOKEN",
+            "refused .*environment variable DINOX_API_TOKEN",
         ),
-        (error("The token does not exist"), "token is not taken"),
-        (error("", status=403), r"token is not taken \(HTTP status 403\)"),
+        (error("The token does not exist"), "token is refused"),
+        (error("", status=403), r"token is refused \(HTTP status 403\)"),
         (error("x", status=503, Retry_After="86400"), "come back in 86400 seconds"),
     ],
 )
@@ -395,7 +415,7 @@ def test_what_cannot_be_sent_is_a_problem(dinox: Dinox, photos: Path) -> None:
     found = fetched(dinox, photos, max_photo_bytes=most)
     assert sorted(found.problems) == ["0", "1"]
     assert "0.jpg: not readable as a photo" in found.problems["0"]
-    assert f"{most} at most are sent; make it smaller" in found.problems["1"]
+    assert f"the limit is {most}; shrink the photo" in found.problems["1"]
     assert dinox.n_asked("detection") == 3
 
 

@@ -1,12 +1,12 @@
-"""What goes over the wire to the DINO-X detection API, version 2: requests, their pace, errors.
+"""The client of the DINO-X detection API, version 2: requests, their rate, retries, errors.
 
 ``POST /v2/task/dinox/detection`` takes a photo and prompts and answers ``{"code": 0, "msg": "ok",
 "data": {"task_uuid"}}``; ``GET /v2/task_status/{uuid}`` answers ``"data": {"status", "error",
-"result"}`` until the status is "success" or "failed". An error has a code that is not 0, or an
-HTTP status of 400 and above; "Token exceeds Rate Limit" passes, "Token out of Quota" does not.
+"result"}``, until the status is "success" or "failed". An error has a code that is not 0, or an
+HTTP status of 400 and above. "Token exceeds Rate Limit" is temporary, "Token out of Quota" is not.
 
-The token goes into one header of each request and nowhere else: what httpx raises holds the
-request, headers included, so that its errors end here, and are told anew without it.
+The token goes into one header of each request and nowhere else. Errors of httpx hold the request,
+headers included; therefore they do not leave this module, and new ones are raised without it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "DINOX_API_TOKEN"
 BASE_URL = "https://api.deepdataspace.com"
 DETECT, STATUS = "/v2/task/dinox/detection", "/v2/task_status/"
-PER_SECOND = 10  # requests that the API allows a token
-N_ATTEMPTS = 8  # for one request
+PER_SECOND = 10  # requests that the API allows for a token
+N_ATTEMPTS = 8  # of one request
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds between attempts, doubled each time
-LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is not waited for
-POLLS = (0.5, 4.0)  # seconds between looks at a task: at first, and at most
-TASK_SECONDS = 600.0  # a task that takes longer is given up
-TIMEOUT = 60.0  # seconds without a byte
+LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for a longer wait ends the run
+POLL_WAITS = (0.5, 4.0)  # seconds between requests for a task's status: at first, and at most
+TASK_SECONDS = 600.0  # after that, a task is given up
+TIMEOUT = 60.0  # seconds without any data
 
 _UUID = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _WRONG = (
@@ -48,7 +48,7 @@ _TOKEN_REFUSED = re.compile(rf"\btoken\b.*({_WRONG})|({_WRONG}).*\btoken\b", re.
 
 
 class Token:
-    """A secret that shows itself to nobody who prints it, or a frame that holds it.
+    """A secret whose text does not show where it, or a frame that holds it, is printed.
 
     >>> Token("secret")
     Token(***)
@@ -64,43 +64,43 @@ class Token:
 
 
 class PhotoFailed(Exception):
-    """The API does not give masks of this photo; others may go well."""
+    """The API returns no masks for this photo; other photos may succeed."""
 
 
 class Stop(Exception):
-    """No request will go well: the quota is spent, or the token not taken."""
+    """No request can succeed: the quota is spent, or the token is refused."""
 
 
-class Again(Exception):
-    """The request may go well a little later, in ``after`` seconds if the server said so."""
+class TryAgain(Exception):
+    """The request may succeed later: in ``after`` seconds, if the server names a time."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
 
 
-class Pace:
-    """Lets ``per_second`` requests go in any second, whoever asks; those of one event loop."""
+class RateLimit:
+    """Allows ``per_second`` requests in any second, over all tasks of one event loop."""
 
     def __init__(self, per_second: float = PER_SECOND) -> None:
-        self._gap = 1.05 / per_second  # a little less than allowed: they arrive unevenly
+        self._gap = 1.05 / per_second  # a little slower than allowed: arrivals are uneven
         self._next = 0.0
-        self._turn = asyncio.Lock()  # first come, first served
+        self._lock = asyncio.Lock()  # asyncio.Lock is fair: first come, first served
 
-    async def turn(self) -> None:
-        """Wait for the next place in the row."""
-        async with self._turn:
+    async def wait(self) -> None:
+        """Wait until the next request may go."""
+        async with self._lock:
             while (wait := self._next - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             self._next = time.monotonic() + self._gap
 
     def hold(self, seconds: float) -> None:
-        """Let nobody go for that long."""
+        """Let no request go for that long."""
         self._next = max(self._next, time.monotonic() + seconds)
 
 
 class DinoxApi:
-    """The API at one address; ``async with DinoxApi(base_url, token) as api``.
+    """The API at one address: ``async with DinoxApi(base_url, token) as api``.
 
     >>> DinoxApi("https://api.deepdataspace.com", Token("secret"))
     DinoxApi('https://api.deepdataspace.com')
@@ -108,7 +108,7 @@ class DinoxApi:
 
     def __init__(self, base_url: str, token: Token) -> None:
         self._base_url = checked_base_url(base_url)
-        self._pace = Pace()
+        self._rate_limit = RateLimit()
         self._client, self._quoted = _client(self._base_url, token)
 
     def __repr__(self) -> str:
@@ -121,39 +121,39 @@ class DinoxApi:
         await self._client.aclose()
 
     async def detect(self, body: Mapping[str, Any]) -> Any:
-        """The result of one detection, polled for; ``body`` is the request's JSON.
+        """The result of one detection, whose status is polled; ``body`` is the request's JSON.
 
-        Raises PhotoFailed, Stop, or Again where all attempts have failed.
+        Raises PhotoFailed, Stop, or TryAgain when all attempts have failed.
         """
-        data = await self._ask("POST", DETECT, body)
+        data = await self._request("POST", DETECT, body)
         uuid = data.get("task_uuid")
         if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
             raise PhotoFailed(f"expected a task_uuid, got {self._quoted(uuid)}.")
-        pause, give_up = POLLS[0], time.monotonic() + TASK_SECONDS
+        pause, give_up = POLL_WAITS[0], time.monotonic() + TASK_SECONDS
         while time.monotonic() < give_up:
             await asyncio.sleep(pause)
-            task = await self._ask("GET", STATUS + uuid)
+            task = await self._request("GET", STATUS + uuid)
             if task.get("status") == "success":
                 return task.get("result")
             if task.get("status") not in ("waiting", "running"):
                 why = self._quoted(task.get("error") or task.get("status"))
                 raise PhotoFailed(f"the task failed ({why}).")
-            pause = min(1.5 * pause, POLLS[1])
+            pause = min(1.5 * pause, POLL_WAITS[1])
         raise PhotoFailed(f"the task was not done after {TASK_SECONDS:g} seconds.")
 
-    async def _ask(
+    async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """``data`` of the answer, after as many attempts as it takes."""
+        """``data`` of the answer, with as many attempts as needed."""
         async for attempt in _attempts():
             with attempt:
-                await self._pace.turn()
+                await self._rate_limit.wait()
                 status, headers, raw = await self._send(method, path, body)
                 try:
                     return self._data(status, headers, raw)
-                except Again as error:
+                except TryAgain as error:
                     if error.after is not None:
-                        self._pace.hold(error.after)
+                        self._rate_limit.hold(error.after)
                     raise
         raise AssertionError("unreachable: the last attempt's error is raised")
 
@@ -166,14 +166,16 @@ class DinoxApi:
         try:
             async with self._client.stream(method, path, json=body) as response:
                 raw = bytearray()
-                async for piece in response.aiter_bytes():
-                    raw += piece
+                async for chunk in response.aiter_bytes():
+                    raw += chunk
                     if len(raw) > MAX_JSON_BYTES:
                         break
                 return response.status_code, response.headers, bytes(raw)
         except (httpx.TransportError, httpx.DecodingError) as error:
             failed = self._quoted(f"{type(error).__name__}: {error}")
-        raise Again(f"no answer from {self._base_url} ({failed})")  # out of the except: no cause
+        raise TryAgain(
+            f"no answer from {self._base_url} ({failed})"
+        )  # outside the except, so that it has no cause
 
     def _data(self, status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         if 300 <= status < 400:
@@ -188,14 +190,14 @@ class DinoxApi:
         except InvalidInput:
             answer = None
         known = answer if isinstance(answer, dict) else {}
-        said = self._quoted(known.get("msg") or f"HTTP status {status}")
+        message = self._quoted(known.get("msg") or f"HTTP status {status}")
         if status < 400 and known.get("code") == 0 and isinstance(known.get("data"), dict):
             return known["data"]
-        raise _refusal(status, said, known, _retry_after(headers))
+        raise _refusal(status, message, known, _retry_after(headers))
 
 
 def checked_base_url(base_url: str) -> str:
-    """The address, or InvalidInput: https, or http on this very machine, where nobody listens in.
+    """The address, which is https, or http on this machine; InvalidInput for any other.
 
     >>> checked_base_url("http://127.0.0.1:8000/")
     'http://127.0.0.1:8000'
@@ -210,7 +212,7 @@ def checked_base_url(base_url: str) -> str:
     if url is None or not plain or not (url.scheme == "https" or _is_local(url)):
         raise InvalidInput(
             f"base_url: expected https://..., or http:// on this machine (127.0.0.1, localhost), "
-            f"got {brief(base_url)}; the token is not sent in the clear."
+            f"got {brief(base_url)}; the token is not sent unencrypted."
         )
     return str(url).rstrip("/")
 
@@ -224,17 +226,17 @@ def _is_local(url: httpx.URL) -> bool:
 
 
 def _client(base_url: str, token: Token) -> tuple[httpx.AsyncClient, Callable[[object], str]]:
-    """The HTTP client that alone has the token, and what quotes an answer without it."""
+    """The HTTP client, which alone has the token, and a function that quotes answers without it."""
     import httpx
 
-    far = base_url.startswith("https:")
+    remote = base_url.startswith("https:")
     client = httpx.AsyncClient(
         base_url=base_url,
         headers={"Token": token.text},
         timeout=TIMEOUT,
         follow_redirects=False,
-        verify=far,  # this machine has no certificate to look at, and loading the others takes long
-        trust_env=far,  # a proxy would read plain http
+        verify=remote,  # plain http has no certificate, and loading the others takes long
+        trust_env=remote,  # a proxy could read plain http
     )
 
     def quoted(answer: object) -> str:
@@ -247,15 +249,15 @@ def _client(base_url: str, token: Token) -> tuple[httpx.AsyncClient, Callable[[o
 def _attempts() -> tenacity.AsyncRetrying:
     import tenacity
 
-    backed_off = tenacity.wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
+    exponential = tenacity.wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        after = error.after if isinstance(error, Again) else None
-        return backed_off(state) if after is None else after
+        after = error.after if isinstance(error, TryAgain) else None
+        return exponential(state) if after is None else after
 
     return tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(Again),
+        retry=tenacity.retry_if_exception_type(TryAgain),
         stop=tenacity.stop_after_attempt(N_ATTEMPTS),
         wait=wait,
         sleep=asyncio.sleep,
@@ -263,27 +265,29 @@ def _attempts() -> tenacity.AsyncRetrying:
     )
 
 
-def _refusal(status: int, said: str, answer: Mapping[str, Any], after: float | None) -> Exception:
-    """What an answer means that is no success."""
-    words = said.lower()
+def _refusal(
+    status: int, message: str, answer: Mapping[str, Any], after: float | None
+) -> Exception:
+    """The exception for an answer that is not a success."""
+    words = message.lower()
     if "out of quota" in words:
-        return Stop(f"the token's quota is spent ({said}); run again when there is more.")
+        return Stop(f"the token's quota is spent ({message}); run again when there is more.")
     again = status in (408, 425, 429) or status >= 500 or "rate limit" in words
     if again and after is not None and after > LONGEST_RETRY_AFTER:
-        return Stop(f"the server asks to come back in {after:.0f} seconds ({said}).")
+        return Stop(f"the server asks to come back in {after:.0f} seconds ({message}).")
     if again:
-        return Again(f"the server is too busy, or in trouble ({said})", after)
-    if status in (401, 403) or _TOKEN_REFUSED.search(said):
+        return TryAgain(f"the server is too busy, or in trouble ({message})", after)
+    if status in (401, 403) or _TOKEN_REFUSED.search(message):
         return Stop(
-            f"the token is not taken ({said}); check the environment variable {TOKEN_VARIABLE}."
+            f"the token is refused ({message}); check the environment variable {TOKEN_VARIABLE}."
         )
     if status >= 400 or answer.get("code", 0) != 0:
-        return PhotoFailed(f"the API refuses the request ({said}).")
-    return Again("the answer is not the JSON that is documented")
+        return PhotoFailed(f"the API refuses the request ({message}).")
+    return TryAgain("the answer is not the JSON that is documented")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the header Retry-After asks for: a number, or a date."""
+    """The seconds that the header Retry-After asks for, as a number or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return float(text)

@@ -1,4 +1,4 @@
-"""Photos to what a detector is sent, and its results to exports on disk, for ``fetch_masks``."""
+"""What ``fetch_masks`` sends of photos, and the exports that it writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sat_nb.segments.formats.dinox import parse_dinox
 from sat_nb.segments.formats.json_files import read_bytes, read_json
 from sat_nb.segments.formats.limits import NoPixel
 
-SENT_AS_THEY_ARE = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+SENT_UNCHANGED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 
 
 def photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:
@@ -32,14 +32,14 @@ def photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:
     return files
 
 
-def encoded(file: Path, most: int) -> tuple[str, tuple[int, int]]:
+def encoded(file: Path, max_bytes: int) -> tuple[str, tuple[int, int]]:
     """A photo as a data URL, and its (height, width) after EXIF orientation."""
     from PIL import Image, ImageOps
 
     try:
-        raw = read_bytes(file, 16 * most)  # other formats get smaller
+        raw = read_bytes(file, 16 * max_bytes)  # a PNG of other formats is smaller
         with Image.open(io.BytesIO(raw)) as image:
-            kind = SENT_AS_THEY_ARE.get(image.format or "")
+            kind = SENT_UNCHANGED.get(image.format or "")
             turned = image.getexif().get(0x0112, 1) != 1
             shown = ImageOps.exif_transpose(image) if turned else image
             if kind is None or turned:
@@ -49,41 +49,41 @@ def encoded(file: Path, most: int) -> tuple[str, tuple[int, int]]:
             size = (shown.height, shown.width)
     except InvalidInput:
         raise
-    except Exception as error:  # what Pillow raises on damaged files is not a closed list
+    except Exception as error:  # damaged files make Pillow raise errors of many kinds
         raise InvalidInput(f"not readable as a photo ({error}).") from None
-    if len(raw) > most:
+    if len(raw) > max_bytes:
         raise InvalidInput(
-            f"has {len(raw)} bytes, {most} at most are sent; make it smaller, its masks alike, or "
-            "raise max_photo_bytes."
+            f"has {len(raw)} bytes, the limit is {max_bytes}; shrink the photo, or raise "
+            "max_photo_bytes."
         )
     return f"data:image/{kind};base64,{base64.b64encode(raw).decode('ascii')}", size
 
 
-def sorted_out(
-    files: Mapping[str, Path], out: Path, ask: Mapping[str, Any]
+def split_by_export(
+    files: Mapping[str, Path], out: Path, request: Mapping[str, Any]
 ) -> tuple[list[str], dict[str, Path]]:
-    """The ids that have a sound export, and the photos that are left."""
+    """The ids that have a valid export, and {image_id: photo} of the others."""
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
     kept, left, others = [], {}, []
     for image_id, file in files.items():
-        asked = _asked(export_file(out, image_id))
-        if asked is None:
+        answered = _answered(export_file(out, image_id))
+        if answered is None:
             left[image_id] = file
             continue
         kept.append(image_id)
-        if asked and asked != ask:
+        if answered and answered != request:
             others.append(image_id)
     if others:
         raise InvalidInput(
             f"out: {str(out)!r} holds {len(others)} exports of another request (prompts, "
-            f"thresholds or model): {shorten(others)}; give another folder, or take them out."
+            f"thresholds or model): {shorten(others)}; give another folder, or remove them."
         )
     return kept, left
 
 
-def _asked(export: Path) -> dict[str, Any] | None:
-    """The request that a sound export answers, {} where it does not say; None for no such file."""
+def _answered(export: Path) -> dict[str, Any] | None:
+    """The request that a valid export answers, {} if it does not tell; None for any other file."""
     if not export.is_file():
         return None
     try:
@@ -91,12 +91,12 @@ def _asked(export: Path) -> dict[str, Any] | None:
         parse_dinox(document)
     except InvalidInput:
         return None
-    asked = document.get("request") if isinstance(document, dict) else None
-    return asked if isinstance(asked, dict) else {}
+    request = document.get("request") if isinstance(document, dict) else None
+    return request if isinstance(request, dict) else {}
 
 
-def checked_export(result: Any, size: tuple[int, int], ask: Mapping[str, Any]) -> str:
-    """The export file's text, where its masks can be read and are the photo's size."""
+def checked_export(result: Any, size: tuple[int, int], request: Mapping[str, Any]) -> str:
+    """The text of the export file; PhotoFailed unless its masks are readable and of this size."""
     objects = result.get("objects") if isinstance(result, dict) else None
     if not isinstance(objects, list):
         raise PhotoFailed("expected a result with a list `objects`, got none.")
@@ -104,7 +104,7 @@ def checked_export(result: Any, size: tuple[int, int], ask: Mapping[str, Any]) -
     found = parse_dinox({"objects": objects})
     if len(found) and found.size != size:
         raise PhotoFailed(f"the masks are {found.size} (height, width), the photo is {size}.")
-    return json.dumps({"objects": objects, "request": dict(ask)})
+    return json.dumps({"objects": objects, "request": dict(request)})
 
 
 def _covers_something(item: Any) -> bool:
@@ -112,7 +112,7 @@ def _covers_something(item: Any) -> bool:
         parse_dinox({"objects": [item]})
     except NoPixel:
         return False
-    except InvalidInput:  # told with the object's number when all are parsed
+    except InvalidInput:  # raised with the object's number when all are parsed
         pass
     return True
 

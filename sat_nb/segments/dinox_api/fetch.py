@@ -1,7 +1,7 @@
-"""fetch_masks: photos to mask exports, by the DINO-X detection API.
+"""fetch_masks: get masks of photos from the DINO-X detection API.
 
-One export file a photo, written whole; what is there already is kept, so that a run that was
-stopped goes on where it was. Needs httpx and tenacity: ``pip install 'sat-nb[fetch]'``.
+One export file a photo is written, whole or not at all. Exports that exist are kept, so that an
+interrupted run can be continued. Needs httpx and tenacity: ``pip install 'sat-nb[fetch]'``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sat_nb.files import written_whole
 from sat_nb.segments.dinox_api.client import (
     BASE_URL,
     TOKEN_VARIABLE,
-    Again,
     DinoxApi,
     PhotoFailed,
     Stop,
     Token,
+    TryAgain,
     checked_base_url,
 )
 from sat_nb.segments.dinox_api.exports import (
@@ -36,7 +36,7 @@ from sat_nb.segments.dinox_api.exports import (
     encoded,
     export_file,
     photo_files,
-    sorted_out,
+    split_by_export,
 )
 from sat_nb.segments.formats.limits import checked_name
 from sat_nb.segments.names import normalize
@@ -46,16 +46,28 @@ if TYPE_CHECKING:
 
 
 MODEL = "DINO-X-1.0"
-MAX_PHOTO_BYTES = 10 * 2**20  # as sent, before base64 makes a third more of it
-UNANSWERED = 3  # photos in a row for which no attempt got an answer: the service is away
-SEPARATOR = " . "  # of the prompts
+MAX_PHOTO_BYTES = 10 * 2**20  # as sent, before base64 adds a third
+MAX_UNANSWERED = 3  # photos in a row without an answer: the service is down
+SEPARATOR = " . "  # between prompts
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What ``fetch_masks`` did: ids of the exports that are new and that were there before.
+    """The result of ``fetch_masks``.
 
-    ``problems`` is {image_id: message} of the photos that no masks were got for.
+    Parameters
+    ----------
+    new : tuple of str
+        The image ids of exports that were written.
+    kept : tuple of str
+        The image ids of exports that existed before.
+    problems : Mapping[str, str]
+        {image_id: message} of photos for which there are no masks.
+
+    Examples
+    --------
+    >>> Fetched(("zebra/1",), ())
+    Fetched(1 new, 0 kept, 0 problems)
     """
 
     new: tuple[str, ...]
@@ -79,54 +91,86 @@ def fetch_masks(
     base_url: str = BASE_URL,
     progress: bool = True,
 ) -> Fetched:
-    """Masks of the things that ``prompts`` name, for a folder of photos, from the DINO-X API.
-
-    The API's token is read from the environment variable DINOX_API_TOKEN. It is sent to
-    ``base_url`` in the header of each request, and nowhere written, shown or logged.
+    """Get masks of the things that ``prompts`` name from the DINO-X API, for a folder of photos.
 
     Parameters
     ----------
-    photos: a folder (and its subfolders), or one photo. They are sent as files; those that EXIF
-        turns, and those that are no JPEG, PNG or WebP, as a PNG of what ``read_images`` shows.
-    prompts: names of what to find, such as ``sat_nb.prompts("zebra")``; no full stops in them.
-    out: the folder of exports: ``out/zebra/3.json`` for ``photos/zebra/3.jpg``. Exports that are
-        there and can be read are kept, damaged ones are fetched again. ``read_segments(out)``
-        reads them.
-    bbox_threshold, iou_threshold: of the detector, from 0 to 1: the least score of a detection,
-        and the overlap from which two detections are one.
-    model: the detector's name.
-    in_flight: photos that are worked on at once; all requests together go at most 10 a second.
-    max_photo_bytes: a larger photo is a problem, and not sent.
-    base_url: the API's address: https, or this very machine.
-    progress: show a bar.
+    photos : str or PathLike
+        A folder (its subfolders included), or one photo. Photos are sent as files; those that EXIF
+        turns, and those that are not JPEG, PNG or WebP, are sent as a PNG of what ``read_images``
+        shows.
+    prompts : sequence of str
+        Names of what to find, such as ``sat_nb.prompts("zebra")``, without full stops.
+    out : str or PathLike
+        The folder of exports: ``out/zebra/3.json`` for ``photos/zebra/3.jpg``, which
+        ``read_segments(out)`` reads. Valid exports that exist are kept, damaged ones are fetched
+        again.
+    bbox_threshold : float, default 0.25
+        The least score of a detection, from 0 to 1.
+    iou_threshold : float, default 0.8
+        The overlap from which two detections are one, from 0 to 1.
+    model : str, default "DINO-X-1.0"
+        The name of the detector.
+    in_flight : int, default 4
+        The number of photos that are worked on at once.
+    max_photo_bytes : int, default 10485760
+        A larger photo is not sent, and is a problem.
+    base_url : str, default "https://api.deepdataspace.com"
+        The address of the API: https, or this machine.
+    progress : bool, default True
+        Show a bar.
 
-    Requests that fail for a while (too many, server errors, no connection) are repeated up to
-    eight times, later each time, or when the server says. A photo that the API does not take
-    is a problem, and the others go on. Each export also holds the request that it answers;
-    detections whose mask covers nothing are left out of it.
+    Returns
+    -------
+    Fetched
+        What is new, what existed, and the problems. A second call tries the problems again.
 
-    Returns a :class:`Fetched`; calling again tries the problems again.
+    Raises
+    ------
+    CannotFetch
+        If the token is refused, its quota is spent, or the service does not answer. Exports that
+        are written stay.
+    InvalidInput
+        For wrong arguments, without a token, and if ``out`` has exports of another request.
+    FileMissing
+        If ``photos`` does not exist.
+    CannotWrite
+        If an export cannot be written.
 
-    Raises CannotFetch where the token is refused, its quota is spent, or the service does not
-    answer: exports that are written stay. InvalidInput for arguments, no token, and a folder
-    ``out`` with exports of another request; FileMissing; CannotWrite.
+    Notes
+    -----
+    The API's token is read from the environment variable DINOX_API_TOKEN. It is sent to
+    ``base_url`` in a header of each request, and is never written, shown or logged.
 
-    Source: https://cloud.deepdataspace.com/docs (DINO-X, detection, version 2).
+    Requests that fail for the moment (too many requests, server errors, no connection) are
+    repeated up to eight times, after growing waits, or when the server says. All requests
+    together are at most 10 a second. A photo that the API refuses is a problem, and the others go
+    on. Each export also holds the request that it answers; detections whose mask covers no pixel
+    are left out.
+
+    References
+    ----------
+    https://cloud.deepdataspace.com/docs (DINO-X, detection, version 2).
+
+    Examples
+    --------
+    >>> fetched = fetch_masks("photos/", prompts("zebra"), "exports/")  # doctest: +SKIP
+    >>> segments = read_segments("exports/")  # doctest: +SKIP
     """
     _check_installed()
-    ask = _request(prompts, bbox_threshold, iou_threshold, model)
+    request = _request(prompts, bbox_threshold, iou_threshold, model)
     checked_whole("in_flight", in_flight, 1), checked_whole("max_photo_bytes", max_photo_bytes, 1)
     base_url, token = checked_base_url(base_url), _token()
     files = photo_files(photos)
-    kept, left = sorted_out(files, Path(out), ask)
+    kept, missing = split_by_export(files, Path(out), request)
     from tqdm.auto import tqdm
 
     with tqdm(
         total=len(files), initial=len(kept), desc="masks", unit="photo", disable=not progress
     ) as bar:
-        run = _Run(left, Path(out), ask, max_photo_bytes, bar)
-        if left:
-            _in_own_loop(run.all(base_url, token, in_flight))
+        run = _Run(missing, Path(out), request, max_photo_bytes, bar)
+        if missing:
+            _in_own_loop(run.fetch(base_url, token, in_flight))
     if run.stopped:
         raise CannotFetch(
             f"{run.stopped} {len(kept) + len(run.new)} of {len(files)} photos have their export; "
@@ -135,16 +179,13 @@ def fetch_masks(
     return Fetched(tuple(run.new), tuple(kept), MappingProxyType(run.problems))
 
 
-# --- the run ------------------------------------------------------------------------------------
-
-
 @dataclass
 class _Run:
-    """The photos that are left, and what has become of them."""
+    """The photos without an export, and what became of them."""
 
     files: Mapping[str, Path]
     out: Path
-    ask: Mapping[str, Any]
+    request: Mapping[str, Any]
     max_photo_bytes: int
     bar: tqdm
     new: list[str] = field(default_factory=list)
@@ -152,8 +193,8 @@ class _Run:
     stopped: str = ""
     unanswered: int = 0
 
-    async def all(self, base_url: str, token: Token, in_flight: int) -> None:
-        """Work on ``in_flight`` photos at once until none is left, or nothing goes any more."""
+    async def fetch(self, base_url: str, token: Token, in_flight: int) -> None:
+        """Work on ``in_flight`` photos at once until none is left, or nothing can succeed."""
         waiting = iter(self.files.items())
         async with DinoxApi(base_url, token) as api:
             workers = [asyncio.create_task(self._work(api, waiting)) for _ in range(in_flight)]
@@ -169,11 +210,11 @@ class _Run:
     async def _work(self, api: DinoxApi, waiting: Iterator[tuple[str, Path]]) -> None:
         for image_id, file in waiting:
             try:
-                await self._one(api, image_id, file)
+                await self._fetch_one(api, image_id, file)
                 self.unanswered = 0
-            except Again as error:
+            except TryAgain as error:
                 self.unanswered += 1
-                if self.unanswered >= UNANSWERED:
+                if self.unanswered >= MAX_UNANSWERED:
                     raise Stop(f"{error}.") from None
                 self.problems[image_id] = f"{file}: {error}."
             except (PhotoFailed, InvalidInput) as error:
@@ -181,10 +222,10 @@ class _Run:
                 self.unanswered = 0
             self.bar.update()
 
-    async def _one(self, api: DinoxApi, image_id: str, file: Path) -> None:
+    async def _fetch_one(self, api: DinoxApi, image_id: str, file: Path) -> None:
         picture, size = encoded(file, self.max_photo_bytes)
-        result = await api.detect({**self.ask, "image": picture})
-        export, target = checked_export(result, size, self.ask), export_file(self.out, image_id)
+        result = await api.detect({**self.request, "image": picture})
+        export, target = checked_export(result, size, self.request), export_file(self.out, image_id)
         try:
             with written_whole(target) as part:
                 part.write_text(export, encoding="utf-8")
@@ -194,21 +235,21 @@ class _Run:
 
 
 def _in_own_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run it in a thread with an event loop of its own: notebooks have one running already.
+    """Run it in a thread with an event loop of its own: notebooks have a running one already.
 
-    An interrupt cancels the work, waits for its end, and goes on its way.
+    An interrupt cancels the work, waits until it has ended, and is raised again.
     """
     loop, ended = asyncio.new_event_loop(), threading.Event()
     task = loop.create_task(work)
 
     def run() -> None:
-        loop.run_until_complete(_settled(task))
+        loop.run_until_complete(_wait_for(task))
         ended.set()
 
     thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        while not ended.wait(0.1):  # in short turns, between which an interrupt arrives
+    try:  # from the start on: the thread may run long before an interrupted start() returns
+        thread.start()
+        while not ended.wait(0.1):  # short waits, so that an interrupt is noticed between them
             pass
     finally:
         loop.call_soon_threadsafe(task.cancel)
@@ -218,11 +259,8 @@ def _in_own_loop(work: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-async def _settled(task: asyncio.Task[None]) -> None:
+async def _wait_for(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
-
-
-# --- what is sent -------------------------------------------------------------------------------
 
 
 def _check_installed() -> None:
@@ -250,18 +288,18 @@ def _token() -> Token:
 def _request(
     prompts: Sequence[str], bbox_threshold: float, iou_threshold: float, model: str
 ) -> dict[str, Any]:
-    """What each request says beside its photo."""
+    """The request's JSON without the photo."""
     if isinstance(prompts, str) or not prompts:
         raise InvalidInput(f"prompts: expected a list of names, got {prompts!r}.")
     names = [" ".join(checked_name(name, "prompts").split()) for name in prompts]
     wrong = [name for name in names if "." in name]
     if wrong:
         raise InvalidInput(
-            f"prompts: {wrong[0]!r} holds a full stop, which separates prompts; take it out."
+            f"prompts: {wrong[0]!r} holds a full stop, which separates prompts; remove it."
         )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise InvalidInput(f"prompts: {shorten(sorted(twice))} occurs twice; keep one.")
+        raise InvalidInput(f"prompts: {shorten(sorted(twice))} occurs twice; keep one of them.")
     for argument, value in (("bbox_threshold", bbox_threshold), ("iou_threshold", iou_threshold)):
         if not is_number(value) or not 0 <= value <= 1:
             raise InvalidInput(f"{argument}: expected a number from 0 to 1, got {value!r}.")
@@ -278,14 +316,33 @@ def _request(
 def prompts(class_name: str) -> tuple[str, ...]:
     """Twelve named regions to look for in photos of a class, as ``fetch_masks`` takes them.
 
-    There are some for "chihuahua", "fire truck", "zebra" and "horse", and for the actions of
-    BAR: "climbing", "diving", "fishing", "racing", "throwing", "vaulting". The file
-    ``segments/dinox_api/prompts.toml`` says how they were made; any list of names will do as well.
+    Parameters
+    ----------
+    class_name : str
+        "chihuahua", "fire truck", "zebra" or "horse"; or an action of BAR: "climbing", "diving",
+        "fishing", "racing", "throwing", "vaulting".
 
-    Raises InvalidInput for another class.
+    Returns
+    -------
+    tuple of str
+        The names.
 
-    Source: Hinns & Martens 2025, who have twelve prompts a class.
+    Raises
+    ------
+    InvalidInput
+        For another class.
 
+    Notes
+    -----
+    The file ``segments/dinox_api/prompts.toml`` tells how they were made. Any list of names will
+    do as well.
+
+    References
+    ----------
+    Hinns and Martens 2025, who have twelve prompts a class.
+
+    Examples
+    --------
     >>> prompts("Zebra")[:4]
     ('eye', 'ear', 'muzzle', 'mane')
     """
