@@ -1,9 +1,4 @@
-"""The bootstrap of whatever is computed from sums over independent units.
-
-A resample takes as many units as there are, with replacement: it is a row of counts, and its
-sums are the counts times the units' sums. All resamples together are one matrix product, and
-leaving out each unit once (the jackknife) is a subtraction.
-"""
+"""The bootstrap of statistics that follow from sums over independent units."""
 
 from __future__ import annotations
 
@@ -22,20 +17,20 @@ from sat_nb.registry import Entry, chosen, registry
 from sat_nb.table.schema import IMAGE_KEY
 
 Statistic = Callable[[Float64], Float64]
-"""Sums (r, m, k), r times of m sums for k values, -> the values (r, k); NaN where there is none."""
+"""Sums (r, m, k), m sums for each of k values in r resamples, -> values (r, k), NaN for none."""
 
-CHUNK = 2**21  # numbers that are in memory at once while resampling
+CHUNK = 2**21  # numbers in memory at once while resampling
 FEWEST = 5  # resamples that must lie beyond a bound
-EQUAL = 1e-12  # relative to the largest value: what rounding does to equal sums
+EQUAL = 1e-12  # relative to the largest value: the rounding of equal sums
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
     """Intervals of k values: arrays (k,).
 
-    ``interval`` says how each came about: the name that was asked for; "percentile" where
-    that was not stable; "point" where all resamples agree; "none", with NaN bounds, where
-    one unit alone makes the value, so that nothing is known of its scatter.
+    ``interval`` is the kind of each: the one that was asked for; "percentile" if that was not
+    stable; "point" if all resamples agree; "none", with NaN bounds, if the value rests on one unit,
+    so that nothing is known of its variation.
     """
 
     low: Float64
@@ -56,11 +51,21 @@ def bootstrap(
 
     Parameters
     ----------
-    sums: float (n_units, m, k): of each unit, m sums for each of k values.
-    statistic: from sums (r, m, k) to values (r, k), NaN where there is none, as where a
-        resample holds no unit that counts; such resamples are left out of that value's interval.
-    level, n_resamples, interval, seed: as in ``intervals``.
+    sums : array of float, shape (n_units, m, k)
+        The m sums of each unit for each of k values.
+    statistic : callable
+        From sums (r, m, k) to values (r, k). Resamples without a value, NaN, are left out of its
+        interval.
+    level, n_resamples, interval, seed
+        As for ``intervals``.
 
+    Returns
+    -------
+    Bounds
+        The bounds of the k values.
+
+    Examples
+    --------
     >>> heights = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 3.0])
     >>> sums = np.stack([heights, np.ones(6)], axis=1)[:, :, None]
     >>> bounds = bootstrap(sums, lambda s: s[:, 0] / s[:, 1], interval="percentile")
@@ -69,6 +74,7 @@ def bootstrap(
     """
     entry = chosen_interval(interval)
     check_resampling(level, n_resamples)
+    # The jackknife, each value without one unit, is a subtraction from the total.
     total = sums.sum(axis=0)
     estimates = statistic(total[None])[0]
     without_one = statistic(total - sums)
@@ -85,6 +91,7 @@ def resample(sums: Float64, statistic: Statistic, n_resamples: int, seed: int) -
     """The statistic of resampled units (n_resamples, k); the same whatever CHUNK is."""
     n, m, k = sums.shape
     rng = np.random.default_rng(seed)
+    # A resample is a row of counts, its sums the counts times the units' sums: one matrix product.
     rows = max(1, CHUNK // max(n, m * k, 1))
     sizes = [min(rows, n_resamples - start) for start in range(0, n_resamples, rows)]
     flat = sums.reshape(n, m * k)
@@ -94,6 +101,7 @@ def resample(sums: Float64, statistic: Statistic, n_resamples: int, seed: int) -
 
 def _counts(rng: np.random.Generator, n_resamples: int, n_units: int) -> Float64:
     """How often each unit was drawn: multinomial counts (n_resamples, n_units)."""
+    # Counting draws in one bincount over (resample, unit) cells is faster than rng.multinomial.
     drawn = rng.integers(n_units, size=(n_resamples, n_units))
     cells = drawn + n_units * np.arange(n_resamples)[:, None]
     counts = np.bincount(cells.ravel(), minlength=n_resamples * n_units)
@@ -110,12 +118,11 @@ def percentile(resampled: Float64, estimate: float, jackknife: Float64, tails: F
 
 
 def bca(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64) -> Float64:
-    """Quantiles corrected for bias and skewness (Efron 1987, BCa); NaN where they do not exist.
-
-    The bias counts half of the resampled values that equal the estimate: mean ranks tie often.
-    """
+    """Quantiles corrected for bias and skewness (Efron 1987, BCa); NaN if they do not exist."""
     from scipy.special import ndtr, ndtri
 
+    # Mean ranks are often equal to the estimate, so that ties count half. Without that the bias
+    # of a discrete statistic would depend on which side of it the ties are counted.
     slack = EQUAL * np.abs(resampled).max()
     below = np.mean(resampled < estimate - slack) + np.mean(resampled <= estimate + slack)
     bias = ndtri(below / 2)
@@ -129,12 +136,12 @@ def bca(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64)
 
 @dataclass(frozen=True, kw_only=True)
 class Interval(Entry):
-    """A bootstrap interval: which quantiles of the resampled values are its bounds.
+    """A kind of bootstrap interval: which quantiles of the resampled values are its bounds.
 
     Parameters
     ----------
     name, title, about, source, version : str
-        As in every registry: what tables and help texts show, and where it comes from.
+        As for every entry of a registry.
     parameters : Mapping
         Not used.
     function : callable
@@ -193,8 +200,8 @@ def chosen_interval(interval: str | Interval | Levels) -> Interval:
 def _bounds(
     resampled: Float64, estimate: float, jackknife: Float64, level: float, interval: Interval
 ) -> tuple[float, float, str]:
-    """Low, high and how they came about, for one value."""
-    if not np.isfinite(jackknife).all():  # without one of the units there is no value
+    """The low and high bound of one value, and their kind."""
+    if not np.isfinite(jackknife).all():  # no value without one of the units
         return np.nan, np.nan, "none"
     if np.ptp(resampled) <= EQUAL * np.abs(resampled).max():
         return estimate, estimate, "point"
@@ -213,26 +220,25 @@ def check_resampling(level: float, n_resamples: int) -> None:
     needed = int(np.ceil(round(2 * FEWEST / (1 - level), 6)))
     if n_resamples < needed:
         raise InvalidInput(
-            f"n_resamples: {n_resamples!r} are too few for level {level:g}; expected at least "
-            f"{needed}, so that {FEWEST} lie beyond each bound."
+            f"n_resamples: expected at least {needed} for level {level:g}, so that {FEWEST} lie "
+            f"beyond each bound, got {n_resamples!r}."
         )
 
 
 Unit = str | Mapping[str, object] | pd.Series
 UNIT = "_unit"
-FEW = 10  # units: a 95 % interval of a mean covers 90 % with ten, 84 % with five, less if skewed
-KEPT_APART = ("model", "label")  # what `aggregate` mixes only where the unit says so
+FEW = 10  # units: with ten, a 95 % interval of a mean covers 90 %, with five 84 %, less if skewed
+KEPT_APART = ("model", "label")  # columns that `aggregate` mixes only if they are the unit
 
 
 def with_units(table: pd.DataFrame, unit: Unit, by: Sequence[str]) -> pd.DataFrame:
-    """A copy with the column UNIT, in which rows of different units are different images.
-
-    One image explained for five models that are the unit is five observations: its ids
-    become (unit, image_id), and the model no longer keeps rows apart.
-    """
+    """A copy with the column UNIT, in which rows of different units are different images."""
+    # If the unit is the model, an image explained for five models is five observations: the ids
+    # become (unit, image_id), and the model no longer keeps rows apart.
     if isinstance(unit, str) and unit in by:
         raise InvalidInput(
-            f"unit: {unit!r} is kept apart by `by`, so each group would be one unit."
+            f"unit: {unit!r} is also in `by`, so that each group would be one unit; "
+            "choose one of the two."
         )
     units = units_of(table, unit)
     marked = table.assign(**{UNIT: units})
@@ -246,16 +252,13 @@ def with_units(table: pd.DataFrame, unit: Unit, by: Sequence[str]) -> pd.DataFra
 
 
 def units_of(table: pd.DataFrame, unit: Unit) -> pd.Series:
-    """The unit of each row: a column, or a mapping {image_id: unit}.
-
-    Raises InvalidInput where an image has several units, IdMismatch where it has none.
-    """
+    """The unit of each row; InvalidInput if an image has several, IdMismatch if it has none."""
     units = _column(table, unit) if isinstance(unit, str) else _looked_up(table, unit)
     without = table.loc[units.isna(), "image_id"].unique()
     if len(without):
         raise IdMismatch(
-            f"unit: {len(without)} images have none: {shorten(without)}; name one for each, "
-            "such as their own id, or filter the table."
+            f"unit: {len(without)} images have none: {shorten(without)}; give each a unit, such as "
+            "its own id, or filter the table."
         )
     return units
 
@@ -266,18 +269,18 @@ def cell_sums(
     values: NDArray[np.float64],
     shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """A matrix of that shape, each value added to its row and column."""
+    """A matrix of sums: each value is added at its row and column."""
     cells = np.bincount(rows * shape[1] + columns, values, minlength=shape[0] * shape[1])
     return cells.reshape(shape).astype(np.float64)
 
 
 def warn_of_few(n_units: int, unit: Unit) -> None:
-    """Warn that the bootstrap of few units is too sure of itself."""
+    """Warn that bootstrap intervals of few units are too narrow."""
     if n_units < FEW:
         name = unit if isinstance(unit, str) else "unit"
         warnings.warn(
-            f"{n_units} units ({name}) are few: bootstrap intervals of fewer than {FEW} are too "
-            "narrow (of five, a 95 % interval covers 84 % at best).",
+            f"unit: {n_units} units ({name}) are few: bootstrap intervals of fewer than {FEW} are "
+            "too narrow (with five, a 95 % interval covers 84 % at best).",
             stacklevel=3,
         )
 
@@ -290,8 +293,8 @@ def _column(table: pd.DataFrame, unit: str) -> pd.Series:
     if len(several):
         image_id = several.iloc[0]
         raise InvalidInput(
-            f"unit: {unit!r} differs between the segments of image {image_id!r}; a unit holds "
-            "whole images."
+            f"unit: {unit!r} differs between the segments of image {image_id!r}; expected one unit "
+            "for all rows of an image."
         )
     return table[unit]
 
@@ -305,5 +308,5 @@ def _looked_up(table: pd.DataFrame, unit: Mapping[str, object] | pd.Series) -> p
     units = pd.Series(unit, dtype=object) if isinstance(unit, Mapping) else unit
     if not units.index.is_unique:
         twice = units.index[units.index.duplicated()].unique()
-        raise InvalidInput(f"unit: names several units for {shorten(twice)}.")
+        raise InvalidInput(f"unit: expected one unit an image, got several for {shorten(twice)}.")
     return table["image_id"].map(units)

@@ -1,4 +1,4 @@
-"""Comparison: the finished result of ``compare``."""
+"""Comparison, the result of ``compare``."""
 
 from __future__ import annotations
 
@@ -11,28 +11,48 @@ import pandas as pd
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Mean ranks of segments and the tests between them.
+    """Mean ranks of segments, and the tests between them.
 
-    By segment (Series, best first): ``mean_ranks``, those that ``missing`` asks for: under
-    "absolute" a missing segment counts as n + 1, under "complete" they are the relative
-    ones; ``relative_ranks``, the means over the images that have the segment;
-    ``absolute_ranks``; ``n_images``, how many have it; ``friedman_ranks``, 1 to k within
-    each image with ties averaged and missing segments among them, which are those that
-    Friedman's, aeon's and Nemenyi's tests take (None under "complete"); ``aeon_ranks``, the
-    same where the test is aeon's, else None.
-
-    By pair of segments (square DataFrames in that order): ``p_values`` and
-    ``adjusted_p_values``, symmetric, 1 on the diagonal (of a pair that no image has, under
-    "complete", NaN and 1: not tested); ``n_compared``, images that the pair is compared on;
-    ``effect_sizes``, the matched-pairs rank-biserial correlation (Kerby 2014) of row and
-    column, from -1 to 1, and ``leads``, by how many ranks the row is ahead of the column on
-    average: both above 0 where the row has more attribution. NaN without a common image.
-
-    ``groups`` are tuples of two or more segments that do not differ. ``friedman_p`` is the
-    p-value of the test over all segments at once: above alpha nothing differs, whatever the
-    pairs' p-values; NaN where it is not done. ``critical_difference`` is Nemenyi's, between
-    ``friedman_ranks``. ``driven_by_presence`` lists the pairs, better first, that differ
-    under "absolute" and not on the images that have both: see ``compare_missing``.
+    Attributes
+    ----------
+    mean_ranks : pandas.Series
+        By segment, best first: those that ``missing`` asks for. Under "absolute" a segment that an
+        image lacks counts as n + 1; under "complete" they are the relative ones.
+    relative_ranks, absolute_ranks : pandas.Series
+        Means over the images that have the segment, and over all images.
+    n_images : pandas.Series
+        How many images have the segment.
+    p_values, adjusted_p_values : pandas.DataFrame
+        By pair of segments, in the order of ``mean_ranks``; symmetric, 1 on the diagonal. Under
+        "complete" a pair that no image has is not tested: NaN, and 1.
+    n_compared : pandas.DataFrame
+        By pair, the images it is compared on.
+    effect_sizes : pandas.DataFrame
+        By pair, the matched-pairs rank-biserial correlation (Kerby 2014) of row and column, from
+        -1 to 1; above 0 if the row has more attribution. NaN without a common image.
+    leads : pandas.DataFrame
+        By pair, by how many ranks the row is ahead of the column on average; sign and NaN as for
+        ``effect_sizes``.
+    groups : tuple of tuple of str
+        Two or more segments each that do not differ.
+    friedman_p : float
+        The p-value of the test over all segments at once: if it is above alpha nothing differs,
+        whatever the pairs' p-values. NaN if there is no such test.
+    n_total : int
+        The number of images.
+    method, test, alpha, missing
+        The arguments of ``compare``; ``test`` is the name of the test, with its version if it has
+        one.
+    friedman_ranks : pandas.Series or None
+        The mean ranks that Friedman's, aeon's and Nemenyi's tests compare: 1 to k within each image
+        with ties averaged, missing segments included. None for tests without them.
+    aeon_ranks : pandas.Series or None
+        The same if the test is aeon's.
+    critical_difference : float or None
+        Nemenyi's, between ``friedman_ranks``.
+    driven_by_presence : tuple of pairs of str
+        The pairs, better first, that differ under "absolute" and not on the images that have both;
+        see ``compare_missing``.
     """
 
     mean_ranks: pd.Series
@@ -65,16 +85,21 @@ class Comparison:
 
     @property
     def different(self) -> pd.DataFrame:
-        """Whether each two segments differ: a square, symmetric boolean DataFrame."""
+        """Whether two segments differ: a square, symmetric boolean DataFrame."""
         return (self.adjusted_p_values <= self.alpha) & (not self.friedman_p > self.alpha)
 
     def pairs(self) -> pd.DataFrame:
-        """One row a pair, ``segment_a`` the better one by ``mean_ranks``, in their order.
+        """List the pairs of segments, one row each, in the order of ``mean_ranks``.
 
-        Columns: ``segment_a``, ``segment_b``, ``n_compared``, ``lead``, ``effect_size``
-        (above 0 where a has more attribution than b), ``p_value``, ``adjusted_p_value``,
-        ``different``.
+        Returns
+        -------
+        pandas.DataFrame
+            ``segment_a``, the better one by ``mean_ranks``, ``segment_b``, ``n_compared``,
+            ``lead``, ``effect_size`` (above 0 if a has more attribution than b), ``p_value``,
+            ``adjusted_p_value``, ``different``.
 
+        Examples
+        --------
         >>> from sat_nb.toy import toy
         >>> pairs = compare(build(*toy()), method="sharp").pairs()
         >>> pairs.loc[0, ["segment_a", "segment_b", "lead", "effect_size", "different"]].tolist()
@@ -95,12 +120,13 @@ class Comparison:
 
 
 class PresenceWarning(UserWarning):
-    """Segments differ because images lack them; their attribution does not show it."""
+    """Segments differ only because images lack them, which is not a matter of attribution."""
 
 
 def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:
-    """One row a pair, in the order of ``padded``; see ``compare_missing`` for the columns."""
+    """The frame of ``compare_missing``, in the order of ``padded``."""
     one, two = padded.pairs(), complete.pairs()
+    # The order of the complete ranks may differ, so that each of its pairs is there both ways.
     swapped = two.rename(columns={"segment_a": "segment_b", "segment_b": "segment_a"})
     swapped = swapped.assign(lead=-two["lead"], effect_size=-two["effect_size"])
     key, suffixes = ["segment_a", "segment_b"], ("_absolute", "_complete")
@@ -110,20 +136,21 @@ def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:
     pairs.insert(3, "n_b", padded.n_images[pairs["segment_b"]].to_numpy())
     pairs.insert(4, "n_both", pairs.pop("n_compared_complete"))
     same_way = np.sign(pairs["effect_size_absolute"]) == np.sign(pairs["effect_size_complete"])
-    shown = pairs["different_complete"] & same_way
-    apart = pairs[["n_a", "n_b"]].max(axis=1) > pairs["n_both"]  # one is there without the other
-    return pairs.assign(driven_by_presence=pairs["different_absolute"] & apart & ~shown)
+    confirmed = pairs["different_complete"] & same_way
+    one_alone = pairs[["n_a", "n_b"]].max(axis=1) > pairs["n_both"]
+    driven = pairs["different_absolute"] & one_alone & ~confirmed
+    return pairs.assign(driven_by_presence=driven)
 
 
 def driven_by_presence(padded: Comparison, complete: Comparison) -> tuple[tuple[str, str], ...]:
-    """The pairs, better first, that differ in ``padded`` and not so on their own images."""
+    """The pairs, better first, that differ in ``padded`` but not in ``complete``."""
     pairs = both_ways(padded, complete)
     driven = pairs.loc[pairs["driven_by_presence"], ["segment_a", "segment_b"]]
     return tuple(driven.itertuples(index=False, name=None))
 
 
 def warn_of_presence(result: Comparison, test: str) -> None:
-    """Name the pairs of ``driven_by_presence``, and the test that found no difference there."""
+    """Warn of the pairs in ``driven_by_presence``, and name the test that checked them."""
     if not result.driven_by_presence:
         return
     n_different = int(np.triu(result.different.to_numpy(), 1).sum())

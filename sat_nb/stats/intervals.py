@@ -1,4 +1,4 @@
-"""intervals: the means of `aggregate`, and how far they may be off."""
+"""intervals: aggregates with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_columns, checked_whole
 from sat_nb.errors import InvalidInput
+from sat_nb.registry import lists
 from sat_nb.stats.bootstrap import (
+    INTERVALS,
     UNIT,
     Interval,
     Levels,
@@ -25,17 +27,18 @@ from sat_nb.stats.bootstrap import (
     with_units,
 )
 from sat_nb.table.aggregate import aggregate
-from sat_nb.table.aggregations import AGGREGATIONS, Sums, checked_aggregation
+from sat_nb.table.aggregations import AGGREGATIONS, Aggregation, Sums, checked_aggregation
 from sat_nb.table.schema import check_table
 
 SUMS = ("total", "n_images", "padding", "n_all")
-"""The columns of ``Sums``: each adds up over units, so that aggregations follow from resamples."""
+"""The columns of ``Sums``, in the order in which arrays of sums hold them."""
 
 
+@lists(interval=INTERVALS)
 def intervals(
     table: pd.DataFrame,
     *,
-    how: str = "relative",
+    how: str | Aggregation | Callable[..., pd.Series] = "relative",
     value: str = "mean_attribution",
     by: str | Sequence[str] = ("method",),
     unit: Unit = "image_id",
@@ -44,40 +47,73 @@ def intervals(
     interval: str | Interval | Levels = "bca",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The means of ``aggregate`` with bootstrap intervals over images, or groups of them.
+    """Aggregate a table, with bootstrap intervals over images or groups of images.
 
-    An interval says how the mean would scatter over other images like these. It knows
-    nothing of the noise of a saliency method that samples: that is ``se_mean_attribution``.
+    An interval says how the mean would vary over other images like these. It does not include the
+    noise of a saliency method that samples: that is ``se_mean_attribution``.
 
     Parameters
     ----------
-    table, how, value, by: as in ``aggregate``.
-    unit: what is drawn with replacement: a column, or {image_id: unit}. Images by default;
-        where images are not independent (near-duplicates, frames of one video) their group;
-        "model" for several training seeds of one architecture, whose rows are then averaged
-        together.
-    level: of the interval, two-sided.
-    n_resamples: how many times all units of a group of ``by`` are drawn.
-    interval: "bca", corrected for bias and skewness, or "percentile". A name in INTERVALS.
-    seed: the same seed gives the same intervals; groups of as many units share their draws.
+    table : pandas.DataFrame
+        From ``build``.
+    how : str, Aggregation or callable, default "relative"
+        As for ``aggregate``; only aggregations of sums have intervals.
+    value : str, default "mean_attribution"
+        The column to aggregate, as for ``aggregate``.
+    by : str or sequence of str, default ("method",)
+        Columns whose values are kept apart, as for ``aggregate``.
+    unit : str, Mapping or Series, default "image_id"
+        What is drawn with replacement: a column, or {image_id: unit}. If images are not independent
+        (near-duplicates, frames of one video), their group; "model" for several training seeds of
+        one architecture, whose rows are then averaged together.
+    level : float, default 0.95
+        Level of the two-sided interval.
+    n_resamples : int, default 10000
+        How often all units of a group of ``by`` are drawn.
+    interval : str, Interval or callable, default "bca"
+        A name in ``INTERVALS``, an entry of your own, or a function as described in
+        :class:`Interval`:
 
-    Returns the DataFrame of ``aggregate`` with ``low``, ``high``, ``interval`` (how they came
-    about) and ``n_units`` (units that have the segment). ``interval`` is "percentile" under
-    "bca" where the corrected quantiles have fewer than five resamples beyond them or do not
-    exist; "point", low = high, where all resamples agree, as for a segment that is always
-    first: the data do not tell how far it is from certain; "none", NaN, where the value rests
-    on one unit, as a Relative mean of a segment that one image has.
+        [[interval]]
 
-    A resample may lack a segment that few units have. It has no Relative mean there and is
-    left out, so the interval is over resamples that have the segment; under Absolute it
-    counts like any other. Fewer than ten units give intervals that are too narrow, with a
-    warning; see ``n_units`` for single segments.
+    seed : int, default 0
+        The same seed gives the same intervals; groups with equally many units share their draws.
 
-    Raises InvalidInput as ``aggregate`` does, and where units cut through an image; IdMismatch
-    where an image has no unit.
+    Returns
+    -------
+    pandas.DataFrame
+        As from ``aggregate``, with ``low``, ``high``, ``interval`` (their kind) and ``n_units``
+        (units that have the segment). ``interval`` is "percentile" under "bca" if the corrected
+        quantiles do not exist or have fewer than five resamples beyond them; "point", low = high,
+        if all resamples agree, as for a segment that is always first: the data do not tell how far
+        it is from certain; "none", with NaN, if the value rests on one unit, as a Relative mean of
+        a segment that one image has.
 
-    Sources: Efron 1979 (percentile), 1987 (BCa); Davison & Hinkley 1997, 2.4 and 3.8 (units).
+    Raises
+    ------
+    InvalidInput
+        As ``aggregate`` does; if a unit contains only some rows of an image.
+    IdMismatch
+        If an image has no unit.
 
+    Warns
+    -----
+    UserWarning
+        For fewer than ten units, whose intervals are too narrow; see ``n_units`` for single
+        segments.
+
+    Notes
+    -----
+    A resample may lack a segment that few units have. It has no Relative mean there and is left
+    out, so the interval is over resamples that have the segment; under Absolute it counts like any
+    other.
+
+    References
+    ----------
+    Efron 1979 (percentile), 1987 (BCa); Davison & Hinkley 1997, sections 2.4 and 3.8 (units).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> noisy = build(*toy()).query("method == 'noisy'")
     >>> found = intervals(noisy, value="rank")
@@ -95,15 +131,15 @@ def intervals(
     if aggregation.needs != "sums":
         of_sums = [name for name, entry in AGGREGATIONS.items() if entry.needs == "sums"]
         raise InvalidInput(
-            f"how: {aggregation.name!r} does not follow from sums over images, of which intervals "
-            f"are; expected one of {', '.join(map(repr, of_sums))}."
+            f"how: intervals support only aggregations of sums ({', '.join(map(repr, of_sums))}), "
+            f"got {aggregation.name!r}."
         )
     checked_whole("seed", seed)
     by = checked_columns(by)
     rows = with_units(check_table(table), unit, by)
     summary = aggregate(rows, how=how, value=value, by=by)
     if summary.empty:
-        raise InvalidInput("table: holds no segment, so there is nothing to find intervals of.")
+        raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
     found = partial(
         bootstrap,
         statistic=statistic_of(partial(aggregation.function, **parameters)),
@@ -123,7 +159,7 @@ def intervals(
 def _group_bounds(
     rows: pd.DataFrame, value: str, by: Sequence[str], found: Callable
 ) -> pd.DataFrame:
-    """The intervals of one group, with the group's values of ``by`` on each row."""
+    """The intervals of one group, in rows that also hold its values of ``by``."""
     segments = pd.Index(rows["segment"].dropna().unique()).sort_values()
     sums = unit_sums(rows, segments, value)
     bounds = found(sums)
@@ -138,7 +174,7 @@ def _group_bounds(
 
 
 def unit_sums(rows: pd.DataFrame, segments: pd.Index, value: str) -> NDArray[np.float64]:
-    """What SUMS names, of each unit and segment: (n_units, 4, k); units are in order."""
+    """The sums named in SUMS by unit and segment: (n_units, 4, k), units sorted."""
     units, names = pd.factorize(rows[UNIT], sort=True)
     n, k = len(names), len(segments)
     ranked = rows["n_segments"].to_numpy() + 1.0 if value == "rank" else np.zeros(len(rows))
@@ -157,7 +193,7 @@ def unit_sums(rows: pd.DataFrame, segments: pd.Index, value: str) -> NDArray[np.
 
 
 def statistic_of(aggregation: Callable[[Sums], pd.Series]) -> Statistic:
-    """The aggregation, of many resamples' sums at once."""
+    """The aggregation as a function of the sums of many resamples at once."""
 
     def values(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = {name: sums[:, i].ravel() for i, name in enumerate(SUMS)}

@@ -1,4 +1,4 @@
-"""Do ranks say what matters? The agreement of rankings with measured effects, image by image."""
+"""The agreement of rankings with measured effects of segments, image by image."""
 
 from __future__ import annotations
 
@@ -15,17 +15,29 @@ KEYS = ["image_id", "segment"]
 
 
 def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
-    """Kendall's tau-b between the local ranks and effects, a row an image, a column a method.
+    """Kendall's tau-b between local ranks and effects, one row an image, one column a method.
 
     Parameters
     ----------
-    table: from ``build``: ``image_id``, ``segment``, ``method``, ``rank`` (1 is the most).
-    effects: by (``image_id``, ``segment``), of every row of the table: how much each segment
-        matters by another measure, the larger the more.
+    table : pandas.DataFrame
+        From ``build``: ``image_id``, ``segment``, ``method``, ``rank``.
+    effects : pandas.Series
+        How much each segment matters by another measure, by (``image_id``, ``segment``); large
+        effects matter most.
 
-    1: the effects fall as the ranks say; 0: unrelated; -1: reversed. NaN where an image has fewer
-    than two segments, or all of them tie. Raises IdMismatch for segments without an effect.
+    Returns
+    -------
+    pandas.DataFrame
+        1 if the effects fall with rank, 0 unrelated, -1 reversed; NaN if an image has fewer than
+        two segments, or all of them tie.
 
+    Raises
+    ------
+    IdMismatch
+        For segments without an effect.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = build(*toy(3))
     >>> size = table.query("method == 'sharp'").set_index(["image_id", "segment"])
@@ -44,28 +56,32 @@ def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
             f"effects: {len(lacking)} segments of the table have none (image, segment): "
             f"{shorten(lacking)}; measure all of them, or filter the table."
         )
-    of_images = effects.loc[wanted].unstack()  # noqa: PD010
+    by_image = effects.loc[wanted].unstack()  # noqa: PD010
     found = {}
     for method, rows in present.groupby("method", sort=False):
         ranks = rows.set_index(KEYS)["rank"].unstack()  # noqa: PD010
-        ranks = ranks.reindex(index=of_images.index, columns=of_images.columns)
-        found[method] = tau_of_rows(-ranks.to_numpy(float), of_images.to_numpy(float))
-    return pd.DataFrame(found, index=of_images.index).rename_axis(columns="method")
+        ranks = ranks.reindex(index=by_image.index, columns=by_image.columns)
+        found[method] = tau_of_rows(-ranks.to_numpy(float), by_image.to_numpy(float))
+    return pd.DataFrame(found, index=by_image.index).rename_axis(columns="method")
 
 
 def means(by_image: pd.DataFrame, *, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """The mean of each column over the images (rows) that have it, with a bootstrap interval.
+    """The mean of each column over the images (rows) that have a value, with a BCa interval.
 
-    Returns a DataFrame, one row a column: its ``mean``, ``low``, ``high`` (BCa over images, as
-    ``intervals`` has it), ``n_images``.
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each column: ``mean``, ``low``, ``high``, ``n_images``.
 
+    Examples
+    --------
     >>> means(pd.DataFrame({"lrp.z": [0.2, 0.4, 0.3, np.nan, 0.5, 0.4]})).round(2)
            mean   low  high  n_images
     lrp.z  0.36  0.26  0.45         5
     """
     values = by_image.to_numpy(dtype=np.float64)
-    there = np.isfinite(values)
-    sums = np.stack([np.where(there, values, 0.0), there.astype(np.float64)], axis=1)
+    known = np.isfinite(values)
+    sums = np.stack([np.where(known, values, 0.0), known.astype(np.float64)], axis=1)
 
     def mean_of(totals: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -77,17 +93,17 @@ def means(by_image: pd.DataFrame, *, level: float = 0.95, seed: int = 0) -> pd.D
             "mean": mean_of(sums.sum(axis=0)[None])[0],
             "low": bounds.low,
             "high": bounds.high,
-            "n_images": there.sum(axis=0),
+            "n_images": known.sum(axis=0),
         },
         index=by_image.columns,
     )
 
 
 def by_size(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of a ranking that knows masks alone: the smallest segment of an image is first.
+    """A control that ignores the map: the table with the smallest segment of an image first.
 
-    What a method's ranks owe to the sizes of the segments they share with it. ``method`` is
-    "smallest first".
+    A method's ranks that only reflect the sizes of segments agree with it. ``method`` is "smallest
+    first".
     """
     first = table[table["method"] == table["method"].iloc[0]]
     ranks = first.groupby("image_id", sort=False)["mask_px"].rank()
@@ -95,7 +111,7 @@ def by_size(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shuffled(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """The table of a ranking that knows nothing: each image's ranks are dealt out at random.
+    """A control without information: the table with each image's ranks in random order.
 
     ``method`` is "shuffled"; its expected tau with anything is 0.
     """

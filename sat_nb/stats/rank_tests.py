@@ -53,7 +53,7 @@ class PairTest(Entry):
     Parameters
     ----------
     name, title, about, source, version : str
-        As in every registry: what settings and plots show, and where it comes from.
+        As for every entry of a registry.
     parameters : Mapping
         Not used.
     padded : callable

@@ -1,4 +1,4 @@
-"""Wilcoxon's signed-rank test of many pairs at once, exact also where differences tie."""
+"""Wilcoxon's signed-rank test for many pairs at once, exact even if differences tie."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-EXACT_UP_TO = 50  # pairs; beyond it the normal approximation, as scipy does
+EXACT_UP_TO = 50  # differences; above it the normal approximation, as in scipy
 
 
 def signed_rank_p(differences: NDArray[np.float64]) -> float:
-    """Two-sided p-value of the paired differences (n,); see ``signed_rank_tests``.
+    """Two-sided p-value of paired differences (n,); see :func:`signed_rank_tests`.
 
     >>> signed_rank_p(np.array([1.0, 1.0, 2.0, 3.0, 3.0]))
     0.0625
@@ -19,14 +19,13 @@ def signed_rank_p(differences: NDArray[np.float64]) -> float:
 
 
 def signed_rank_tests(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Two-sided p-values (m,) of paired differences (n, m), a test a column.
+    """Two-sided p-values (m,) of paired differences (n, m), one test a column.
 
-    Zeros are dropped, as Wilcoxon did, and so are NaNs, images that lack the pair. Up to 50
-    differences the test is exact for the midranks that are there: given the sizes of the
-    differences, each sign is a fair coin (Wilcoxon 1945; scipy permutes up to 13 where they
-    tie, and approximates above). Local ranks are whole numbers, so their differences tie
-    nearly always. No difference at all has p = 1.
+    Zeros are dropped, as by Wilcoxon 1945, and so are NaNs, for images that lack the pair. Up to 50
+    differences the test is exact, above it is approximate. Without any difference p is 1.
     """
+    # Local ranks are whole numbers, so their differences nearly always tie, and no table of the
+    # distribution applies. (scipy permutes up to 13 tied differences and approximates above.)
     signed = signed_ranks(differences)
     n_used = np.count_nonzero(signed, axis=0)
     p_values = np.ones(signed.shape[1])
@@ -40,9 +39,8 @@ def signed_rank_tests(differences: NDArray[np.float64]) -> NDArray[np.float64]:
 def rank_biserial(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Matched-pairs rank-biserial correlations (m,) of differences (n, m) (Kerby 2014, eq. 5).
 
-    The share of the rank sum that speaks for positive differences less the share that
-    speaks for negative ones, from -1 to 1; zeros and NaNs are dropped, and without any
-    difference it is 0.
+    The share of the rank sum from positive differences less the share from negative ones, from -1
+    to 1; zeros and NaNs are dropped, and without any difference it is 0.
 
     >>> rank_biserial(np.array([[1.0], [2.0], [-3.0], [4.0]]))
     array([0.4])
@@ -58,12 +56,12 @@ def signed_ranks(differences: NDArray[np.float64]) -> NDArray[np.float64]:
 
     differences = np.nan_to_num(differences)
     n_zero = np.count_nonzero(differences == 0, axis=0)
-    ranks = rankdata(np.abs(differences), axis=0) - n_zero  # zeros are the smallest
+    ranks = rankdata(np.abs(differences), axis=0) - n_zero  # zeros have the smallest ranks
     return np.sign(differences) * ranks
 
 
 def _normal_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of fair signs times midranks over its standard deviation: scipy's, ties and all."""
+    """From signed midranks, by the normal approximation; the same as scipy's, also with ties."""
     from scipy.special import ndtr
 
     z = signed.sum(axis=0) / np.sqrt((signed**2).sum(axis=0))
@@ -71,7 +69,8 @@ def _normal_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _exact_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From signed midranks; twice the smaller tail, as the distribution is symmetric."""
+    """From signed midranks: twice the smaller tail, as the distribution is symmetric."""
+    # Midranks are multiples of a half, so that doubled they are whole numbers and can be counted.
     doubled = np.round(2 * signed).astype(np.int64).T
     positive = np.where(doubled > 0, doubled, 0).sum(axis=1)
     sizes = np.abs(doubled)
@@ -81,11 +80,14 @@ def _exact_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @numba.njit(cache=True)
 def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability in each row that the ranks chosen by fair coins add up to at most ``at_most``.
+    """Probabilities, by row, that a random half of the whole ranks adds up to ``at_most`` or less.
 
-    Ranks are whole numbers; zeros do not count as ranks. The numbers of outcomes stay below
-    2**53, so that float64 holds them exactly.
+    Each rank is included by a fair coin; zeros are not ranks.
     """
+    # Counting sign patterns by their rank sum: outcomes[t] is the number of subsets of the ranks so
+    # far that add up to t, and each new rank adds the subsets that include it (the subset-sum
+    # recurrence, from the largest total down, so that no rank is used twice). Counts are at most
+    # 2**EXACT_UP_TO < 2**53, so that float64 holds them exactly.
     found = np.empty(len(ranks))
     outcomes = np.empty(at_most.max() + 1 if len(ranks) else 1)
     for row in range(len(ranks)):

@@ -1,4 +1,4 @@
-"""How many images a ranking needs: ranking_stability."""
+"""ranking_stability: how many images a ranking needs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from sat_nb.stats.bootstrap import UNIT
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.kendall import tau_of_rows
 from sat_nb.stats.mask_sensitivity import ORDERS
+from sat_nb.stats.rows import checked_rows
 from sat_nb.table.aggregations import AGGREGATIONS
-from sat_nb.table.schema import check_table
-from sat_nb.table.totals import check_once, check_unmixed
 
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 
@@ -31,33 +30,53 @@ def ranking_stability(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How alike the rankings of two separate samples of images are, by the samples' size.
+    """Measure how similar the rankings of two separate samples of images are, by sample size.
 
-    Two samples of n images that share none are drawn from the table, their segments are ordered
-    by mean rank (``aggregate(..., value="rank")``), and the two orders compared by Kendall's tau-b:
-    what somebody would find who repeated a study of n images on n others. Segments that one of the
-    samples lacks are left out of that comparison.
+    Two samples of n images that share none are drawn from the table, their segments are ordered by
+    mean rank (``aggregate(..., value="rank")``), and the two orders are compared by Kendall's
+    tau-b: this is what a repetition of a study of n images on n other images would find. Segments
+    that one of the samples lacks are left out of that comparison.
 
     Parameters
     ----------
-    table: from ``build``, of one model and one class; each method is a ranking of its own.
-    sizes: images in a sample, each at most half of the images; by default round numbers up to
-        that half, and the half itself.
-    how: "relative" or "absolute" mean ranks.
-    n_repeats: pairs of samples of each size; all methods see the same ones.
-    level: of the range of the single taus.
-    seed: the same seed gives the same result.
+    table : pandas.DataFrame
+        From ``build``, of one model and one class; each method is a ranking of its own.
+    sizes : sequence of int, default None
+        Images in a sample, each at most half of the images; by default round numbers up to that
+        half, and the half itself.
+    how : {"relative", "absolute"}, default "relative"
+        How ranks are averaged.
+    n_repeats : int, default 200
+        Pairs of samples of each size, the same for all methods.
+    level : float, default 0.95
+        The share of single taus between ``low`` and ``high``.
+    seed : int, default 0
+        The same seed gives the same result.
 
-    Returns a DataFrame, one row a method and size: ``method``, ``n_images`` of a sample, ``tau``
-    (mean over the pairs), ``low`` and ``high``, between which ``level`` of the single pairs' taus
-    are, ``n_repeats``, ``n_total`` (images in all). ``low`` and ``high`` tell what one study may
-    find; they are no interval of the mean, and since all pairs come from the same images, pairs of
-    half of them are more alike than such pairs from a larger collection would be.
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method and size: ``method``, ``n_images`` of a sample, ``tau`` (mean over the
+        pairs), ``low`` and ``high``, between which ``level`` of the single pairs' taus are,
+        ``n_repeats``, ``n_total`` (all images).
 
-    Raises InvalidInput for fewer than 4 images, and for values that make no sense.
+    Raises
+    ------
+    InvalidInput
+        For fewer than 4 images, for impossible values, and for tables of several models or classes.
 
-    Source: Kendall 1945 (tau-b).
+    Notes
+    -----
+    ``low`` and ``high`` tell what one study may find; they are not an interval of the mean. As all
+    pairs come from the same images, pairs of half of them are more alike than such pairs from a
+    larger collection would be.
 
+    References
+    ----------
+    Kendall 1945 (tau-b).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> found = ranking_stability(build(*toy()), sizes=[2, 10])
     >>> found[["method", "n_images", "tau", "low", "high"]].round(2)
@@ -71,17 +90,15 @@ def ranking_stability(
         raise unknown_name("how", how, ORDERS)
     checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     checked_level("level", level, 0.95)
-    table = check_table(table)
-    check_unmixed(table, ["method"])
-    check_once(table, ["method"])
+    checked_rows(table, ["method"])
     n_total = table["image_id"].nunique()
-    chosen = _checked_sizes(sizes, n_total)
+    checked = _checked_sizes(sizes, n_total)
     means_of = statistic_of(AGGREGATIONS[how].function)
     tails = [(1 - level) / 2, (1 + level) / 2]
     rows: list[dict[str, Any]] = []
     for method in table["method"].unique():
         sums = _sums(table[table["method"] == method], n_total)
-        for n in chosen:
+        for n in checked:
             taus = _taus(sums, n, n_repeats, seed, means_of)
             known = taus[np.isfinite(taus)]
             low, high = np.quantile(known, tails) if len(known) else (np.nan, np.nan)
@@ -91,12 +108,29 @@ def ranking_stability(
 
 
 def images_needed(stability: pd.DataFrame, *, tau: float = 0.9, column: str = "tau") -> pd.Series:
-    """The smallest sample from which on the tau is as large as asked for, by method.
+    """Find the smallest sample size from which on tau is as large as asked for, by method.
 
-    ``stability`` is from :func:`ranking_stability`. ``column`` is "tau", for the mean of such
-    pairs of studies, or "low", for all but a few of them. Missing (NA) where no size, or not
-    every larger one, reaches it.
+    Parameters
+    ----------
+    stability : pandas.DataFrame
+        From :func:`ranking_stability`.
+    tau : float, default 0.9
+        The agreement to reach.
+    column : {"tau", "low"}, default "tau"
+        "tau" for the mean over pairs of studies, "low" for nearly all of them.
 
+    Returns
+    -------
+    pandas.Series
+        Images by method; missing (NA) if no size, or not every larger one, reaches it.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown column or an impossible tau.
+
+    Examples
+    --------
     >>> stability = pd.DataFrame({"method": "a", "n_images": [5, 10, 20], "tau": [0.8, 0.9, 0.95]})
     >>> images_needed(stability)["a"], images_needed(stability, tau=0.99)["a"]
     (10, <NA>)
@@ -117,7 +151,7 @@ def _checked_sizes(sizes: Sequence[int] | None, n_total: int) -> list[int]:
     half = n_total // 2
     if half < 2:
         raise InvalidInput(
-            f"table: has {n_total} images; two samples of at least 2 images each need 4."
+            f"table: expected at least 4 images, for two samples of 2, got {n_total}."
         )
     if sizes is None:
         return [*(n for n in SIZES if n < half), half]
@@ -125,20 +159,20 @@ def _checked_sizes(sizes: Sequence[int] | None, n_total: int) -> list[int]:
         checked_whole("sizes", n, 1)
         if n > half:
             raise InvalidInput(
-                f"sizes: two samples of {n} images that share none need {2 * n}, the table has "
-                f"{n_total}; give at most {half}."
+                f"sizes: expected at most {half}, as two samples that share no image need twice as "
+                f"many and the table has {n_total}, got {n}."
             )
     return sorted(set(sizes))
 
 
 def _sums(rows: pd.DataFrame, n_total: int) -> NDArray[np.float64]:
-    """What mean ranks follow from, by image: (n_total, 4, k); an image without a map has zeros."""
+    """The sums of ranks by image: (n_total, 4, k); zeros for an image without segments."""
     segments = pd.Index(rows["segment"].dropna().unique()).sort_values()
     sums = unit_sums(rows.assign(**{UNIT: rows["image_id"]}), segments, "rank")
     if len(sums) != n_total:
         raise InvalidInput(
             f"table: method {rows['method'].iloc[0]!r} has {len(sums)} of the {n_total} images; "
-            "build all methods' rows of the same images."
+            "expected the same images for all methods."
         )
     return sums
 
@@ -146,7 +180,7 @@ def _sums(rows: pd.DataFrame, n_total: int) -> NDArray[np.float64]:
 def _taus(
     sums: NDArray[np.float64], n: int, n_repeats: int, seed: int, means_of: Any
 ) -> NDArray[np.float64]:
-    """Kendall's tau of each pair of samples: (n_repeats,)."""
+    """Kendall's tau-b of each pair of samples: (n_repeats,)."""
     rng = np.random.default_rng([seed, n])
     drawn = np.stack([rng.permutation(len(sums))[: 2 * n] for _ in range(n_repeats)])
     with np.errstate(invalid="ignore", divide="ignore"):

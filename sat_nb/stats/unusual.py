@@ -1,4 +1,4 @@
-"""What does not fit: images far from the aggregate, segments of no fixed rank, odd methods out."""
+"""Outliers: images far from the aggregate, segments of varying rank, methods that disagree."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.kendall import kendall_tau_b
-from sat_nb.table.schema import check_table
-from sat_nb.table.totals import check_once, check_unmixed
+from sat_nb.stats.rows import checked_rows
 
 BY = ["method", "model"]
-DIGITS = 9  # numbers that are equal to that many count as equal, whatever their rounding
+DIGITS = 9  # numbers that are equal to that many decimals count as equal
 
 
 def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
-    """Images whose table differs most from the aggregate, the most unusual first.
-
-    ``distance`` is the mean, over the segments of an image, of |local rank - Relative mean
-    rank|: 0 where the image ranks its segments as all images do on average. ``segment`` is the
-    one that is furthest off, with its ``rank`` there and its ``mean_rank``; of segments as far
-    off the first by name.
+    """Rank images by how far they are from the aggregate, the most unusual first.
 
     Parameters
     ----------
-    table: from ``build``, of one class; each method and model by itself.
+    table : pandas.DataFrame
+        From ``build``, of one class; each method and model is compared with itself.
 
-    Returns a DataFrame with ``method``, ``model``, ``image_id``, ``n_segments`` (segments that
-    are compared), ``distance``, ``segment``, ``rank``, ``mean_rank``. Images without a segment
-    are not in it.
+    Returns
+    -------
+    pandas.DataFrame
+        ``method``, ``model``, ``image_id``, ``n_segments`` (segments that are compared),
+        ``distance``, the mean over the segments of the image of |local rank - Relative mean rank|,
+        and ``segment``, the one that is furthest off, with its ``rank`` there and its
+        ``mean_rank``; of segments equally far off the first by name. Images without segments have
+        no row.
 
-    Raises InvalidInput for tables that mix classes.
+    Raises
+    ------
+    InvalidInput
+        For tables of several classes, and tables without segments.
 
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> unusual_images(build(*toy()).query("method == 'noisy'")).head(2)
       method  model  image_id  n_segments  distance segment  rank  mean_rank
@@ -52,21 +57,27 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
-    """Segments whose local rank varies most from image to image, the most varying first.
-
-    ``sd_rank`` is the standard deviation of the local rank over the images that have the
-    segment (divided by n - 1), ``low`` and ``high`` are the quartiles. Segments that only one
-    image has are not in it.
+    """Rank segments by how much their local rank varies between images, the most varying first.
 
     Parameters
     ----------
-    table: from ``build``, of one class; each method and model by itself.
+    table : pandas.DataFrame
+        From ``build``, of one class; each method and model by itself.
 
-    Returns a DataFrame with ``method``, ``model``, ``segment``, ``n_images``, ``mean_rank``,
-    ``sd_rank``, ``low``, ``high``.
+    Returns
+    -------
+    pandas.DataFrame
+        ``method``, ``model``, ``segment``, ``n_images``, ``mean_rank``, ``sd_rank``, the standard
+        deviation of the local rank over the images that have the segment (divided by n - 1), and
+        ``low`` and ``high``, its quartiles. Segments of only one image have no row.
 
-    Raises InvalidInput for tables that mix classes.
+    Raises
+    ------
+    InvalidInput
+        For tables of several classes, and tables without segments.
 
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> varying_segments(build(*toy())).head(2).round(2)
       method  model segment  n_images  mean_rank  sd_rank  low  high
@@ -86,23 +97,33 @@ def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of methods by how little they agree, those that differ most first.
-
-    ``tau`` is Kendall's tau-b between the Relative mean ranks that the two give the segments:
-    1 alike, 0 unrelated, -1 reversed; NaN, at the end, where a method ties all segments.
-    ``segment`` is the one that they differ most about, with the mean ranks ``rank_a`` and
-    ``rank_b``; of several the first by name.
+    """Rank pairs of methods by how little they agree, those that differ most first.
 
     Parameters
     ----------
-    table: from ``build``, of one class; each model by itself.
+    table : pandas.DataFrame
+        From ``build``, of one class; each model by itself.
 
-    Returns a DataFrame with ``model``, ``method_a``, ``method_b``, ``tau``, ``segment``,
-    ``rank_a``, ``rank_b``; without rows where there is one method only. Segments that one of
-    the two lacks do not count.
+    Returns
+    -------
+    pandas.DataFrame
+        ``model``, ``method_a``, ``method_b``, ``tau``, Kendall's tau-b between the Relative mean
+        ranks that the two give the segments (1 alike, 0 unrelated, -1 reversed; NaN, at the end, if
+        a method ties all segments), and ``segment``, the one they differ most about, with its mean
+        ranks ``rank_a`` and ``rank_b``; of several the first by name. Segments that one of the two
+        lacks do not count. No rows if there is one method.
 
-    Raises InvalidInput for tables that mix classes. Source: Kendall 1945 (tau-b).
+    Raises
+    ------
+    InvalidInput
+        For tables of several classes, and tables without segments.
 
+    References
+    ----------
+    Kendall 1945 (tau-b).
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> disagreeing_methods(build(*toy())).round(2)
        model method_a method_b  tau segment  rank_a  rank_b
@@ -124,7 +145,7 @@ def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
-    """One row of ``disagreeing_methods``; None for methods that share no segment."""
+    """One row of ``disagreeing_methods``; None if the methods share no segment."""
     both = wide[[a, b]].dropna().sort_index()
     if both.empty:
         return None
@@ -134,8 +155,7 @@ def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
 
 
 def _present(table: pd.DataFrame) -> pd.DataFrame:
-    check_unmixed(check_table(table), BY)
-    check_once(table, BY)
+    checked_rows(table, BY)
     rows = table[table["segment"].notna()]
     if rows.empty:
         raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
@@ -143,7 +163,7 @@ def _present(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first(found: pd.DataFrame, largest: list[str], then: list[str]) -> pd.DataFrame:
-    """The largest first; equal ones by name."""
+    """Sorted by falling ``largest``, and by ``then`` if these are equal."""
     descending = [False] * len(largest) + [True] * len(then)
     rounded = found.assign(**{name: found[name].round(DIGITS) for name in largest})
     order = rounded.sort_values([*largest, *then], ascending=descending).index

@@ -254,7 +254,7 @@ def test_one_model_and_one_class_each(two: Tables) -> None:
         ({"alpha": 5}, "alpha: expected a number between 0 and 1"),
         ({"missing": "drop"}, "missing: unknown name 'drop'. Valid: 'error', 'skip'"),
         ({"interval": "bcs"}, "interval: unknown name 'bcs'"),
-        ({"n_resamples": 10}, "n_resamples: 10 are too few"),
+        ({"n_resamples": 10}, "n_resamples: expected at least"),
         ({"unit": "position"}, "unit: 'position' differs between the segments"),
     ],
 )

@@ -234,7 +234,7 @@ def test_options_of_build_reach_it() -> None:
         ({"how": "median"}, "how: unknown name 'median'"),
         ({"n_repeats": 0}, "n_repeats: expected a whole number >= 1"),
         ({"seed": -1}, "seed: expected a whole number >= 0"),
-        ({"n_resamples": 10}, "n_resamples: 10 are too few"),
+        ({"n_resamples": 10}, "n_resamples: expected at least"),
         ({"pool": "max"}, "pool: unknown name 'max'"),
     ],
 )
@@ -252,5 +252,5 @@ def test_the_picture_has_a_line_a_change_and_a_colour_a_method() -> None:
     points = ax.lines[1].get_xdata()
     assert list(points) == found.loc[found["method"] == "$noisy$", "tau"].tolist()
     ax.figure.canvas.draw()
-    with pytest.raises(InvalidInput, match=r"columns \['tau'\] are missing"):
+    with pytest.raises(InvalidInput, match=r"columns .*'tau'.* are missing"):
         sat.plot_mask_sensitivity(found.drop(columns="tau"))

@@ -64,7 +64,7 @@ def test_images_needed_are_those_from_which_on_it_stays() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sizes": [11]}, "sizes: two samples of 11 images .* need 22, the table has 20"),
+        ({"sizes": [11]}, "sizes: expected at most 10, .* the table has 20, got 11"),
         ({"sizes": [0]}, "sizes: expected a whole number >= 1, got 0"),
         ({"how": "top_k"}, "how: unknown name 'top_k'"),
         ({"n_repeats": 0}, "n_repeats: expected a whole number >= 1"),
@@ -78,7 +78,7 @@ def test_what_makes_no_sense(table: pd.DataFrame, options: dict, said: str) -> N
 
 def test_too_few_images(table: pd.DataFrame) -> None:
     few = table[table["image_id"].isin(["image_00", "image_01", "image_02"])]
-    with pytest.raises(sat.InvalidInput, match="table: has 3 images; .* need 4"):
+    with pytest.raises(sat.InvalidInput, match="table: expected at least 4 images, .* got 3"):
         sat.ranking_stability(few)
     with pytest.raises(sat.InvalidInput, match="column: unknown name 'high'"):
         sat.images_needed(pd.DataFrame(), column="high")
