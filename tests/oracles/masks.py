@@ -8,6 +8,7 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 
 def read_counts(text: str) -> list[int]:
@@ -145,6 +146,34 @@ def _fine_line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, 
         slope = (xe - xs) / dy
         line = [(int(xs + slope * t + 0.5), ys + t) for t in range(dy + 1)]
     return line[::-1] if turned else line
+
+
+def draw_labelme_polygon(points: list[tuple[float, float]], size: tuple[int, int]) -> np.ndarray:
+    """LabelMe's own definition of a polygon's mask (labelme.utils.shape_to_mask): Pillow draws it.
+
+    So a pixel more or less of a Pillow version is right: LabelMe has it as well.
+    """
+    picture = Image.fromarray(np.zeros(size, dtype=np.uint8))
+    ImageDraw.Draw(picture).polygon(xy=points, outline=1, fill=1)
+    return np.array(picture, dtype=bool)
+
+
+def convex_hull(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The corners of the smallest convex polygon around points (Andrew's monotone chain)."""
+
+    def half(ordered: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        chain: list[tuple[int, int]] = []
+        for x, y in ordered:
+            while len(chain) > 1:
+                (ax, ay), (bx, by) = chain[-2:]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                    break
+                chain.pop()
+            chain.append((x, y))
+        return chain[:-1]
+
+    ordered = sorted(set(points))
+    return half(ordered) + half(ordered[::-1])
 
 
 def polygon_bounds(

@@ -143,10 +143,12 @@ def write_celebamask(folder: Path) -> None:
 
 
 def write_npz(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "a.npz", eye=MASKS[0], mane=MASKS[1].astype(np.uint8))
 
 
 def write_stacked_npz(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "a.npz", masks=MASKS, names=np.array(NAMES))
 
 

@@ -195,7 +195,7 @@ ATTACKS: dict[str, tuple[str, Callable[[], Any], str]] = {
     "half a character": ("a.json", lambda: labelled(category="\ud800"), "control character"),
     "NaN": ("a.json", lambda: labelled(score=float("nan")), "NaN is not a number in JSON"),
     "Infinity": ("a.json", lambda: labelled(score=float("inf")), "Infinity is not a number"),
-    "infinite": ("a.json", lambda: b'{"objects":[{"category":"x","score":1e999}]}', "finite number"),
+    "infinite": ("a.json", lambda: b'{"objects":[{"category":"x","score":1e999}]}', "finite"),
     "keys twice": ("a.json", lambda: b'{"objects":[],"objects":[1]}', "'objects' occurs twice"),
     "long outline": ("a.json", lambda: polygon([0, 0, 2999, 0] * 999, 2999), "outline is 599"),
     "far point": ("a.json", lambda: polygon([0, 0, 1e300, 0, 9, 9], 9), "far outside"),
