@@ -1,4 +1,4 @@
-"""The join of attribution maps with masks: build."""
+"""build: the join of attribution maps with masks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sat_nb.table.join import (
     Pool,
     image_rows,
 )
-from sat_nb.table.schema import RANK_BY, local_rank
+from sat_nb.table.schema import COLUMNS, RANK_BY, local_rank
 
 MISSING = ("error", "skip")
 
@@ -145,14 +145,8 @@ def _check_names(*, rank_by: str, missing: str) -> None:
 def _matching_ids(
     maps: Maps, segments: Mapping[str, SegmentationMap], missing: str
 ) -> tuple[list[str], dict[str, list[str]]]:
-    """The ids that every method's maps and the masks have, and those left out on each side."""
-    if not isinstance(maps, Mapping) or not all(isinstance(m, Mapping) for m in maps.values()):
-        raise InvalidInput(
-            "maps: expected an AttributionStore or {method: {image_id: array}}, got "
-            f"{type(maps).__name__}; one method's maps go in as {{'my method': {{id: array}}}}."
-        )
-    if not maps:
-        raise InvalidInput("maps: expected at least one method, got none.")
+    """The ids that the masks and every method's maps have, and those left out, by reason."""
+    _check_maps(maps)
     in_any = list(dict.fromkeys(i for by_id in maps.values() for i in by_id))
     matched = [i for i in in_any if i in segments and all(i in by_id for by_id in maps.values())]
     kept = set(matched)
@@ -161,76 +155,97 @@ def _matching_ids(
         "masks without maps": [i for i in segments if i not in set(in_any)],
         "images that some method lacks": [i for i in in_any if i in segments and i not in kept],
     }
-    left_out = {side: ids for side, ids in left_out.items() if ids}
-    if not left_out:
-        return matched, {}
-    sides = "; ".join(f"{len(ids)} {side}: {shorten(ids)}" for side, ids in left_out.items())
-    if missing == "error" or not matched:
+    left_out = {reason: ids for reason, ids in left_out.items() if ids}
+    reasons = "; ".join(f"{len(ids)} {why}: {shorten(ids)}" for why, ids in left_out.items())
+    if left_out and (missing == "error" or not matched):
         raise IdMismatch(
-            f"maps and segments do not name the same images: {sides}. Ids are file paths "
+            f"maps and segments do not name the same images: {reasons}. Ids are file paths "
             "without extension; pass missing='skip' to join what matches."
         )
-    warnings.warn(f"left out: {sides}.", stacklevel=3)
+    if left_out:
+        warnings.warn(f"left out: {reasons}.", stacklevel=3)
     return matched, left_out
+
+
+def _check_maps(maps: Maps) -> None:
+    if not isinstance(maps, Mapping) or not all(isinstance(m, Mapping) for m in maps.values()):
+        raise InvalidInput(
+            "maps: expected an AttributionStore or {method: {image_id: array}}, got "
+            f"{type(maps).__name__}; one method's maps go in as {{'my method': {{id: array}}}}."
+        )
+    if not maps:
+        raise InvalidInput("maps: expected at least one method, got none.")
 
 
 def _assemble(
     blocks: list[ImageRows], model: str, labels: Mapping[str, int], rank_by: str
 ) -> pd.DataFrame:
-    """One frame from the blocks; a block without segments becomes one row without a segment."""
+    """One frame of all rows; a block without segments becomes one row without a segment."""
     counts = np.array([len(block.segments.names) for block in blocks])
-    rows = np.maximum(counts, 1)
-    vacant = np.repeat(counts == 0, rows)
+    n_rows = np.maximum(counts, 1)
+    columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
+    columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
+    table = pd.DataFrame({column: columns[column] for column in COLUMNS})
+    block_of_row = pd.Series(np.repeat(np.arange(len(blocks)), n_rows))
+    table["rank"] = local_rank(table[rank_by], block_of_row)
+    return table
 
-    def each(values: list[Any]) -> NDArray[Any]:
-        return np.repeat(np.array(values, dtype=object), rows)
 
-    def each_integer(values: list[int | None]) -> Any:
+def _image_columns(
+    blocks: list[ImageRows], model: str, labels: Mapping[str, int], n_rows: NDArray[np.int64]
+) -> dict[str, Any]:
+    """The columns that are the same in all rows of a block."""
+
+    def texts(values: list[str]) -> NDArray[Any]:
+        return np.repeat(np.array(values, dtype=object), n_rows)
+
+    def integers(values: list[int | None]) -> Any:
         absent = np.array([value is None for value in values], dtype=bool)
         numbers = np.array([value or 0 for value in values], dtype=np.int64)
-        return pd.arrays.IntegerArray(np.repeat(numbers, rows), np.repeat(absent, rows))
+        return pd.arrays.IntegerArray(np.repeat(numbers, n_rows), np.repeat(absent, n_rows))
+
+    return {
+        "image_id": texts([block.image_id for block in blocks]),
+        "model": texts([model] * len(blocks)),
+        "method": texts([block.method for block in blocks]),
+        "target": integers([getattr(block.facts, "target", None) for block in blocks]),
+        "label": integers([labels.get(block.image_id) for block in blocks]),
+        "predicted": integers([getattr(block.facts, "predicted", None) for block in blocks]),
+        "n_samples": integers([block.n_samples for block in blocks]),
+    }
+
+
+def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
+    """The columns of single segments, blank in the row of a block without segments."""
+    segments = [block.segments for block in blocks]
+    vacant = np.repeat([not one.names for one in segments], n_rows)
 
     def joined(parts: list[NDArray[Any]], blank: Any) -> NDArray[Any]:
         return np.concatenate([part if len(part) else np.array([blank]) for part in parts])
 
-    parts = [block.segments for block in blocks]
-    names = [name for part in parts for name in (part.names or (None,))]
-    px = joined([part.px for part in parts], 0)
+    px = joined([one.px for one in segments], 0)
     totals = joined([block.totals for block in blocks], np.nan)
     means = totals / np.where(vacant, 1, px)
-    numbers = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
-    table = pd.DataFrame(
-        {
-            "image_id": each([b.image_id for b in blocks]),
-            "model": each([model] * len(blocks)),
-            "method": each([b.method for b in blocks]),
-            "target": each_integer([getattr(b.facts, "target", None) for b in blocks]),
-            "label": each_integer([labels.get(b.image_id) for b in blocks]),
-            "predicted": each_integer([getattr(b.facts, "predicted", None) for b in blocks]),
-            "n_segments": np.repeat(counts, rows),
-            "segment_id": pd.arrays.IntegerArray(numbers, vacant),
-            "segment": np.array(names, dtype=object),
-            "mean_attribution": means,
-            "abs_mean_attribution": np.abs(means),
-            "rank": np.nan,
-            "total_attribution": totals,
-            "mask_px": pd.arrays.IntegerArray(px, vacant),
-            "mask_fraction": joined([part.fractions for part in parts], np.nan),
-            "position": joined([part.positions for part in parts], None),
-            "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
-            "n_samples": each_integer([block.n_samples for block in blocks]),
-            "score": joined([part.scores for part in parts], np.nan),
-        }
-    )
-    blocks_of_rows = pd.Series(np.repeat(np.arange(len(blocks)), rows))
-    table["rank"] = local_rank(table[rank_by], blocks_of_rows)
-    return table
+    names = [name for one in segments for name in (one.names or (None,))]
+    numbers = np.arange(n_rows.sum()) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
+    return {
+        "segment_id": pd.arrays.IntegerArray(numbers, vacant),
+        "segment": np.array(names, dtype=object),
+        "mean_attribution": means,
+        "abs_mean_attribution": np.abs(means),
+        "total_attribution": totals,
+        "mask_px": pd.arrays.IntegerArray(px, vacant),
+        "mask_fraction": joined([one.fractions for one in segments], np.nan),
+        "position": joined([one.positions for one in segments], None),
+        "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
+        "score": joined([one.scores for one in segments], np.nan),
+    }
 
 
 def _settings(
     options: JoinOptions, rank_by: str, left_out: dict[str, list[str]], maps: Maps
 ) -> dict[str, Any]:
-    """What the table was made with, as plain data that JSON can hold."""
+    """The options and versions behind the table, as plain data that JSON can hold."""
     from sat_nb import __version__
 
     return {

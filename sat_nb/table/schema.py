@@ -38,14 +38,14 @@ RANK_BY = ("abs_mean_attribution", "mean_attribution")
 
 
 def check_table(table: object) -> pd.DataFrame:
-    """The table itself, or InvalidInput that says which column is missing or of a wrong type.
+    """Return the table, or raise InvalidInput for a column that is missing or of a wrong type.
 
-    Further columns are the user's own and welcome.
+    A table may have further columns of the user's own.
     """
     if isinstance(table, (str, os.PathLike)):
         raise InvalidInput(
-            f"table: expected a DataFrame in memory, got the path {os.fspath(table)!r}; give "
-            "sat_nb.read_table of it, with filters=... where it is large."
+            f"table: expected a DataFrame in memory, got the path {os.fspath(table)!r}; pass "
+            "sat_nb.read_table(path), with filters=... if the table is large."
         )
     if not isinstance(table, pd.DataFrame):
         raise InvalidInput(
@@ -84,13 +84,30 @@ def need_columns(table: object, columns: Collection[str], argument: str, origin:
 
 
 def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataFrame:
-    """A copy whose ``rank`` and ``n_segments`` are those of the rows that are there now.
+    """Rank the segments of each image again, among the rows that the table has now.
 
-    Filtering keeps the ranks that the segments had among all segments of their image;
-    call this where the segments left out shall not count. ``by`` is
-    "abs_mean_attribution" or "mean_attribution"; the largest has rank 1, ties share the
-    mean of their ranks.
+    Filtering keeps the ranks that segments had among all segments of their image. Call this where
+    the segments that were left out must not count.
 
+    Parameters
+    ----------
+    table : DataFrame
+        A table from ``build``, filtered.
+    by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
+        The column to rank by. The largest value has rank 1; ties share the mean of their ranks.
+
+    Returns
+    -------
+    DataFrame
+        A copy with new values in ``rank`` and ``n_segments``.
+
+    Raises
+    ------
+    InvalidInput
+        For a table without the columns of ``COLUMNS``, and for another ``by``.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = build(*toy(1))
     >>> sharp = table[table["method"] == "sharp"]

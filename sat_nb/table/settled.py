@@ -1,4 +1,4 @@
-"""Which ranks stand, and which the noise of the saliency method leaves open."""
+"""settled_ranks: which ranks are certain, given the sampling noise of the saliency method."""
 
 from __future__ import annotations
 
@@ -7,35 +7,53 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number
+from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.table.schema import IMAGE_KEY, RANK_BY, check_table
 
 TIMES = 2.0
-"""How many standard errors a gap between neighbouring ranks must hold to count as settled."""
+"""The smallest gap between neighbours in rank that counts as settled, in standard errors."""
 
 
 def settled_ranks(
     table: pd.DataFrame, *, times: float = TIMES, by: str = "abs_mean_attribution"
 ) -> pd.Series:
-    """Whether each row's rank is settled: further from its neighbours than sampling explains.
+    """Tell whether each row's rank is settled, so that sampling noise does not explain it.
 
-    A gap between neighbours in rank is settled where it is at least ``times`` its standard
-    error, the root of the sum of their squared ``se_mean_attribution``. (Two segments of one
-    image share its samples; where their errors go together the true error is smaller.)
+    A rank is settled if the gaps to both neighbours in rank are. A gap is settled if it is at
+    least ``times`` its standard error, the root of the sum of the two squared
+    ``se_mean_attribution``.
 
     Parameters
     ----------
-    table: from ``build``. Rows are compared with those of the same image, model, method and
-        target that are there; filter afterwards.
-    times: standard errors that a gap must hold.
-    by: what the ranks are of: "abs_mean_attribution" or "mean_attribution".
+    table : DataFrame
+        A table from ``build``. A row is compared with the other rows of the same image, model,
+        method and target in this table, so filter afterwards.
+    times : float, default 2.0
+        The smallest gap that counts as settled, in standard errors.
+    by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
+        The column that the ranks are of.
 
-    Returns a Series of nullable booleans on the table's index: True for methods that do not
-    sample (``n_samples`` is missing) and for a segment alone in its image; missing where a
-    method samples but its error is not known, as with ``pool="l2"``.
+    Returns
+    -------
+    Series
+        Nullable booleans on the index of the table. True for methods that do not sample
+        (``n_samples`` is missing) and for a segment that is alone in its image; missing where a
+        method samples but its error is not known, as with ``pool="l2"``.
 
-    Raises InvalidInput for a table without the columns of ``COLUMNS``, and for unknown names.
+    Raises
+    ------
+    InvalidInput
+        For a table without the columns of ``COLUMNS``, for another ``by``, and for a negative
+        ``times``.
 
+    Notes
+    -----
+    Two segments of one image share its samples. The standard error of a gap assumes that they do
+    not; where their errors are positively correlated, the true one is smaller.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> table = build(*toy(2)).assign(n_samples=64, se_mean_attribution=0.2)
     >>> settled_ranks(table)[:4].tolist()
@@ -44,24 +62,24 @@ def settled_ranks(
     if by not in RANK_BY:
         raise unknown_name("by", by, RANK_BY)
     if not is_number(times) or times < 0:
-        raise InvalidInput(f"times: expected standard errors from 0, got {times!r}.")
+        raise InvalidInput(f"times: expected a number of standard errors >= 0, got {times!r}.")
     rows = check_table(table)
     values, errors = rows[by].to_numpy(float), rows["se_mean_attribution"].to_numpy(float)
     groups = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup().to_numpy()
     samples = rows["n_samples"].notna().to_numpy() & rows["segment"].notna().to_numpy()
     order = np.lexsort((-values, groups))
-    known, open_ = _open(values[order], errors[order], groups[order], times)
-    settled = np.ones(len(rows), dtype=bool)
-    unknown = np.zeros(len(rows), dtype=bool)
-    settled[order], unknown[order] = ~open_, ~known
+    near = _near_a_neighbour(values[order], errors[order], groups[order], times)
+    settled, unknown = np.ones(len(rows), dtype=bool), np.isnan(errors)
+    settled[order] = ~near
     settled[~samples], unknown[~samples] = True, False
     return pd.Series(pd.arrays.BooleanArray(settled, unknown), rows.index, name="settled")
 
 
 def open_gaps(rows: pd.DataFrame, *, times: float = TIMES) -> pd.Series:
-    """Whether the order of each row and the next is open, of one image's rows in rank order.
+    """Whether sampling noise may explain the order of each row and the next.
 
-    False where errors are not known, and in the last row.
+    ``rows`` are those of one image in order of rank. False where errors are not known, and in the
+    last row.
 
     >>> rows = pd.DataFrame({"rank": [1.0, 2, 3], "mean_attribution": [0.9, -0.8, 0.1],
     ...     "abs_mean_attribution": [0.9, 0.8, 0.1], "se_mean_attribution": [0.04, 0.05, 0.03]})
@@ -77,14 +95,11 @@ def open_gaps(rows: pd.DataFrame, *, times: float = TIMES) -> pd.Series:
     return values - values.shift(-1) < times * np.sqrt(variances + variances.shift(-1))
 
 
-def _open(
-    values: NDArray[np.float64],
-    errors: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    times: float,
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of rows in order of rank, group by group: error known, and too near to a neighbour."""
-    neighbours = groups[1:] == groups[:-1]
+def _near_a_neighbour(
+    values: Float64, errors: Float64, groups: NDArray, times: float
+) -> NDArray[np.bool_]:
+    """Whether a gap to a neighbour is too small, for rows in order of group and rank."""
+    same_group = groups[1:] == groups[:-1]
     gaps, limits = values[:-1] - values[1:], times * np.hypot(errors[1:], errors[:-1])
-    near = neighbours & (gaps < limits)
-    return ~np.isnan(errors), np.append(near, False) | np.append(False, near)
+    near = same_group & (gaps < limits)
+    return np.append(near, False) | np.append(False, near)

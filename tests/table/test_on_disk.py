@@ -310,7 +310,7 @@ def test_stale_rows_are_not_believed(table: pd.DataFrame, tmp_path: Path) -> Non
 
 def test_other_functions_want_the_table_in_memory(table: pd.DataFrame, tmp_path: Path) -> None:
     path = sat.write_table(table, tmp_path / "t")
-    with pytest.raises(sat.InvalidInput, match="in memory, got the path '.*t'; give sat_nb.read_t"):
+    with pytest.raises(sat.InvalidInput, match="in memory, got the path '.*t'; pass sat_nb.read_t"):
         sat.compare(path, method="sharp")  # type: ignore[arg-type]
 
 

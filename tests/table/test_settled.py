@@ -59,5 +59,7 @@ def test_index_and_images_without_segments_are_kept():
 def test_refusals():
     with pytest.raises(InvalidInput, match="by.*unknown name 'rank'"):
         settled_ranks(TABLE, by="rank")
-    with pytest.raises(InvalidInput, match="times: expected standard errors from 0, got -1"):
+    with pytest.raises(
+        InvalidInput, match="times: expected a number of standard errors >= 0, got -1"
+    ):
         settled_ranks(TABLE, times=-1)
