@@ -108,8 +108,8 @@ def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
 
 
 def _title_of(deletion: str) -> str:
-    entry = DELETIONS.get(deletion)
-    return getattr(entry, "title", deletion)
+    """The title of a registered deletion; for one of the user's own, its name and version."""
+    return DELETIONS[deletion].title if deletion in DELETIONS else deletion
 
 
 # --- weights are random ---------------------------------------------------------------------------

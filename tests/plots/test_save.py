@@ -48,23 +48,6 @@ def test_several_panels_are_told_apart(tmp_path) -> None:
     assert numbers.columns[0] == "panel"
 
 
-def test_every_picture_brings_its_numbers(tmp_path) -> None:
-    segmentation = results.masks(3)
-    rows = sat.build({"m": {"a": results.heat()}}, {"a": segmentation})
-    photos, maps = {"a": results.photo()}, {"m": {"a": results.heat()}}
-    pictures = [
-        sat.plot_critical_difference(sat.compare(results.table(3), method="lrp.z")),
-        sat.plot_heatmap(sat.aggregate(results.table(3))),
-        sat.plot_difference(results.difference(3)),
-        sat.plot_prevalence(results.prevalence()),
-        sat.plot_map_grid(photos, maps),
-        sat.plot_image(results.photo(), rows, attribution=maps["m"]["a"]),
-    ]
-    for i, picture in enumerate(pictures):
-        (csv,) = sat.save_figure(picture, tmp_path / str(i), formats=())
-        assert len(pd.read_csv(csv)) >= 1
-
-
 def test_all_or_nothing(tmp_path) -> None:
     """A picture that cannot be drawn, or a file that cannot be written, changes no file."""
     (tmp_path / "f.svg").write_text("kept")
