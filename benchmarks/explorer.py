@@ -37,7 +37,7 @@ import pandas as pd
 
 import sat_nb as sat
 from sat_nb.widgets.explorer import Explorer
-from sat_nb.widgets.pictures import released
+from sat_nb.widgets.markup import released
 from sat_nb.widgets.views import VIEWS
 
 METHODS = ("deep_taylor", "lrp.epsilon", "lrp.z", "integrated_gradients", "gradient", "smoothgrad")
@@ -66,7 +66,7 @@ def clicks(turns: int) -> None:
     timer.watch()
     compute, draw, plain = [], [], []
     for change in changes(turns):
-        own, whole = timer.of(lambda change=change: explorer._step(**change))
+        own, whole = timer.of(lambda change=change: explorer._change(**change))
         compute.append(own)
         if VIEWS[explorer.state.view].draw is not None:
             draw.append((whole[0] - own[0], whole[1] - own[1]))
@@ -77,7 +77,7 @@ def clicks(turns: int) -> None:
     ratios = [own[0] / png[0] for own, png in zip(draw, plain, strict=True)]
     print(f"drawing / plain PNG: median {statistics.median(ratios):.2f}, {shown(ratios)}; bound 1")
     kept = [
-        seconds(lambda view=view: explorer._step(view=view)) for view in ("bars", "diagram") * 5
+        seconds(lambda view=view: explorer._change(view=view)) for view in ("bars", "diagram") * 5
     ]
     say("back to what was shown before", kept[2:])
     timer.unwatch()
@@ -91,21 +91,21 @@ def large(n_images: int, turns: int) -> None:
     print(f"{len(table):,} rows: the explorer is there after {time.perf_counter() - begin:.1f} s")
     views = ("bars", "table", "distribution")
     spent = [
-        seconds(lambda change=change: explorer._step(**change))
+        seconds(lambda change=change: explorer._change(**change))
         for change in changes(turns, views=views, intervals=False)
     ]
     say(f"{n_images:,} images x 2 methods x 12 segments: a click, whole", spent, "1 s")
-    explorer._step(view="diagram")
-    say("a diagram, on demand", [seconds(explorer._ask)])
+    explorer._change(view="diagram")
+    say("a diagram, on demand", [seconds(explorer._confirm)])
 
 
 def pages(n_photos: int) -> None:
     """Of photos from files: pages that were never shown, and one that was."""
     with tempfile.TemporaryDirectory() as folder:
         explorer = sat.explore(**photos_of(n_photos, Path(folder)))
-        explorer._step(view="images", segment=SEGMENTS[0], outlines="segment")
-        fresh = [seconds(lambda p=p: explorer._step(page=p)) for p in range(1, n_photos // 12)]
-        opacity = [seconds(lambda o=o: explorer._step(opacity=o)) for o in (0.5, 0.6, 0.7, 0.8)]
+        explorer._change(view="images", segment=SEGMENTS[0], outlines="segment")
+        fresh = [seconds(lambda p=p: explorer._change(page=p)) for p in range(1, n_photos // 12)]
+        opacity = [seconds(lambda o=o: explorer._change(opacity=o)) for o in (0.5, 0.6, 0.7, 0.8)]
         say("a page of 12 photos of 640 x 480, never shown", fresh, "500 ms")
         say("the same page at another opacity", opacity)
 
@@ -181,7 +181,7 @@ def as_plain_png(explorer: Explorer) -> None:
     """The panels that are shown, by the public functions, as matplotlib writes them."""
     view = VIEWS[explorer.state.view]
     assert view.draw is not None
-    for result in explorer._results():
+    for result in explorer._snapshot.results():
         figure = released(view.draw(result, explorer.state, None))
         figure.savefig(io.BytesIO(), format="png", dpi=100)
 

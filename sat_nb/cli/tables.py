@@ -289,7 +289,7 @@ def explore(table: str, **options: Any) -> None:
     """Explore a table on a page that only this computer can open."""
     from sat_nb.widgets.serve import serve
 
-    serve(table, say=click.echo, **options)
+    serve(table, announce=click.echo, **options)
 
 
 def _target(text: str) -> Any:

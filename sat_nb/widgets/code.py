@@ -1,15 +1,15 @@
-"""Python lines that make what an explorer shows, by the public functions alone."""
+"""Lines of Python that make what an explorer shows, with the public functions alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sat_nb.widgets.state import ExplorerState, Facts
+from sat_nb.widgets.panels import Panel
+from sat_nb.widgets.state import ExplorerState, Offer
 
 
 def call(name: str, *positional: str, **options: Any) -> str:
-    """A call as a line of Python.
+    """A function call as code.
 
     >>> call("sat.compare", "chosen", method="lrp.z", alpha=0.05)
     "sat.compare(chosen, method='lrp.z', alpha=0.05)"
@@ -18,18 +18,18 @@ def call(name: str, *positional: str, **options: Any) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
-def marked(state: ExplorerState) -> dict[str, Any]:
-    """The ``highlight`` of a picture."""
+def highlight_of(state: ExplorerState) -> dict[str, Any]:
+    """The argument ``highlight`` of a plot: the chosen segment, if there is one."""
     return {"highlight": state.segment} if state.segment else {}
 
 
-def maps_name(facts: Facts, model: str | None) -> str:
-    """How code calls the maps of a model."""
-    return f"maps[{model!r}]" if facts.maps_by_model else "maps"
+def maps_of_model(offer: Offer, model: str | None) -> str:
+    """The maps of a model, as code."""
+    return f"maps[{model!r}]" if offer.maps_by_model else "maps"
 
 
-def filters(state: ExplorerState, facts: Facts) -> dict[str, Any]:
-    """The arguments of ``select`` that a state asks for, models and methods aside."""
+def row_filters(state: ExplorerState) -> dict[str, Any]:
+    """The arguments of ``select`` for a state, without ``models`` and ``methods``."""
     wanted: dict[str, Any] = {}
     if state.label is not None:
         wanted["labels"] = state.label
@@ -52,18 +52,9 @@ def filters(state: ExplorerState, facts: Facts) -> dict[str, Any]:
     return wanted
 
 
-def chosen(
-    facts: Facts, methods: tuple[str, ...], models: tuple[str | None, ...], **wanted: Any
-) -> str:
-    """The line that selects what a panel is about."""
-    options: dict[str, Any] = {"methods": list(methods)}
-    if len(facts.models) > 1:
-        options["models"] = list(models)
-    return f"chosen = {call('sat.select', 'table', **options, **wanted)}"
-
-
-FILTERS = (
-    *("label", "predicted", "correct", "hidden", "positions", "min_fraction", "max_fraction"),
-    *("min_score", "min_images"),
-)
-"""The fields of the state that choose rows; every view depends on them."""
+def selection(state: ExplorerState, offer: Offer, panel: Panel) -> str:
+    """The line that selects a panel's rows, as ``chosen``."""
+    options: dict[str, Any] = {"methods": list(panel.methods)}
+    if len(offer.models) > 1:
+        options["models"] = list(panel.models)
+    return f"chosen = {call('sat.select', 'table', **options, **row_filters(state))}"

@@ -1,311 +1,315 @@
-"""The controls: one entry each, under the name of the field of the state that it sets."""
+"""The registry of controls: one entry for each field of the state that a user can set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import ipywidgets as widgets
-
-from sat_nb.widgets.choices import allowed
-from sat_nb.widgets.code import FILTERS
+from sat_nb.registry import Entry, registry
+from sat_nb.stats.compare import MISSING
+from sat_nb.stats.rank_tests import TESTS
+from sat_nb.table.aggregations import VALUES
+from sat_nb.widgets.choices import aggregations
 from sat_nb.widgets.fields import (
-    Changed,
     Chips,
     Choice,
     Field,
+    HidingChips,
+    IdChoice,
     Number,
-    OneId,
-    Shown,
+    OnChange,
     Tabs,
-    Tick,
-    Words,
-    button,
+    TextField,
+    Toggle,
 )
-from sat_nb.widgets.state import ExplorerState, Facts
+from sat_nb.widgets.state import ORDERS, OUTLINES, ROWS, Offer
 from sat_nb.widgets.views import VIEWS
 
+GROUPS = ("top", "methods", "what", "how", "filter")
+"""Where controls stand, from the top down."""
 
-@dataclass(frozen=True)
-class Control:
-    """One control: ``make(changed)`` builds it.
+WITH_TEXT = (Tabs, Chips, Choice)
+"""Kinds of controls that show choices as text."""
 
-    ``group`` is its place: "top", "methods", "what", "how" or "filter".
+
+@dataclass(frozen=True, kw_only=True)
+class Control(Entry):
+    """A control of the explorer.
+
+    Parameters
+    ----------
+    name : str
+        The field of the state that it sets.
+    title, about : str
+        Its label and its tooltip.
+    kind : type
+        The class of the control.
+    group : str
+        Where it stands, one of GROUPS.
+    entries : callable, default none
+        The registry whose names are the choices: their titles are shown, and the tooltip lists
+        what they are.
+    words : Mapping, default {}
+        The texts of choices that are in no registry.
+    options : Mapping, default {}
+        Further arguments of ``kind``.
+    in_every_view : bool, default False
+        Whether it is shown in views that do not name the field.
+    is_offered : callable, default always
+        Whether the data has what the control is about.
     """
 
+    kind: type[Field]
     group: str
-    make: Callable[[Changed], Field]
+    entries: Callable[[], Mapping[str, Entry]] = dict
+    words: Mapping[Any, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    in_every_view: bool = False
+    is_offered: Callable[[Offer], bool] = lambda offer: True
+
+    def wording(self, choice: Any) -> str:
+        """The text of a choice."""
+        if choice in self.words:
+            return self.words[choice]
+        entries = self.entries()
+        return _title(entries[choice]) if choice in entries else str(choice)
+
+    @property
+    def tip(self) -> str:
+        """The tooltip, with a line for each entry."""
+        lines = [f"{_title(entry)}: {entry.about}" for entry in self.entries().values()]
+        return "\n".join([self.about, *lines])
+
+    def make(self, on_change: OnChange) -> Field:
+        """The control itself, which passes what a user sets to ``on_change``."""
+        options: dict[str, Any] = dict(self.options)
+        if issubclass(self.kind, WITH_TEXT):
+            options["wording"] = self.wording
+        return self.kind(on_change, self.title, self.tip, **options)  # type: ignore[call-arg]
 
 
-def control(group: str, kind: Any, label: str, tip: str, **options: Any) -> Control:
-    """The entry of one control: what it is called, and a tooltip that says what it does."""
-    return Control(group, partial(_made, kind, label, tip, options))
+def _title(entry: Entry) -> str:
+    """The title of a choice, with the defaults of its parameters, which the explorer uses.
+
+    >>> from sat_nb.registry import Parameter
+    >>> _title(Entry(name="top_k", parameters={"k": Parameter(3, bool, "a number")}))
+    'top k (k = 3)'
+    """
+    defaults = ", ".join(f"{name} = {p.default}" for name, p in entry.parameters.items())
+    return f"{entry.title} ({defaults})" if defaults else entry.title
 
 
-def _made(kind: Any, label: str, tip: str, options: dict[str, Any], changed: Changed) -> Field:
-    return kind(changed, label, tip, **options)
-
-
-def _said(words: dict[Any, str]) -> Callable[[Any], str]:
-    return lambda value: words.get(value, str(value))
-
-
-CONTROLS: dict[str, Control] = {
-    "view": control(
-        "top",
-        Tabs,
-        "View",
-        "what is shown",
-        says=lambda name: VIEWS[name].title,
-        tips={name: view.about for name, view in VIEWS.items()},
+CONTROLS: dict[str, Control] = registry(
+    Control(
+        name="view",
+        title="View",
+        about="What is shown.",
+        kind=Tabs,
+        group="top",
+        entries=lambda: VIEWS,
+        options={"tip_of": lambda name: VIEWS[name].about},
+        in_every_view=True,
     ),
-    "methods": control(
-        "methods", Chips, "Saliency methods", "show this saliency method, beside the others ticked"
+    Control(
+        name="methods",
+        title="Saliency methods",
+        about="Show this saliency method next to the other selected ones.",
+        kind=Chips,
+        group="methods",
+        in_every_view=True,
     ),
-    "model": control("what", Choice, "Model", "The model that was explained.", says=_said({})),
-    "versus": control(
-        "what",
-        Choice,
-        "Against",
-        "A second model, shown beside the first.",
-        says=_said({None: "no other model"}),
+    Control(
+        name="model",
+        title="Model",
+        about="The model that was explained.",
+        kind=Choice,
+        group="what",
+        in_every_view=True,
     ),
-    "label": control(
-        "what", Choice, "Class", "Only photos of this true class.", says=_said({None: "all"})
+    Control(
+        name="versus",
+        title="Against",
+        about="A second model, shown next to the first.",
+        kind=Choice,
+        group="what",
+        words={None: "no other model"},
+        in_every_view=True,
     ),
-    "segment": control(
-        "what",
-        Choice,
-        "Segment",
-        "Highlighted in every picture; the view 'Photos' shows the photos that have it.",
-        says=_said({None: "– none –"}),
+    Control(
+        name="label",
+        title="Class",
+        about="Only photos of this true class.",
+        kind=Choice,
+        group="what",
+        words={None: "all"},
+        in_every_view=True,
     ),
-    "image_id": control("what", OneId, "Photo", "The photo whose own table is shown."),
-    "how": control(
-        "how",
-        Choice,
-        "Aggregation",
-        "How a segment's values in many photos become one. relative: mean over the photos that "
-        "have the segment; absolute: over all photos, where a missing segment counts 0, or last "
-        "in rank.",
-        says=_said({"trimmed_mean": "trimmed mean", "top_k": "among the first 3", "lime": "LIME"}),
+    Control(
+        name="segment",
+        title="Segment",
+        about="The segment that is highlighted, and whose photos the view 'Photos' shows.",
+        kind=Choice,
+        group="what",
+        words={None: "– none –"},
+        in_every_view=True,
     ),
-    "value": control(
-        "how",
-        Choice,
-        "Value",
-        "What is aggregated: local ranks (1 = most attribution), or mean attributions.",
-        says=_said(
-            {
-                "rank": "rank",
-                "mean_attribution": "mean attribution",
-                "abs_mean_attribution": "|mean attribution|",
-            }
-        ),
+    Control(
+        name="image_id",
+        title="Photo",
+        about="The photo whose own table is shown.",
+        kind=IdChoice,
+        group="what",
     ),
-    "intervals": control(
-        "how",
-        Tick,
-        "95 % intervals",
-        "Bootstrap intervals over photos: how sure each value is.",
+    Control(
+        name="how",
+        title="Aggregation",
+        about="How a segment's values in many photos become one number.",
+        kind=Choice,
+        group="how",
+        entries=aggregations,
     ),
-    "test": control(
-        "how",
-        Choice,
-        "Test",
-        "How differences are tested: Wilcoxon's test with Holm's correction; aeon's, which the "
-        "paper's diagrams use; or Nemenyi's.",
+    Control(
+        name="value",
+        title="Value",
+        about="What is aggregated.",
+        kind=Choice,
+        group="how",
+        entries=lambda: VALUES,
     ),
-    "alpha": control(
-        "how",
-        Number,
-        "Level α",
-        "The chance to find any difference where there is none.",
-        low=0.001,
-        high=0.5,
-        step=0.01,
+    Control(
+        name="intervals",
+        title="95 % intervals",
+        about="Bootstrap intervals over photos: how certain each value is.",
+        kind=Toggle,
+        group="how",
     ),
-    "missing": control(
-        "how",
-        Choice,
-        "If missing",
-        "absolute: a photo that lacks a segment ranks it last; complete: each two segments are "
-        "compared on the photos that have both.",
+    Control(
+        name="test",
+        title="Test",
+        about="How differences between segments are tested.",
+        kind=Choice,
+        group="how",
+        entries=lambda: TESTS,
     ),
-    "order": control(
-        "how",
-        Choice,
-        "Order",
-        "Which photos of the segment come first.",
-        says=_said(
-            {
-                "rank": "best rank",
-                "attribution": "most for the class",
-                "against": "most against it",
-                "size": "largest mask",
-            }
-        ),
+    Control(
+        name="alpha",
+        title="Level α",
+        about="The probability of finding any difference where there is none.",
+        kind=Number,
+        group="how",
+        options={"low": 0.001, "high": 0.5, "step": 0.01},
     ),
-    "opacity": control(
-        "how",
-        Number,
-        "Map, %",
-        "How strongly the map covers the photo: 0 to 100.",
-        low=0,
-        high=100,
-        step=5,
-        times=100,
+    Control(
+        name="missing",
+        title="If missing",
+        about="How photos count that lack a segment.",
+        kind=Choice,
+        group="how",
+        entries=lambda: MISSING,
     ),
-    "outlines": control(
-        "how",
-        Choice,
-        "Outlines",
-        "Which masks are outlined.",
-        says=_said({"none": "none", "segment": "of the segment", "all": "of all segments"}),
+    Control(
+        name="order",
+        title="Order",
+        about="Which photos of the segment come first.",
+        kind=Choice,
+        group="how",
+        entries=lambda: ORDERS,
     ),
-    "rows": control(
-        "how",
-        Choice,
-        "Rows",
-        "One row a segment, aggregated, or one a photo, method and segment.",
-        says=_said({"segments": "one a segment", "images": "one a photo"}),
+    Control(
+        name="opacity",
+        title="Map, %",
+        about="How strongly the map covers the photo, from 0 to 100.",
+        kind=Number,
+        group="how",
+        options={"low": 0, "high": 100, "step": 5, "scale": 100},
+        is_offered=lambda offer: offer.has_maps and offer.has_images,
     ),
-    "search": control("how", Words, "Search", "Only rows that hold this text, in any case."),
-    "hidden": control("filter", Shown, "Segments", "click to leave it out or to take it in"),
-    "positions": control(
-        "filter",
-        Chips,
-        "Position of the segment's middle",
-        "only segments here; where none is ticked, anywhere",
+    Control(
+        name="outlines",
+        title="Outlines",
+        about="Which masks are outlined.",
+        kind=Choice,
+        group="how",
+        entries=lambda: OUTLINES,
     ),
-    "predicted": control(
-        "filter",
-        Choice,
-        "Predicted",
-        "Only photos that the model gave this class.",
-        says=_said({None: "any class"}),
+    Control(
+        name="rows",
+        title="Rows",
+        about="What a row of the table is.",
+        kind=Choice,
+        group="how",
+        entries=lambda: ROWS,
     ),
-    "correct": control(
-        "filter",
-        Choice,
-        "Prediction",
-        "Only photos that the model classifies rightly, or wrongly.",
-        says=_said({None: "right or wrong", True: "right", False: "wrong"}),
+    Control(
+        name="search",
+        title="Search",
+        about="Only rows that contain this text, in any case.",
+        kind=TextField,
+        group="how",
     ),
-    "min_fraction": control(
-        "filter",
-        Number,
-        "Size from",
-        "The smallest share of the map that a segment may cover: 0 to 1.",
-        low=0.0,
-        high=1.0,
-        step=0.01,
+    Control(
+        name="hidden",
+        title="Segments",
+        about="Click to leave this segment out or to bring it back.",
+        kind=HidingChips,
+        group="filter",
     ),
-    "max_fraction": control(
-        "filter",
-        Number,
-        "Size to",
-        "The largest share of the map that a segment may cover: 0 to 1.",
-        low=0.0,
-        high=1.0,
-        step=0.01,
+    Control(
+        name="positions",
+        title="Position of the segment's middle",
+        about="Only segments in this position; if none is selected, all segments.",
+        kind=Chips,
+        group="filter",
     ),
-    "min_score": control(
-        "filter",
-        Number,
-        "Score from",
-        "The smallest confidence of the mask's detector: 0 to 1; 0 takes all.",
-        low=0.0,
-        high=1.0,
-        step=0.05,
+    Control(
+        name="predicted",
+        title="Predicted",
+        about="Only photos for which the model predicts this class.",
+        kind=Choice,
+        group="filter",
+        words={None: "any class"},
     ),
-    "min_images": control(
-        "filter",
-        Number,
-        "Photos from",
-        "Only segments that at least so many photos have.",
-        low=1,
-        high=10**9,
-        step=1,
+    Control(
+        name="correct",
+        title="Prediction",
+        about="Only photos that the model classifies correctly, or only those it gets wrong.",
+        kind=Choice,
+        group="filter",
+        words={None: "right or wrong", True: "right", False: "wrong"},
     ),
-}
-
-ALWAYS = ("view", "methods", "model", "versus", "label", "segment")
-"""Controls that every view has; the others are there where the view uses them."""
-
-NO_FILTERS = {
-    name: getattr(ExplorerState(), name) for name in FILTERS if CONTROLS[name].group == "filter"
-}
-
-
-class ControlPanel:
-    """All controls; ``step(**changes)`` is told what a user changes."""
-
-    def __init__(self, step: Callable[..., None]) -> None:
-        self.fields = {
-            name: entry.make(partial(_tell, step, name)) for name, entry in CONTROLS.items()
-        }
-        for name, field in self.fields.items():
-            field.widget.add_class(f"sat-control-{name}")
-        self._filters = widgets.ToggleButton(
-            tooltip="Which segments and photos count", layout={"width": "auto"}
-        )
-        self._filters.add_class("sat-filters")
-        self._filters.add_class("sat-plain")
-        self._filters.observe(lambda _: self._fold(), "value")
-        self._clear = button(
-            "Take all off", "Take off all filters", "sat-clear", partial(step, **NO_FILTERS)
-        )
-        self._clear.add_class("sat-plain")
-        self._n = 0
-        filters = self._group("filter")
-        head = widgets.HBox([self._filters, self._clear])
-        self._folded = filters
-        self.widget = widgets.Box([self._group(group) for group in ("methods", "what", "how")])
-        self.widget.children = [*self.widget.children, _grouped([head, filters])]
-        self.widget.add_class("sat-controls")
-
-    def put(self, state: ExplorerState, facts: Facts) -> None:
-        """Show a state, and the controls that matter for it."""
-        view, choices = VIEWS[state.view], allowed(state, facts)
-        others = len(facts.models) > 1
-        used = {*ALWAYS, *view.uses, *view.marks, *FILTERS}
-        for name, field in self.fields.items():
-            offered = choices.get(name, ())
-            field.put(getattr(state, name), offered)
-            one = name in choices and len(offered) < 2 and not (name == "versus" and others)
-            matters = name in used and not one
-            field.widget.layout.display = None if matters and _has(name, facts) else "none"
-        self._n = sum(getattr(state, name) != none for name, none in NO_FILTERS.items())
-        self._fold()
-
-    def _group(self, group: str) -> widgets.Widget:
-        return _grouped([f.widget for n, f in self.fields.items() if CONTROLS[n].group == group])
-
-    def _fold(self) -> None:
-        opened = self._filters.value
-        some = f" ({self._n})" if self._n else ""
-        self._filters.description = f"Filters{some} {'▾' if opened else '▸'}"
-        self._folded.layout.display = None if opened else "none"
-        self._clear.layout.display = None if self._n else "none"
-
-
-def _tell(step: Callable[..., None], name: str, value: Any) -> None:
-    step(**{name: value})
-
-
-def _grouped(children: list[Any]) -> widgets.Widget:
-    box = widgets.VBox(children)
-    box.add_class("sat-group")
-    return box
-
-
-def _has(name: str, facts: Facts) -> bool:
-    """Whether the data have what a control of no choices is about."""
-    if name == "min_score":
-        return facts.scored
-    if name == "opacity":
-        return facts.maps and facts.photos
-    return True
+    Control(
+        name="min_fraction",
+        title="Size from",
+        about="The smallest share of the map that a segment may cover, from 0 to 1.",
+        kind=Number,
+        group="filter",
+        options={"low": 0.0, "high": 1.0, "step": 0.01},
+    ),
+    Control(
+        name="max_fraction",
+        title="Size to",
+        about="The largest share of the map that a segment may cover, from 0 to 1.",
+        kind=Number,
+        group="filter",
+        options={"low": 0.0, "high": 1.0, "step": 0.01},
+    ),
+    Control(
+        name="min_score",
+        title="Score from",
+        about="The lowest confidence of a mask's detector, from 0 to 1, where 0 accepts all masks.",
+        kind=Number,
+        group="filter",
+        options={"low": 0.0, "high": 1.0, "step": 0.05},
+        is_offered=lambda offer: offer.has_scores,
+    ),
+    Control(
+        name="min_images",
+        title="Photos from",
+        about="Only segments that at least this many photos have.",
+        kind=Number,
+        group="filter",
+        options={"low": 1, "high": 10**9, "step": 1},
+    ),
+)
+"""The controls, by the field of the state that they set."""

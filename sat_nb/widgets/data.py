@@ -1,4 +1,4 @@
-"""What an explorer looks at: the table, cut up once so that a choice of rows is quick."""
+"""The data behind an explorer: the table, indexed once so that selecting rows is quick."""
 
 from __future__ import annotations
 
@@ -6,63 +6,62 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Map, Pixels
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
-from sat_nb.widgets.code import FILTERS, filters
-from sat_nb.widgets.state import ExplorerState, facts_of
+from sat_nb.widgets.code import row_filters
+from sat_nb.widgets.panels import Panel
+from sat_nb.widgets.state import ROW_FILTERS, ExplorerState, offer_of
 
-if TYPE_CHECKING:
-    from sat_nb.widgets.panels import Panel
-
-KEYS = ["method", "model", "label"]
+N_RESULTS, N_SELECTIONS = 96, 24  # kept; of rows fewer, as they take more memory
 
 
 class Cache:
-    """The ``most`` results that were used last, by their keys, with the warnings they gave.
+    """The most recently used results by key, with the warnings that came with them.
 
     >>> cache = Cache(1)
     >>> [cache.get(key, lambda: key.upper()) for key in ("a", "b", "b", "a")], cache.misses
     (['A', 'B', 'B', 'A'], 3)
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self.misses = most, 0
-        self._kept: OrderedDict[Hashable, tuple[Any, list[Warning]]] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self.size, self.misses = size, 0
+        self._entries: OrderedDict[Hashable, tuple[Any, list[Warning]]] = OrderedDict()
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """What is kept under that key, else what ``compute`` gives; errors are not kept.
+        """The result under the key, computed if it is not kept; errors are not kept.
 
-        What it warned of the first time it warns of again.
+        Its warnings are issued every time.
         """
-        if key not in self._kept:
+        if key not in self._entries:
             self.misses += 1
-            with warnings.catch_warnings(record=True) as given:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 value = compute()
-            said = [w.message for w in given if isinstance(w.message, UserWarning)]
-            self._kept[key] = value, [*said]
-            while len(self._kept) > self.most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        value, warned = self._kept[key]
-        for message in warned:
+            issued = [w.message for w in caught if isinstance(w.message, UserWarning)]
+            self._entries[key] = value, [*issued]
+            while len(self._entries) > self.size:
+                self._entries.popitem(last=False)
+        self._entries.move_to_end(key)
+        value, messages = self._entries[key]
+        for message in messages:
             warnings.warn(message, stacklevel=2)
         return value
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._kept
+        return key in self._entries
 
 
 class Data:
-    """A table, photos, maps and masks, with the rows of each method, model and class at hand."""
+    """A table with its photos, maps and masks, indexed by method, model and class."""
 
     def __init__(
         self,
@@ -75,19 +74,18 @@ class Data:
         self.images, self.maps, self.segments = images, maps, segments
         for argument in ("images", "maps", "segments"):
             _check_mapping(argument, getattr(self, argument))
-        by_model = maps is not None and _is_by_model(maps, table)
-        self.facts = facts_of(
+        self.offer = offer_of(
             table,
-            photos=images is not None,
-            maps=maps is not None,
-            masks=segments is not None,
-            maps_by_model=by_model,
+            has_images=images is not None,
+            has_maps=maps is not None,
+            has_masks=segments is not None,
+            maps_by_model=maps is not None and _are_by_model(maps, table),
         )
-        self._results, self._rows = Cache(96), Cache(24)
-        self._places = _places(table)
+        self._results, self._rows = Cache(N_RESULTS), Cache(N_SELECTIONS)
+        self._row_numbers = _row_numbers(table)
 
     def kept(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """A result that is kept for the next time it is asked for."""
+        """The result under the key, computed if it is not kept."""
         return self._results.get(key, compute)
 
     def has(self, key: Hashable) -> bool:
@@ -95,30 +93,30 @@ class Data:
         return key in self._results
 
     def n_rows(self, panels: tuple[Panel, ...]) -> int:
-        """Rows of the table, before filters, that panels are about."""
+        """The number of rows of the panels' methods and models, before filters."""
         pairs = {(method, model) for p in panels for method in p.methods for model in p.models}
         return sum(
-            len(places)
-            for (method, model, _), places in self._places.items()
+            len(numbers)
+            for (method, model, _), numbers in self._row_numbers.items()
             if (method, model) in pairs or (method, None) in pairs
         )
 
     def rows(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
-        """What ``select`` leaves of the panel's methods and models."""
-        filtered = tuple(getattr(state, name) for name in FILTERS)
+        """The rows that ``select`` leaves of the panel's methods and models."""
+        filters = tuple(getattr(state, name) for name in ROW_FILTERS)
         parts = [
-            self._rows.get((method, model, *filtered), partial(self._select, state, method, model))
+            self._rows.get((method, model, *filters), partial(self._select, state, method, model))
             for model in panel.models
             for method in panel.methods
         ]
         return parts[0] if len(parts) == 1 else pd.concat(parts)
 
     def maps_of(self, model: str | None) -> Mapping:
-        """{method: {image_id: map}} of a model; InvalidInput where there are none."""
+        """The maps of a model, {method: {image_id: map}}; InvalidInput if it has none."""
         maps = self.maps if self.maps is not None else {}
-        if not self.facts.maps_by_model:
+        if not self.offer.maps_by_model:
             known = getattr(maps, "model", model)
-            if len(self.facts.models) > 1 and known in self.facts.models and known != model:
+            if len(self.offer.models) > 1 and known in self.offer.models and known != model:
                 raise InvalidInput(
                     f"maps: are of model {known!r}, not of {model!r}; pass those of all models, "
                     "sat.explore(table, maps={model: maps, ...})."
@@ -128,56 +126,58 @@ class Data:
             raise InvalidInput(f"maps: none of model {model!r}; there are {shorten(maps)}.")
         return maps[model]
 
-    def map_of(self, model: str | None, method: str, image_id: str) -> NDArray:
-        """One map; IdMismatch where there is none."""
+    def map_of(self, model: str | None, method: str, image_id: str) -> Map:
+        """One map; IdMismatch if there is none."""
         maps = self.maps_of(model)
         if method not in maps:
             raise IdMismatch(f"maps: none of method {method!r}; there are {shorten(maps)}.")
         return _of_image(maps[method], image_id, f"maps[{method!r}]")
 
-    def photo(self, image_id: str) -> NDArray[np.uint8]:
-        """One photo; IdMismatch where there is none."""
+    def photo(self, image_id: str) -> Pixels:
+        """One photo; IdMismatch if there is none."""
         return _of_image(self.images or {}, image_id, "images")
 
     def masks(self, image_id: str) -> SegmentationMap:
-        """The masks of one photo; IdMismatch where there are none."""
+        """The masks of one photo; IdMismatch if there are none."""
         return _of_image(self.segments or {}, image_id, "segments")
 
     def fit(self, model: str | None) -> str:
-        """How photos were brought to the maps' grid."""
-        return (
-            "stretch" if self.maps is None else str(getattr(self.maps_of(model), "fit", "stretch"))
-        )
+        """How photos were fitted to the maps, a name in FITS."""
+        if self.maps is None:
+            return "stretch"
+        return str(getattr(self.maps_of(model), "fit", "stretch"))
 
     def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
-        wanted = filters(state, self.facts)
-        label = wanted.pop("labels", None)
-        places = [
-            where
-            for (its_method, its_model, its_label), where in self._places.items()
+        filters = row_filters(state)
+        label = filters.pop("labels", None)
+        parts = [
+            numbers
+            for (its_method, its_model, its_label), numbers in self._row_numbers.items()
             if its_method == method
             and (model is None or its_model == model)
             and (label is None or its_label == label)
         ]
-        numbers = np.sort(np.concatenate(places)) if places else np.zeros(0, dtype=np.int64)
-        if not len(numbers):
+        if not parts:
             raise InvalidInput(
-                f"label: no photo of class {label!r} under {method!r} and model {model!r}; take "
+                f"label: no photo of class {label!r} under {method!r} and model {model!r}; choose "
                 "another class or model."
             )
-        rows = self.table.iloc[numbers]
-        return select(rows, **wanted) if wanted else rows
+        rows = self.table.iloc[np.sort(np.concatenate(parts))]
+        return select(rows, **filters) if filters else rows
 
 
-def _places(table: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
+_NONE = "\0none"  # in place of missing values, which would not be equal to each other
+
+
+def _row_numbers(table: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
     """{(method, model, label): numbers of its rows}."""
-    named = table[KEYS].astype(object)
-    codes, keys = pd.factorize(pd.MultiIndex.from_frame(named.where(named.notna(), _NONE)))
+    keys = table[["method", "model", "label"]].astype(object)
+    codes, names = pd.factorize(pd.MultiIndex.from_frame(keys.where(keys.notna(), _NONE)))
     order = np.argsort(codes, kind="stable")
-    ends = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
     return {
-        tuple(None if k == _NONE else k for k in key): order[ends[i] : ends[i + 1]]
-        for i, key in enumerate(keys)
+        tuple(None if k == _NONE else k for k in name): order[ends[i] : ends[i + 1]]
+        for i, name in enumerate(names)
     }
 
 
@@ -190,19 +190,16 @@ def _of_image(found: Mapping, image_id: str, argument: str) -> Any:
     return found[image_id]
 
 
-_NONE = "\0none"
-
-
 def _check_mapping(argument: str, given: object) -> None:
     if given is not None and not isinstance(given, Mapping):
         raise InvalidInput(
-            f"{argument}: expected a mapping by image id, such as sat_nb gives, got "
+            f"{argument}: expected a mapping by image id, such as sat_nb returns, got "
             f"{type(given).__name__}."
         )
 
 
-def _is_by_model(maps: Mapping, table: pd.DataFrame) -> bool:
-    """Whether the maps are {model: maps} and not {method: maps}."""
+def _are_by_model(maps: Mapping, table: pd.DataFrame) -> bool:
+    """Whether the maps are {model: maps}, and not {method: maps}."""
     names = set(maps)
     methods, models = set(table["method"].unique()), set(table["model"].unique())
     return bool(names) and not names & methods and names <= models

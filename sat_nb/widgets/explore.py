@@ -1,4 +1,4 @@
-"""explore: a Segment Attribution Table to look at, toggle and drill into, in a notebook."""
+"""explore: show a Segment Attribution Table in a notebook, and drill into it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,58 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from sat_nb.registry import lists
+from sat_nb.widgets.views import VIEWS
+
 if TYPE_CHECKING:
     from sat_nb.widgets.explorer import Explorer
 
 
+@lists(views=VIEWS)
 def explore(
     table: pd.DataFrame,
     images: Mapping | None = None,
     maps: Mapping | None = None,
     segments: Mapping | None = None,
 ) -> Explorer:
-    """Look at a table in a notebook: toggle methods, models and filters, and see the photos.
+    """Show a table in a notebook: choose methods, models and filters, and see the photos.
+
+    The explorer has a button for each view:
+
+    [[views]]
 
     Parameters
     ----------
-    table: from ``build``; of several models, classes and methods if there are.
-    images: the photos, {image_id: uint8 (H, W, 3)}, such as an ImageSet.
-    maps: {method: {image_id: map}}, such as an AttributionStore; of several models
-        {model: such maps}.
-    segments: {image_id: SegmentationMap}.
+    table : DataFrame
+        From ``build``; it may hold several models, classes and methods.
+    images : Mapping, default None
+        The photos, {image_id: uint8 (H, W, 3)}, such as an ``ImageSet``.
+    maps : Mapping, default None
+        The attribution maps, {method: {image_id: map}}, such as an ``AttributionStore``; those
+        of several models as {model: maps}.
+    segments : Mapping, default None
+        The masks, {image_id: SegmentationMap}.
 
-    Returns an :class:`Explorer`, which shows itself as the last line of a cell. Views that need
-    what was not given say so.
+    Returns
+    -------
+    Explorer
+        The widget, which is displayed if it is the last line of a cell. ``state`` is the
+        ``ExplorerState`` that it shows, and ``figure()``, ``table()`` and ``code()`` return
+        what is on the screen. Views that show more with photos, maps or masks name what is
+        missing.
 
+    Raises
+    ------
+    InvalidInput
+        If the table is not a Segment Attribution Table with at least one segment, or if the
+        other arguments are not mappings.
+
+    Notes
+    -----
+    A view of your own is registered before: ``sat.VIEWS[view.name] = view``, see ``View``.
+
+    Examples
+    --------
     >>> from sat_nb.toy import toy
     >>> explorer = explore(build(*toy()))
     >>> explorer

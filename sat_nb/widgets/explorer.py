@@ -1,267 +1,326 @@
-"""Explorer: the widget that ``explore`` gives, and what is on its screen.
+"""Explorer: the widget that ``explore`` returns.
 
-What a program, and a test in a browser, can rely on:
+Programs and tests in a browser can rely on ``explorer.widget``, on ``explorer.fields[NAME].widget``
+for the control of each field of the state, and on these CSS classes:
 
-``explorer.state`` is the :class:`ExplorerState`; assigning one sets all controls and draws at
-once. ``explorer.code()``, ``figure()`` and ``table()`` give what is on the screen. The widget is
-``explorer.widget``, ``explorer.fields[NAME].widget`` the control of a field of the state. Its
-parts have CSS classes:
-
-- ``sat-explorer``: the whole; ``sat-controls`` and ``sat-main``: the controls, and the part
-  beside them, which also has ``sat-view-NAME`` for the view that it shows;
-- ``sat-control-NAME``: the control of the state's field NAME. Those of ``methods``, ``hidden``
-  and ``positions`` are boxes of buttons ``sat-chip``, whose text starts with "✓ " where the name
-  is taken (of ``hidden``: where it is shown); ``intervals`` is such a button itself; that of
-  ``view`` holds the buttons ``sat-tab-NAME``, the one that is taken with ``sat-taken``;
-- ``sat-filters``: the button that shows and hides the filters; ``sat-clear``: takes them off;
-- ``sat-picture`` and ``sat-table``: an SVG element's box, and an HTML table, whose columns the
-  buttons ``sat-sort`` sort; ``sat-card``: a photo; ``sat-lead``: something unusual;
-- ``sat-message``: an error's text; ``sat-note``: what to know about what is shown;
-- ``sat-drill-segment``, ``sat-drill-image``: buttons that lead to a segment's photos, and to a
-  photo's own table;
-- ``sat-previous``, ``sat-next``: the pages; ``sat-compute``: asks for what takes its time;
-- ``sat-save-svg``, ``sat-save-png``, ``sat-save-csv``, ``sat-saved``; ``sat-show-code``,
-  ``sat-code``.
+- ``sat-explorer``: everything; ``sat-controls`` and ``sat-main``: the controls, and the part next
+  to them, which also has the class ``sat-view-NAME`` of its view;
+- ``sat-control-NAME``: the control of the field NAME. Those of ``methods``, ``hidden`` and
+  ``positions`` are boxes of buttons ``sat-chip``, whose text starts with "✓ " if the name is
+  chosen (for ``hidden``: if it is shown); that of ``intervals`` is such a button; that of ``view``
+  is a box of buttons ``sat-tab-NAME``, of which the current one has the class ``sat-taken``;
+- ``sat-filters``: the button that shows and hides the filters; ``sat-clear``: removes them;
+- ``sat-picture``: a box with an SVG element; ``sat-table``: an HTML table, whose columns are sorted
+  by the buttons ``sat-sort``; ``sat-card``: a photo; ``sat-lead``: something unusual;
+- ``sat-message``: the text of an error; ``sat-note``: a note about what is shown;
+- ``sat-drill-segment`` and ``sat-drill-image``: buttons that lead to the photos of a segment and to
+  the table of a photo;
+- ``sat-previous`` and ``sat-next``: buttons that turn pages; ``sat-compute``: starts a slow
+  computation;
+- ``sat-save-svg``, ``sat-save-png``, ``sat-save-csv``, ``sat-saved``: buttons that save, and the
+  file; ``sat-show-code`` and ``sat-code``: the button for the code, and the code.
 """
 
 from __future__ import annotations
 
+import asyncio
 import html
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, SatError
-from sat_nb.widgets import pictures, saving
-from sat_nb.widgets.choices import checked, settled
-from sat_nb.widgets.code import FILTERS, chosen, filters
-from sat_nb.widgets.controls import ControlPanel
+from sat_nb.errors import SatError, unknown_name
+from sat_nb.widgets.choices import checked, nearest
+from sat_nb.widgets.control_panel import ControlPanel
 from sat_nb.widgets.data import Data
-from sat_nb.widgets.debounce import Latest
+from sat_nb.widgets.export import ExportBar, save_new, static_bundle
 from sat_nb.widgets.fields import button
-from sat_nb.widgets.panels import Panel
-from sat_nb.widgets.saving import Foot
+from sat_nb.widgets.markup import count
 from sat_nb.widgets.screens import SCREENS
-from sat_nb.widgets.screens.screen import Go, Screen, Shot
-from sat_nb.widgets.state import ExplorerState, stepped
-from sat_nb.widgets.static import static_html
+from sat_nb.widgets.screens.screen import Navigation, Screen
+from sat_nb.widgets.snapshot import Snapshot
+from sat_nb.widgets.state import ExplorerState, with_changes
 from sat_nb.widgets.views import VIEWS
-from sat_nb.widgets.views.view import View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MANY = 300_000  # rows from which on slow results wait for a click
-FOLDER = "explorer"  # of saved files, beside the notebook
+MANY_ROWS = 300_000  # from which slow results wait for a click
+FOLDER = "explorer"
+DELAY = 0.03  # seconds: longer than between messages that wait in a kernel
 
 
 class Explorer:
-    """A table to look at: the state that is shown, and the widget that shows it.
+    """The explorer of a table, made by ``explore``.
 
-    ``folder`` is where the save buttons write.
+    Parameters
+    ----------
+    data : Data
+        The table with its photos, maps and masks.
+    folder : str, default "explorer"
+        Where the save buttons write.
     """
 
     def __init__(self, data: Data, folder: str = FOLDER) -> None:
         self.data, self.folder = data, folder
-        usual = ExplorerState(intervals=len(data.table) < MANY)
-        self._wished = self._state = checked(usual, data.facts)
-        self._latest, self._asked = Latest(), set[Hashable]()
+        first = ExplorerState(intervals=len(data.table) < MANY_ROWS)
+        # What was asked for may not be possible in this view. It is kept, so that a view that
+        # needs several methods gives back the one method that was chosen before.
+        self._requested = self._state = checked(first, data.offer)
+        self._debounced, self._confirmed = Debouncer(), set[Hashable]()
         self._screens: dict[str, Screen] = {}
-        self._go = Go(self._step)
-        self._controls = ControlPanel(self._step)
+        self._navigation = Navigation(self._change)
+        self._controls = ControlPanel(self._change)
         self.fields = self._controls.fields
         self._notes, self._message = widgets.HTML(), widgets.HTML()
-        self._compute = button("Compute", "It takes its time", "sat-compute", self._ask)
+        self._compute = button("Compute", "This may take a while", "sat-compute", self._confirm)
         self._main = widgets.VBox()
         self._main.add_class("sat-main")
-        self._foot = Foot(folder, self.code, self.save)
+        self._export = ExportBar(folder, self.code, self.save)
         body = widgets.Box([self._controls.widget, self._main])
         body.add_class("sat-body")
-        view = self.fields["view"].widget
-        self.widget = widgets.VBox([widgets.HTML(value=style_sheet()), view, body])
+        tabs = self.fields["view"].widget
+        self.widget = widgets.VBox([widgets.HTML(value=style_sheet()), tabs, body])
         self.widget.add_class("sat-explorer")
         self._show()
 
-    # --- for programs ---------------------------------------------------------------------------
-
     @property
     def state(self) -> ExplorerState:
-        """What is shown; assign another to show that."""
+        """What is shown; assign another state to show that, with all controls.
+
+        Raises
+        ------
+        InvalidInput
+            On assignment, for a state that cannot be shown; the error names the field and its
+            choices.
+        """
         return self._state
 
     @state.setter
     def state(self, state: ExplorerState) -> None:
-        found = checked(state, self.data.facts)
-        self._wished = replace(found, image_id=state.image_id)
+        found = checked(state, self.data.offer)
+        self._requested = replace(found, image_id=state.image_id)
         self._state = self._with_photo(found)
-        self._latest.drop()
+        self._debounced.cancel()
         self._show()
 
     def table(self) -> pd.DataFrame:
-        """The numbers that are on the screen, all pages of them."""
-        return self._view.table(self._results(), self._state)
+        """The numbers that are shown.
+
+        Returns
+        -------
+        DataFrame
+            All pages of the table that is shown, or the numbers behind the figures.
+
+        Raises
+        ------
+        SatError
+            What the explorer shows in place of a result, such as filters that leave no segment.
+        """
+        return self._snapshot.table()
 
     def figure(self) -> Figure:
-        """The picture that is on the screen, as a matplotlib figure; its panels one below another.
+        """The figure that is shown; the figures of several panels one below another.
 
-        Raises InvalidInput for views that have none.
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A new figure, which no notebook displays by itself.
+
+        Raises
+        ------
+        InvalidInput
+            If the view has no figure, or lacks photos or maps for it.
         """
-        view = self._view
-        if view.draw is None:
-            drawn = ", ".join(repr(name) for name, entry in VIEWS.items() if entry.draw)
-            raise InvalidInput(
-                f"view: {self._state.view!r} has no picture; expected one of {drawn}."
-            )
-        return pictures.stacked([partial(view.draw, r, self._state) for r in self._results()])
+        return self._snapshot.figure()
 
     def code(self) -> str:
-        """Python lines that make the same by the public functions.
+        """The code that makes what is shown without the explorer.
 
-        They take ``table``, ``images``, ``maps`` and ``segments`` as given to ``explore``.
+        Returns
+        -------
+        str
+            Lines of Python that use the public functions, and ``table``, ``images``, ``maps`` and
+            ``segments`` as given to ``explore``.
         """
-        state, facts = self._state, self.data.facts
-        blocks = []
-        for panel in self._view.panels(state):
-            wanted = filters(state, facts)
-            lines = [chosen(facts, panel.methods, panel.models, **wanted)]
-            blocks.append("\n".join([*lines, *self._view.code(state, facts, panel)]))
-        return "import sat_nb as sat\n\n" + "\n\n".join(blocks) + "\n"
+        return self._snapshot.code()
 
-    def save(self, kind: str) -> Any:
-        """Write the picture ("svg", "png") or the table ("csv") into ``folder``; returns the path.
+    def save(self, kind: str) -> Path:
+        """Write what is shown into ``folder``, under a name that no file has yet.
 
-        A name that is taken gets a number; nothing is written over.
+        Parameters
+        ----------
+        kind : {"svg", "png", "csv"}
+            The figure in one of two formats, or the numbers.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        InvalidInput
+            For a figure of a view that has none.
+        CannotWrite
+            If the folder cannot be written.
         """
+        if kind not in ("svg", "png", "csv"):
+            raise unknown_name("kind", kind, ("svg", "png", "csv"))
         content = self.table() if kind == "csv" else self.figure()
-        return saving.saved(self.folder, self._state.view, kind, content)
+        return save_new(self.folder, self._state.view, kind, content)
 
     def __repr__(self) -> str:
-        facts = self.data.facts
+        offer = self.data.offer
         return (
-            f"Explorer({len(facts.image_ids)} images, {len(facts.methods)} methods, "
-            f"{len(facts.segments)} segments: {self._state.view})"
+            f"Explorer({count(len(offer.image_ids), 'image')}, "
+            f"{count(len(offer.methods), 'method')}, {count(len(offer.segments), 'segment')}: "
+            f"{self._state.view})"
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        """The widget; and, where there is no kernel, a picture and a table."""
+        """The widget and, for pages without a kernel, a figure and a table."""
         bundle = self.widget._repr_mimebundle_(include=include, exclude=exclude)
-        title = f"{self._view.title}: {self._view.about}"
-        static = static_html(title, self.table, self.figure, self._state.page)
+        heading = self._snapshot.view.heading
+        static = static_bundle(heading, self.table, self.figure, self._state.page)
         return {**bundle, "text/plain": repr(self), **static}
 
-    # --- from a click to the screen -------------------------------------------------------------
+    @property
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.data, self._state)
 
-    def _step(self, **changes: Any) -> None:
-        self._wished = stepped(self._wished, changes)
-        self._state = self._with_photo(settled(self._wished, self.data.facts))
-        self._controls.put(self._state, self.data.facts)
-        self._latest(self._show)
+    # From a click to the screen.
+
+    def _change(self, **changes: Any) -> None:
+        self._requested = with_changes(self._requested, changes)
+        self._state = self._with_photo(nearest(self._requested, self.data.offer))
+        self._controls.put(self._state, self.data.offer)
+        self._debounced(self._show)
 
     def _with_photo(self, state: ExplorerState) -> ExplorerState:
-        """Where no photo was asked for, the one that is shown is the first that passes."""
-        if state.view != "image" or self._wished.image_id is not None:
+        """With the first photo that passes the filters, if none was asked for."""
+        if state.view != "image" or self._requested.image_id is not None:
             return state
         with suppress(SatError):
-            rows = self.data.rows(state, VIEWS[state.view].panels(state)[0])
+            rows = self.data.rows(state, Snapshot(self.data, state).panels[0])
             found = rows.loc[rows["segment"].notna(), "image_id"]
             state = replace(state, image_id=found.iloc[0]) if len(found) else state
         return state
 
-    def _ask(self) -> None:
-        self._asked.update(self._keys())
+    def _confirm(self) -> None:
+        self._confirmed.update(self._snapshot.keys)
         self._show()
 
     def _show(self) -> None:
-        self._controls.put(self._state, self.data.facts)
-        notes = self._lacking()
+        self._controls.put(self._state, self.data.offer)
+        snapshot = self._snapshot
+        notes = _note_on_missing_data(snapshot)
         shown: list[widgets.Widget] = []
-        said = ""
-        with warnings.catch_warnings(record=True) as given:
+        message = ""
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
-                shown = [self._waiting()] if self._waits() else [self._screen().widget]
+                shown = [self._screen_of(snapshot)]
             except SatError as error:
-                said = _alert(str(error))
-            except Exception as error:  # a fault of ours, or of the data: seen here and in the log
+                message = _alert(str(error))
+            except Exception as error:  # a bug, here or in a view: visible on the page and in logs
                 self._message.value = _alert(f"{type(error).__name__}: {error}")
-                self._main.children = [self._message, self._foot.widget]
+                self._main.children = [self._message, self._export.widget]
                 raise
-        notes += [str(w.message) for w in given if issubclass(w.category, UserWarning)]
+        notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
         notes = [f'<p class="sat-note">{html.escape(note)}</p>' for note in dict.fromkeys(notes)]
-        self._message.value, self._notes.value = said, "".join(notes)
-        self._main.children = [self._message, *shown, self._notes, self._foot.widget]
-        self._foot.put(self._view.draw is not None)
+        self._message.value, self._notes.value = message, "".join(notes)
+        self._main.children = [self._message, *shown, self._notes, self._export.widget]
+        self._export.put(snapshot.view.draw is not None)
         for name in VIEWS:
             self._main.remove_class(f"sat-view-{name}")
         self._main.add_class(f"sat-view-{self._state.view}")
 
-    def _screen(self) -> Screen:
-        name = self._view.screen
-        results = self._results()
+    def _screen_of(self, snapshot: Snapshot) -> widgets.Widget:
+        if self._waits_for_click(snapshot):
+            text = f"{count(self.data.n_rows(snapshot.panels), 'row')}: this may take some seconds."
+            note = widgets.HTML(value=f'<p class="sat-note">{text}</p>')
+            return widgets.VBox([note, self._compute])
+        name = snapshot.view.screen
+        if name not in SCREENS:
+            raise unknown_name("screen", name, SCREENS)
         if name not in self._screens:
-            self._screens[name] = SCREENS[name](self._go)
-        shot = Shot(self.data, self._view, self._state, results, self._keys())
-        self._screens[name].show(shot)
-        return self._screens[name]
+            self._screens[name] = SCREENS[name].make(self._navigation)
+        self._screens[name].show(snapshot)
+        return self._screens[name].widget
 
-    def _waits(self) -> bool:
-        """Whether results are slow to come, and nobody asked for them yet."""
-        panels = self._view.panels(self._state)
-        if not self._view.slow(self._state) or self.data.n_rows(panels) < MANY:
+    def _waits_for_click(self, snapshot: Snapshot) -> bool:
+        """Whether the results take long, and nobody has asked for them yet."""
+        many = self.data.n_rows(snapshot.panels) >= MANY_ROWS
+        if not many or not snapshot.view.slow(self._state):
             return False
-        return any(not self.data.has(k) and k not in self._asked for k in self._keys())
-
-    def _waiting(self) -> widgets.Widget:
-        n = self.data.n_rows(self._view.panels(self._state))
-        text = f'<p class="sat-note">{n:,} rows: this may take some seconds.</p>'
-        return widgets.VBox([widgets.HTML(value=text), self._compute])
-
-    def _lacking(self) -> list[str]:
-        facts = self.data.facts
-        given = {"images": facts.photos, "maps": facts.maps, "segments": facts.masks}
-        absent = [name for name in self._view.wants if not given[name]]
-        if not absent:
-            return []
-        passed = ", ".join(f"{name}=..." for name in absent)
-        return [
-            f"This view shows more with {' and '.join(_WANTED[name] for name in absent)}: "
-            f"sat.explore(table, {passed})."
-        ]
-
-    @property
-    def _view(self) -> View:
-        return VIEWS[self._state.view]
-
-    def _keys(self) -> list[Hashable]:
-        names = (*FILTERS, *self._view.uses)
-        values = tuple(getattr(self._state, name) for name in names)
-        return [(self._state.view, p, values) for p in self._view.panels(self._state)]
-
-    def _results(self) -> list[Any]:
-        pairs = zip(self._view.panels(self._state), self._keys(), strict=True)
-        return [self.data.kept(key, partial(self._result, panel)) for panel, key in pairs]
-
-    def _result(self, panel: Panel) -> Any:
-        return self._view.result(self.data, self._state, panel)
+        return any(not self.data.has(k) and k not in self._confirmed for k in snapshot.keys)
 
 
-def _alert(text: str) -> str:
-    return f'<div class="sat-message" role="alert">{html.escape(text)}</div>'
+class Debouncer:
+    """Runs the last of several calls in quick succession, on the event loop.
+
+    A kernel that was busy handles what a user typed meanwhile one message after another. Each
+    call waits for ``delay`` seconds and replaces the one that is waiting. Without a running event
+    loop, as in a script, it runs at once.
+
+    >>> done = []
+    >>> Debouncer()(lambda: done.append("at once"))
+    >>> done
+    ['at once']
+    """
+
+    def __init__(self, delay: float = DELAY) -> None:
+        self._delay = delay
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        """Run this soon, in place of what is waiting."""
+        self.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            work()
+        else:
+            self._waiting = loop.call_later(self._delay, work)
+
+    def cancel(self) -> None:
+        """Drop what is waiting."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
 
-_WANTED = {
+MISSING_DATA = {
     "images": "the photos (sat.read_images)",
     "maps": "the maps (sat.explain)",
     "segments": "the masks (sat.read_segments)",
 }
+
+
+def _note_on_missing_data(snapshot: Snapshot) -> list[str]:
+    """What the view shows more with, and was not given."""
+    offer = snapshot.data.offer
+    given = {"images": offer.has_images, "maps": offer.has_maps, "segments": offer.has_masks}
+    missing = [name for name in snapshot.view.wants if not given[name]]
+    if not missing:
+        return []
+    arguments = ", ".join(f"{name}=..." for name in missing)
+    *first, last = (MISSING_DATA[name] for name in missing)
+    what = f"{', '.join(first)} and {last}" if first else last
+    return [f"This view shows more with {what}: sat.explore(table, {arguments})."]
+
+
+def _alert(text: str) -> str:
+    return f'<div class="sat-message" role="alert">{html.escape(text)}</div>'
 
 
 @cache

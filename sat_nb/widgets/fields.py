@@ -1,12 +1,13 @@
-"""Kinds of controls: each is one ipywidget that takes a value and choices, and tells of changes.
+"""Kinds of controls: ipywidgets that take a value and its choices, and notify of changes.
 
-Names come from strangers' files, so they stand only where ipywidgets shows plain text: in options
-and on buttons. (A checkbox's description is typeset, so that ``$...$`` in it turns into
-mathematics.) Numbers are typed rather than dragged: a slider has no name for screen readers.
+Names come from other people's files, so they appear only where ipywidgets shows plain text: in
+options and on buttons. (The description of a checkbox is typeset: ``$...$`` in it would become
+mathematics.) Numbers are typed, as a slider has no name for screen readers.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,14 +16,17 @@ import ipywidgets as widgets
 import traitlets
 
 Choices = Sequence[Any]
-Changed = Callable[[Any], None]
-Says = Callable[[Any], str]
-WIDE = {"description_width": "88px"}
-LONGEST = 40  # letters of a name on a button; its tooltip has all
+OnChange = Callable[[Any], None]
+Wording = Callable[[Any], str]
+"""The text that a choice is shown as."""
+
+LABEL_STYLE = {"description_width": "88px"}
+BUTTON_LETTERS = 40  # of a name; the tooltip has all of it
+OPTION_LETTERS = 80
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """A name on a button.
+def shortened(text: str, longest: int = BUTTON_LETTERS) -> str:
+    """A name cut to a number of letters.
 
     >>> shortened("left front hoof", 8)
     'left fr…'
@@ -30,56 +34,56 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def button(text: str, tip: str, css: str, click: Callable[[], None]) -> widgets.Button:
-    """A button of plain text."""
+def button(text: str, tip: str, css: str, on_click: Callable[[], None]) -> widgets.Button:
+    """A button with plain text."""
     made = widgets.Button(description=text, tooltip=tip, layout={"width": "auto"})
     made.add_class(css)
-    made.on_click(lambda _: click())
+    made.on_click(lambda _: on_click())
     return made
 
 
 class Tipped(widgets.VBox):
-    """A box with a tooltip, around lists and texts, which show none beside a description.
+    """A box with a tooltip, around lists and texts, which do not show their own.
 
-    The page asks any widget with a tooltip for its description; a box must have an empty one.
+    The page asks every widget with a tooltip for its description; that of a box must be empty.
     """
 
     description = traitlets.Unicode("").tag(sync=True)
 
 
 def tipped(widget: Any, tip: str) -> Tipped:
-    """The widget in a box that says what it does."""
+    """The widget in a box with a tooltip."""
     return Tipped([widget], tooltip=tip)
 
 
 class Field:
     """A control: ``widget``, and how it takes a value and the choices there are.
 
-    What a program puts is not told of; what a user does is, by ``changed(value)``.
+    What a user changes is passed to ``on_change(value)``; what ``put`` sets is not.
     """
 
     widget: Any
 
-    def __init__(self, changed: Changed) -> None:
-        self._changed, self._muted = changed, False
+    def __init__(self, on_change: OnChange) -> None:
+        self._on_change, self._muted = on_change, False
 
     def put(self, value: Any, choices: Choices) -> None:
         """Show a value, and offer these choices."""
-        with self._silence():
+        with self._mute():
             self._put(value, choices)
 
     def _put(self, value: Any, choices: Choices) -> None:
         self.widget.value = value
 
-    def _tell(self, value: Any) -> None:
+    def _notify(self, value: Any) -> None:
         if not self._muted:
-            self._changed(value)
+            self._on_change(value)
 
-    def _watch(self, widget: Any) -> None:
-        widget.observe(lambda change: self._tell(change["new"]), "value")
+    def _observe(self, widget: Any) -> None:
+        widget.observe(lambda change: self._notify(change["new"]), "value")
 
     @contextmanager
-    def _silence(self) -> Iterator[None]:
+    def _mute(self) -> Iterator[None]:
         before, self._muted = self._muted, True
         try:
             yield
@@ -88,38 +92,38 @@ class Field:
 
 
 class Choice(Field):
-    """One of several, in a list that drops down."""
+    """One of several, in a drop-down list."""
 
-    def __init__(self, changed: Changed, label: str, tip: str, says: Says = str) -> None:
-        super().__init__(changed)
-        self._says, self._choices = says, tuple[Any, ...]()
-        self._list = widgets.Dropdown(description=label, tooltip=tip, style=WIDE)
-        self._list.observe(lambda change: self._tell(self._choices[change["new"]]), "value")
+    def __init__(self, on_change: OnChange, label: str, tip: str, wording: Wording = str) -> None:
+        super().__init__(on_change)
+        self._wording, self._choices = wording, tuple[Any, ...]()
+        self._list = widgets.Dropdown(description=label, tooltip=tip, style=LABEL_STYLE)
+        self._list.observe(lambda change: self._notify(self._choices[change["new"]]), "value")
         self.widget: Any = tipped(self._list, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
-        """Options stand for their numbers: None as a value would mean that none is taken."""
+        # Options are numbered: an option whose value is None would mean that none is selected.
         if tuple(choices) != self._choices:
             self._choices = tuple(choices)
-            said = [shortened(self._says(choice), 80) for choice in choices]
-            self._list.options = [(text, i) for i, text in enumerate(said)]
+            texts = [shortened(self._wording(choice), OPTION_LETTERS) for choice in choices]
+            self._list.options = [(text, i) for i, text in enumerate(texts)]
         self._list.value = self._choices.index(value)
 
 
-class OneId(Choice):
-    """One of many ids: a list that drops down, or, of very many, a text to type."""
+class IdChoice(Choice):
+    """One of many ids: a drop-down list or, for very many, a text to type."""
 
-    MOST = 1000
+    LONGEST_LIST = 1000
 
-    def __init__(self, changed: Changed, label: str, tip: str) -> None:
-        super().__init__(changed, label, tip)
+    def __init__(self, on_change: OnChange, label: str, tip: str, wording: Wording = str) -> None:
+        super().__init__(on_change, label, tip, wording)
         self._text = widgets.Text(
-            description=label, tooltip=tip, style=WIDE, continuous_update=False
+            description=label, tooltip=tip, style=LABEL_STYLE, continuous_update=False
         )
-        self._watch(self._text)
+        self._observe(self._text)
 
     def _put(self, value: Any, choices: Choices) -> None:
-        many = len(choices) > self.MOST
+        many = len(choices) > self.LONGEST_LIST
         self.widget.children = [self._text if many else self._list]
         if many:
             self._text.value = value or ""
@@ -128,15 +132,15 @@ class OneId(Choice):
 
 
 class Chips(Field):
-    """Several names: a button each, with a tick where it is taken."""
+    """Several names, each a button that has a tick if the name is chosen."""
 
-    def __init__(self, changed: Changed, label: str, tip: str, says: Says = str) -> None:
-        super().__init__(changed)
-        self._tip, self._says = tip, says
+    def __init__(self, on_change: OnChange, label: str, tip: str, wording: Wording = str) -> None:
+        super().__init__(on_change)
+        self._tip, self._wording = tip, wording
         self._chips: dict[Any, widgets.ToggleButton] = {}
         self._box = widgets.Box()
         self._box.add_class("sat-chips")
-        self.widget = widgets.VBox([_title(label, tip), self._box])
+        self.widget = widgets.VBox([_heading(label, tip), self._box])
 
     def _put(self, value: Any, choices: Choices) -> None:
         if tuple(choices) != tuple(self._chips):
@@ -144,12 +148,11 @@ class Chips(Field):
             self._box.children = list(self._chips.values())
         for name, chip in self._chips.items():
             chip.value = name in value
-            self._write(name, chip)
+            self._describe(name, chip)
 
     def _chip(self, name: Any) -> widgets.ToggleButton:
-        chip = widgets.ToggleButton(
-            tooltip=f"{self._says(name)}: {self._tip}", layout={"width": "auto"}
-        )
+        tip = f"{self._wording(name)}: {self._tip}"
+        chip = widgets.ToggleButton(tooltip=tip, layout={"width": "auto"})
         chip.add_class("sat-chip")
         chip.observe(lambda _: self._press(), "value")
         return chip
@@ -158,90 +161,91 @@ class Chips(Field):
         if self._muted:
             return
         for name, chip in self._chips.items():
-            self._write(name, chip)
-        self._tell(self._taken([name for name, chip in self._chips.items() if chip.value]))
+            self._describe(name, chip)
+        self._notify(self._value([name for name, chip in self._chips.items() if chip.value]))
 
-    def _taken(self, ticked: list[Any]) -> tuple[Any, ...]:
+    def _value(self, ticked: list[Any]) -> tuple[Any, ...]:
         return tuple(ticked)
 
-    def _write(self, name: Any, chip: widgets.ToggleButton) -> None:
-        chip.description = ("✓ " if chip.value else "") + shortened(self._says(name))
+    def _describe(self, name: Any, chip: widgets.ToggleButton) -> None:
+        chip.description = ("✓ " if chip.value else "") + shortened(self._wording(name))
 
 
-class Shown(Chips):
-    """Several names, ticked unless they are taken: the value is what is left out."""
+class HidingChips(Chips):
+    """Several names, ticked if they are shown: the value is those that are hidden."""
 
     def _put(self, value: Any, choices: Choices) -> None:
         super()._put([name for name in choices if name not in value], choices)
 
-    def _taken(self, ticked: list[Any]) -> tuple[Any, ...]:
+    def _value(self, ticked: list[Any]) -> tuple[Any, ...]:
         return tuple(name for name in self._chips if name not in ticked)
 
 
 class Number(Field):
-    """A number between two limits, taken when it is typed to its end; ``times`` it is shown."""
+    """A number between two limits, shown multiplied by ``scale``; taken on Enter."""
 
     def __init__(
         self,
-        changed: Changed,
+        on_change: OnChange,
         label: str,
         tip: str,
+        *,
         low: float,
         high: float,
         step: float,
-        times: int = 1,
+        scale: int = 1,
     ) -> None:
-        super().__init__(changed)
-        self._times = times
+        super().__init__(on_change)
+        self._scale = scale
         kind = widgets.BoundedIntText if isinstance(step, int) else widgets.BoundedFloatText
         self._number = kind(
             description=label,
             tooltip=tip,
-            style=WIDE,
+            style=LABEL_STYLE,
             min=low,
             max=high,
             step=step,
             value=low,
             continuous_update=False,
         )
-        self._number.observe(lambda change: self._tell(self._own(change["new"])), "value")
+        self._number.observe(lambda change: self._notify(self._unscaled(change["new"])), "value")
         self.widget = tipped(self._number, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
-        self._number.value = round(value * self._times) if self._times > 1 else value
+        self._number.value = round(value * self._scale) if self._scale > 1 else value
 
-    def _own(self, value: float) -> float:
-        return value / self._times if self._times > 1 else value
+    def _unscaled(self, value: float) -> float:
+        return value / self._scale if self._scale > 1 else value
 
 
-class Tick(Field):
+class Toggle(Field):
     """Yes or no."""
 
-    def __init__(self, changed: Changed, label: str, tip: str) -> None:
-        super().__init__(changed)
+    def __init__(self, on_change: OnChange, label: str, tip: str) -> None:
+        super().__init__(on_change)
         self._label = label
         self.widget = widgets.ToggleButton(tooltip=tip, layout={"width": "auto"})
         self.widget.add_class("sat-chip")
-        self.widget.observe(lambda _: self._write(), "value")
-        self._watch(self.widget)
-        self._write()
+        self.widget.observe(lambda _: self._describe(), "value")
+        self._observe(self.widget)
+        self._describe()
 
     def _put(self, value: Any, choices: Choices) -> None:
         self.widget.value = bool(value)
 
-    def _write(self) -> None:
+    def _describe(self) -> None:
         self.widget.description = ("✓ " if self.widget.value else "") + self._label
 
 
-class Words(Field):
-    """A text, taken when it is typed to its end."""
+class TextField(Field):
+    """A text, taken on Enter."""
 
-    def __init__(self, changed: Changed, label: str, tip: str) -> None:
-        super().__init__(changed)
+    def __init__(self, on_change: OnChange, label: str, tip: str) -> None:
+        super().__init__(on_change)
         self._text = widgets.Text(
-            description=label, tooltip=tip, style=WIDE, continuous_update=False
+            description=label, tooltip=tip, style=LABEL_STYLE, continuous_update=False
         )
-        self._watch(self._text)
+        self._observe(self._text)
         self.widget = tipped(self._text, tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
@@ -249,13 +253,13 @@ class Words(Field):
 
 
 class Tabs(Field):
-    """One of a few, a button each in a row, the one that is taken pressed."""
+    """One of a few, each a button in a row; ``tip_of`` gives the tooltip of each."""
 
     def __init__(
-        self, changed: Changed, label: str, tip: str, says: Says, tips: dict[str, str]
+        self, on_change: OnChange, label: str, tip: str, wording: Wording, tip_of: Wording
     ) -> None:
-        super().__init__(changed)
-        self._says, self._tips = says, tips
+        super().__init__(on_change)
+        self._wording, self._tip_of = wording, tip_of
         self.buttons: dict[str, widgets.Button] = {}
         self.widget = widgets.Box()
         self.widget.add_class("sat-tabs")
@@ -266,16 +270,15 @@ class Tabs(Field):
             self.widget.children = list(self.buttons.values())
         for name, tab in self.buttons.items():
             (tab.add_class if name == value else tab.remove_class)("sat-taken")
-            tab.tooltip = self._tips[name] + (" (shown now)" if name == value else "")
+            tab.tooltip = self._tip_of(name) + (" (shown now)" if name == value else "")
 
     def _button(self, name: str) -> widgets.Button:
-        tab = button(self._says(name), self._tips[name], "sat-tab", lambda: self._tell(name))
+        tab = button(self._wording(name), self._tip_of(name), "sat-tab", lambda: self._notify(name))
         tab.add_class(f"sat-tab-{name}")
         return tab
 
 
-def _title(label: str, tip: str) -> widgets.HTML:
-    """A heading of the explorer's own words."""
-    title = widgets.HTML(value=f'<span title="{tip}">{label}</span>')
+def _heading(label: str, tip: str) -> widgets.HTML:
+    title = widgets.HTML(value=f'<span title="{html.escape(tip)}">{html.escape(label)}</span>')
     title.add_class("sat-label")
     return title

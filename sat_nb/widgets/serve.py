@@ -26,42 +26,56 @@ LOOPBACK = "127.0.0.1"
 FIRST_PORT = 8866
 THEMES = ("light", "dark")
 VARIABLE = "SAT_NB_EXPLORE"
-"""The environment variable that names the files to the page's kernel, as JSON."""
+"""The environment variable that passes the paths to the page's kernel, as JSON."""
 
 CELL = "from sat_nb.widgets.serve import explorer_from_environment\nexplorer_from_environment()"
-FORGOTTEN_AFTER = 60  # seconds until a kernel ends whose page is gone without a word
+IDLE_SECONDS = 60  # until a kernel ends whose page was closed without notice
+
+AnyPath = str | os.PathLike[str]
 
 
 def serve(
-    table: str | os.PathLike[str],
+    table: AnyPath,
     *,
-    images: str | os.PathLike[str] | None = None,
-    maps: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-    segments: str | os.PathLike[str] | None = None,
+    images: AnyPath | None = None,
+    maps: AnyPath | Sequence[AnyPath] | None = None,
+    segments: AnyPath | None = None,
     port: int | None = None,
     browser: bool = True,
     theme: str = "light",
-    say: Callable[[str], None] = print,
+    announce: Callable[[str], None] = print,
 ) -> None:
     """Serve the explorer as a page on this computer until Ctrl-C.
 
-    Nobody else can open it: the page is bound to the loopback address, its address holds a
-    token, and beside the page no file is served. Every window has its own state.
+    Nobody else can open the page: it is bound to the loopback address, its address contains a
+    token, and no other file is served. Every window has a state of its own.
 
     Parameters
     ----------
-    table: Parquet file, or folder of shards.
-    images: folder of photos.
-    maps: folder of maps as ``explain(..., out=...)`` keeps them; several, where the models of
-        the table have a folder each.
-    segments: folder of mask exports. Views that need what was not given say so.
-    port: of the loopback address; by default the first free one from 8866.
-    browser: open the page in the web browser.
-    theme: "light" or "dark".
-    say: takes the address as a line of text, once the page can be opened.
+    table : str or path
+        Parquet file, or folder of shards.
+    images : str or path, default None
+        Folder of photos.
+    maps : str, path or sequence of them, default None
+        Folder of maps, as ``explain(..., out=...)`` writes it; several if each model of the table
+        has a folder.
+    segments : str or path, default None
+        Folder of mask exports. Views that show more with data that was not given name it.
+    port : int, default None
+        Port of the loopback address; by default the first free one from 8866.
+    browser : bool, default True
+        Whether to open the page in the web browser.
+    theme : {"light", "dark"}, default "light"
+        Theme of the page.
+    announce : callable, default print
+        Called with a line that contains the address, once the page can be opened.
 
-    Raises InvalidInput without Voilà, for a port in use, and for what cannot be explored;
-    FileMissing for a file or folder that is not there. All of them before anything starts.
+    Raises
+    ------
+    InvalidInput
+        If Voilà is not installed, the port is in use, or the table cannot be explored.
+    FileMissing
+        If a file or folder does not exist. Both are raised before anything is started.
     """
     if theme not in THEMES:
         raise unknown_name("theme", theme, THEMES)
@@ -69,7 +83,7 @@ def serve(
     given: dict[str, Any] = {
         "table": os.path.abspath(table),
         "images": None if images is None else os.path.abspath(images),
-        "maps": [os.path.abspath(path) for path in _several(maps)],
+        "maps": [os.path.abspath(path) for path in _as_list(maps)],
         "segments": None if segments is None else os.path.abspath(segments),
     }
     explorer_of(**given)
@@ -78,14 +92,14 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="sat_nb-") as folder:
         os.environ[VARIABLE] = json.dumps(given)
         app = _page(voila, Path(folder), port, token, theme)
-        _when_running(f"http://{LOOPBACK}:{port}/?token={token}", browser, say)
+        _when_running(f"http://{LOOPBACK}:{port}/?token={token}", browser, announce)
         app.start()
 
 
 def explorer_of(
     table: str, images: str | None, maps: Sequence[str], segments: str | None
 ) -> Explorer:
-    """The explorer of what lies in these files and folders."""
+    """The explorer of these files and folders."""
     return sat.explore(
         sat.read_table(existing(table, "table")),
         images=None if images is None else sat.read_images(existing(images, "--images")),
@@ -95,21 +109,18 @@ def explorer_of(
 
 
 def explorer_from_environment() -> Explorer:
-    """The explorer that ``serve`` was asked for, in the page's kernel."""
+    """The explorer of the paths that ``serve`` was given; called in the page's kernel."""
     return explorer_of(**json.loads(os.environ[VARIABLE]))
 
 
-# --- parts --------------------------------------------------------------------------------------
-
-
-def _several(paths: Any) -> list[Any]:
+def _as_list(paths: Any) -> list[Any]:
     if paths is None:
         return []
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
 
 
 def _stores(folders: Sequence[str]) -> Mapping[str, Any]:
-    """The maps in these folders: one store, or {model: store}, the latest of each model."""
+    """The maps in these folders: one store, or {model: store} with the last run of each model."""
     stores = {}
     for folder in folders:
         for run in sat.AttributionStore.runs(existing(folder, "--maps")) or [None]:
@@ -130,11 +141,11 @@ def _voila() -> Any:
 
 
 def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
-    """Voilà on a notebook of one cell, which is all that the folder holds."""
+    """Voilà with a notebook of one cell, the only file of the folder."""
     from traitlets.config import Config
 
     settings = {
-        "allow_template_override": "NO",  # both come from the address, unescaped
+        "allow_template_override": "NO",  # Voilà takes both from the address, unescaped
         "allow_theme_override": "NO",
         "file_allowlist": [],
         "kernel_spec_manager_class": _this_python(),
@@ -142,13 +153,13 @@ def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
         "show_tracebacks": True,
         "theme": theme,
     }
-    kernels = {"cull_idle_timeout": FORGOTTEN_AFTER, "cull_interval": FORGOTTEN_AFTER // 2}
+    kernels = {"cull_idle_timeout": IDLE_SECONDS, "cull_interval": IDLE_SECONDS // 2}
     config = Config(VoilaConfiguration=settings, MappingKernelManager=kernels)
-    if os.name == "posix":  # sockets in a folder of this user's instead of open ports
+    if os.name == "posix":  # sockets in a folder of this user, in place of open ports
         config.KernelManager.transport = "ipc"
     app = voila(
         config=config,
-        config_file_paths=[],  # by default a voila.py in the working folder is run
+        config_file_paths=[],  # by default, a voila.py in the working folder would be run
         ip=LOOPBACK,
         log_level=logging.ERROR,
         notebook_path=str(_notebook(folder)),
@@ -174,7 +185,7 @@ def _notebook(folder: Path) -> Path:
 
 
 def _this_python() -> type:
-    """The kernels that there are: the Python that runs, whatever is registered under its name."""
+    """Kernel specs with this Python alone, whatever kernel is registered under its name."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     class ThisPython(KernelSpecManager):
@@ -185,26 +196,28 @@ def _this_python() -> type:
 
 
 def _page_may_end_its_kernel(request: Any, notebook: Any, cwd: str) -> None:
-    """Set the cookie that a page must repeat when it is closed, for its kernel to end with it."""
+    """Set the cookie that a page repeats when it is closed, so that its kernel ends, too."""
     _ = request.xsrf_token
 
 
-def _when_running(address: str, browser: bool, say: Callable[[str], None]) -> None:
+def _when_running(address: str, browser: bool, announce: Callable[[str], None]) -> None:
     from tornado.ioloop import IOLoop
 
-    def announce() -> None:
-        say(f"The explorer is at {address} (Ctrl-C ends it)")
+    def ready() -> None:
+        announce(f"The explorer is at {address} (Ctrl-C ends it)")
         if browser:
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
-    IOLoop.current().add_callback(announce)
+    IOLoop.current().add_callback(ready)
 
 
 def _checked_port(port: int) -> int:
     if not 0 < port < 2**16:
         raise InvalidInput(f"port: expected a number from 1 to 65535, got {port}.")
     if not _is_free(port):
-        raise InvalidInput(f"port: {port} is in use; give another, or none for a free one.")
+        raise InvalidInput(
+            f"port: {port} is in use; choose another, or leave it out for a free one."
+        )
     return port
 
 
@@ -214,7 +227,7 @@ def _free_port() -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        if sys.platform != "win32":  # as the server does: a port that was just left is free
+        if sys.platform != "win32":  # as the server does: a port closed just now is free
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((LOOPBACK, port))

@@ -1,9 +1,4 @@
-"""What the explorer shows, as plain frozen data, and which states make sense on which table.
-
-``allowed(state, facts)`` gives the choices of every control as the others stand,
-``settled(state, facts)`` the nearest state that makes sense, and ``checked(state, facts)`` the
-state itself or an error that lists the choices.
-"""
+"""The explorer's state as plain data, and what a table offers to choose from."""
 
 from __future__ import annotations
 
@@ -13,32 +8,141 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
+from sat_nb.registry import Entry, lists, registry
 from sat_nb.table.join import POSITIONS
 
-ORDERS = ("rank", "attribution", "against", "size")
-"""Photos of a segment: best rank, largest, smallest mean attribution, or largest mask first."""
 
-OUTLINES = ("none", "segment", "all")
-ROWS = ("segments", "images")
+@dataclass(frozen=True, kw_only=True)
+class Order(Entry):
+    """An order of photos: the column of the table they are sorted by, and in which direction."""
+
+    column: str
+    ascending: bool
 
 
+ORDERS: dict[str, Order] = registry(
+    Order(
+        name="rank",
+        title="best rank",
+        about="Photos in which the segment has its best rank come first.",
+        column="rank",
+        ascending=True,
+    ),
+    Order(
+        name="attribution",
+        title="most for the class",
+        about="The largest mean attribution comes first.",
+        column="mean_attribution",
+        ascending=False,
+    ),
+    Order(
+        name="against",
+        title="most against it",
+        about="The smallest mean attribution, which may be far below 0, comes first.",
+        column="mean_attribution",
+        ascending=True,
+    ),
+    Order(
+        name="size",
+        title="largest mask",
+        about="The largest mask comes first.",
+        column="mask_fraction",
+        ascending=False,
+    ),
+)
+"""Orders of the photos that have the chosen segment."""
+
+OUTLINES: dict[str, Entry] = registry(
+    Entry(name="none", about="No mask is outlined."),
+    Entry(name="segment", title="of the segment", about="Masks of the chosen segment."),
+    Entry(name="all", title="of all segments", about="All masks of the photo."),
+)
+"""Masks that are outlined on photos."""
+
+ROWS: dict[str, Entry] = registry(
+    Entry(name="segments", title="one per segment", about="The aggregate of all photos."),
+    Entry(
+        name="images",
+        title="one per photo",
+        about="The rows of the Segment Attribution Table, one per photo, method and segment.",
+    ),
+)
+"""Rows of the view "table"."""
+
+
+@lists(order=ORDERS, outlines=OUTLINES, rows=ROWS)
 @dataclass(frozen=True)
 class ExplorerState:
-    """What an explorer shows; each field is a control of the same name.
+    """What an explorer shows; each field has a control of the same name.
 
-    ``view`` is a name in VIEWS. ``methods`` stand side by side; ``versus`` is the model that
-    ``model`` is compared with, None for none. ``label``, ``predicted`` and ``correct`` choose
-    images, None for all. ``how`` and ``value`` are those of ``aggregate``, ``intervals`` asks
-    for whiskers, ``test``, ``alpha`` and ``missing`` are those of ``compare``. ``hidden``
-    segments, and those outside ``positions`` (empty: anywhere), ``min_fraction`` to
-    ``max_fraction`` (mask pixels / pixels of the map), below ``min_score`` or in fewer than
-    ``min_images`` images are left out, as by ``select``. ``segment`` is highlighted, and its
-    photos are shown in ``order``, ``page`` by page, with the map at ``opacity`` and
-    ``outlines`` of masks; ``image_id`` is the photo whose own table is shown. The table shows
-    ``rows``, those that hold ``search``, by the column ``sort`` ("": as they come).
+    Fields that are None, and empty ``methods``, take the first choice when they are given to an
+    explorer.
 
-    None, and empty methods, mean the first choice there is, and are filled in by ``explore``.
+    Parameters
+    ----------
+    view : str, default "bars"
+        Name of a view in ``VIEWS``; ``explore`` lists them.
+    methods : tuple of str, default ()
+        Saliency methods, shown side by side.
+    model : str, default None
+        The model whose rows are shown.
+    versus : str, default None
+        Another model to compare ``model`` with.
+    label : int, default None
+        True class: only photos of this class. None for all where the table has one class.
+    predicted : int, default None
+        Only photos for which this class was predicted; None for all.
+    correct : bool, default None
+        Only photos that are classified correctly (True) or wrongly (False); None for all.
+    how, value : str, default "relative" and "rank"
+        The arguments of ``aggregate``.
+    intervals : bool, default True
+        Whether aggregates have bootstrap intervals.
+    test : str, default "wilcoxon-holm"
+        The argument of ``compare``.
+    alpha : float, default 0.05
+        The level of ``compare`` and ``difference``.
+    missing : str, default "absolute"
+        The argument of ``compare``.
+    hidden : tuple of str, default ()
+        Segments that are left out.
+    positions : tuple of str, default ()
+        Only segments whose middle lies there; empty for anywhere.
+    min_fraction, max_fraction : float, default 0 and 1
+        Only segments whose masks cover a share of the map in this range.
+    min_score : float, default 0
+        Only segments whose masks have this confidence or more.
+    min_images : int, default 1
+        Only segments that this many photos have.
+    segment : str, default None
+        The segment that is highlighted, and whose photos are shown.
+    image_id : str, default None
+        The photo whose own table is shown.
+    order : str, default "rank"
+        The order of the photos of a segment:
 
+        [[order]]
+    opacity : float, default 0.85
+        How strongly the map covers a photo, from 0 to 1.
+    outlines : str, default "segment"
+        Masks that are outlined on photos:
+
+        [[outlines]]
+    page : int, default 0
+        The page of photos or rows, counted from 0.
+    rows : str, default "segments"
+        The rows of the view "table":
+
+        [[rows]]
+    search : str, default ""
+        Only rows of the view "table" that contain this text, in any case.
+    sort : str, default ""
+        The column that the view "table" is sorted by; empty for the order of the result.
+    descending : bool, default False
+        Whether the largest value of ``sort`` comes first.
+
+    Examples
+    --------
     >>> ExplorerState(view="diagram").alpha
     0.05
     """
@@ -74,13 +178,31 @@ class ExplorerState:
     descending: bool = False
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a table, and what came with it, offers to choose from; all in order of occurrence.
+ROW_FILTERS = (
+    *("label", "predicted", "correct", "hidden", "positions", "min_fraction", "max_fraction"),
+    *("min_score", "min_images"),
+)
+"""Fields of the state that select rows of the table; every view depends on them."""
 
-    ``scored``: masks have scores; ``judged``: every image has a label and a prediction;
-    ``photos``, ``maps``, ``masks``: they were passed to ``explore``; ``maps_by_model``: the maps
-    as {model: maps}.
+PANEL_FIELDS = ("view", "methods", "model", "versus")
+"""Fields of the state that decide which panels a view has; every view depends on them."""
+
+_KEEP_PAGE = ("page", "opacity", "outlines")
+
+
+def with_changes(state: ExplorerState, changes: dict[str, Any]) -> ExplorerState:
+    """The state with some fields changed, back on the first page unless the photos are the same."""
+    keeps_page = any(name in changes for name in _KEEP_PAGE)
+    return replace(state, **(changes if keeps_page else {"page": 0, **changes}))
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be chosen with a table and the data given beside it, in order of occurrence.
+
+    ``has_scores``: masks have scores. ``has_predictions``: every photo has a label and a
+    prediction. ``has_images``, ``has_maps``, ``has_masks``: these were given to ``explore``.
+    ``maps_by_model``: the maps were given as {model: maps}.
     """
 
     methods: tuple[str, ...]
@@ -90,44 +212,32 @@ class Facts:
     segments: tuple[str, ...]
     image_ids: tuple[str, ...]
     positions: tuple[str, ...]
-    scored: bool
-    judged: bool
-    photos: bool = False
-    maps: bool = False
-    masks: bool = False
+    has_scores: bool
+    has_predictions: bool
+    has_images: bool = False
+    has_maps: bool = False
+    has_masks: bool = False
     maps_by_model: bool = False
 
 
-def facts_of(table: pd.DataFrame, **given: bool) -> Facts:
-    """What the table offers, and what was given with it; InvalidInput without any segment."""
+def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
+    """What the table offers; ``given`` are the fields ``has_*`` and ``maps_by_model``."""
     names = {c: tuple(table[c].dropna().unique()) for c in ("method", "model", "segment")}
     if not names["segment"]:
-        raise InvalidInput("table: holds no segment, so there is nothing to explore.")
-    classes = {c: tuple(sorted(map(int, table[c].dropna().unique()))) for c in CLASSES}
-    there = set(table["position"].dropna().unique())
-    return Facts(
+        raise InvalidInput("table: has no segments, so there is nothing to explore.")
+    classes = {
+        c: tuple(sorted(map(int, table[c].dropna().unique()))) for c in ("label", "predicted")
+    }
+    occurring = set(table["position"].dropna().unique())
+    return Offer(
         methods=names["method"],
         models=names["model"],
         labels=classes["label"],
         predicted=classes["predicted"],
         segments=names["segment"],
         image_ids=tuple(table["image_id"].unique()),
-        positions=tuple(p for p in POSITIONS if p in there),
-        scored=bool(table["score"].notna().any()),
-        judged=bool(table["label"].notna().all() and table["predicted"].notna().all()),
+        positions=tuple(p for p in POSITIONS if p in occurring),
+        has_scores=bool(table["score"].notna().any()),
+        has_predictions=bool(table["label"].notna().all() and table["predicted"].notna().all()),
         **given,
     )
-
-
-CLASSES = ("label", "predicted")
-
-
-def stepped(state: ExplorerState, changes: dict[str, Any]) -> ExplorerState:
-    """A state with some fields changed; all but the looks of a page lead to the first page.
-
-    What is asked for may make no sense as it stands, and ``settled`` is what is shown then.
-    Asking for more, such as another view, starts from what was asked for: who looks at one
-    method, then at the agreement of all, comes back to the one.
-    """
-    stays = {"page", "opacity", "outlines"} & set(changes)
-    return replace(state, **(changes if stays else {"page": 0, **changes}))

@@ -1,8 +1,8 @@
-"""Explorers of toy data, and of names that a stranger might give."""
+"""Explorers of toy data, and of names that somebody else might give."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
@@ -12,6 +12,7 @@ import pytest
 
 import sat_nb as sat
 from sat_nb.toy import toy
+from sat_nb.widgets.data import Data
 from sat_nb.widgets.explorer import Explorer
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -38,17 +39,19 @@ def toy_data(rename: dict[str, str] | None = None, method: str = "sharp") -> dic
 
 @pytest.fixture(scope="session")
 def data() -> dict[str, Any]:
+    """The arguments of ``explore``."""
     return toy_data()
 
 
-@pytest.fixture
-def explorer(data: dict[str, Any]) -> Explorer:
-    return sat.explore(**data)
+@pytest.fixture(scope="session")
+def toy_results(data: dict[str, Any]) -> Data:
+    """The same with the results that earlier tests have computed, which are kept."""
+    return Data(**data)
 
 
 @pytest.fixture
-def widgets_of() -> Callable[[Any], Iterator[Any]]:
-    return walk
+def explorer(toy_results: Data) -> Explorer:
+    return Explorer(toy_results)
 
 
 def walk(widget: Any) -> Iterator[Any]:
@@ -67,3 +70,23 @@ def with_class(explorer: Explorer, css: str) -> list[Any]:
 def shown_html(explorer: Explorer) -> str:
     """All HTML that the explorer shows."""
     return "".join(w.value for w in walk(explorer.widget) if isinstance(w, ipywidgets.HTML))
+
+
+def use(explorer: Explorer, name: str, value: Any) -> None:
+    """Set the traits of a control's widgets, as a click or typing does."""
+    field = explorer.fields[name]
+    if name == "view":
+        field.buttons[value].click()
+    elif name in ("methods", "hidden", "positions"):
+        for choice, chip in field._chips.items():
+            chip.value = (choice in value) != (name == "hidden")
+    elif hasattr(field, "_choices"):
+        widget = next(w for w in walk(field.widget) if isinstance(w, ipywidgets.Dropdown))
+        widget.value = field._choices.index(value)
+    else:
+        widget = next(w for w in walk(field.widget) if hasattr(w, "value"))
+        widget.value = round(100 * value) if name == "opacity" else value
+
+
+def click(explorer: Explorer, css: str, i: int = 0) -> None:
+    with_class(explorer, css)[i].click()

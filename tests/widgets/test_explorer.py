@@ -1,9 +1,8 @@
-"""The explorer without a browser: controls, views, code, errors, drilling down, saving."""
+"""The explorer without a browser: errors, notes, drilling down, debouncing, names, and files."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -18,310 +17,21 @@ import pytest
 import sat_nb as sat
 from sat_nb import ExplorerState
 from sat_nb.widgets import explorer as module
-from sat_nb.widgets.controls import CONTROLS
 from sat_nb.widgets.explorer import Explorer
 from sat_nb.widgets.views import VIEWS
 from tests.widgets.conftest import (
     HOSTILE,
     LONG,
     MATH,
+    click,
     shown_html,
     toy_data,
+    use,
     walk,
     with_class,
 )
 
-CHANGES: dict[str, Any] = {
-    "methods": ("sharp", "noisy"),
-    "model": "two",
-    "versus": "two",
-    "label": 1,
-    "predicted": 0,
-    "correct": False,
-    "how": "absolute",
-    "value": "mean_attribution",
-    "intervals": False,
-    "test": "nemenyi",
-    "alpha": 0.01,
-    "missing": "complete",
-    "hidden": ("eyes",),
-    "positions": ("top-centre", "centre-centre"),
-    "min_fraction": 0.1,
-    "max_fraction": 0.35,
-    "min_score": 0.5,
-    "min_images": 10,
-    "segment": "ears",
-    "image_id": "image_02",
-    "order": "against",
-    "opacity": 0.4,
-    "outlines": "all",
-    "rows": "images",
-    "search": "ey",
-}
-
-
-def widget_of(explorer: Explorer, name: str) -> Any:
-    """The ipywidget of a control that takes a value."""
-    return next(w for w in walk(explorer.fields[name].widget) if hasattr(w, "value"))
-
-
-def use(explorer: Explorer, name: str, value: Any) -> None:
-    """What a click or typing does: sets the traits of the control's widgets."""
-    field = explorer.fields[name]
-    if name in ("methods", "hidden", "positions"):
-        for choice, chip in field._chips.items():
-            chip.value = (choice in value) != (name == "hidden")
-    elif hasattr(field, "_choices"):
-        widget = next(w for w in walk(field.widget) if isinstance(w, ipywidgets.Dropdown))
-        widget.value = field._choices.index(value)
-    else:
-        widget_of(explorer, name).value = round(100 * value) if name == "opacity" else value
-
-
-def click(explorer: Explorer, css: str, i: int = 0) -> None:
-    with_class(explorer, css)[i].click()
-
-
-# --- controls -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [n for n in CONTROLS if n != "view"])
-def test_each_control_sets_its_field_and_follows_the_state(explorer: Explorer, name: str) -> None:
-    views = [v for v, view in VIEWS.items() if name in (*view.uses, *view.marks)] or ["bars"]
-    explorer.state = ExplorerState(view=views[0], segment="eyes" if name == "order" else None)
-    use(explorer, name, CHANGES[name])
-    assert getattr(explorer.state, name) == CHANGES[name]
-    explorer.state = ExplorerState(view="bars")
-    assert getattr(explorer.state, name) != CHANGES[name]
-    explorer.state = replace(explorer.state, view=views[0], **{name: CHANGES[name]})
-    assert getattr(explorer.state, name) == CHANGES[name]
-    before = explorer.state
-    use(explorer, name, CHANGES[name])  # where it stands already: nothing changes
-    assert explorer.state == before
-
-
-def test_every_control_has_a_class_a_label_and_a_tooltip(explorer: Explorer) -> None:
-    for name, field in explorer.fields.items():
-        assert f"sat-control-{name}" in field.widget._dom_classes
-        for w in walk(field.widget):
-            if isinstance(w, ipywidgets.Button | ipywidgets.ToggleButton | ipywidgets.Dropdown):
-                assert w.tooltip, name
-                assert w.description.strip(), name
-        if any(isinstance(w, ipywidgets.Dropdown | ipywidgets.Text) for w in walk(field.widget)):
-            assert field.widget.tooltip, "lists and texts show none of their own"
-
-
-def test_the_photo_that_nobody_chose_passes_the_filters(explorer: Explorer) -> None:
-    without_ears = explorer.data.table.query("segment != 'ears'")["image_id"].iloc[0]
-    everything = set(explorer.data.facts.segments)
-    explorer.state = ExplorerState(view="image")
-    assert explorer.state.image_id == without_ears
-    explorer.state = ExplorerState(view="image", hidden=tuple(everything - {"ears"}))
-    assert explorer.state.image_id != without_ears
-    assert explorer.table()["segment"].tolist() == ["ears"]
-
-
-def test_controls_that_do_not_matter_are_not_there(explorer: Explorer) -> None:
-    def there(name: str) -> bool:
-        return explorer.fields[name].widget.layout.display != "none"
-
-    assert there("how")
-    assert not there("test")
-    explorer.state = ExplorerState(view="diagram")
-    assert there("test")
-    assert not there("how")
-    explorer.state = ExplorerState(view="images")
-    assert there("opacity")
-    assert there("outlines")
-
-
-def test_a_view_that_takes_two_gives_back_the_one(explorer: Explorer) -> None:
-    explorer.fields["view"].buttons["agreement"].click()
-    assert explorer.state.methods == ("sharp", "noisy")
-    explorer.fields["view"].buttons["bars"].click()
-    assert explorer.state.methods == ("sharp",)
-
-
-def test_the_last_method_stays(explorer: Explorer) -> None:
-    use(explorer, "methods", ())
-    assert explorer.state.methods == ("sharp",)
-    assert explorer.fields["methods"]._chips["sharp"].value
-
-
-def test_filters_fold_and_are_taken_off(explorer: Explorer) -> None:
-    fold, clear = with_class(explorer, "sat-filters")[0], with_class(explorer, "sat-clear")[0]
-    assert fold.description == "Filters ▸"
-    fold.value = True
-    use(explorer, "min_score", 0.5)
-    use(explorer, "hidden", ("eyes",))
-    assert fold.description == "Filters (2) ▾"
-    clear.click()
-    assert (explorer.state.min_score, explorer.state.hidden) == (0.0, ())
-    assert fold.description == "Filters ▾"
-
-
-# --- views --------------------------------------------------------------------------------------
-
-STATES = {
-    "bars": ExplorerState(),
-    "bars of two methods and models": ExplorerState(
-        methods=("sharp", "noisy"), versus="two", segment="ears", how="absolute"
-    ),
-    "bars filtered": ExplorerState(
-        methods=("noisy",),
-        hidden=("eyes",),
-        min_score=0.5,
-        correct=True,
-        label=1,
-        value="mean_attribution",
-    ),
-    "bars of medians": ExplorerState(how="median", intervals=False, positions=("top-centre",)),
-    "share among the first": ExplorerState(how="top_k", intervals=False),
-    "diagram": ExplorerState(view="diagram", alpha=0.1),
-    "diagrams complete": ExplorerState(
-        view="diagram", methods=("sharp", "noisy"), missing="complete", segment="ears"
-    ),
-    "diagram of aeon": ExplorerState(view="diagram", methods=("noisy",), test="aeon"),
-    "table": ExplorerState(view="table", search="E", sort="rank", descending=True),
-    "table of rows": ExplorerState(
-        view="table",
-        rows="images",
-        search="ear",
-        sort="mean_attribution",
-        versus="two",
-        min_images=3,
-    ),
-    "distribution": ExplorerState(view="distribution", methods=("noisy",), segment="nose"),
-    "agreement": ExplorerState(view="agreement", model="two"),
-    "difference": ExplorerState(view="difference", methods=("noisy",), hidden=("rest",)),
-    "photos": ExplorerState(view="images", segment="ears", order="attribution", page=0),
-    "photos of two models": ExplorerState(
-        view="images", segment="nose", order="size", versus="two", methods=("sharp", "noisy")
-    ),
-    "all photos": ExplorerState(view="images"),
-    "one photo": ExplorerState(view="image", image_id="image_02", segment="eyes"),
-    "unusual": ExplorerState(view="unusual", methods=("sharp", "noisy"), max_fraction=0.9),
-}
-
-
-def rerun(explorer: Explorer, data: dict[str, Any]) -> dict[str, Any]:
-    names: dict[str, Any] = dict(data)
-    exec(explorer.code(), names)
-    return names
-
-
-NUMBERS = {
-    "bars": lambda names: names["summary"],
-    "table": lambda names: names["shown"].reset_index(drop=True),
-    "distribution": lambda names: _shares(names["chosen"]),
-    "agreement": lambda names: names["agreed"].tau.reset_index(),
-}
-
-
-def _shares(chosen: pd.DataFrame) -> pd.DataFrame:
-    from sat_nb.plots.rank_distribution import rank_shares
-
-    return rank_shares(chosen)
-
-
-@pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")
-@pytest.mark.parametrize("name", STATES)
-def test_code_gives_the_same_numbers(
-    explorer: Explorer, data: dict[str, Any], name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    explorer.state = STATES[name]
-    assert shown_html(explorer).count('role="alert"') == 0
-    view, table = explorer.state.view, explorer.table()
-    names = rerun(explorer, data)
-    if view == "diagram":
-        result = explorer._results()[-1]
-        pd.testing.assert_frame_equal(names["result"].pairs(), result.pairs())
-        assert names["result"].groups == result.groups
-    elif view == "difference":
-        again = names["result"].table.reset_index()
-        pd.testing.assert_frame_equal(again, table)
-    elif view == "images":
-        assert names["ids"] == list(table["image_id"])[: len(names["ids"])]
-    elif view == "image":
-        ranked = names["rows"].sort_values("rank")
-        assert list(ranked["segment"]) == list(table["segment"])
-        assert list(ranked["rank"]) == list(table["rank"])
-    elif view == "unusual":
-        printed = capsys.readouterr().out
-        assert all(name in printed for name in table.query("unusual == 'image'")["name"])
-    else:
-        again = NUMBERS[view](names)
-        pd.testing.assert_frame_equal(again, table[again.columns], check_dtype=False)
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_each_view_shows_itself_and_nothing_else_is_computed(
-    data: dict[str, Any], view: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    for name, entry in VIEWS.items():
-        counted = _counting(entry.result, name, asked)
-        monkeypatch.setitem(VIEWS, name, replace(entry, result=counted))
-    explorer = sat.explore(**data)
-    asked.clear()
-    explorer.fields["view"].buttons[view].click()
-    assert set(asked) <= {view}
-    assert f"sat-view-{view}" in explorer._main._dom_classes
-    assert sum(c.startswith("sat-view-") for c in explorer._main._dom_classes) == 1
-    n = len(asked)
-    explorer.fields["view"].buttons["bars"].click()
-    explorer.fields["view"].buttons[view].click()
-    assert asked.count(view) == n  # kept
-
-
-def _counting(function: Any, name: str, asked: list[str]) -> Any:
-    def counted(*arguments: Any, **options: Any) -> Any:
-        asked.append(name)
-        return function(*arguments, **options)
-
-    return counted
-
-
-def test_another_method_computes_itself_alone(
-    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sat_nb.widgets.views import bars
-
-    computed: list[Any] = []
-    monkeypatch.setattr(bars, "_summary", _counting(bars._summary, "summary", computed))
-    use(explorer, "methods", ("sharp", "noisy"))
-    assert len(computed) == 1
-    assert set(explorer.table()["method"]) == {"sharp", "noisy"}
-
-
-def test_pictures_are_drawn_once(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sat_nb.widgets.screens import pictures
-
-    drawn: list[Any] = []
-    monkeypatch.setattr(pictures, "svg_of", _counting(pictures.svg_of, "svg", drawn))
-    for view in ("diagram", "bars", "diagram"):
-        explorer.fields["view"].buttons[view].click()
-    assert len(drawn) == 1  # bars were drawn before
-
-
-def test_figures_are_not_left_open(explorer: Explorer) -> None:
-    from matplotlib import pyplot
-
-    explorer.state = ExplorerState(view="difference", methods=("sharp", "noisy"))
-    figure = explorer.figure()
-    assert not pyplot.get_fignums()
-    assert len(figure.axes) == 2
-
-
-def test_views_without_a_picture_say_which_have_one(explorer: Explorer) -> None:
-    explorer.state = ExplorerState(view="table")
-    with pytest.raises(sat.InvalidInput, match="'table' has no picture.*'bars', 'diagram'"):
-        explorer.figure()
-    assert with_class(explorer, "sat-save-svg")[0].disabled
-    assert not with_class(explorer, "sat-save-csv")[0].disabled
-
-
-# --- errors and notes ---------------------------------------------------------------------------
+# Errors and notes.
 
 
 def test_errors_of_the_public_functions_are_text_in_the_explorer(explorer: Explorer) -> None:
@@ -393,7 +103,7 @@ def test_what_is_no_mapping_is_refused(data: dict[str, Any]) -> None:
         sat.explore("sat.parquet")
 
 
-# --- from a segment to its photos to one photo's table --------------------------------------------
+# From a segment to its photos to one photo's table.
 
 
 def test_from_a_segment_to_its_photos_to_one_photo_in_a_click_each(explorer: Explorer) -> None:
@@ -462,7 +172,7 @@ def test_the_unusual_leads_there(explorer: Explorer) -> None:
     assert explorer.state.view == "images"
 
 
-# --- quick and late -----------------------------------------------------------------------------
+# Quick and late.
 
 
 def test_what_is_typed_in_quick_succession_is_drawn_once(data: dict[str, Any]) -> None:
@@ -508,7 +218,7 @@ def test_a_program_that_sets_a_state_waits_for_nothing_and_stale_work_is_dropped
 def test_slow_results_of_many_rows_wait_for_a_click(
     data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MANY", 50)
+    monkeypatch.setattr(module, "MANY_ROWS", 50)
     explorer = sat.explore(**data)
     assert not explorer.state.intervals
     assert "<svg" in shown_html(explorer)
@@ -520,7 +230,7 @@ def test_slow_results_of_many_rows_wait_for_a_click(
     assert with_class(explorer, "sat-compute")
 
 
-# --- names are text -----------------------------------------------------------------------------
+# Names are text.
 
 
 class Tags(HTMLParser):
@@ -538,14 +248,20 @@ class Tags(HTMLParser):
             self.strange.append((tag, attrs))
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_hostile_names_are_text_in_every_view(view: str) -> None:
+@pytest.fixture(scope="module")
+def hostile() -> Explorer:
     data = toy_data({"eyes": HOSTILE, "nose": LONG, "mouth": MATH}, method=HOSTILE)
-    explorer = sat.explore(**data)
+    return sat.explore(**data)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_hostile_names_are_text_in_every_view(hostile: Explorer, view: str) -> None:
+    explorer = hostile
     explorer.state = ExplorerState(view=view, methods=(HOSTILE, "noisy"), segment=HOSTILE)
     everything = shown_html(explorer) + explorer._repr_mimebundle_()["text/html"]
-    explorer._foot._code.value = True
+    explorer._export._show.value = True
     everything += shown_html(explorer)
+    explorer._export._show.value = False
     tags = Tags()
     tags.feed(everything)
     assert not tags.strange
@@ -560,7 +276,7 @@ def test_hostile_names_are_text_in_every_view(view: str) -> None:
     assert any(len(label) == 80 and label.endswith("…") for label in options)
 
 
-# --- without a kernel, and in files -------------------------------------------------------------
+# Without a kernel, and in files.
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -624,14 +340,6 @@ def test_a_legend_keeps_its_markers(explorer: Explorer) -> None:
     svg = re.findall(r"<svg role.*?</svg>", shown_html(explorer), re.DOTALL)[0]
     legend = svg[svg.index('id="legend_1"') :]
     assert legend.count("<use ") == 2
-
-
-def test_several_pictures_are_one_figure(explorer: Explorer) -> None:
-    heights = []
-    for methods in itertools.accumulate([("sharp",), ("noisy",)]):
-        explorer.state = ExplorerState(view="diagram", methods=methods)
-        heights.append(explorer.figure().get_figheight())
-    assert heights[1] == pytest.approx(2 * heights[0], rel=0.3)
 
 
 def test_nothing_explains_anything(explorer: Explorer) -> None:

@@ -10,8 +10,6 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb.plots.overlay import map_extent
-from sat_nb.widgets.data import Cache
-from sat_nb.widgets.grid import page_of, table_html
 from sat_nb.widgets.screens import thumbnails
 
 PHOTO = (60, 120)
@@ -72,24 +70,3 @@ def test_small_photos_keep_their_shape_and_open_as_jpeg() -> None:
     assert small.shape == (116, 232, 3)
     with Image.open(io.BytesIO(thumbnails.jpeg(small))) as image:
         assert (image.format, image.size) == ("JPEG", (232, 116))
-
-
-def test_the_cache_keeps_what_was_used_last() -> None:
-    cache, computed = Cache(2), []
-    for key in ("a", "b", "a", "c", "a", "b"):
-        cache.get(key, lambda key=key: computed.append(key))
-    assert computed == ["a", "b", "c", "b"]
-
-
-def test_errors_are_not_kept() -> None:
-    cache = Cache(2)
-    with pytest.raises(ZeroDivisionError):
-        cache.get("a", lambda: 1 // 0)
-    assert cache.get("a", lambda: 2) == 2
-
-
-def test_tables_in_pages(table) -> None:  # type: ignore[no-untyped-def]
-    rows, page, pages = page_of(table, 99)
-    assert (page, pages) == (pages - 1, -(-len(table) // 20))
-    assert len(rows) == len(table) - 20 * page
-    assert 'aria-sort="descending"' in table_html(rows, sort="rank", down=True)

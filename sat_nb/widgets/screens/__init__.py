@@ -1,19 +1,39 @@
-"""How views are laid out; one file each."""
+"""The layouts of views, one file for each."""
 
-from collections.abc import Callable
 from functools import partial
 
+from sat_nb.registry import registry
+from sat_nb.widgets.screens.figures import FiguresScreen
 from sat_nb.widgets.screens.leads import LeadsScreen
 from sat_nb.widgets.screens.photos import PhotosScreen
-from sat_nb.widgets.screens.pictures import PicturesScreen
-from sat_nb.widgets.screens.screen import Go, Screen
+from sat_nb.widgets.screens.screen import Layout
 from sat_nb.widgets.screens.table import TableScreen
 
-SCREENS: dict[str, Callable[[Go], Screen]] = {
-    "pictures": PicturesScreen,
-    "pictures_and_table": partial(PicturesScreen, with_table=True),
-    "table": TableScreen,
-    "photos": PhotosScreen,
-    "leads": LeadsScreen,
-}
-"""Name -> screen, made when it is first shown."""
+SCREENS: dict[str, Layout] = registry(
+    Layout(
+        name="figures",
+        about="A figure per panel, and buttons that lead to the photos of each segment.",
+        make=FiguresScreen,
+    ),
+    Layout(
+        name="figures_and_table",
+        about="Figures with the first rows of the table below.",
+        make=partial(FiguresScreen, with_table=True),
+    ),
+    Layout(
+        name="table",
+        about="The table in pages, sorted by a click, with buttons to photos and segments.",
+        make=TableScreen,
+    ),
+    Layout(
+        name="photos",
+        about="A page of photos with maps and masks; the table has a column image_id.",
+        make=PhotosScreen,
+    ),
+    Layout(
+        name="leads",
+        about="A line per row of a table with the columns unusual, name, method and says.",
+        make=LeadsScreen,
+    ),
+)
+"""The layouts of views, for ``View(screen=...)``."""

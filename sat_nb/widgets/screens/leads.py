@@ -1,49 +1,51 @@
-"""The unusual, as leads: each has a button that goes there."""
+"""The unusual as leads: each line has a button that leads to its photos."""
 
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.widgets.fields import button, shortened
-from sat_nb.widgets.screens.screen import Go, Shot
+from sat_nb.widgets.screens.screen import Navigation
+from sat_nb.widgets.snapshot import Snapshot
 
 HEADINGS = {
     "image": "Photos whose table differs most from the aggregate",
     "segment": "Segments whose rank varies most",
-    "methods": "Methods that disagree, and on what most",
+    "methods": "Methods that disagree, and where they disagree most",
 }
 
 
 class LeadsScreen:
-    """A heading a kind, and under it a row a lead."""
+    """A heading for each kind of lead, and a line for each lead."""
 
-    def __init__(self, go: Go) -> None:
-        self._go = go
+    def __init__(self, navigation: Navigation) -> None:
+        self._navigation = navigation
         self.widget = widgets.VBox()
 
-    def show(self, shot: Shot) -> None:
-        """Show them all."""
-        found = shot.view.table(shot.results, shot.state)
+    def show(self, snapshot: Snapshot) -> None:
+        """Show all leads."""
         children: list[widgets.Widget] = []
-        for kind, leads in found.groupby("unusual", sort=False):
+        for kind, leads in snapshot.table().groupby("unusual", sort=False):
             children.append(widgets.HTML(value=f"<h4>{HEADINGS[str(kind)]}</h4>"))
             children += [self._lead(row) for _, row in leads.iterrows()]
         self.widget.children = children
 
     def _lead(self, row: pd.Series) -> widgets.Widget:
-        to_image = row["unusual"] == "image"
-        name, go = str(row["name"]), self._go
-        click = (lambda: go.to_image(name)) if to_image else (lambda: go.to_segment(name))
-        css = "sat-drill-image" if to_image else "sat-drill-segment"
-        tip = f"{name}: see {'its own table' if to_image else 'its photos'}"
-        said = html.escape(f"{row['method']}: {row['says']}")
+        name, to = str(row["name"]), self._navigation
+        css, what, click = (
+            ("sat-drill-image", "its own table", partial(to.to_image, name))
+            if row["unusual"] == "image"
+            else ("sat-drill-segment", "its photos", partial(to.to_segment, name))
+        )
+        text = html.escape(f"{row['method']}: {row['says']}")
         line = widgets.HBox(
             [
-                button(shortened(name, 26), tip, css, click),
-                widgets.HTML(value=f"<span>{said}</span>"),
+                button(shortened(name, 26), f"{name}: see {what}", css, click),
+                widgets.HTML(value=f"<span>{text}</span>"),
             ]
         )
         line.add_class("sat-lead")

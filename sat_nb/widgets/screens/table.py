@@ -1,4 +1,4 @@
-"""A table whose columns are sorted by a click on their names."""
+"""A table that is sorted by a click on the name of a column."""
 
 from __future__ import annotations
 
@@ -6,60 +6,69 @@ import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.widgets.fields import button
-from sat_nb.widgets.grid import PAGE, numbers_in, page_of, shares_of, table_html
-from sat_nb.widgets.screens.screen import Go, Pager, Row, Shot, segments_of
+from sat_nb.widgets.markup import ROWS_PER_PAGE, column_widths, is_numeric, page_of, table_html
+from sat_nb.widgets.screens.screen import ButtonRow, Navigation, Pager, segments_of
+from sat_nb.widgets.snapshot import Snapshot
 
 
 class TableScreen:
-    """A table whose column heads are buttons, laid out like the columns below them.
+    """The visible head is a row of buttons; the table below has a head for screen readers."""
 
-    The columns have heads of their own for screen readers.
-    """
-
-    def __init__(self, go: Go) -> None:
-        self._go, self._columns = go, {}  # type: ignore[var-annotated]
-        self._state: tuple[str, bool] = ("", False)
-        self._heads, self._table = widgets.Box(), widgets.HTML()
-        self._heads.add_class("sat-heads")
-        self._pager = Pager(go)
-        self._images = Row("Photos here", "sat-drill-image", "see its own table", go.to_image)
-        self._segments = Row("Photos of", "sat-drill-segment", "see its photos", go.to_segment)
+    def __init__(self, navigation: Navigation) -> None:
+        self._navigation = navigation
+        self._heads: dict[str, widgets.Button] = {}
+        self._sorted: tuple[str, bool] = ("", False)
+        self._head, self._table = widgets.Box(), widgets.HTML()
+        self._head.add_class("sat-heads")
+        self._pager = Pager(navigation)
+        self._images = ButtonRow(
+            "Photos here", "sat-drill-image", "see its own table", navigation.to_image
+        )
+        self._segments = ButtonRow(
+            "Photos of", "sat-drill-segment", "see its photos", navigation.to_segment
+        )
         rows = [self._pager.widget, self._images.widget, self._segments.widget]
-        self.widget = widgets.VBox([self._heads, self._table, *rows])
+        self.widget = widgets.VBox([self._head, self._table, *rows])
 
-    def show(self, shot: Shot) -> None:
-        """Show a page of it."""
-        state, table = shot.state, shot.view.table(shot.results, shot.state)
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a page of the table."""
+        state, table = snapshot.state, snapshot.table()
         rows, page, _ = page_of(table, state.page)
-        self._state = state.sort, state.descending
-        self._put_heads(rows)
-        shown = table_html(rows, sort=state.sort, down=state.descending, heads_seen=False)
-        self._table.value = shown if len(table) else '<p class="sat-note">No row holds that.</p>'
-        self._pager.put(page, PAGE, len(table), "rows")
+        self._sorted = state.sort, state.descending
+        self._put_head(rows)
+        shown = table_html(rows, sort=state.sort, descending=state.descending, visible_head=False)
+        self._table.value = shown if len(table) else '<p class="sat-note">No rows match.</p>'
+        self._pager.put(page, ROWS_PER_PAGE, len(table), "rows")
         self._images.put(list(dict.fromkeys(rows["image_id"])) if "image_id" in rows else [])
         self._segments.put(segments_of(rows))
 
-    def _put_heads(self, table: pd.DataFrame) -> None:
+    def _put_head(self, table: pd.DataFrame) -> None:
+        sort, descending = self._sorted
         heads = []
-        for name, share, number in zip(
-            table.columns, shares_of(table), numbers_in(table), strict=True
+        for name, width, number in zip(
+            map(str, table.columns), column_widths(table), is_numeric(table), strict=True
         ):
-            if name not in self._columns:
-                self._columns[name] = self._head(str(name))
-                if number:
-                    self._columns[name].add_class("sat-number")
-            sort, down = self._state
-            arrow = {True: " ▼", False: " ▲"}[down] if name == sort else ""
-            self._columns[name].description = str(name).replace("_", " ") + arrow
-            self._columns[name].layout.flex = f"0 0 {share:.4g}%"
-            heads.append(self._columns[name])
-        self._heads.children = heads
+            head = self._head_of(name, number)
+            arrow = (" ▼" if descending else " ▲") if name == sort else ""
+            head.description = name.replace("_", " ") + arrow
+            head.layout.flex = f"0 0 {width:.4g}%"
+            heads.append(head)
+        self._head.children = heads
 
-    def _head(self, name: str) -> widgets.Button:
-        return button(name, f"Sort by {name}", "sat-sort", lambda: self._sort(name))
+    def _head_of(self, name: str, number: bool) -> widgets.Button:
+        if name not in self._heads:
+            head = button(name, f"Sort by {name}", "sat-sort", lambda: self._sort(name))
+            if number:
+                head.add_class("sat-number")
+            self._heads[name] = head
+        return self._heads[name]
 
     def _sort(self, name: str) -> None:
-        """Smallest first, then largest first, then as the rows come."""
-        sort, down = self._state
-        nowhere = name == sort and down
-        self._go.to(sort="" if nowhere else name, descending=name == sort and not down, page=0)
+        """Smallest first, then largest first, then the order of the result."""
+        sort, descending = self._sorted
+        if name != sort:
+            self._navigation.change(sort=name, descending=False, page=0)
+        elif not descending:
+            self._navigation.change(sort=name, descending=True, page=0)
+        else:
+            self._navigation.change(sort="", descending=False, page=0)

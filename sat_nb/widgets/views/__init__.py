@@ -1,5 +1,6 @@
-"""The views of the explorer, one file each."""
+"""The views of the explorer, one file for each."""
 
+from sat_nb.registry import registry
 from sat_nb.widgets.views import (
     agreement,
     bars,
@@ -13,15 +14,15 @@ from sat_nb.widgets.views import (
 )
 from sat_nb.widgets.views.view import View
 
-VIEWS: dict[str, View] = {
-    "bars": bars.VIEW,
-    "diagram": diagram.VIEW,
-    "table": table.VIEW,
-    "distribution": distribution.VIEW,
-    "agreement": agreement.VIEW,
-    "difference": difference.VIEW,
-    "images": images.VIEW,
-    "image": image.VIEW,
-    "unusual": unusual.VIEW,
-}
-"""Name -> view, in the order of the explorer's buttons."""
+VIEWS: dict[str, View] = registry(
+    bars.VIEW,
+    diagram.VIEW,
+    table.VIEW,
+    distribution.VIEW,
+    agreement.VIEW,
+    difference.VIEW,
+    images.VIEW,
+    image.VIEW,
+    unusual.VIEW,
+)
+"""The views of the explorer, in the order of their buttons."""

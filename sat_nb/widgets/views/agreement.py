@@ -3,70 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.stats.consensus import Consensus, consensus
 from sat_nb.table.aggregate import aggregate
-from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.panels import Panel, by_model, in_one
+from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.panels import Panel, joined
+from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
-
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """The ranks that the methods give, and how far they agree."""
+    """Mean ranks under each method, and how far the methods agree."""
 
     summary: pd.DataFrame
-    agreed: Consensus
+    consensus: Consensus
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Agreement:
     rows = data.rows(state, panel)
     agreed = consensus(rows)
     summary = aggregate(rows, value="rank")
-    best_first = {name: i for i, name in enumerate(agreed.ranking.index)}
-    order = summary["segment"].map(best_first)
+    places = {name: i for i, name in enumerate(agreed.ranking.index)}
+    order = summary["segment"].map(places)
     return Agreement(summary.iloc[order.argsort(kind="stable")], agreed)
 
 
 def _table(results: list[Agreement], state: ExplorerState) -> pd.DataFrame:
-    """Kendall's tau-b of each two methods, and W of all."""
-    frames = [r.agreed.tau.reset_index().assign(w_of_all=r.agreed.w) for r in results]
-    return in_one(by_model(state), frames)
+    """Kendall's tau-b of each pair of methods, and W of all."""
+    tables = [r.consensus.tau.reset_index().assign(w_of_all=r.consensus.w) for r in results]
+    return joined(VIEW.panels_of(state), tables)
 
 
 def _draw(result: Agreement, state: ExplorerState, figure: Any) -> Any:
-    return plot_heatmap(result.summary, ax=axes_on(figure), **marked(state))
+    return plot_heatmap(result.summary, ax=axes_on(figure), **highlight_of(state))
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     return [
         "agreed = sat.consensus(chosen)",
         "summary = sat.aggregate(chosen, value='rank').set_index('segment')",
         "summary = summary.loc[agreed.ranking.index].reset_index()",
         "summary = summary[['method', 'segment', 'rank', 'n_images']]",
-        call("sat.plot_heatmap", "summary", **marked(state)),
+        call("sat.plot_heatmap", "summary", **highlight_of(state)),
         "print(agreed.tau)",
     ]
 
 
 VIEW = View(
+    name="agreement",
     title="Agreement",
-    about="Mean ranks under each method, and how far the methods agree (Kendall's tau and W)",
-    panels=by_model,
+    about="Mean ranks under each method, and how far the methods agree (Kendall's tau and W).",
+    panels="by_model",
     result=_result,
     table=_table,
     code=_code,
     draw=_draw,
-    screen="pictures_and_table",
-    methods=2,
+    screen="figures_and_table",
+    min_methods=2,
     slow=lambda state: True,
     themed=False,
     caption="Kendall's tau-b between methods in a photo, averaged over photos (1: the same order, "

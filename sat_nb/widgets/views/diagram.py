@@ -1,21 +1,19 @@
-"""Critical difference diagram: mean ranks, and which segments cannot be told apart."""
+"""Critical difference diagram: mean ranks, and which segments the test cannot tell apart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.stats.compare import compare
 from sat_nb.stats.comparison import Comparison
-from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.panels import Panel, apart, in_one
+from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.panels import Panel, joined
+from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
-
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
 
 
 def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
@@ -28,29 +26,30 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> Comparison:
 
 
 def _table(results: list[Comparison], state: ExplorerState) -> pd.DataFrame:
-    return in_one(apart(state), [result.pairs() for result in results])
+    return joined(VIEW.panels_of(state), [result.pairs() for result in results])
 
 
-def _drawn(state: ExplorerState) -> dict[str, Any]:
+def _drawing(state: ExplorerState) -> dict[str, Any]:
     positions = {"positions": "aeon_ranks"} if state.test == "aeon" else {}
-    return {**positions, **marked(state)}
+    return {**positions, **highlight_of(state)}
 
 
 def _draw(result: Comparison, state: ExplorerState, figure: Any) -> Any:
-    return plot_critical_difference(result, ax=axes_on(figure), **_drawn(state))
+    return plot_critical_difference(result, ax=axes_on(figure), **_drawing(state))
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     return [
         f"result = {call('sat.compare', 'chosen', **_options(state, panel))}",
-        call("sat.plot_critical_difference", "result", **_drawn(state)),
+        call("sat.plot_critical_difference", "result", **_drawing(state)),
     ]
 
 
 VIEW = View(
+    name="diagram",
     title="Diagram",
-    about="Critical difference diagram: mean ranks; bars join segments that do not differ",
-    panels=apart,
+    about="Critical difference diagram: mean ranks; bars join segments that do not differ.",
+    panels="by_model_and_method",
     result=_result,
     table=_table,
     code=_code,

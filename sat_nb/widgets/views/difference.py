@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.plots.difference import plot_difference
 from sat_nb.stats.difference import Difference, difference
-from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.panels import Panel, by_method, in_one
+from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.panels import Panel, joined
+from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
-
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
 
 N_RESAMPLES = 2000
 
 
 def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
-    """What both models have is compared; what only one has is said."""
+    """Segments that only one model has are left out, with a warning."""
     options = {"alpha": state.alpha, "missing": "skip", "n_resamples": N_RESAMPLES}
     return {"method": panel.methods[0], **options}
 
@@ -31,30 +29,31 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> Difference:
 
 
 def _table(results: list[Difference], state: ExplorerState) -> pd.DataFrame:
-    return in_one(by_method(state), [result.table.reset_index() for result in results])
+    return joined(VIEW.panels_of(state), [result.table.reset_index() for result in results])
 
 
 def _draw(result: Difference, state: ExplorerState, figure: Any) -> Any:
-    return plot_difference(result, ax=axes_on(figure), **marked(state))
+    return plot_difference(result, ax=axes_on(figure), **highlight_of(state))
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     a, b = (f"chosen[chosen['model'] == {model!r}]" for model in panel.models)
     return [
         f"result = {call('sat.difference', a, b, **_options(state, panel))}",
-        call("sat.plot_difference", "result", **marked(state)),
+        call("sat.plot_difference", "result", **highlight_of(state)),
     ]
 
 
 VIEW = View(
+    name="difference",
     title="Difference",
-    about="Which segments gained or lost attention from the first model to the second",
-    panels=by_method,
+    about="Which segments gained or lost attention from the first model to the second.",
+    panels="by_method",
     result=_result,
     table=_table,
     code=_code,
     draw=_draw,
     uses=("alpha",),
-    models=2,
+    min_models=2,
     slow=lambda state: True,
 )

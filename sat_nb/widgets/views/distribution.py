@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from sat_nb.plots.rank_distribution import plot_rank_distribution, rank_shares
-from sat_nb.widgets.code import call, marked
-from sat_nb.widgets.panels import Panel, apart, in_one
+from sat_nb.plots.rank_distribution import plot_rank_distribution
+from sat_nb.stats.local_ranks import rank_shares
+from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.panels import Panel, joined
+from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
-
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
@@ -21,21 +20,22 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
 
 
 def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:
-    return in_one(apart(state), [rank_shares(rows) for rows in results])
+    return joined(VIEW.panels_of(state), [rank_shares(rows) for rows in results])
 
 
 def _draw(result: pd.DataFrame, state: ExplorerState, figure: Any) -> Any:
-    return plot_rank_distribution(result, ax=axes_on(figure), **marked(state))
+    return plot_rank_distribution(result, ax=axes_on(figure), **highlight_of(state))
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
-    return [call("sat.plot_rank_distribution", "chosen", **marked(state))]
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
+    return [call("sat.plot_rank_distribution", "chosen", **highlight_of(state))]
 
 
 VIEW = View(
+    name="distribution",
     title="Distribution",
-    about="How often each segment has each local rank: two equal means may hide different things",
-    panels=apart,
+    about="How often each segment has each local rank; equal means can hide different ranks.",
+    panels="by_model_and_method",
     result=_result,
     table=_table,
     code=_code,

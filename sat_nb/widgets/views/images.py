@@ -1,39 +1,40 @@
-"""Photos: those behind a segment, in the order of what it means in each."""
+"""Photos: those that have a segment, in the order of its rank, attribution or size."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.map_grid import plot_map_grid
-from sat_nb.widgets.code import call, maps_name
-from sat_nb.widgets.panels import Panel, together
+from sat_nb.widgets.code import call, maps_of_model
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.panels import Panel, models_of
+from sat_nb.widgets.state import ORDERS, ExplorerState, Offer
 from sat_nb.widgets.views.view import View
 
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
+PHOTOS_PER_PAGE = 12
+PHOTOS_PER_FIGURE = 6
+MAPS_PER_PAGE = 24
 
-PAGE = 12  # photos, at most
-DRAWN = 6  # photos, at most, that a picture for print holds
-ORDERS = {
-    "rank": ("rank", True),
-    "attribution": ("mean_attribution", False),
-    "against": ("mean_attribution", True),
-    "size": ("mask_fraction", False),
-}
-"""Order -> the column that it goes by, and whether the smallest is first."""
+
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """One row per photo, in order, and the data that has the photos themselves."""
+
+    data: Data
+    rows: pd.DataFrame
 
 
 def page_length(state: ExplorerState) -> int:
-    """Photos of a page: fewer where each is shown under many maps."""
-    return max(3, min(PAGE, 24 // len(tiles_of(state))))
+    """How many photos a page has: fewer if each is shown under many maps."""
+    return max(3, min(PHOTOS_PER_PAGE, MAPS_PER_PAGE // len(maps_shown(state))))
 
 
 def photos_of(rows: pd.DataFrame, segment: str | None, order: str = "rank") -> pd.DataFrame:
-    """One row an image, in that order of what the segment is in it; without one all images.
+    """One row per photo that has the segment, in that order; without a segment all photos.
 
     >>> from sat_nb.toy import toy
     >>> sharp = build(*toy()).query("method == 'sharp'")
@@ -45,38 +46,16 @@ def photos_of(rows: pd.DataFrame, segment: str | None, order: str = "rank") -> p
     if segment is None:
         columns = ["image_id", "label", "predicted", "n_segments"]
         return rows.drop_duplicates("image_id")[columns].reset_index(drop=True)
-    column, smallest_first = ORDERS[order]
+    column, ascending = ORDERS[order].column, ORDERS[order].ascending
     found = rows[rows["segment"] == segment]
-    found = found.sort_values([column, "image_id"], ascending=[smallest_first, True])
+    found = found.sort_values([column, "image_id"], ascending=[ascending, True])
     columns = ["image_id", "rank", "mean_attribution", "mask_fraction", "label", "predicted"]
-    return found[columns].reset_index(drop=True)
+    return found[list(dict.fromkeys([*columns, column]))].reset_index(drop=True)
 
 
-def _result(data: Data, state: ExplorerState, panel: Panel) -> Any:
-    first = Panel(panel.methods[:1], panel.models[:1])
-    return data, photos_of(data.rows(state, first), state.segment, state.order)
-
-
-def _table(results: list[Any], state: ExplorerState) -> pd.DataFrame:
-    return results[0][1]
-
-
-def _draw(result: Any, state: ExplorerState, figure: Any) -> Any:
-    """The first photos of the page, as ``plot_map_grid`` draws them."""
-    data, photos = result
-    if data.images is None or data.maps is None:
-        raise InvalidInput(
-            "maps: a picture of photos takes photos and maps; pass both, "
-            "sat.explore(table, images=..., maps=...)."
-        )
-    ids = list(photos["image_id"])[page_length(state) * state.page :][:DRAWN]
-    maps = {title: data.maps_of(model)[method] for title, model, method in tiles_of(state)}
-    return plot_map_grid(data.images, maps, image_ids=ids, fit=data.fit(state.model), figure=figure)
-
-
-def tiles_of(state: ExplorerState) -> list[tuple[str, str | None, str]]:
-    """Title, model and method of each map that is laid over a photo."""
-    models = [state.model] if state.versus is None else [state.model, state.versus]
+def maps_shown(state: ExplorerState) -> list[tuple[str, str | None, str]]:
+    """The title, model and method of each map that a photo is shown under."""
+    models = models_of(state)
     return [
         (f"{method} · {model}" if len(models) > 1 else method, model, method)
         for model in models
@@ -84,42 +63,69 @@ def tiles_of(state: ExplorerState) -> list[tuple[str, str | None, str]]:
     ]
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+def _result(data: Data, state: ExplorerState, panel: Panel) -> Photos:
+    first = Panel(panel.methods[:1], panel.models[:1])
+    return Photos(data, photos_of(data.rows(state, first), state.segment, state.order))
+
+
+def _table(results: list[Photos], state: ExplorerState) -> pd.DataFrame:
+    return results[0].rows
+
+
+def _draw(result: Photos, state: ExplorerState, figure: Any) -> Any:
+    """The first photos of the page, as ``plot_map_grid`` draws them."""
+    data = result.data
+    if data.images is None or data.maps is None:
+        raise InvalidInput(
+            "maps: a figure of photos needs photos and maps; pass both, "
+            "sat.explore(table, images=..., maps=...)."
+        )
+    ids = list(result.rows["image_id"])[page_length(state) * state.page :][:PHOTOS_PER_FIGURE]
+    maps = {title: data.maps_of(model)[method] for title, model, method in maps_shown(state)}
+    return plot_map_grid(data.images, maps, image_ids=ids, fit=data.fit(state.model), figure=figure)
+
+
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
+    start = page_length(state) * state.page
+    code = [
+        _photos_line(state),
+        f"ids = list(photos['image_id'])[{start}:][:{PHOTOS_PER_FIGURE}]",
+    ]
+    if not (offer.has_images and offer.has_maps):
+        return [*code, "print(ids)"]
+    maps = ", ".join(
+        f"{title!r}: {maps_of_model(offer, model)}[{method!r}]"
+        for title, model, method in maps_shown(state)
+    )
+    fit = f"getattr({maps_of_model(offer, state.model)}, 'fit', 'stretch')"
+    return [*code, f"sat.plot_map_grid(images, {{{maps}}}, image_ids=ids, fit={fit})"]
+
+
+def _photos_line(state: ExplorerState) -> str:
+    """The line that makes the rows of the photos."""
     wanted: dict[str, Any] = {"methods": state.methods[0]}
     if state.versus is not None:
         wanted["models"] = state.model
     if state.segment is None:
-        rest = ".drop_duplicates('image_id')"
-    else:
-        wanted["segments"] = state.segment
-        column, smallest_first = ORDERS[state.order]
-        order = call("sort_values", repr([column, "image_id"]), ascending=[smallest_first, True])
-        rest = f".dropna(subset='segment').{order}"
-    code = [
-        f"photos = {call('sat.select', 'chosen', **wanted)}{rest}",
-        f"ids = list(photos['image_id'])[{page_length(state) * state.page}:][:{DRAWN}]",
-    ]
-    if not (facts.photos and facts.maps):
-        return [*code, "print(ids)"]
-    tiles = ", ".join(
-        f"{title!r}: {maps_name(facts, model)}[{method!r}]"
-        for title, model, method in tiles_of(state)
-    )
-    fit = f"getattr({maps_name(facts, state.model)}, 'fit', 'stretch')"
-    return [*code, f"sat.plot_map_grid(images, {{{tiles}}}, image_ids=ids, fit={fit})"]
+        return f"photos = {call('sat.select', 'chosen', **wanted)}.drop_duplicates('image_id')"
+    order = ORDERS[state.order]
+    columns = repr([order.column, "image_id"])
+    in_order = call("sort_values", columns, ascending=[order.ascending, True])
+    selected = call("sat.select", "chosen", **wanted, segments=state.segment)
+    return f"photos = {selected}.dropna(subset='segment').{in_order}"
 
 
 VIEW = View(
+    name="images",
     title="Photos",
-    about="The photos behind a segment, with the map and the masks on them",
-    panels=together,
+    about="The photos that have a segment, with the map and the masks on them.",
     result=_result,
     table=_table,
     code=_code,
     draw=_draw,
     screen="photos",
     uses=("segment", "order"),
-    marks=("opacity", "outlines", "page"),
+    display=("opacity", "outlines", "page"),
     wants=("images", "maps", "segments"),
     themed=False,
 )

@@ -1,20 +1,19 @@
-"""The unusual: images, segments and methods that the aggregate does not speak for."""
+"""The unusual: photos, segments and methods that the aggregate does not represent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.stats.unusual import disagreeing_methods, unusual_images, varying_segments
-from sat_nb.widgets.panels import Panel, together
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.markup import count
+from sat_nb.widgets.panels import Panel
+from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View
 
-if TYPE_CHECKING:
-    from sat_nb.widgets.data import Data
-    from sat_nb.widgets.state import ExplorerState, Facts
-
-MOST = 6  # of each kind
+MAX_OF_EACH = 6
 COLUMNS = ["unusual", "name", "method", "model", "score", "says"]
 
 
@@ -27,11 +26,11 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
 
 
 def _images(rows: pd.DataFrame) -> pd.DataFrame:
-    found = unusual_images(rows).drop_duplicates("image_id").head(MOST)
+    found = unusual_images(rows).drop_duplicates("image_id").head(MAX_OF_EACH)
     says = [
         f"{r.segment}: rank {r.rank:g} here, {r.mean_rank:.1f} on average; "
-        f"{r.distance:.2f} ranks off over {r.n_segments} segments"
-        for r in found.itertuples()
+        f"{r.distance:.2f} ranks off over {count(r.n_segments, 'segment')}"
+        for r in _records(found)
     ]
     return found.rename(columns={"image_id": "name", "distance": "score"}).assign(
         unusual="image", says=says
@@ -39,11 +38,11 @@ def _images(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _segments(rows: pd.DataFrame) -> pd.DataFrame:
-    found = varying_segments(rows).drop_duplicates("segment").head(MOST)
+    found = varying_segments(rows).drop_duplicates("segment").head(MAX_OF_EACH)
     says = [
         f"rank {r.mean_rank:.1f} ± {r.sd_rank:.1f}, the middle half from {r.low:g} to {r.high:g}, "
-        f"in {r.n_images} photos"
-        for r in found.itertuples()
+        f"in {count(r.n_images, 'photo')}"
+        for r in _records(found)
     ]
     return found.rename(columns={"segment": "name", "sd_rank": "score"}).assign(
         unusual="segment", says=says
@@ -51,11 +50,11 @@ def _segments(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _methods(rows: pd.DataFrame) -> pd.DataFrame:
-    found = disagreeing_methods(rows).head(MOST)
+    found = disagreeing_methods(rows).head(MAX_OF_EACH)
     says = [
         f"tau {r.tau:.2f}; furthest apart on {r.segment}: mean rank {r.rank_a:.1f} and "
         f"{r.rank_b:.1f}"
-        for r in found.itertuples()
+        for r in _records(found)
     ]
     return found.assign(
         unusual="methods",
@@ -66,25 +65,28 @@ def _methods(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _code(state: ExplorerState, facts: Facts, panel: Panel) -> list[str]:
+def _records(rows: pd.DataFrame) -> list[Any]:
+    return list(rows.itertuples())
+
+
+def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     code = [
-        f"print(sat.unusual_images(chosen).drop_duplicates('image_id').head({MOST}))",
-        f"print(sat.varying_segments(chosen).drop_duplicates('segment').head({MOST}))",
+        f"print(sat.unusual_images(chosen).drop_duplicates('image_id').head({MAX_OF_EACH}))",
+        f"print(sat.varying_segments(chosen).drop_duplicates('segment').head({MAX_OF_EACH}))",
     ]
     if len(panel.methods) > 1:
-        code.append(f"print(sat.disagreeing_methods(chosen).head({MOST}))")
+        code.append(f"print(sat.disagreeing_methods(chosen).head({MAX_OF_EACH}))")
     return code
 
 
 VIEW = View(
+    name="unusual",
     title="Unusual",
     about="Photos whose table differs most from the aggregate, segments whose rank varies most, "
-    "methods that disagree",
-    panels=together,
+    "and methods that disagree.",
     result=_result,
-    table=lambda results, state: results[0],
     code=_code,
     screen="leads",
-    marks=(),
+    display=(),
     slow=lambda state: True,
 )

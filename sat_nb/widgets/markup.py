@@ -1,0 +1,277 @@
+"""Tables, figures and files as markup for a page: HTML, SVG and data links.
+
+Names are escaped text, never markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET, text_inches
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROWS_PER_PAGE = 20
+
+# Text and tables.
+
+
+def count(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> count(1, "photo"), count(1200, "photo")
+    ('1 photo', '1,200 photos')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def page_of(
+    table: pd.DataFrame, page: int, length: int = ROWS_PER_PAGE
+) -> tuple[pd.DataFrame, int, int]:
+    """The rows of a page, its number brought into range, and the number of pages."""
+    pages = max(1, -(-len(table) // length))
+    page = min(max(page, 0), pages - 1)
+    return table.iloc[page * length : (page + 1) * length], page, pages
+
+
+def is_numeric(table: pd.DataFrame) -> list[bool]:
+    """Whether each column holds numbers."""
+    return [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+
+
+def column_widths(table: pd.DataFrame) -> list[float]:
+    """The width of each column in percent: for its longest word, and for names of 22 letters."""
+    widths = []
+    for i, (column, number) in enumerate(zip(table.columns, is_numeric(table), strict=True)):
+        longest_word = max(len(word) for word in str(column).replace("_", " ").split(" "))
+        cells = 6 if number else max(map(len, map(cell, table.iloc[:, i])), default=6)
+        widths.append(max(longest_word + 2, min(cells, 22), 6) + 2)
+    return [100 * width / sum(widths) for width in widths]
+
+
+def table_html(
+    table: pd.DataFrame,
+    *,
+    sort: str = "",
+    descending: bool = False,
+    visible_head: bool = True,
+) -> str:
+    """An HTML table; everything in it is escaped text.
+
+    ``sort`` is the column that it is sorted by. A head that is not visible is there for screen
+    readers.
+
+    >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-93:]
+    '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
+    """
+    widths = "".join(f'<col style="width:{width:.4g}%">' for width in column_widths(table))
+    numbers = is_numeric(table)
+    heads = "".join(
+        _head(str(column), number, sort, descending)
+        for column, number in zip(table.columns, numbers, strict=True)
+    )
+    columns = [
+        [_data(text, number) for text in cells_of(table.iloc[:, i])]
+        for i, number in enumerate(numbers)
+    ]
+    rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*columns, strict=True))
+    hidden = "" if visible_head else ' class="sat-unseen"'
+    return (
+        f'<table class="sat-table"><colgroup>{widths}</colgroup>'
+        f"<thead{hidden}><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def cells_of(column: pd.Series) -> list[str]:
+    """The cells of a column; numbers of similar size have the same number of decimals.
+
+    >>> cells_of(pd.Series([2.0, 8.16, 4.0225])), cells_of(pd.Series([1.0, 3.0]))
+    (['2.000', '8.160', '4.022'], ['1', '3'])
+    >>> cells_of(pd.Series([0.0001, 250.0, None]))
+    ['0.0001', '250', '']
+    """
+    cells = [cell(value) for value in column]
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return cells
+    sizes = column.abs().replace([np.inf, 0], np.nan).dropna()
+    decimals = 3 - int(np.floor(np.log10(sizes.max()))) if len(sizes) else 0
+    if not 0 < decimals <= 6 or sizes.min() < 10.0**-decimals:
+        return cells
+    figures = [f"{value:.{decimals}f}" for value in column.fillna(0.0)]
+    while figures[0][-1:] != "." and all(figure.endswith("0") for figure in figures):
+        figures = [figure[:-1] for figure in figures]
+    figures = [figure.rstrip(".").replace("-", "−") for figure in figures]
+    return [figure if text else "" for figure, text in zip(figures, cells, strict=True)]
+
+
+def cell(value: Any) -> str:
+    """A value as the text of a cell: at most four digits, nothing if it is missing.
+
+    >>> [cell(v) for v in (0.00013525, 12, 1234567.0, "a", None, True, -2.5, pd.NA)]
+    ['0.0001353', '12', '1.235e+06', 'a', '', 'yes', '−2.5', '']
+    """
+    if value is None or value is pd.NA:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else f"{value:.4g}".replace("-", "−", int(value < 0))
+    return str(value)
+
+
+def _head(name: str, number: bool, sort: str, descending: bool) -> str:
+    kind = ' class="sat-number"' if number else ""
+    order = f' aria-sort="{"descending" if descending else "ascending"}"' if name == sort else ""
+    return f'<th scope="col"{kind}{order}>{html.escape(name.replace("_", " "))}</th>'
+
+
+def _data(text: str, number: bool) -> str:
+    if number:
+        return f'<td class="sat-number">{html.escape(text)}</td>'
+    return f'<td title="{html.escape(text)}">{html.escape(text)}</td>'
+
+
+# Figures.
+
+PAGE_COLOURS = {
+    INK: "--sat-ink",
+    "#000000": "--sat-ink",
+    QUIET: "--sat-quiet",
+    FAINT: "--sat-faint",
+    ACCENT: "--sat-accent",
+    BARS[0]: "--sat-first",
+    "#ffffff": "--sat-paper",
+    "#fbeee4": "--sat-shade",
+}
+"""A colour of the plots: the CSS variable that stands for it in explorer.css."""
+
+SCALE = 1.2  # from a figure's size in print to its size on a screen
+
+# What matplotlib writes, in the order in which it writes it.
+_COLOURS = re.compile(r"(fill|stroke): (" + "|".join(PAGE_COLOURS) + r")\b")
+_NOT_FOR_PAGES = re.compile(
+    r'<style type="text/css">.*?</style>|<metadata>.*?</metadata>|<!--.*?-->', re.DOTALL
+)
+_FONTS = re.compile(r"font-family: [^;\"]*; ?")
+_VIEW_BOX = re.compile(r'viewBox="([\d. -]+)"')
+_TEXT = re.compile(
+    r'<text style="font-size: ([\d.]+)px([^"]*)"'
+    r'(?: x="([-\d.]+)" y="([-\d.]+)"| transform="translate\(([-\d.]+) ([-\d.]+)\))'
+    r"[^>]*>([^<]*)"
+)
+_SHARE_LEFT_OF_ANCHOR = {"anchor: middle": 0.5, "anchor: end": 1.0}
+
+
+def svg_of(figure: Figure, description: str, *, themed: bool = True) -> str:
+    """A figure as an <svg> element: text stays text, and colours follow the page's theme.
+
+    ``description`` is for screen readers. The figure cannot be used afterwards: its background
+    is transparent. A ``themed`` figure without a legend is not laid out again, which would take a
+    third of the time; instead, its box is widened to hold all text wherever the last layout left
+    the axes. (With a legend outside the axes, its markers would be lost.)
+    """
+    if themed and not any(ax.get_legend() for ax in figure.axes):
+        figure.set_layout_engine("none")
+    svg = _as_svg(figure, transparent=themed)
+    svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
+    left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
+    root = (
+        f'<svg role="img" aria-label="{html.escape(description)}" '
+        f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" '
+        f'style="max-width: {width * 96 / 72 * SCALE:.0f}px; stroke-linejoin: round; '
+        'stroke-linecap: butt">'
+    )
+    svg = root + _FONTS.sub("", svg[svg.index(">") + 1 :])
+    if themed:
+        svg = _COLOURS.sub(lambda m: f"{m[1]}: var({PAGE_COLOURS[m[2]]}, {m[2]})", svg)
+    return svg
+
+
+def box_with_text(svg: str, margin: float = 3.0) -> tuple[float, float, float, float]:
+    """Left, top, width and height of a box for a matplotlib SVG and its horizontal text.
+
+    >>> box_with_text('<svg viewBox="0 0 9 9"><text style="font-size: 10px; text-anchor: end" '
+    ...     'x="4" y="-20">I</text></svg>')[1]
+    -32.0
+    """
+    left, top, width, height = _view_box(svg)
+    right, bottom = left + width, top + height
+    for size, style, *places, text in _TEXT.findall(svg):
+        x, y, points = float(places[0] or places[2]), float(places[1] or places[3]), float(size)
+        wide = 72 * text_inches(html.unescape(text), points)
+        share = next((share for a, share in _SHARE_LEFT_OF_ANCHOR.items() if a in style), 0.0)
+        begin = x - wide * share
+        left, right = min(left, begin - margin), max(right, begin + wide + margin)
+        top, bottom = min(top, y - 0.9 * points - margin), max(bottom, y + 0.3 * points + margin)
+    return left, top, right - left, bottom - top
+
+
+def _view_box(svg: str) -> tuple[float, float, float, float]:
+    found = _VIEW_BOX.search(svg)
+    assert found is not None
+    left, top, width, height = map(float, found[1].split())
+    return left, top, width, height
+
+
+def _as_svg(figure: Figure, *, transparent: bool) -> str:
+    """The figure as SVG, drawn once; ``savefig`` would draw it twice."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    if transparent:
+        for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
+            patch.set_alpha(0.0)
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
+    """One figure of several, one below another, each in the size that it has alone.
+
+    Each of ``draws`` takes a figure to draw on, or None for a new one, and returns axes or figure.
+    """
+    alone = [released(draw(None)) for draw in draws]
+    if len(alone) == 1:
+        return alone[0]
+    from matplotlib.figure import Figure
+
+    heights = [figure.get_figheight() for figure in alone]
+    width = max(figure.get_figwidth() for figure in alone)
+    whole = Figure(figsize=(width, sum(heights)), layout="constrained")
+    parts: Any = whole.subfigures(len(draws), 1, height_ratios=heights)
+    for draw, part in zip(draws, parts, strict=True):
+        draw(part)
+    return whole
+
+
+def png_of(figure: Figure, dpi: float = 150) -> bytes:
+    """A figure as a PNG file on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """A link that contains a file, such as one of ``media_type="image/png"``."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def released(drawn: Any) -> Figure:
+    """The figure of these axes, taken from pyplot, so that a notebook does not show it as well."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
+    plt.close(figure)
+    return figure
