@@ -36,8 +36,10 @@ class Value(Entry):
 
     Parameters
     ----------
-    name, title, about, source, version, parameters
+    name, title, about, source, version : str
         As for every :class:`~sat_nb.registry.Entry`.
+    parameters : Mapping[str, Parameter]
+        As for every entry.
     axis_title : str
         For the axis of a plot; by default ``title``.
     small_is_best : bool, default False
@@ -87,7 +89,7 @@ class Aggregation(Entry):
 
     Parameters
     ----------
-    name, title, about, source, version
+    name, title, about, source, version : str
         As for every :class:`~sat_nb.registry.Entry`.
     parameters : Mapping[str, Parameter]
         The keyword arguments of ``function``: defaults and checks.

@@ -32,8 +32,10 @@ class Pool(Entry):
 
     Parameters
     ----------
-    name, title, about, source, version, parameters
+    name, title, about, source, version : str
         As for every :class:`~sat_nb.registry.Entry`.
+    parameters : Mapping[str, Parameter]
+        As for every entry.
     function : callable
         From a float map (H, W, C) to an array (H, W), or to an array (H, W, c) whose channels add
         up to the number.
@@ -110,8 +112,10 @@ class Merge(Entry):
 
     Parameters
     ----------
-    name, title, about, source, version, parameters
+    name, title, about, source, version : str
         As for every :class:`~sat_nb.registry.Entry`.
+    parameters : Mapping[str, Parameter]
+        As for every entry.
     function : callable
         From a ``SegmentationMap`` to one in which every name occurs once.
 

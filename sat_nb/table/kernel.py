@@ -1,9 +1,8 @@
-"""Sums over masks: the one loop that everything waits for.
+"""Sums over masks, the loop in which the join spends its time.
 
-A mask is turned into runs, stretches of pixels along a row; the runs of an image serve
-all its maps. The runs of all masks go together down the rows, so that a map is read from
-memory once, in order, whatever the masks' overlap, and summed in double precision
-without an index array or a copy.
+A mask is turned into runs, stretches of pixels along a row, which are found once for all maps of
+an image. The runs of all masks are in order of rows, so that a map is read from memory once and in
+order, however masks overlap, and summed in double precision without an index array or a copy.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class MaskRuns:
-    """Runs of n masks, and of the pixels that no mask holds, as mask n.
+    """Runs of n masks, and of the pixels outside all masks as mask n.
 
-    ``starts`` and ``stops`` are pixel positions in the flattened map, ``masks`` says whose
-    each run is. ``px`` (n,) counts pixels; ``centroids`` (n, 2) holds (row, column) of the
-    masks' centres in shares of height and width.
+    ``starts`` and ``stops`` are pixel positions in the flattened map, ``masks`` the number of
+    each run's mask. ``px`` (n,) counts pixels; ``centroids`` (n, 2) holds (row, column) of the
+    masks' centres as shares of height and width.
     """
 
     starts: NDArray[np.int64]
@@ -34,7 +33,7 @@ class MaskRuns:
 def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
     """The runs of boolean masks (n, H, W)."""
     n, height, width = masks.shape
-    if width % 8 == 0:
+    if width % 8 == 0:  # rows are read as words of eight cells
         cells = np.ascontiguousarray(masks)
     else:
         cells = np.zeros((n, height, width // 8 * 8 + 8), dtype=bool)
@@ -46,10 +45,9 @@ def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
 
 
 def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
-    """Sums of a float map (H, W, C) over each mask, and over the pixels of none: (n + 1,).
+    """Sums of a float map (H, W, C) over each mask, and over the pixels outside all: (n + 1,).
 
-    Every pixel is in at least one of the sums, so one of them is not finite where the
-    map is not.
+    Every pixel is in at least one sum, so if the map is not finite, neither is one of the sums.
     """
     flat = np.ascontiguousarray(attribution).reshape(-1)
     sums = np.zeros(runs.px.size + 1)
@@ -92,12 +90,14 @@ def _find_runs(words, width):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
-    """Columns at which a row goes on or off, in turns; every run ends at the width at last."""
+    """Columns at which a row turns on and off, alternately; the last run ends at the width."""
     count = 0
-    steady = np.uint64(0)  # eight cells as the last one was
+    steady = np.uint64(0)  # a word in which all cells equal the previous cell
     for word in range(line.size):
         if line[word] == steady:
             continue
+        # Each cell is a byte, 0 or 1: a byte of `change` is 1 where its cell differs from the one
+        # before, which the shift brings to its place (little-endian, so cell 0 is the lowest).
         change = line[word] ^ ((line[word] << np.uint64(8)) | (steady & np.uint64(1)))
         steady = (line[word] >> np.uint64(56)) * _ALL_ON
         while change != 0:
@@ -105,7 +105,7 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
             if column < width:
                 changes[count] = column
                 count += 1
-            change &= change - np.uint64(1)
+            change &= change - np.uint64(1)  # clears the lowest bit
     if count % 2:
         changes[count] = width
         count += 1
@@ -122,7 +122,7 @@ def _any(line):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _first_cell(word):  # type: ignore[no-untyped-def]
-    """Which of a word's eight cells is the first that is on, by halves."""
+    """The number of the first of a word's eight cells that is on, by bisection."""
     cell = 0
     if word & np.uint64(0xFFFFFFFF) == 0:
         cell, word = 4, word >> np.uint64(32)
@@ -136,6 +136,6 @@ def _add_runs(flat, n_channels, starts, stops, masks, sums):  # type: ignore[no-
     for run in range(starts.size):
         part = flat[starts[run] * n_channels : stops[run] * n_channels]
         total = 0.0
-        for i in range(part.size):  # never negative: numba leaves out wrap-around and vectorises
+        for i in range(part.size):  # numba vectorises, as i is never negative
             total += np.float64(part[i])
         sums[masks[run]] += total

@@ -1,4 +1,4 @@
-"""Sums and counts by group and segment, from which the aggregations follow."""
+"""Sums and counts by group and segment, and the checks that every aggregation needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sat_nb.table.schema import check_table
 
 
 def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
-    """Sums and counts by group and segment, from which both aggregations follow."""
+    """Sums and counts by group and segment, from which the Relative and Absolute means follow."""
     by = list(by)
     check_by(check_table(table), by)
     check_unmixed(table, by)
@@ -29,16 +29,17 @@ def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sum
 
 
 def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
-    """The sums with ``padding`` for ``absent``, given ``n_all`` and ``all`` of each group.
+    """The sums with ``padding`` in place of ``absent``, given ``n_all`` and ``all`` by group.
 
-    ``absent`` is what absence would add in the images that have the segment, ``all`` in all.
+    ``absent`` is what absence would add up to over the images that have the segment, ``all`` over
+    all images, so their difference is what it adds up to over the images that lack it.
     """
     sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
     return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
 
 
 def check_by(table: pd.DataFrame, by: list[str]) -> None:
-    """Whether groups can be kept apart by these columns."""
+    """Raise InvalidInput for columns that cannot be grouped by."""
     for column in by:
         if column not in table.columns:
             raise unknown_name("by", column, table.columns)
@@ -47,7 +48,11 @@ def check_by(table: pd.DataFrame, by: list[str]) -> None:
 
 
 def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
-    """No mean over rows that mean different things, unless their difference is the point."""
+    """Raise InvalidInput for several methods, models or classes in one group.
+
+    A mean over them would mix values of different meaning. ``mixes`` are columns that an
+    aggregation compares.
+    """
     for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
         values = table[column].dropna().unique()
         if column not in (*by, *mixes) and len(values) > 1:
@@ -59,7 +64,7 @@ def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ())
 
 
 def check_once(table: pd.DataFrame, by: list[str]) -> None:
-    """A segment counts once an image."""
+    """Raise InvalidInput where a segment has several rows in one image."""
     keys = [*by, "image_id", "segment"]
     twice = table.duplicated(keys)
     if twice.any():

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 
-ATTRS = b"PANDAS_ATTRS"  # where pandas, too, keeps the attrs of a frame
+ATTRS = b"PANDAS_ATTRS"  # the key under which pandas keeps the attrs of a frame
 
 SETTINGS_OF_ROWS = ("pad_px", "pool", "merge", "fit", "rank_by")
-"""Settings of ``build`` that decide what the numbers mean; shards of a folder have them alike."""
+"""Settings of ``build`` that decide what the numbers mean; all shards of a folder share them."""
 
 
 def write_table(
@@ -34,20 +34,37 @@ def write_table(
 
     Parameters
     ----------
-    table: from ``build``.
-    path: the file to write; or, with ``partition_by``, a folder.
-    partition_by: columns of text, or whole numbers among ``COLUMNS``, such as ("model",
-        "method"). Their values become folders, ``model=vgg16/method=gradient/``, that
-        pandas, DuckDB, Spark and others understand (hive partitioning).
+    table : DataFrame
+        A table from ``build``.
+    path : str or path
+        The file to write; with ``partition_by``, a folder.
+    partition_by : sequence of str, default ()
+        Columns of text, or of whole numbers among ``COLUMNS``, such as ("model", "method"). Their
+        values become folders, ``model=vgg16/method=gradient/``, which pandas, DuckDB, Spark and
+        others understand (hive partitioning).
 
-    A file is written whole or not at all, and so is a new folder. An existing folder of shards
-    gets the rows as further shards, one a partition, each whole or not at all: one call for
-    each batch of images fills it. A shard is named after its images, so that a batch
-    that is written again takes the place of what it was.
+    Returns
+    -------
+    Path
+        The file or folder.
 
-    Raises InvalidInput for values that cannot name a folder, and for shards whose columns,
-    partitions or settings are not those of the folder; CannotWrite where the disk refuses.
+    Raises
+    ------
+    InvalidInput
+        For values that cannot name a folder, and for shards whose columns, partitions or settings
+        differ from those of the folder.
+    CannotWrite
+        If the disk is full, or writing is not allowed.
 
+    Notes
+    -----
+    A file is written completely or not at all, and so is a new folder. An existing folder of
+    shards gets the rows as further shards, one for each partition, each written completely or not
+    at all: call ``write_table`` for each batch of images to fill it. A shard is named after its
+    images, so a batch that is written again replaces its earlier shards.
+
+    Examples
+    --------
     >>> import tempfile
     >>> from sat_nb.toy import toy
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -82,18 +99,39 @@ def write_table(
 def read_table(
     path: str | os.PathLike[str], *, filters: Sequence[Any] | None = None
 ) -> pd.DataFrame:
-    """The table of a Parquet file or folder, with the dtypes of ``COLUMNS`` and its ``attrs``.
+    """Read a table from a Parquet file or a folder of shards.
 
     Parameters
     ----------
-    path: a file, or a folder of shards, whose rows come one partition after the other.
-    filters: which rows to read, as pandas and pyarrow take them: ``[("method", "==",
-        "lrp.z"), ("rank", "<=", 3)]`` (all of these), or a list of such lists (any of these).
-        Partitions that cannot match are not opened.
+    path : str or path
+        A file, or a folder of shards, which are read one partition after the other.
+    filters : sequence, optional
+        Which rows to read, as in pandas and pyarrow: ``[("method", "==", "lrp.z"), ("rank", "<=",
+        3)]`` for all of these conditions, or a list of such lists for any of them. Partitions
+        that cannot match are not opened.
 
-    Settings that the shards do not share are in ``attrs["sat_nb"]["shards"]``.
+    Returns
+    -------
+    DataFrame
+        The table, with the dtypes of ``COLUMNS`` and its ``attrs``. Settings that differ between
+        shards are in ``attrs["sat_nb"]["shards"]``.
 
-    Raises FileMissing, or InvalidInput for what is no Segment Attribution Table.
+    Raises
+    ------
+    FileMissing
+        If the path does not exist.
+    InvalidInput
+        If it is not a Segment Attribution Table, and for filters of unknown columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sat_nb.toy import toy
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = write_table(build(*toy()), Path(folder, "table.parquet"))
+    ...     first = read_table(file, filters=[("rank", "==", 1)])
+    >>> first["segment"].value_counts()["eyes"].item()
+    30
     """
     import pyarrow.parquet as pq
 
@@ -116,11 +154,8 @@ def read_table(
         ) from error
 
 
-# --- writing ----------------------------------------------------------------------------------
-
-
 def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None:
-    """One shard for each combination of the columns' values."""
+    """Write one shard for each combination of the columns' values."""
     schema = _schema(table)
     for column in columns:
         if column not in table.columns:
@@ -160,7 +195,7 @@ def _write_file(
 
 
 def _schema(table: pd.DataFrame) -> pa.Schema:
-    """The table's Arrow schema: fixed for ``COLUMNS``, so that all shards are alike."""
+    """The table's Arrow schema, which is fixed for ``COLUMNS`` so that all shards share it."""
     import pyarrow as pa
 
     types = {"object": pa.string(), "float64": pa.float64()}
@@ -177,7 +212,7 @@ def _schema(table: pd.DataFrame) -> pa.Schema:
 def _common_schema(
     schema: pa.Schema, attrs: dict[Any, Any], folder: Path, columns: list[str]
 ) -> pa.Schema:
-    """The schema, if rows of these settings can join the shards that are there."""
+    """The schema, or InvalidInput where the rows do not fit the shards in the folder."""
     there = open_shards(folder)
     differences = []
     if list(there.partitioning.schema.names) != columns:
@@ -192,13 +227,10 @@ def _common_schema(
             differences.append(f"{key} is {here.get(key)!r}, was {was.get(key)!r}")
     if differences:
         raise InvalidInput(
-            f"{folder}: these rows do not fit the shards that are there: {'; '.join(differences)}. "
-            "Give another folder, or build the table as the shards were."
+            f"{folder}: these rows do not fit the shards in the folder: {'; '.join(differences)}. "
+            "Choose another folder, or build the table as the shards were built."
         )
     return schema
-
-
-# --- reading ----------------------------------------------------------------------------------
 
 
 def _check_filters(filters: Sequence[Any] | None, columns: list[str]) -> None:
@@ -214,14 +246,17 @@ def _check_filters(filters: Sequence[Any] | None, columns: list[str]) -> None:
 
 
 def _order(schema: pa.Schema) -> list[str]:
-    """The columns in the order of the frame that was written; partitions are last else."""
+    """The columns in the order of the frame that was written, where that is known.
+
+    Columns that only folder names hold would come last otherwise.
+    """
     written = json.loads((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
     names = [column["name"] for column in written if column["name"] in schema.names]
     return names + [name for name in schema.names if name not in names]
 
 
 def _joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
-    """The attrs of all shards: what they share, and what they do not share in a list."""
+    """The attrs of all shards: what they share, and under "shards" a list of the differences."""
     texts = {
         (shard.metadata.metadata or {}).get(ATTRS, b"{}"): None for shard in shards.get_fragments()
     }

@@ -1,4 +1,4 @@
-"""A folder of Parquet shards: how values name its folders, how it is filled, how it is opened."""
+"""A folder of Parquet shards: the names of its folders, how it is filled, how it is opened."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 
-NOTHING = "__HIVE_DEFAULT_PARTITION__"  # the name that hive gives to the folder of no value
-LONGEST_NAME = 255  # bytes; what file systems take
+NOTHING = "__HIVE_DEFAULT_PARTITION__"  # hive's name for the folder of missing values
+LONGEST_NAME = 255  # bytes, the limit of common file systems
 NUMBERS = tuple(column for column, dtype in COLUMNS.items() if dtype.lower() == "int64")
 
 
 def partitions(
     table: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each combination of the columns' values, with its rows."""
+    """Yield each combination of the columns' values, with its rows."""
     codes = table.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup()
     for code in range(codes.max() + 1 if len(codes) else 0):
         rows = table.iloc[np.flatnonzero(codes.to_numpy() == code)]
@@ -39,16 +39,16 @@ def partitions(
 
 
 def shard_file(base: Path, values: dict[str, Any], image_ids: pd.Series) -> Path:
-    """A shard's file below ``base``, its folders made; named after its images."""
+    """The file of a shard below ``base``, named after its images; makes its folders."""
     folder = base.joinpath(*(folder_name(column, value) for column, value in values.items()))
     folder.mkdir(parents=True, exist_ok=True)
-    what = [*map(str, values.values()), *sorted(map(str, image_ids.unique()))]
-    digest = hashlib.sha256("\0".join(what).encode("utf-8", "surrogatepass")).hexdigest()
+    keys = [*map(str, values.values()), *sorted(map(str, image_ids.unique()))]
+    digest = hashlib.sha256("\0".join(keys).encode("utf-8", "surrogatepass")).hexdigest()
     return folder / f"{digest[:16]}.parquet"
 
 
 def folder_name(column: str, value: Any) -> str:
-    """``column=value``, percent-encoded: one name, which leads nowhere else.
+    """``column=value``, percent-encoded, so that no value leads to another folder.
 
     >>> folder_name("model", "../vgg 16")
     'model=..%2Fvgg%2016'
@@ -86,11 +86,12 @@ def _text(column: str, value: Any) -> str:
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """Give a hidden folder, whose files come into ``folder`` when the block ends well.
+    """Yield a hidden folder, whose files move into ``folder`` when the block succeeds.
 
-    A new folder comes into being with all its files at once. In one that is there, each file
-    takes its place whole. An error or an interrupt inside the block changes nothing.
+    A new folder appears with all its files at once. In an existing folder, each file appears
+    complete. An error or interrupt inside the block changes nothing.
     """
+    # The hidden folder is on the same file system as its target, where os.replace is atomic.
     new = not folder.is_dir() or not any(folder.iterdir())
     beside = folder.parent if new else folder
     beside.mkdir(parents=True, exist_ok=True)
@@ -110,37 +111,38 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def open_shards(path: Path) -> ds.FileSystemDataset:
-    """The dataset of a Parquet file, or of a folder's files with the values in their paths.
+    """Open the dataset of a Parquet file, or of a folder's files with the values in their paths.
 
-    Only folders below ``path`` name values, whatever its parents are called. Numbers are read
-    as numbers where ``COLUMNS`` says so, all else as text. Raises InvalidInput for a folder
-    without Parquet files; what cannot be read raises pyarrow's errors.
+    Only folders below ``path`` name values, whatever its parents are called. Columns that
+    ``COLUMNS`` lists as integers are read as numbers, all others as text. Raises InvalidInput for
+    a folder without Parquet files, and pyarrow's errors for files that it cannot read.
     """
-    import pyarrow as pa
     import pyarrow.dataset as ds
     from pyarrow.fs import LocalFileSystem
 
     base = path.resolve()
-    if not base.is_dir():
-        options = ds.FileSystemFactoryOptions()
-        files, partitioning = [base], None
-    else:
+    options, files = ds.FileSystemFactoryOptions(), [base]
+    if base.is_dir():
         files = list(files_by_id(base, {".parquet"}).values())
         if not files:
             raise InvalidInput(
                 "the folder holds no .parquet file; expected shards as sat_nb.write_table("
                 "..., partition_by=...) writes them"
             )
-        folders = files[0].relative_to(base).parts[:-1]
-        names = [name.partition("=")[0] for name in folders if "=" in name]
-        schema = pa.schema(
-            [(name, pa.int64() if name in NUMBERS else pa.string()) for name in names]
-        )
-        partitioning = ds.partitioning(schema, flavor="hive")
         options = ds.FileSystemFactoryOptions(
-            partition_base_dir=str(base), partitioning=partitioning
+            partition_base_dir=str(base), partitioning=_partitioning(files[0].relative_to(base))
         )
     factory = ds.FileSystemDatasetFactory(
-        LocalFileSystem(), [str(f) for f in files], ds.ParquetFileFormat(), options
+        LocalFileSystem(), [str(file) for file in files], ds.ParquetFileFormat(), options
     )
     return factory.finish()
+
+
+def _partitioning(file: Path) -> ds.Partitioning:
+    """Columns and types of the values in the path of a shard, relative to its table."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    names = [name.partition("=")[0] for name in file.parts[:-1] if "=" in name]
+    fields = [(name, pa.int64() if name in NUMBERS else pa.string()) for name in names]
+    return ds.partitioning(pa.schema(fields), flavor="hive")
