@@ -37,7 +37,18 @@ class Source(Generic[T]):
     files: tuple[Path, ...] = ()
 
     def value(self) -> T:
-        """What ``read`` returns; the message of its InvalidInput begins with ``where``."""
+        """Read the value.
+
+        Returns
+        -------
+        object
+            What ``read`` returns.
+
+        Raises
+        ------
+        InvalidInput
+            If ``read`` raises it; the message then begins with ``where``.
+        """
         try:
             return self.read()
         except InvalidInput as error:

@@ -143,7 +143,18 @@ class Method(Entry):
         return self.engine not in ("random", OWN)
 
     def settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """All that decides this method's maps, as plain data for settings and fingerprints."""
+        """Everything about the method that determines its maps, as plain data.
+
+        Parameters
+        ----------
+        parameters : Mapping
+            {name: value} of all parameters of the method.
+
+        Returns
+        -------
+        dict
+            What goes into the settings of a store and the fingerprints of its maps.
+        """
         plain = {
             "engine": self.engine,
             "analyzer": self.analyzer,

@@ -126,7 +126,22 @@ class MaskChange(Entry):
     def tables_of(
         self, original: Original, trials: Sequence[Trial], advance: Advance
     ) -> list[pd.DataFrame]:
-        """The table of each trial, with at least the columns NEEDED."""
+        """The table of each trial.
+
+        Parameters
+        ----------
+        original : Original
+            The maps, the masks and the table without a change.
+        trials : sequence of Trial
+            The amounts and seeds of the change.
+        advance : callable
+            Called with the number of joins (one image in one trial) that are done.
+
+        Returns
+        -------
+        list of pandas.DataFrame
+            One table for each trial, with at least the columns ``NEEDED``.
+        """
         if self.tables is not None:
             return self.tables(original, trials, advance)
         assert self.function is not None

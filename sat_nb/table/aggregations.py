@@ -152,7 +152,18 @@ class Aggregation(Entry):
             object.__setattr__(self, "column_title", self.column.replace("_", " "))
 
     def result(self, value: str) -> Result:
-        """The column that the aggregation of this value makes."""
+        """The column that the aggregation of a value makes.
+
+        Parameters
+        ----------
+        value : str
+            A name in ``VALUES``.
+
+        Returns
+        -------
+        Result
+            The column, its title, and whether small numbers are best.
+        """
         if self.column:
             return Result(self.column, self.column_title, self.small_is_best)
         entry = VALUES[value]

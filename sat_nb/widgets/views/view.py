@@ -146,16 +146,51 @@ class View(Entry):
         return f"{self.title}: {self.about.removesuffix('.')}"
 
     def is_possible(self, offer: Offer) -> bool:
-        """Whether the table has as many methods and models as the view needs."""
+        """Whether the table has as many methods and models as the view needs.
+
+        Parameters
+        ----------
+        offer : Offer
+            The methods, models and other values that the table has.
+
+        Returns
+        -------
+        bool
+            True if the view can be shown.
+        """
         enough = len(offer.methods) >= self.min_methods
         return enough and max(len(offer.models), 1) >= self.min_models
 
     def panels_of(self, state: ExplorerState) -> tuple[Panel, ...]:
-        """The panels that it has in this state."""
+        """The panels of the view in a state.
+
+        Parameters
+        ----------
+        state : ExplorerState
+            What is chosen in the explorer.
+
+        Returns
+        -------
+        tuple of Panel
+            The panels, in the order in which they are drawn.
+        """
         return DIVISIONS[self.panels].function(state)
 
     def table_of(self, results: list[Any], state: ExplorerState) -> pd.DataFrame:
-        """The results of all panels as one table."""
+        """The results of all panels as one table.
+
+        Parameters
+        ----------
+        results : list
+            One result for each panel.
+        state : ExplorerState
+            What is chosen in the explorer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table that the explorer saves as CSV.
+        """
         if self.table is not None:
             return self.table(results, state)
         return joined(self.panels_of(state), results)
