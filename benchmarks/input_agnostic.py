@@ -41,7 +41,7 @@ def report(path: Path, labels: list[int], bounds: Any, steps: int, batch: int) -
     import tensorflow as tf
 
     import sat_nb as sat
-    from sat_nb.agnostic.inputs import noise, read_inputs
+    from sat_nb.agnostic.network import noise, read_inputs
 
     model = tf.keras.models.load_model(path, compile=False)
     settings: dict[str, Any] = {"bounds": bounds, "steps": steps, "batch_size": batch}

@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.agnostic.inputs import Draw, Inputs
-from sat_nb.agnostic.network import Network
+from sat_nb.agnostic.network import Draw, Inputs, Network
 from sat_nb.arguments import checked_whole, is_number
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.registry import Entry, registry
 
 Slope = Callable[[Float32, Float32, int], tuple[Float32, float]]
 Refine = Callable[[Float32], Float32]
 
 DECAYS = 0.9, 0.999
-"""Of the first and the second moment, as in Adam (Kingma & Ba 2015)."""
+"""How much of the first and of the second moment each step keeps, as in Adam (Kingma & Ba 2015)."""
 NORM, RMS = 40.0, 0.25
-"""Of the ball's radius, where none is given: Jalwana et al.'s; and no further than this on
-average over the values, which counts for small inputs."""
-LATEST = 5
-"""Batches whose mean fidelity must pass the threshold: a single one may be lucky."""
+"""The default radius of the ball: Jalwana et al.'s, and for small inputs at most this root mean
+square over the values."""
+AVERAGED = 5
+"""How many batches' mean fidelity must reach the threshold: a single batch may be lucky."""
 
 
 def scalar(gradient: Float32) -> Float32:
-    """One second moment for the whole map: it weighs the steps and leaves their direction."""
+    """One second moment for the whole map: it scales the steps and leaves their direction."""
     return np.square(gradient).sum(keepdims=True)
 
 
@@ -37,10 +37,27 @@ def elementwise(gradient: Float32) -> Float32:
     return np.square(gradient)
 
 
-SECOND_MOMENTS: dict[str, Callable[[Float32], Float32]] = {
-    "scalar": scalar,
-    "elementwise": elementwise,
-}
+@dataclass(frozen=True, kw_only=True)
+class SecondMoment(Entry):
+    """What gradients are divided by: ``function(gradient)`` joins a running mean."""
+
+    function: Callable[[Float32], Float32]
+
+
+SECOND_MOMENTS: dict[str, SecondMoment] = registry(
+    SecondMoment(
+        name="scalar",
+        about="One number for the whole map, which leaves the direction of its steps.",
+        function=scalar,
+    ),
+    SecondMoment(
+        name="elementwise",
+        about="One number for each value, so that small slopes count as much as large ones.",
+        source="Kingma & Ba 2015",
+        function=elementwise,
+    ),
+)
+"""Second moments by name."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Found:
-    """A map (H, W, C), the fidelity and the norm without it and after each step, and the end."""
+    """A map (H, W, C), its fidelity and norm before the first and after each step, and the end."""
 
     map: Float32
     fidelity: NDArray[np.float64]
@@ -81,13 +98,13 @@ def read_settings(
     threshold: Any,
     seed: Any,
 ) -> Settings:
-    """The settings, or InvalidInput for the first that is not what it must be."""
-    if second_moment not in SECOND_MOMENTS:
+    """The settings; InvalidInput for the first that is wrong."""
+    if not isinstance(second_moment, str) or second_moment not in SECOND_MOMENTS:
         raise unknown_name("second_moment", second_moment, SECOND_MOMENTS)
     for name, value in (("norm", norm), ("rate", rate)):
         if value is not None and not (is_number(value) and 0 < value < np.inf):
             raise InvalidInput(
-                f"{name}: expected a number > 0, in shares of the input's range, got {value!r}."
+                f"{name}: expected a number > 0, in units of the input's range, got {value!r}."
             )
     if rate is None:
         raise InvalidInput("rate: expected a number > 0, such as 0.1, got None.")
@@ -121,7 +138,7 @@ def accumulate(
 ) -> Found:
     """Run the loop for one label; an interrupt ends it and keeps the map as it is.
 
-    The samples of a step depend on the seed and the step alone, so labels see the same ones, and
+    The samples of a step depend only on the seed and the step: all labels see the same samples, and
     no map is ever judged by samples that it was made from.
     """
     norm = settings.norm or min(NORM, RMS * float(np.sqrt(np.prod(shape))))
@@ -164,10 +181,11 @@ def into_ball(added: Float32, norm: float) -> Float32:
 def _moved(
     first: Float32, second: Float32, gradient: Float32, step: int, kind: str
 ) -> tuple[Float32, Float32, Float32]:
-    """Both moments with this gradient, and their ratio, scaled so that its largest value is 1."""
+    """Both moments with this gradient, and their ratio, scaled so that its largest |value| is 1."""
     decay_1, decay_2 = DECAYS
     first = decay_1 * first + (1 - decay_1) * gradient
-    second = decay_2 * second + (1 - decay_2) * SECOND_MOMENTS[kind](gradient)
+    second = decay_2 * second + (1 - decay_2) * SECOND_MOMENTS[kind].function(gradient)
+    # Both moments start at 0; divided by what their weights add up to, they are unbiased.
     mean, square = first / (1 - decay_1**step), second / (1 - decay_2**step)
     ratio = mean / np.maximum(np.sqrt(square), np.finfo(np.float32).tiny)
     largest = float(np.abs(ratio).max())
@@ -175,21 +193,23 @@ def _moved(
 
 
 def _passed(fidelity: list[float], threshold: float | None) -> bool:
-    if threshold is None or len(fidelity) <= LATEST:
+    if threshold is None or len(fidelity) <= AVERAGED:
         return False
-    return float(np.mean(fidelity[-LATEST:])) >= threshold
+    return float(np.mean(fidelity[-AVERAGED:])) >= threshold
 
 
-AMPLIFY = 5.0
-"""By how much the active part is amplified, before the ball takes its share back."""
+# --- refinement --------------------------------------------------------------------------------
+
+AMPLIFICATION = 5.0
+"""The factor for the active part of the map, before it is projected onto the ball again."""
 
 
 def refine_of(network: Network, inputs: Inputs) -> Callable[[Float32], Float32] | None:
     """The refinement for a network; None where it has no feature maps.
 
-    The last convolution answers to the map, added to the middle of the range; the mean over its
-    channels, brought to the input's size, is cut by Otsu's threshold (Jalwana et al. 2020). Where
-    it is active the map is amplified, elsewhere it is set to 0.
+    The map, added to the middle of the range, goes through the model. The last convolution's
+    response, averaged over its channels and resized to the input, is cut by Otsu's threshold
+    (Jalwana et al. 2020). Where it is active the map is amplified, elsewhere it is set to 0.
     """
     import tensorflow as tf
 
@@ -208,15 +228,15 @@ def refine_of(network: Network, inputs: Inputs) -> Callable[[Float32], Float32] 
         active = values > otsu(values)
         if not (added * active[:, :, None]).any():
             return added
-        return np.where(active[:, :, None], np.float32(AMPLIFY) * added, np.float32(0))
+        return np.where(active[:, :, None], np.float32(AMPLIFICATION) * added, np.float32(0))
 
     return refine
 
 
 def otsu(values: NDArray, bins: int = 256) -> float:
-    """The threshold that parts values into two groups as far apart as can be (Otsu 1979).
+    """The threshold that splits values into two groups as far apart as possible (Otsu 1979).
 
-    It maximises the variance between the groups; all values equal give that value.
+    It maximises the variance between the groups. If all values are equal, it is that value.
 
     >>> round(otsu(np.array([0.0, 0.1, 0.1, 0.9, 1.0])), 1)
     0.1

@@ -9,12 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.agnostic.inputs import Bounds, Distribution, Draw, read_distribution, read_inputs
-from sat_nb.agnostic.loop import Settings, Slope, accumulate, read_settings, refine_of
-from sat_nb.agnostic.network import Network, read_network, slope_of
+from sat_nb.agnostic.loop import (
+    SECOND_MOMENTS,
+    Settings,
+    Slope,
+    accumulate,
+    read_settings,
+    refine_of,
+)
+from sat_nb.agnostic.network import (
+    DISTRIBUTIONS,
+    Bounds,
+    Draw,
+    Network,
+    Samples,
+    read_distribution,
+    read_inputs,
+    read_network,
+    slope_of,
+)
 from sat_nb.arguments import is_whole
 from sat_nb.arrays import Float32, Float64
 from sat_nb.errors import InvalidInput
+from sat_nb.registry import lists
 
 BOXES = (0.1875, 0.25, 0.3125)
 """Sides of the boxes that are tried alone, as shares of the input's height and width."""
@@ -22,15 +39,27 @@ BOXES = (0.1875, 0.25, 0.3125)
 
 @dataclass(frozen=True)
 class InputAgnosticSaliency:
-    """What a model attributes to a label.
+    """What a model attributes to a label, found without any input.
 
-    ``map`` is float32 (H, W, C), in shares of the input's range: added to an input it speaks for
-    the label, so positive values ask for more there and negative ones for less. ``fidelity`` is
-    the label's mean probability on fresh samples, without a map and after each step; ``norms``
-    are the map's Euclidean norms, alike. ``stopped`` says why it ended: "steps", "threshold" or
-    "interrupted". ``box_fidelity`` is {share: probability}: the label's mean probability where
-    nothing but the strongest box of that share of height and width is added, every value in it at
-    the end of the range that the map points at. ``settings`` are the arguments.
+    Parameters
+    ----------
+    label : int
+        The class.
+    map : array
+        The map, float32 (H, W, C), in units of the input's range. Added to an input it speaks for
+        the label: positive values ask for more at that place, negative values for less.
+    fidelity : array
+        The label's mean probability on fresh samples, without a map and after each step.
+    norms : array
+        The map's Euclidean norms, without a map and after each step.
+    stopped : str
+        Why the loop ended: "steps", "threshold" or "interrupted".
+    box_fidelity : dict[float, float]
+        {share: probability}: the label's mean probability if nothing but the strongest box of that
+        share of height and width is added, every value in it at the end of the range that the map
+        points to.
+    settings : dict[str, Any]
+        The arguments.
     """
 
     label: int
@@ -43,11 +72,22 @@ class InputAgnosticSaliency:
 
     @property
     def n_steps(self) -> int:
-        """How many steps made the map."""
+        """The number of steps that made the map."""
         return len(self.fidelity) - 1
 
     def box(self, share: float = 0.25) -> Box:
-        """The box of that share of height and width that holds most of the map's energy."""
+        """Find the box that holds most of the map's energy.
+
+        Parameters
+        ----------
+        share : float, default 0.25
+            The box's height and width as shares of the map's.
+
+        Returns
+        -------
+        Box
+            Its first row and column, height and width in pixels.
+        """
         return strongest_box(self.map, share)[0]
 
     def __repr__(self) -> str:
@@ -57,11 +97,12 @@ class InputAgnosticSaliency:
         )
 
 
+@lists(distribution=DISTRIBUTIONS, second_moment=SECOND_MOMENTS)
 def input_agnostic_saliency(
     model: Any,
     target: int | Iterable[int],
     *,
-    distribution: Distribution = "noise",
+    distribution: Samples = "noise",
     bounds: Bounds = (0.0, 1.0),
     steps: int = 60,
     norm: float | None = None,
@@ -74,59 +115,61 @@ def input_agnostic_saliency(
     seed: int = 0,
     progress: bool = True,
 ) -> Any:
-    """A map of what speaks for a label, asked of the model alone: no image is needed.
+    """Find what speaks for a label by asking the model alone: no image is needed.
 
-    In every step fresh samples are drawn, the map is added, and all is brought back into the
-    input's range. The mean gradient of the cross-entropy towards the label joins two running
-    moments; the map moves against their ratio, scaled to a largest value of 1, and is projected
-    onto a ball. It runs in the caller's own process, in eager TensorFlow; an interrupt ends it and
-    keeps what there is.
+    In every step fresh samples are drawn, the map is added, and the sum is clipped to the input's
+    range. The mean gradient of the cross-entropy towards the label joins two running moments; the
+    map moves against their ratio, scaled to a largest |value| of 1, and is projected onto a ball.
+    This runs in the caller's own process, in eager TensorFlow. An interrupt ends it and keeps the
+    map of the steps so far.
 
     Parameters
     ----------
-    model
+    model : str, os.PathLike or keras.Model
         The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model: Functional
         or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits at its end.
         A model with one output has two classes, 1 and 0.
-    target
+    target : int or iterable of int
         A label, or several: they see the same samples and share one compiled graph.
-    distribution
-        What samples are drawn from: a name in DISTRIBUTIONS ("noise": Gaussian around the middle
-        of the range, a sixth of it wide; "uniform"; "natural": clouds with the spectrum of
-        photos), an array (n, H, W, C) of images in the model's units, or a function (rng, n) ->
-        array (n, H, W, C).
-    bounds
-        (low, high): the range of the model's input, each a number or one a channel. BGR minus the
-        means (104, 117, 123) lies in ((-104, -117, -123), (151, 138, 132)).
-    steps
-        The most steps that a label takes.
-    norm
-        Radius of the ball: the map's largest Euclidean norm, in shares of the range. By default
+    distribution : str, array or callable, default "noise"
+        What samples are drawn from. An array (n, H, W, C) of images in the model's units; a
+        function (rng, n) -> array (n, H, W, C); or a name:
+
+        [[distribution]]
+    bounds : tuple, default (0.0, 1.0)
+        (low, high): the range of the model's input, each a number or one for each channel. BGR
+        minus the means (104, 117, 123) lies in ((-104, -117, -123), (151, 138, 132)).
+    steps : int, default 60
+        The most steps for a label.
+    norm : float, optional
+        Radius of the ball: the map's largest Euclidean norm, in units of the range. By default
         40, and for small inputs at most a quarter of the range on average (root mean square).
-    rate
-        By how much the map moves in a step where it moves most, in shares of the range.
-    batch_size
-        Samples a step.
-    second_moment
-        "scalar", one number for the whole map, or "elementwise", one a value, as in Adam.
-    refine_every
+    rate : float, default 0.1
+        How far the map moves in a step where it moves most, in units of the range.
+    batch_size : int, default 32
+        The number of samples in a step.
+    second_moment : str, default "scalar"
+        What gradients are divided by:
+
+        [[second_moment]]
+    refine_every : int, optional
         Refine the map after every so many steps: the last convolution's response to it, averaged
-        over the channels and cut by Otsu's threshold, says where it is kept and amplified
-        fivefold; elsewhere it is set to 0. None does not.
-    threshold
-        Stop where the label's mean probability over five steps passes it; None spends all steps.
-    input_size
-        (height, width) in pixels for a model that leaves them open.
-    seed
-        Where the samples start. The same seed gives the same map.
-    progress
-        Show a progress bar.
+        over the channels and cut by Otsu's threshold, decides where it is kept and amplified
+        fivefold; elsewhere it is set to 0. None never does.
+    threshold : float, default 0.99
+        Stop when the label's mean probability over five steps reaches it; None takes all steps.
+    input_size : tuple[int, int], optional
+        (height, width) in pixels, for a model that leaves them open.
+    seed : int, default 0
+        The start of the samples. The same seed gives the same map.
+    progress : bool, default True
+        Whether to show a progress bar.
 
     Returns
     -------
     InputAgnosticSaliency
-        Or {label: InputAgnosticSaliency} where several labels were given; after an interrupt,
-        those that were done and the one begun.
+        Or {label: InputAgnosticSaliency} if several labels were given; after an interrupt, the
+        finished ones and the one that had begun.
 
     Raises
     ------
@@ -138,18 +181,25 @@ def input_agnostic_saliency(
 
     Notes
     -----
-    The method is Akhtar & Jalwana's (AAAI 2023, arXiv 2303.17836), on the ground of Jalwana et al.
-    (CVPR 2020). Neither has published code, and the texts leave much open. The choices here:
+    The method is Akhtar & Jalwana's [1]_, based on Jalwana et al. [2]_. Neither has published code,
+    and the texts leave much open. The choices here:
 
     - The map is added, not subtracted, so that its sign is what speaks for the label. The
-      gradient is the one at the input that the model saw, also where that was cut off.
-    - The norm: the published 10 (224 px, range 1) does for noise of a twentieth of the range. With
-      the wider "noise" SqueezeNet needs 40: at 10 its chihuahua stays below 1 % after 40 steps.
-    - Elementwise moments follow Adam. The default is scalar: of a linear model the map is then the
-      difference of the weights, and not its signs alone.
+      gradient is taken at the input that the model saw, also where that was clipped.
+    - The norm: the published 10 (224 px, range 1) is enough for noise of a twentieth of the
+      range. With the wider "noise" SqueezeNet needs 40: at 10 its chihuahua stays below 1 % after
+      40 steps.
+    - Elementwise moments follow Adam. The default is scalar: for a linear model the map is then the
+      difference of the weights, and not only their signs.
     - Refinement, the published remedy for scattered maps, makes them local and costs fidelity, and
-      ``class_signatures`` tells compromised models no better with it; so it is off by default.
-    - A step's fidelity is that of samples whose gradient the map does not hold yet.
+      ``class_signatures`` does not find compromised models any better with it; so it is off by
+      default.
+    - A step's fidelity is that of samples whose gradient the map does not contain yet.
+
+    References
+    ----------
+    .. [1] N. Akhtar & M. A. A. K. Jalwana, AAAI 2023, arXiv 2303.17836.
+    .. [2] M. A. A. K. Jalwana et al., CVPR 2020.
 
     Examples
     --------
@@ -222,8 +272,8 @@ def _check_slope(slope: Slope, draw: Draw, network: Network, settings: Settings)
     if not np.any(slopes):
         raise InvalidInput(
             "model: its outputs have no gradient at its input (they do not change with it, or are "
-            "rounded or compared on the way), so nothing can be asked of it; check that its "
-            "weights were loaded, and give a model that can be differentiated."
+            "rounded or compared on the way), so there is nothing to find; check that its weights "
+            "were loaded, and give a model that can be differentiated."
         )
 
 
@@ -257,10 +307,10 @@ class Box:
 
 
 def strongest_box(map: NDArray, share: float) -> tuple[Box, float]:
-    """The box that holds most energy, and which share of all energy that is (0 to 1).
+    """The box that holds most energy, and its share of all energy (0 to 1).
 
     Energy is the square of the values, summed over the channels. The box has ``share`` of the
-    map's height and of its width, at least one pixel; of equal ones the first counts.
+    map's height and width, at least one pixel; among equal boxes the first is taken.
 
     >>> spot = np.zeros((8, 8, 1)); spot[2:4, 5:7] = 1
     >>> strongest_box(spot, 0.25)
@@ -268,6 +318,7 @@ def strongest_box(map: NDArray, share: float) -> tuple[Box, float]:
     """
     energy = np.square(map, dtype=np.float64).sum(axis=2)
     height, width = (max(1, round(share * side)) for side in energy.shape)
+    # Sums over all boxes at once, as differences of four sums from the corner.
     sums = np.pad(energy.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     held = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
     held += sums[:-height, :-width]
@@ -277,10 +328,10 @@ def strongest_box(map: NDArray, share: float) -> tuple[Box, float]:
 
 
 def extreme(map: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """The map's strongest box alone, each value in it -1, 0 or 1, as the map points.
+    """The map's strongest box alone, with the signs of its values: -1, 0 or 1.
 
-    Added to an input in its range and cut off at the ends, it makes of the box a patch of the
-    range's two ends.
+    Added to an input and clipped to the range, it sets every value in the box to one end of the
+    range.
     """
     box, _ = strongest_box(map, share)
     return (np.sign(map) * box.mask(map.shape)[:, :, None]).astype(np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import sat_nb as sat
-from sat_nb.agnostic.inputs import DISTRIBUTIONS, read_distribution, read_inputs
 from sat_nb.agnostic.loop import accumulate, otsu, read_settings
+from sat_nb.agnostic.network import DISTRIBUTIONS, read_distribution, read_inputs
 from sat_nb.agnostic.saliency import extreme, strongest_box
 from tests.oracles import agnostic as oracle
 

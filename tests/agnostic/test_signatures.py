@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.agnostic.inputs import natural, read_inputs
+from sat_nb.agnostic.network import natural, read_inputs
 from sat_nb.agnostic.signatures import DEFAULTS, outliers
 
 SHAPE = (12, 12, 1)
@@ -125,8 +125,8 @@ def test_outliers_do_not_depend_on_the_order_and_have_an_end() -> None:
 def test_bad_input_is_refused(maps: dict[int, sat.agnostic.InputAgnosticSaliency]) -> None:
     for arguments, options, match in (
         ((maps, [0, 1]), {}, "labels: expected at least three"),
-        ((maps, [0, 1, 9]), {}, "labels: there is no map of 9"),
-        ((maps,), {"steps": 3}, "no option counts.*steps"),
+        ((maps, [0, 1, 9]), {}, "labels: no map of 9 was given"),
+        ((maps,), {"steps": 3}, "no options beside them.*steps"),
         (({0: maps[0], 1: np.zeros(3)},), {}, "ndarray"),
         ((linear(None), [0, 1, 5]), {"progress": False}, "target: expected a label from 0 to 4"),
     ):

@@ -1,4 +1,4 @@
-"""Where maps lie: one chunk a method, image and fingerprint, in memory or as whole files."""
+"""Where maps are kept: one chunk a method, image and fingerprint, in memory or as whole files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sat_nb.saliency.store.codec import Chunk, Header, decode, encode, read_head
 
 @dataclass(frozen=True)
 class Key:
-    """What a chunk is found by; the fingerprint is a hash of all that decides its content."""
+    """What identifies a chunk; the fingerprint is a hash of all that decides its content."""
 
     method: str
     image_id: str
@@ -32,7 +32,7 @@ class Total:
 
 
 class Chunks(Protocol):
-    """What a store needs of the place where its maps lie."""
+    """What a store needs of the place where its maps are kept."""
 
     def has(self, key: Key) -> bool:
         """Whether the chunk is there."""
@@ -41,7 +41,7 @@ class Chunks(Protocol):
         """The chunk."""
 
     def header(self, key: Key) -> Header:
-        """What the chunk says of itself, its arrays left unread."""
+        """The chunk's header; its arrays are not read."""
 
     def n_bytes(self, key: Key) -> int:
         """The chunk's size as it is kept."""
@@ -50,7 +50,7 @@ class Chunks(Protocol):
         """Keep the chunk, floating-point arrays as ``dtype``."""
 
     def total(self) -> Total:
-        """All chunks here, of whatever run."""
+        """All chunks here, of any run."""
 
 
 class MemoryChunks:
@@ -75,7 +75,7 @@ class MemoryChunks:
         return decode(self._data[key])
 
     def header(self, key: Key) -> Header:
-        """What the chunk says of itself, its arrays left unread."""
+        """The chunk's header; its arrays are not read."""
         return read_header(self._data[key].partition(b"\n")[0])
 
     def n_bytes(self, key: Key) -> int:
@@ -95,7 +95,7 @@ class FolderChunks:
     """Chunks as files ``maps/<method>/<image>-<fingerprint>.map`` of a folder.
 
     A file is written whole or not at all. What decides its content is in its name, so another
-    parameter, target, model or photo makes another file, and none is ever overwritten.
+    parameter, target, model or photo makes another file, and no file is ever overwritten.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +114,7 @@ class FolderChunks:
             raise _unreadable(file, key, error) from error
 
     def header(self, key: Key) -> Header:
-        """What the chunk says of itself, its arrays left unread."""
+        """The chunk's header; its arrays are not read."""
         file = self.file(key)
         try:
             with file.open("rb") as stream:
@@ -131,12 +131,12 @@ class FolderChunks:
         write_file(self.file(key), encode(chunk, dtype=dtype, about=asdict(key)))
 
     def total(self) -> Total:
-        """All chunks here, of whatever run."""
+        """All chunks here, of any run."""
         sizes = [file.stat().st_size for file in self.path.glob("maps/*/[!.]*.map")]
         return Total(len(sizes), sum(sizes))
 
     def file(self, key: Key) -> Path:
-        """Where the chunk is, or will be."""
+        """The chunk's file, whether it exists or not."""
         name = f"{file_name(key.image_id)}-{key.fingerprint[:16]}.map"
         return self.path / "maps" / _quoted(key.method) / name
 
@@ -155,15 +155,15 @@ def write_file(file: Path, content: bytes) -> None:
         remedy = remedies.get(error.errno or 0, "give a folder that can be written to")
         raise CannotWrite(
             f"out: cannot write {str(file)!r} ({error.strerror or error}); {remedy}, and call "
-            "again. Nothing of this file is kept; all that was written before it is."
+            "again. Nothing of this file is kept; everything written before it is."
         ) from error
 
 
 def file_name(image_id: str) -> str:
-    """A name that any file system takes, for any id: readable at first, unique by its hash.
+    """A name that any file system accepts, for any id: its readable start, and a hash.
 
-    The hash keeps apart ids that differ in case or after 60 characters, and keeps names that
-    a system reserves ("CON", "..") from standing alone. No character means something to glob.
+    The hash separates ids that differ only in case or after 60 characters, and makes sure that no
+    name is one that a system reserves ("CON", ".."). No character has a meaning for glob.
 
     >>> file_name("a/b").startswith("a%2Fb-")
     True
@@ -184,5 +184,5 @@ def _quoted(name: str) -> str:
 def _unreadable(file: Path, key: Key, error: ValueError) -> InvalidInput:
     return InvalidInput(
         f"{file}: not readable as the {key.method!r} map of image {key.image_id!r} ({error}); "
-        "delete the file and call explain again, which computes it anew."
+        "delete the file and call explain again, which computes the map again."
     )

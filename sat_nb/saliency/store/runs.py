@@ -1,8 +1,10 @@
-"""Runs: one set of settings each, and which images were explained under it.
+"""Runs: each has one set of settings, and the images that were explained with it.
 
-A folder holds several: ``runs/<run>/settings.json``, ``runs/<run>/asked/<hash>.json`` (which
-images by which methods), ``runs/<run>/images/<image>.json`` (an image's facts), and
-``store.json`` with the format and the latest run. The maps lie apart, under fingerprints.
+A folder holds several: ``runs/<run>/settings.json``; ``runs/<run>/asked/<hash>.json`` (which images
+were to be explained by which methods, one file a call); ``runs/<run>/images/<image>.json`` (an
+image's facts); and ``store.json`` with the format and the run that was used last. The maps are
+kept apart from them, under fingerprints, so that runs which differ elsewhere share them. Several
+processes may write to one folder: every file is written whole, and its name says what is in it.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from sat_nb.saliency.store.codec import FORMAT, Chunk
 
 STORE_FILE = "store.json"
 ENGINE = 3
-"""Counted up where the engine's values change, if by rounding: older maps are not reused."""
+"""Increased whenever the engine's values change, even by rounding: older maps are not reused."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """``target`` was explained, ``predicted`` is the largest output; the photo's size in pixels."""
+    """The class that was explained, the predicted class, and the photo's size in pixels."""
 
     target: int
     predicted: int
@@ -48,7 +50,7 @@ class ImageFacts:
 class Record:
     """An image's facts, and the hashes of what they belong to.
 
-    ``masks_sha256`` is of the masks whose ranks are to be settled, where sampling goes by them.
+    ``masks_sha256`` is that of the masks whose ranks are to be settled under samples="auto".
     """
 
     facts: ImageFacts
@@ -57,7 +59,7 @@ class Record:
 
 
 class Run:
-    """Maps made with one set of settings, as far as they are there.
+    """The maps made with one set of settings.
 
     >>> run = Run(MemoryChunks(), {"methods": {"gradient": {}}, "fit": "stretch"})
     >>> run.asked_for(["gradient"], ["zebra/3"])
@@ -76,7 +78,7 @@ class Run:
 
     @property
     def asked(self) -> dict[str, tuple[str, ...]]:
-        """{method: the images to explain by it}, in the order they came."""
+        """{method: the images to explain by it}, in the order in which they were asked for."""
         return {method: tuple(ids) for method, ids in self._asked.items()}
 
     def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
@@ -89,7 +91,7 @@ class Run:
         self.records[image_id] = record
 
     def key(self, method: str, image_id: str) -> Key | None:
-        """Where the map is or will be; None for an image without a record."""
+        """The key of the map, whether it exists or not; None for an image without a record."""
         record = self.records.get(image_id)
         if record is None:
             return None
@@ -101,7 +103,7 @@ class Run:
         return key is not None and self.chunks.has(key)
 
     def put(self, method: str, image_id: str, chunk: Chunk) -> None:
-        """Keep the map of an image that has begun."""
+        """Keep the map of an image that has a record."""
         key = self.key(method, image_id)
         if key is None:
             raise LookupError(f"image {image_id!r} has no record")
@@ -142,7 +144,7 @@ class FolderRun(Run):
         super().begin(image_id, record)
 
     def make_latest(self) -> None:
-        """Let ``AttributionStore.open`` show this run."""
+        """Make this the run that ``AttributionStore.open`` shows."""
         _write_json(self._folder.parents[1] / STORE_FILE, {"format": FORMAT, "latest": self.name})
 
 
@@ -152,8 +154,8 @@ class FolderRun(Run):
 def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str:
     """A hash of all that decides a map: settings, versions, target and pixels.
 
-    The seed counts for methods that sample; a function that preprocesses counts by what it
-    does, whatever its name.
+    The seed counts only for methods that are random. A function that preprocesses counts by what
+    it does, not by its name.
     """
     how = settings["methods"][method]
     preprocess, model = settings.get("preprocess"), settings.get("model", {})
@@ -179,7 +181,7 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as JSON gives them back, so that those of two runs can be compared."""
+    """The settings as they are after a round trip through JSON, so that runs can be compared."""
     return json.loads(json.dumps(settings, default=_plain))
 
 
@@ -187,9 +189,9 @@ def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def start_run(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Run:
-    """A run with these settings: in memory, or in a folder, where an equal one goes on.
+    """A run with these settings: in memory, or in a folder, where an equal run goes on.
 
-    Runs are equal where all settings are but methods that only one of them has.
+    Runs are equal if all their settings are; methods that only one of them has do not matter.
     """
     settings = plain(settings)
     if out is None:
@@ -210,7 +212,7 @@ def start_run(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -
 
 
 def open_run(path: str | os.PathLike[str], name: str | None) -> Run:
-    """The run of this name, or the latest one; FileMissing where there is no store."""
+    """The run of this name, or the one used last; FileMissing where there is no store."""
     runs = read_runs(Path(path))
     if not runs:
         raise FileMissing(
@@ -224,7 +226,7 @@ def open_run(path: str | os.PathLike[str], name: str | None) -> Run:
 
 
 def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """{run: settings} in the order they were started, but the latest one last."""
+    """{run: settings} in the order in which they were started, but the one used last at the end."""
     if not (folder / STORE_FILE).exists():
         return {}
     latest = _checked_format(folder / STORE_FILE)["latest"]
@@ -237,10 +239,10 @@ def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _checked_format(file: Path) -> dict[str, Any]:
     content = _read_json(file)
-    came = content.get("format") if isinstance(content, dict) else None
-    if came != FORMAT or "latest" not in content:
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT or "latest" not in content:
         raise InvalidInput(
-            f"{file}: expected an attribution store of format {FORMAT}, got format {came!r}; read "
+            f"{file}: expected an attribution store of format {FORMAT}, got format {found!r}; read "
             "it with the version of sat_nb that wrote it, or give explain another folder."
         )
     return content
@@ -267,13 +269,13 @@ def _joins(known: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
 
 
 def _read_json(file: Path, parse: Callable[[Any], Any] = lambda read: read) -> Any:
-    """What ``parse`` makes of the file's content; InvalidInput where that is another."""
+    """The file's content, passed through ``parse``; InvalidInput where that fails."""
     try:
         return parse(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError) as error:
-        said = f"{type(error).__name__}: {error}"
         raise InvalidInput(
-            f"{file}: not readable ({said}); delete it and call explain again."
+            f"{file}: not readable ({type(error).__name__}: {error}); delete it and call explain "
+            "again."
         ) from error
 
 
@@ -283,7 +285,7 @@ def _record(stored: dict[str, Any]) -> tuple[str, Record]:
 
 
 def _write_json(file: Path, content: Mapping[str, Any], indent: int | None = None) -> None:
-    """Write the file, unless it holds just that."""
+    """Write the file, unless it already has this content."""
     data = json.dumps(content, indent=indent).encode()
     if not (file.exists() and file.read_bytes() == data):
         write_file(file, data)

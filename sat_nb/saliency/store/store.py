@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Float32, Size
+from sat_nb.by_id import ById, ByMethod
 from sat_nb.errors import IdMismatch, shorten, unknown_name
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import ImageFacts, Run, open_run, read_runs
@@ -21,14 +22,26 @@ _COMPLETE = "completeness_error"
 _ERRORS = ["float16_error", _COMPLETE]
 
 
-class AttributionStore(Mapping[str, Mapping[str, Float32]]):
-    """{method: {image_id: float32 (H, W, C)}}, each map read when asked for.
+class AttributionStore(ByMethod[Mapping[str, Float32]]):
+    """Attribution maps {method: {image_id: float32 (H, W, C)}}, each read when asked for.
 
-    ``store["gradient"]["cats/1"]`` is one map, on the model's input grid. In a folder every map
-    is one compressed file, written whole or not at all, so a killed run leaves a valid store.
-    A folder may hold several runs: of other parameters, targets, models or photos. A store
-    sees one of them, ``store.info()`` tells what it holds and lacks.
+    ``explain`` returns one, and :meth:`open` reads one from a folder.
+    ``store["gradient"]["cats/1"]`` is one map, on the model's input grid. In a folder every map is
+    one compressed file, written whole or not at all, so that a killed run leaves a valid store. A
+    folder may hold several runs: of other parameters, targets, models or photos. A store shows one
+    of them; :meth:`info` tells what it holds and lacks.
 
+    Parameters
+    ----------
+    run : Run
+        The run to show.
+    methods : iterable of str, optional
+        The methods to show, in this order; by default all of the run.
+    image_ids : iterable of str, optional
+        The images to show, in this order; by default all that were asked for.
+
+    Examples
+    --------
     >>> from sat_nb.saliency.store.chunks import MemoryChunks
     >>> with_nothing = AttributionStore(Run(MemoryChunks(), {"methods": {}, "fit": "stretch"}))
     >>> with_nothing.fit, list(with_nothing)
@@ -48,19 +61,51 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, run: str | None = None) -> AttributionStore:
-        """The store in a folder that ``explain(..., out=path)`` filled.
+        """Open the store in a folder that ``explain(..., out=path)`` filled.
 
-        ``run`` is a name in :meth:`runs`; None means the one that ``explain`` saw last.
-        Raises FileMissing where there is none, InvalidInput for an unknown run, a store of
-        another format, and settings that are unreadable.
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The folder.
+        run : str, optional
+            A name in :meth:`runs`; by default the run that ``explain`` used most recently.
+
+        Returns
+        -------
+        AttributionStore
+            The run's maps.
+
+        Raises
+        ------
+        FileMissing
+            For a folder without a store.
+        InvalidInput
+            For an unknown run, a store of another format, and settings that are unreadable.
         """
         opened = open_run(path, run)
         return cls(opened, methods=[m for m in opened.settings["methods"] if m in opened.asked])
 
     @staticmethod
     def runs(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-        """{run: its settings} of all runs in a folder, the one that ``explain`` saw last at last.
+        """List the runs in a folder, the most recently used last.
 
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The folder.
+
+        Returns
+        -------
+        dict[str, dict[str, Any]]
+            {run: its settings}; empty where there is no store.
+
+        Raises
+        ------
+        InvalidInput
+            For a store of another format, and settings that are unreadable.
+
+        Examples
+        --------
         >>> AttributionStore.runs("an empty folder")
         {}
         """
@@ -83,7 +128,7 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
         return str(self._run.settings["fit"])
 
     @property
-    def input_size(self) -> tuple[int, int]:
+    def input_size(self) -> Size:
         """(height, width) of the model's input and of every map, in pixels."""
         height, width, _ = self._run.settings["model"]["input_shape"]
         return height, width
@@ -95,9 +140,9 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
 
     @property
     def facts(self) -> Mapping[str, ImageFacts]:
-        """{image_id: ImageFacts}: explained and predicted output, the photo's size."""
+        """{image_id: ImageFacts}: explained and predicted class, the photo's size."""
         records = self._run.records
-        return Facts({i: records[i].facts for i in self._all_ids() if i in records})
+        return FactsById({i: records[i].facts for i in self._all_ids() if i in records})
 
     @property
     def missing(self) -> dict[str, tuple[str, ...]]:
@@ -108,20 +153,45 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
         }
 
     def chunk(self, method: str, image_id: str) -> Chunk:
-        """One map with all that is kept beside it: further arrays, and plain facts."""
+        """Read one map with all that is kept beside it.
+
+        Parameters
+        ----------
+        method : str
+            The method's name.
+        image_id : str
+            The image's id.
+
+        Returns
+        -------
+        Chunk
+            ``attribution`` is the map, ``arrays`` are further arrays by name (such as
+            "replicates" of SmoothGrad), ``facts`` plain numbers by name (such as "n_samples").
+
+        Raises
+        ------
+        InvalidInput
+            For an unknown method, and a damaged file.
+        IdMismatch
+            For an image without a map.
+        """
         if method not in self:
-            raise unknown_name("method", method, self)
-        return MethodMaps(self._run, method, self._ids(method)).chunk(image_id)
+            raise self._missing(method)
+        return self._value(method).chunk(image_id)
 
     def info(self) -> pd.DataFrame:
-        """One row a method: maps there and missing, their size, how they are kept.
+        """Count the maps of each method: there and missing, their size, how they are kept.
 
-        Columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept), ``dtype``, and two errors.
-        ``float16_error`` is the largest measured rounding error of a map, as a share of that
-        map's largest absolute value; NaN where nothing was rounded. ``completeness_error`` is
-        the largest of Integrated Gradients: how far a map's sum is from the logit's rise, as a
-        share of it; NaN for other methods. ``attrs["elsewhere"]`` counts the maps in the folder
-        that this store does not see: of other runs, replaced photos.
+        Returns
+        -------
+        pandas.DataFrame
+            One row a method, with the columns ``n_maps``, ``n_missing``, ``n_bytes`` (as kept),
+            ``dtype``, and two errors. ``float16_error`` is the largest measured rounding error of
+            a map, as a share of that map's largest absolute value; NaN where nothing was rounded.
+            ``completeness_error`` is the largest of Integrated Gradients: how far a map's sum is
+            from the output's rise, as a share of it; NaN for other methods. ``attrs["elsewhere"]``
+            counts the maps in the folder that this store does not show: of other runs, and of
+            replaced photos.
         """
         import pandas as pd
 
@@ -149,41 +219,45 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
         errors = [max(rounded, default=None), max(short, default=None)]
         return [len(there), len(ids) - len(there), n_bytes, dtype, *errors]
 
-    def __getitem__(self, method: str) -> MethodMaps:
-        if method not in self:
-            raise unknown_name("method", method, self)
-        return MethodMaps(self._run, method, self._ids(method))
-
-    def __contains__(self, method: object) -> bool:
-        return method in self._methods
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._methods)
-
-    def __len__(self) -> int:
-        return len(self._methods)
-
     def __repr__(self) -> str:
         where = f" in {str(self.path)!r}" if self.path else ""
         size = f"{len(self)} methods x {len(self._all_ids())} images"
         return f"AttributionStore({size}{where}: {shorten(self)})"
 
-    def get(self, method: str, default: Any = None) -> Any:
-        """The method's maps, or ``default``."""
-        if method not in self:
-            return default
-        return self[method]
-
     def select(
         self, *, methods: Iterable[str] | None = None, image_ids: Iterable[str] | None = None
     ) -> AttributionStore:
-        """The same store, seen through these methods and images only, in this order."""
+        """Show some methods and images only, in the order given.
+
+        Parameters
+        ----------
+        methods : iterable of str, optional
+            Names of methods; by default all.
+        image_ids : iterable of str, optional
+            Ids of images; by default all.
+
+        Returns
+        -------
+        AttributionStore
+            The same maps, not copied.
+
+        Raises
+        ------
+        InvalidInput
+            For a method that the store lacks.
+        """
         names = list(self if methods is None else methods)
         for name in names:
             if name not in self:
                 raise unknown_name("methods", name, self)
         ids = self._image_ids if image_ids is None else image_ids
         return AttributionStore(self._run, methods=names, image_ids=ids)
+
+    def _keys(self) -> tuple[str, ...]:
+        return self._methods
+
+    def _value(self, method: str) -> MethodMaps:
+        return MethodMaps(self._run, method, self._ids(method))
 
     def _ids(self, method: str) -> tuple[str, ...]:
         if self._image_ids is not None:
@@ -194,66 +268,46 @@ class AttributionStore(Mapping[str, Mapping[str, Float32]]):
         return tuple(dict.fromkeys(i for method in self for i in self._ids(method)))
 
 
-class MethodMaps(Mapping[str, Float32]):
+class MethodMaps(ById[Float32]):
     """{image_id: float32 (H, W, C)} of one method; a run that was stopped leaves gaps."""
 
     def __init__(self, run: Run, method: str, image_ids: tuple[str, ...]) -> None:
         self._run, self._method = run, method
         self._image_ids = dict.fromkeys(image_ids)
 
-    def __getitem__(self, image_id: str) -> Float32:
-        return self.chunk(image_id).attribution
-
     def chunk(self, image_id: str) -> Chunk:
-        """The map with all that is kept beside it."""
+        """Read the map with all that is kept beside it."""
         key = self._run.key(self._method, image_id) if image_id in self else None
         if key is None:
-            raise IdMismatch(
-                f"image {image_id!r} has no {self._method!r} map; there are {len(self)}: "
-                f"{shorten(self)}."
-            )
+            raise self._missing(image_id)
         return self._run.chunks.get(key)
 
-    def __contains__(self, image_id: object) -> bool:
+    def _keys(self) -> list[str]:
+        return [i for i in self._image_ids if self._run.has(self._method, i)]
+
+    def _value(self, image_id: str) -> Float32:
+        return self.chunk(image_id).attribution
+
+    def __contains__(self, image_id: object) -> bool:  # looks for one file, not for all
         return image_id in self._image_ids and self._run.has(self._method, str(image_id))
 
-    def __iter__(self) -> Iterator[str]:
-        return (i for i in self._image_ids if self._run.has(self._method, i))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __repr__(self) -> str:
-        return f"MethodMaps({self._method!r}, {len(self)} images: {shorten(self)})"
-
-    def get(self, image_id: str, default: Any = None) -> Any:
-        """The image's map, or ``default``."""
-        if image_id not in self:
-            return default
-        return self[image_id]
+    def _missing(self, image_id: str) -> IdMismatch:
+        return IdMismatch(
+            f"image {image_id!r} has no {self._method!r} map; there are {len(self)}: "
+            f"{shorten(self)}."
+        )
 
 
-class Facts(Mapping[str, ImageFacts]):
+class FactsById(ById[ImageFacts]):
     """{image_id: ImageFacts}."""
+
+    holds = "facts"
 
     def __init__(self, facts: Mapping[str, ImageFacts]) -> None:
         self._facts = facts
 
-    def __getitem__(self, image_id: str) -> ImageFacts:
-        if image_id not in self._facts:
-            raise IdMismatch(
-                f"image {image_id!r} is not in this store, which has {shorten(self._facts)}."
-            )
+    def _keys(self) -> Mapping[str, ImageFacts]:
+        return self._facts
+
+    def _value(self, image_id: str) -> ImageFacts:
         return self._facts[image_id]
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._facts
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._facts)
-
-    def __len__(self) -> int:
-        return len(self._facts)
-
-    def __repr__(self) -> str:
-        return f"Facts({len(self)} images: {shorten(self)})"

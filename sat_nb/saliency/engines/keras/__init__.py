@@ -1,9 +1,28 @@
-"""How maps are computed: runs in the worker only, which is the one process that needs TensorFlow.
+"""The Keras engine, and TensorFlow in the caller's own process.
 
-``graph`` is a model as a flat list of layers, ``rewrite`` brings models as people have them into
-the layers that all methods know, ``heads`` ends them in logits, ``gradients`` and ``relevance``
-are this project's methods, ``linear`` says what they need of layers with weights and ``strided`` of
-first layers that stride over a photo; ``parity`` drives iNNvestigate's own.
+``commands`` answers the worker's requests; it is the one module that switches TensorFlow to graph
+mode. ``load`` reads a model: ``graph`` holds it as a flat list of layers, ``rewrite`` turns models
+as people have them into layers that all methods support, ``classifier`` separates the logits from
+what follows them. ``gradients`` and ``relevance`` are this project's methods, with what ``linear``
+knows of layers with weights; ``innvestigate`` drives that package's own.
 """
 
 from __future__ import annotations
+
+import os
+from typing import Any
+
+from sat_nb.errors import InvalidInput
+
+
+def eager_tensorflow(caller: str) -> Any:
+    """The module ``tensorflow``; InvalidInput that names ``caller`` where it is not eager."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise InvalidInput(
+            f"{caller}: expected TensorFlow's eager mode, but it was switched off in this process "
+            "(iNNvestigate asks for that); restart the kernel, explaining has its own process."
+        )
+    return tf

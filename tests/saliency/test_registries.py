@@ -1,0 +1,317 @@
+"""Every entry of the saliency registries works, and two formulas never give one map by mistake."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sat_nb as sat
+from sat_nb.errors import InvalidInput
+from sat_nb.geometry import stretch_image
+from sat_nb.registry import Entry, Parameter
+from sat_nb.saliency.method import OUTPUTS, Method
+from sat_nb.saliency.methods import METHODS, PAPER_METHODS, PARITY_METHODS, list_methods
+from sat_nb.saliency.model_file import model_file
+from sat_nb.saliency.preprocess import PREPROCESS, apply_preprocess
+from sat_nb.saliency.process.pool import ask, shared_pool
+from sat_nb.saliency.sampling import QUADRATURES
+from sat_nb.saliency.sampling_until_settled import SAMPLINGS
+from sat_nb.saliency.store.codec import decode, encode
+
+SAME_MAPS = [
+    {"gradient", "innvestigate.gradient", "gradient.baseline"},
+    # Of a network whose sums are far from 0, an epsilon of 1e-7 changes nothing.
+    {"lrp.z", "lrp.epsilon", "innvestigate.lrp.z", "innvestigate.lrp.epsilon", "lrp"},
+    {"lrp.alpha_beta", "lrp.alpha_2_beta_1"},
+    {"lrp.sequential_preset_b_flat", "lrp.sequential_preset_b_flat_until_idx"},
+    {"deep_taylor", "innvestigate.deep_taylor"},
+]
+"""Methods that give the same maps of the tiny model, as they should."""
+
+FEW = {"n_samples": 2, "n_nodes": 3, "augment_by_n": 2, "steps": 2}
+
+
+@pytest.fixture(scope="module")
+def tiny_files(keras, tmp_path_factory) -> list[Path]:
+    """Two convolutions and two dense layers with biases, on photos of 6 x 6 px; in two files."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((6, 6, 3)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Conv2D(4, 2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(5, activation="relu"),
+            layers.Dense(2),
+        ]
+    )
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(0.05, 0.4, w.shape) for w in model.get_weights()])
+    folder = tmp_path_factory.mktemp("tiny")
+    for name in ("tiny.h5", "tiny.keras"):
+        model.save(folder / name)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_files) -> Path:
+    return tiny_files[0]
+
+
+PHOTO = np.random.default_rng(1).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def maps(tiny_files) -> dict[str, np.ndarray]:
+    """Every method's map of one photo, through all of explain.
+
+    With another file the worker starts anew with an empty graph: iNNvestigate searches all of it
+    for each analyzer, so 28 in one take four times as long.
+    """
+    names, found = list(METHODS), {}
+    for number, first in enumerate(range(0, len(names), 4)):
+        some = names[first : first + 4]
+        store = sat.explain(
+            tiny_files[number % 2],
+            {"a": PHOTO},
+            methods=some,
+            preprocess="signed",
+            target=0,
+            parameters={
+                name: {key: FEW[key] for key in METHODS[name].parameters if key in FEW}
+                for name in some
+            },
+            progress=False,
+        )
+        found.update({name: store[name]["a"] for name in store})
+    assert list(found) == names
+    return found
+
+
+# --- methods -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method_gives_a_map(name, maps):
+    channels = 1 if name == "grad_cam" else 3
+    assert maps[name].shape == (6, 6, channels)
+    assert maps[name].dtype == np.float32
+    assert np.abs(maps[name]).max() > 0
+
+
+def test_two_methods_give_two_maps_unless_they_should_not(maps):
+    """A formula that the engine takes for another would pass every other test."""
+    alike = [
+        {one, other}
+        for one, other in combinations(maps, 2)
+        if maps[one].shape == maps[other].shape
+        and np.abs(maps[one] - maps[other]).max() < 1e-5 * np.abs(maps[one]).max()
+    ]
+    declared = [set(pair) for same in SAME_MAPS for pair in combinations(sorted(same), 2)]
+    assert [sorted(pair) for pair in alike if pair not in declared] == []
+    assert [sorted(pair) for pair in declared if pair not in alike] == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method_carries_everything(name):
+    method = METHODS[name]
+    assert method.key == method.name == name
+    check_texts(method)
+    assert method.source
+    assert method.citation == method.source
+    assert method.sign
+    assert method.layers
+    assert set(method.explains) <= set(OUTPUTS)
+    if method.sampling and method.in_worker:
+        assert method.sampling in SAMPLINGS
+        assert method.count in method.parameters
+        assert method.max_samples >= 16
+    row = list_methods().loc[name]
+    assert set(row["parameters"]) == set(method.parameters)
+    assert (row["sign"], row["layers"]) == (method.sign, method.layers)
+    assert row["citation"] == method.source
+
+
+def test_methods_of_the_paper_are_there():
+    assert len(PAPER_METHODS) == len(PARITY_METHODS) == 6
+    assert {*PAPER_METHODS, *PARITY_METHODS} <= set(METHODS)
+    assert list(list_methods().columns) == ["parameters", "sign", "layers", "citation"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parameters_accept_their_default_and_not_everything(name):
+    for parameter in METHODS[name].parameters.values():
+        assert parameter.accepts(parameter.default)
+        assert not parameter.accepts(object())
+        assert parameter.expected
+
+
+def test_every_analyzer_of_innvestigate_is_there():
+    """Read from the package's source: importing it switches TensorFlow to graph mode."""
+    package = Path(find_spec("innvestigate").origin).parent / "analyzer" / "__init__.py"
+    found = next(
+        node.value
+        for node in ast.parse(package.read_text()).body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and getattr(node.targets[0] if isinstance(node, ast.Assign) else node.target, "id", "")
+        == "analyzers"
+    )
+    ours = [m.analyzer for m in METHODS.values() if m.engine == "innvestigate"]
+    assert sorted(ours) == sorted(key.value for key in found.keys)
+
+
+# --- formulas and rules ------------------------------------------------------------------------
+
+
+def engine_registries() -> dict[str, dict[str, Entry]]:
+    from sat_nb.saliency.engines.keras.gradients import FORMULAS
+    from sat_nb.saliency.engines.keras.relevance import RULES
+
+    return {"gradient": FORMULAS, "relevance": RULES}
+
+
+@pytest.mark.parametrize(("engine", "also"), [("gradient", "grad_cam"), ("relevance", "")])
+def test_formulas_of_the_engine_are_those_of_the_methods(engine, also, keras):
+    asked = {m.analyzer for m in METHODS.values() if m.engine in (engine, also)}
+    assert asked == set(engine_registries()[engine])
+    for entry in engine_registries()[engine].values():
+        check_texts(entry)
+        assert entry.source
+
+
+def test_unknown_formula_is_refused_by_the_engine():
+    """In a process that passes for a worker, for the engine refuses to be imported elsewhere."""
+    program = """
+from sat_nb.saliency.process import server
+server._serving = True
+from sat_nb.saliency.engines.keras import commands
+from sat_nb.saliency.method import Method
+
+class Classifier:
+    graph, explained, n_logits = None, None, 2
+    def explaining(self, output):
+        return self
+
+for engine, analyzer, sampling in (
+    ("gradient", "new", None),
+    ("gradient", "new", "smoothgrad"),
+    ("gradient", "grad_cam", "smoothgrad"),
+    ("relevance", "new", None),
+    ("nothing", "new", None),
+):
+    method = Method(name="mine", engine=engine, analyzer=analyzer, sign="any", sampling=sampling)
+    try:
+        commands._explainer(Classifier(), method, {}, "logit")
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    said = done.stdout.splitlines()
+    matches = [
+        "'mine' asks for the gradient formula 'new'.*; it has 'gradient', 'grad_cam'",
+        "'mine' asks for the gradient formula 'new'",
+        "'mine' averages over points.*not for 'grad_cam'",
+        "'mine' asks for the relevance formula 'new'.*; it has 'lrp.z'",
+        "'mine': this engine has no 'nothing'",
+    ]
+    assert len(said) == len(matches), done.stderr
+    for line, match in zip(said, matches, strict=True):
+        assert re.match(f"InvalidInput methods: {match}", line), line
+
+
+def test_unknown_method_is_refused_by_the_worker(tiny):
+    with model_file(tiny) as file:
+        arguments = {"pool": shared_pool(), "file": file, "parameters": {}}
+        for name in ("nope", "random"):
+            with pytest.raises(InvalidInput, match=f"methods: unknown name '{name}'"):
+                ask("build", "testing", method=name, **arguments)
+
+
+def test_rewritings_have_names(keras):
+    from sat_nb.saliency.engines.keras.rewrite import REWRITINGS
+
+    for entry in REWRITINGS.values():
+        check_texts(entry)
+
+
+# --- what methods are made of ------------------------------------------------------------------
+
+
+def texts() -> Iterator[Entry]:
+    yield from QUADRATURES.values()
+    yield from SAMPLINGS.values()
+    yield from PREPROCESS.values()
+
+
+@pytest.mark.parametrize("entry", texts(), ids=lambda entry: entry.name)
+def test_entry_says_what_it_is(entry):
+    check_texts(entry)
+
+
+def check_texts(entry: Entry) -> None:
+    """A title, and one sentence."""
+    assert entry.title
+    assert entry.about[0].isupper()
+    assert entry.about.endswith(".")
+    assert entry.version == ""
+
+
+@pytest.mark.parametrize("name", PREPROCESS)
+def test_preprocessing_is_listed_and_takes_photos(name, tiny):
+    assert f'- "{name}": {PREPROCESS[name].about.removesuffix(".")}' in " ".join(
+        sat.explain.__doc__.split()
+    )
+    photo = stretch_image(PHOTO, (6, 6)).astype(np.float32)[None]
+    expected = apply_preprocess(name, photo, (6, 6, 3))
+    np.testing.assert_array_equal(PREPROCESS[name](photo), expected)
+    maps = sat.explain(tiny, {"a": PHOTO}, methods="gradient", preprocess=name, progress=False)
+    assert maps.settings["preprocess"] == name
+    with pytest.raises(InvalidInput, match=f"preprocess: unknown name.*{name!r}"):
+        sat.explain(tiny, {"a": PHOTO}, methods="gradient", preprocess="x", progress=False)
+
+
+@pytest.mark.parametrize("rule", QUADRATURES)
+def test_quadrature_is_taken_by_integrated_gradients(rule, tiny):
+    name = "integrated_gradients"
+    options = {"methods": name, "preprocess": "signed", "progress": False, "target": 0}
+    given = {name: {"rule": rule, "n_nodes": 200}}
+    maps = sat.explain(tiny, {"a": PHOTO}, parameters=given, **options)
+    assert abs(maps.chunk(name, "a").facts["completeness_error"]) < 0.05
+    with pytest.raises(InvalidInput, match=rf"rule: expected one of .*{rule!r}.*got 'simpson'"):
+        sat.explain(tiny, {"a": PHOTO}, parameters={name: {"rule": "simpson"}}, **options)
+
+
+@pytest.mark.parametrize("name", SAMPLINGS)
+def test_sampling_is_driven_to_a_fixed_number_and_until_settled(name, tiny):
+    masks = np.zeros((2, 6, 6), dtype=bool)
+    masks[0, :3], masks[1, 3:] = True, True
+    segments = {"a": sat.SegmentationMap(("top", "bottom"), masks)}
+    options = {"methods": name, "preprocess": "signed", "progress": False}
+    fixed = sat.explain(tiny, {"a": PHOTO}, samples=3, **options).chunk(name, "a")
+    assert fixed.facts["n_samples"] == 3
+    auto = sat.explain(tiny, {"a": PHOTO}, samples="auto", segments=segments, **options)
+    chunk = auto.chunk(name, "a")
+    assert chunk.facts["n_samples"] <= METHODS[name].max_samples
+    assert decode(encode(chunk)).facts == chunk.facts
+
+
+def test_parameters_are_declared_by_entries():
+    with pytest.raises(InvalidInput, match=r"parameters\['k'\]: expected a Parameter.*got 3"):
+        Method(name="mine", sign="any", function=print, parameters={"k": 3})
+    with pytest.raises(InvalidInput, match="function: method 'mine' needs function"):
+        Method(name="mine", sign="any")
+    with pytest.raises(InvalidInput, match="sign: method 'mine' must say"):
+        Method(name="mine", sign="", function=print)
+    entry = Method(
+        name="mine", sign="any", function=print, parameters={"k": Parameter(1, bool, "any")}
+    )
+    assert (entry.engine, entry.in_worker, entry.explains) == ("function", False, OUTPUTS)
