@@ -11,7 +11,7 @@ import numpy as np
 
 from sat_nb.arrays import Float32, Size
 from sat_nb.files import existing
-from sat_nb.saliency.engines.keras.eager import eager_tensorflow
+from sat_nb.saliency.engines.keras import eager_tensorflow
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing, written_whole
-from sat_nb.saliency.engines.keras.eager import eager_tensorflow
+from sat_nb.saliency.engines.keras import eager_tensorflow
 
 Images = Mapping[str, NDArray[np.uint8]]
 Labels = Mapping[str, int]
