@@ -91,10 +91,9 @@ def run_test(test: TestFunction, ranks: Float64, alpha: float, names: list[str])
 
 
 def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
-    """Friedman, then two-sided Wilcoxon signed-rank tests with step-down Holm.
+    """Friedman's test, then two-sided Wilcoxon signed-rank tests with step-down Holm.
 
-    Images in which a pair ties are dropped from its test (see ``signed_rank_tests``). Where
-    Friedman's test does not reject, nothing differs. Two segments have no Friedman test:
+    If Friedman's test does not reject, nothing differs. Two segments have no Friedman test, so that
     the one Wilcoxon test decides.
     """
     pairs = wilcoxon_holm_complete(ranks, alpha, names)
@@ -106,11 +105,12 @@ def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> PairTestRes
 
 
 def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
-    """Wilcoxon and Holm alone, each pair on the rows that have both (no NaN).
+    """Wilcoxon and Holm without Friedman's test, each pair on the rows that have both (no NaN).
 
-    Holm guards the family without Friedman's test, which takes no gaps. A pair that no row
-    has is not tested, and no part of the family: its p-value is NaN, its adjusted one 1.
+    A pair that no row has is not tested and not part of the family: its p-value is NaN, its
+    adjusted one 1.
     """
+    # Holm alone controls the error of the family. Friedman's test cannot take gaps.
     k = ranks.shape[1]
     i, j = np.triu_indices(k, 1)
     differences = ranks[:, i] - ranks[:, j]
@@ -122,22 +122,21 @@ def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Pa
 def aeon(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     """The result of aeon 1.3's ``plot_critical_difference(ranks, lower_better=True)``.
 
-    Its "holm" is the constant level alpha / (k - 1), so ``adjusted_p_values`` are
-    p * (k - 1), at most 1; its Wilcoxon test is one-sided, in the direction of the mean
-    ranks that it has just seen, which doubles its errors; ties are dropped, padded ones
-    among them. Groups grow from each segment down the ranks and stop at the first
-    difference, so one that does not differ from a segment further up can be left out. Where
-    Friedman's test does not reject, everything is one group and all p-values are 1, as
-    aeon returns them.
+    Its "holm" is the constant level alpha / (k - 1), so that ``adjusted_p_values`` are p * (k - 1),
+    at most 1. Its Wilcoxon test is one-sided, in the direction of the mean ranks of the same data,
+    which doubles its errors; ties are dropped, those of two missing segments included. Groups grow
+    from each segment down the ranks and stop at the first difference, so that one that does not
+    differ from a segment further up can be left out. If Friedman's test does not reject, everything
+    is one group and all p-values are 1.
     """
     from aeon.benchmarking.stats import check_friedman, wilcoxon_test
     from aeon.visualisation.results._critical_difference import _build_cliques
     from scipy.stats import rankdata
 
     k = ranks.shape[1]
-    own = rankdata(ranks, axis=1)
-    order = np.array(sorted(range(k), key=lambda i: (own[:, i].mean(), names[i])))
-    friedman_p = float(check_friedman(own)) if np.ptp(own, axis=1).any() else 1.0
+    averaged = rankdata(ranks, axis=1)
+    order = np.array(sorted(range(k), key=lambda i: (averaged[:, i].mean(), names[i])))
+    friedman_p = float(check_friedman(averaged)) if np.ptp(averaged, axis=1).any() else 1.0
     if friedman_p < alpha:
         ordered = wilcoxon_test(ranks[:, order], [names[i] for i in order], lower_better=True)
         cliques = _build_cliques(ordered > alpha / (k - 1))
@@ -147,24 +146,23 @@ def aeon(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     p_values[np.ix_(order, order)] = _symmetric(ordered[np.triu_indices(k, 1)], k)
     adjusted = np.minimum(p_values * (k - 1), 1.0)
     groups = tuple(tuple(sorted(order[np.flatnonzero(c)].tolist())) for c in cliques)
-    return PairTestResult(friedman_p, p_values, adjusted, groups, own.mean(axis=0))
+    return PairTestResult(friedman_p, p_values, adjusted, groups, averaged.mean(axis=0))
 
 
 def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
-    """Friedman, then Nemenyi's test of mean ranks (Demsar 2006, section 3.2.2).
+    """Friedman's test, then Nemenyi's test of mean ranks (Demsar 2006, section 3.2.2).
 
-    Two segments differ where their mean ranks are q_alpha sqrt(k (k + 1) / (6 n)) apart,
-    q_alpha the studentized range over sqrt(2). The mean ranks are Friedman's: 1 to k within
-    each image, ties averaged, and missing segments share the last ones. The p-values are
-    those of the whole family, so the adjusted ones are the same. The formula takes ranks
-    without ties; with many it errs towards "not different". Where Friedman's test does not
-    reject, nothing differs.
+    Two segments differ if their mean ranks are q_alpha sqrt(k (k + 1) / (6 n)) apart, where q_alpha
+    is the studentized range over sqrt(2). The mean ranks are Friedman's: 1 to k within each image,
+    ties averaged, and missing segments share the last ones. The p-values are those of the whole
+    family, so that the adjusted ones are the same. The formula is for ranks without ties; with many
+    it errs towards "not different". If Friedman's test does not reject, nothing differs.
     """
     from scipy.stats import studentized_range
 
     n, k = ranks.shape
     means = midranks(ranks)
-    unit = np.sqrt(k * (k + 1) / (12 * n))
+    unit = np.sqrt(k * (k + 1) / (12 * n))  # the sqrt(2) of both formulas is in here
     i, j = np.triu_indices(k, 1)
     p_values = _symmetric(studentized_range.sf(np.abs(means[i] - means[j]) / unit, k, np.inf), k)
     friedman_p = friedman(ranks)
@@ -205,14 +203,10 @@ TESTS: dict[str, PairTest] = registry(
 """The tests that ``compare`` can run."""
 
 
-# --- parts --------------------------------------------------------------------------------------
-
-
 def friedman(ranks: Float64) -> float:
-    """Friedman's p-value; 1 where all images rank all segments alike, NaN for two segments.
+    """Friedman's p-value; 1 if all segments tie in all images, NaN for two segments.
 
-    Corrected for ties as in Conover 1999, eq. 5.8.5: scipy's value, without its loop over
-    images.
+    It is corrected for ties as in Conover 1999, eq. 5.8.5, and equals scipy's.
     """
     from scipy.special import chdtrc
     from scipy.stats import rankdata
@@ -228,21 +222,20 @@ def friedman(ranks: Float64) -> float:
 
 
 def midranks(ranks: Float64) -> Float64:
-    """Mean ranks (k,) as Friedman's test counts them: 1 to k in each row, ties averaged."""
+    """Mean ranks (k,) as in Friedman's test: 1 to k in each row, ties averaged."""
     from scipy.stats import rankdata
 
     return rankdata(ranks, axis=1).mean(axis=0)
 
 
 def holm(p_values: Float64) -> Float64:
-    """Step-down Holm's adjusted p-values (m,), in the order given (Holm 1979).
-
-    statsmodels' are the same, but each call of its ``multipletests`` has Python collect
-    garbage, which in a notebook full of objects takes longer than all tests together.
+    """P-values (m,) adjusted by Holm's step-down correction, in the order given (Holm 1979).
 
     >>> holm(np.array([0.01, 0.04, 0.03]))
     array([0.03, 0.06, 0.06])
     """
+    # statsmodels gives the same values, but each call of its `multipletests` makes Python collect
+    # garbage, which in a notebook full of objects takes longer than all tests together.
     order = np.argsort(p_values)
     steps = p_values[order] * np.arange(len(p_values), 0, -1)
     adjusted = np.empty(len(p_values))
@@ -284,17 +277,17 @@ def _symmetric(upper: Float64, k: int) -> Float64:
     return matrix
 
 
+# The number of maximal cliques is exponential: 3**20 for 60 segments (Moon & Moser 1965).
 MOST = 1000
-"""A graph of 60 can have 3**20 maximal cliques (Moon & Moser 1965); a reader uses a dozen."""
 
 
 def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """All maximal cliques of two or more, of a symmetric boolean (k, k).
+    """All maximal cliques of two or more in a symmetric boolean (k, k), sorted by their members.
 
-    A clique is a set of which every two are alike; "not different" is not transitive, so
-    they may overlap, and they need not be contiguous in rank. Sorted by their members.
-    Where there are more than ``MOST``, it warns and gives as many maximal ones as it takes
-    to have every pair that is alike in one of them, at most k (k - 1) / 2.
+    Every two members of a clique are alike. "Not different" is not transitive, so cliques may
+    overlap, and they need not be contiguous in rank. If there are more than ``MOST``, it warns and
+    gives only as many maximal ones as it takes to have each pair that is alike in one of them, at
+    most k (k - 1) / 2.
 
     >>> maximal_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
     ((0, 1), (1, 2))
@@ -302,20 +295,21 @@ def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     import networkx
 
     graph = networkx.from_numpy_array(np.triu(alike, 1).astype(int))
+    # A generator: with one more than MOST it is known that there are too many.
     first = list(islice(networkx.find_cliques(graph), MOST + 1))
     if len(first) <= MOST:
         return tuple(sorted(tuple(sorted(clique)) for clique in first if len(clique) > 1))
     covering = covering_cliques(alike)
     warnings.warn(
-        f"groups: there are more than {MOST} maximal groups; {len(covering)} are given, in "
-        "which every pair that does not differ stands together. Read the p-values themselves.",
+        f"groups: there are more than {MOST} maximal groups; these {len(covering)} contain every "
+        "pair that does not differ. Read the p-values themselves.",
         stacklevel=2,
     )
     return covering
 
 
 def covering_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """Maximal cliques that hold every pair that is alike, greedily from the first pair on.
+    """Maximal cliques that contain every pair that is alike, greedily from the first pair on.
 
     >>> covering_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
     ((0, 1), (1, 2))

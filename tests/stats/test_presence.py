@@ -98,6 +98,47 @@ def test_segments_that_go_together_do_not_differ_by_presence() -> None:
     assert ("s00", "s04") not in result.driven_by_presence
 
 
+def never(ranks: np.ndarray, alpha: float, names: list[str]) -> np.ndarray:
+    """Nothing ever differs."""
+    return np.ones((len(names), len(names)))
+
+
+def always(ranks: np.ndarray, alpha: float, names: list[str]) -> np.ndarray:
+    return np.full((len(names), len(names)), 1e-9)
+
+
+CHECKS = [
+    ("wilcoxon-holm", "wilcoxon-holm"),
+    ("aeon", "wilcoxon-holm"),
+    ("nemenyi", "wilcoxon-holm"),
+    (sat.PairTest(name="gapless", padded=always), "wilcoxon-holm"),
+    (sat.PairTest(name="strict", version="3", padded=always, complete=never), "strict@3"),
+]
+
+
+@pytest.mark.parametrize(("test", "checked_by"), CHECKS)
+def test_presence_is_checked_by_the_test_that_was_asked_for_if_it_takes_gaps(
+    test: str | sat.PairTest, checked_by: str
+) -> None:
+    """The last segment is rare and far away: Wilcoxon's test confirms it, a strict one does not."""
+    rare, alike = gappy(80, 4, 0.8, apart=8.0), gappy(60, 4, 0.4)
+    with pytest.warns(sat.PresenceWarning, match=f"'{checked_by}' finds no such difference"):
+        result = sat.compare(alike, method="m", test=test)
+    assert {pair[1] for pair in result.driven_by_presence} == {"s03"}
+    side = sat.compare_missing(rare, method="m", test=test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sat.PresenceWarning)
+        found = sat.compare(rare, method="m", test=test).driven_by_presence
+    driven = side.loc[side["driven_by_presence"], ["segment_a", "segment_b"]]
+    assert [tuple(pair) for pair in driven.to_numpy()] == list(found)
+    if checked_by == "strict@3":
+        assert {pair[1] for pair in found} == {"s03"}
+        assert not side["different_complete"].any()
+    else:
+        assert found == ()
+        assert side["different_complete"].sum() > 3
+
+
 def test_side_by_side_is_both_comparisons(table: pd.DataFrame) -> None:
     pairs = sat.compare_missing(table, method="noisy")
     with pytest.warns(sat.PresenceWarning):

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 import sat_nb as sat
@@ -12,7 +10,6 @@ from benchmarks.calibration import as_table
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.stats.size_effect import EFFECTS
 from tests.oracles import statistics as oracle
-from tests.oracles import tables
 
 
 def sized(n: int = 25, k: int = 6, *, slope: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -23,50 +20,6 @@ def sized(n: int = 25, k: int = 6, *, slope: float = 0.0, seed: int = 0) -> pd.D
     here = rng.random((n, k)) < 0.8
     table = as_table(np.where(here, values, np.nan))
     return table.assign(mask_fraction=2 ** size[here])
-
-
-# --- the sign -----------------------------------------------------------------------------------
-
-
-@settings(max_examples=30)
-@given(st.lists(st.sampled_from([-2.0, -0.5, 0.0, 1.0, 3.0]), min_size=12, max_size=12))
-def test_evidence_counts_signs(values: list[float]) -> None:
-    here = np.arange(12.0).reshape(6, 2)
-    here[0, 1] = np.nan
-    table = as_table(here).assign(mean_attribution=values[:11])
-    if min(values[:11]) >= 0:
-        with pytest.raises(sat.InvalidInput, match="'m' is nowhere below 0"):
-            sat.evidence(table, method="m")
-        return
-    found = sat.evidence(table, method="m").set_index("segment")
-    raw = {}
-    for name in ("s00", "s01"):
-        own = table.loc[table["segment"] == name, "mean_attribution"].tolist()
-        above, below = [v for v in own if v > 0], [v for v in own if v < 0]
-        row = found.loc[name]
-        assert row["n_images"] == len(own)
-        assert row["share_for"] == len(above) / len(own)
-        assert row["share_against"] == len(below) / len(own)
-        for column, some in (("mean_for", above), ("mean_against", below)):
-            expected = np.mean(some) if some else np.nan
-            assert row[column] == pytest.approx(expected, nan_ok=True)
-        raw[name] = oracle.sign_test_p(len(above), len(below))
-        assert row["p_value"] == pytest.approx(raw[name])
-    np.testing.assert_allclose(
-        found.loc[list(raw), "adjusted_p_value"], tables.holm(list(raw.values()))
-    )
-
-
-def test_evidence_for_stands_before_evidence_against(table: pd.DataFrame) -> None:
-    flipped = table.copy()
-    flipped.loc[flipped["segment"] == "eyes", "mean_attribution"] *= -1
-    found = sat.evidence(flipped, method="noisy")
-    assert found["segment"].iloc[-1] == "eyes"
-    assert found["share_against"].iloc[-1] == 1
-    assert found["adjusted_p_value"].iloc[-1] == pytest.approx(5 * 2**-19)
-
-
-# --- the size -----------------------------------------------------------------------------------
 
 
 def test_correlation_is_spearmans_image_by_image() -> None:
@@ -148,12 +101,11 @@ def test_sizes_that_do_not_vary(table: pd.DataFrame) -> None:
 def test_refusals(table: pd.DataFrame) -> None:
     with pytest.raises(sat.InvalidInput, match="effects: unknown name 'segment'. Did you mean"):
         sat.adjust_for_size(table, method="sharp", effects="segment")
-    for view in (sat.evidence, sat.adjust_for_size):
-        with pytest.raises(sat.InvalidInput, match="method: unknown name 'lrp'"):
-            view(table, method="lrp")
-        two_models = pd.concat([table, table.assign(model="other")])
-        with pytest.raises(sat.InvalidInput, match="holds 2 models"):
-            view(two_models, method="sharp")
+    with pytest.raises(sat.InvalidInput, match="method: unknown name 'lrp'"):
+        sat.adjust_for_size(table, method="lrp")
+    two_models = pd.concat([table, table.assign(model="other")])
+    with pytest.raises(sat.InvalidInput, match="holds 2 models"):
+        sat.adjust_for_size(two_models, method="sharp")
     gone = table.assign(mask_fraction=np.nan)
     with pytest.raises(sat.InvalidInput, match="mask_fraction is nan for 'eyes' in 'image_00'"):
         sat.size_effect(gone)
