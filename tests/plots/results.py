@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from types import SimpleNamespace
 
@@ -68,6 +69,14 @@ def _rows(image_id: str, method: str, segments: np.ndarray, values: np.ndarray) 
         n_samples=64,
         score=0.9,
     )
+
+
+@cache
+def comparison(n: int, *, long: bool = False) -> sat.Comparison:
+    """The comparison of the segments in ``table``; most of its differences rest on presence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sat.PresenceWarning)
+        return sat.compare(table(n, long=long), method="lrp.z")
 
 
 def intervals(table: pd.DataFrame, value: str = "mean_attribution") -> pd.DataFrame:

@@ -24,7 +24,7 @@ def one_image(n: int, long: bool) -> Any:
 
 PICTURES: dict[str, Callable[..., Any]] = {
     "critical_difference": lambda n, long, **options: sat.plot_critical_difference(
-        sat.compare(results.table(n, long=long), method="lrp.z"), **options
+        results.comparison(n, long=long), **options
     ),
     "bars": lambda n, long, **options: sat.plot_segments(
         results.intervals(results.table(n, long=long)), most=60, **options
@@ -68,7 +68,7 @@ def corners(text: Text, figure: Figure) -> np.ndarray:
 
 
 def check_labels(figure: Figure) -> None:
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     texts = [text for text in texts_of(figure) if text.get_rotation() in (0, 90)]
     boxes = np.array([corners(text, figure) for text in texts])
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
@@ -120,7 +120,7 @@ def test_a_legend_without_room_counts_what_it_leaves_out() -> None:
 
 def test_slanted_column_names_are_a_line_apart() -> None:
     ax = sat.plot_heatmap(sat.aggregate(results.table(3, methods=(*THREE, "x" * 40))))
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     at = [tick.get_window_extent().x0 for tick in ax.get_xticklabels()]
     apart = np.diff(at).min() * np.sin(np.pi / 4)
     assert ax.get_xticklabels()[0].get_rotation() == 45

@@ -43,7 +43,7 @@ def without_texts(picture: Axes | Figure) -> Figure:
 
 @compared
 def test_critical_difference():
-    result = sat.compare(results.table(12), method="lrp.z")
+    result = results.comparison(12)
     return without_texts(sat.plot_critical_difference(result, highlight="watermark"))
 
 

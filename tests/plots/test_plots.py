@@ -14,9 +14,10 @@ from sat_nb.toy import toy
 HOSTILE = "$\\frac{1}$ <b>_x_</b>"
 
 
-@pytest.fixture
-def result(table: pd.DataFrame) -> sat.Comparison:
-    return sat.compare(table, method="noisy")
+@pytest.fixture(scope="module")
+def result() -> sat.Comparison:
+    with pytest.warns(sat.PresenceWarning):
+        return sat.compare(sat.build(*toy()), method="noisy")
 
 
 def stems(ax) -> list[float]:

@@ -218,7 +218,7 @@ def overview(**options: Any) -> Figure:
 
 EXAMPLES: dict[str, Callable[..., Axes | Figure]] = {
     "plot_critical_difference": lambda **options: sat.plot_critical_difference(
-        sat.compare(results.table(3), method="lrp.z"), **options
+        results.comparison(3), **options
     ),
     "plot_deletion": lambda **options: plot_deletion(results.deletion(), **options),
     "plot_difference": lambda **options: sat.plot_difference(results.difference(3), **options),
