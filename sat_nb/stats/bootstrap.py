@@ -56,7 +56,7 @@ def bootstrap(
     statistic : callable
         From sums (r, m, k) to values (r, k). Resamples without a value, NaN, are left out of its
         interval.
-    level, n_resamples, interval, seed
+    level, n_resamples, interval, seed : optional
         As for ``intervals``.
 
     Returns

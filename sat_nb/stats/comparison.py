@@ -13,7 +13,7 @@ import pandas as pd
 class Comparison:
     """Mean ranks of segments, and the tests between them.
 
-    Attributes
+    Parameters
     ----------
     mean_ranks : pandas.Series
         By segment, best first: those that ``missing`` asks for. Under "absolute" a segment that an
@@ -40,9 +40,13 @@ class Comparison:
         whatever the pairs' p-values. NaN if there is no such test.
     n_total : int
         The number of images.
-    method, test, alpha, missing
+    method, test : str
         The arguments of ``compare``; ``test`` is the name of the test, with its version if it has
         one.
+    alpha : float
+        The argument of ``compare``.
+    missing : {"absolute", "complete"}
+        The argument of ``compare``.
     friedman_ranks : pandas.Series or None
         The mean ranks that Friedman's, aeon's and Nemenyi's tests compare: 1 to k within each image
         with ties averaged, missing segments included. None for tests without them.

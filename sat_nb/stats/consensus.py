@@ -21,7 +21,7 @@ from sat_nb.table.schema import IMAGE_KEY, check_table, local_rank
 class Consensus:
     """How far saliency methods agree, and the ranking that they give together.
 
-    Attributes
+    Parameters
     ----------
     w : float
         Kendall's W of the methods' Relative mean ranks of the segments: 1 if all methods rank

@@ -32,7 +32,7 @@ from sat_nb.table.schema import rerank
 class Difference:
     """How far each segment moved in rank from model a to model b.
 
-    Attributes
+    Parameters
     ----------
     table : pandas.DataFrame
         One row a segment (the index), the largest gain of attention first: ``rank_a`` and
