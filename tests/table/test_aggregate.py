@@ -3,13 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 import sat_nb as sat
 from sat_nb import SegmentationMap
 from sat_nb.toy import toy
-from tests.oracles import tables as oracle
 
 
 @st.composite
@@ -23,21 +21,6 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
         segments[f"i{i}"] = SegmentationMap(tuple("abcde"[k] for k in present), masks)
         maps[f"i{i}"] = rng.integers(-3, 4, (1, 5)).astype(float)
     return sat.build({"m": maps}, segments, pad_px=0)
-
-
-@pytest.mark.parametrize("how", ["relative", "absolute"])
-@pytest.mark.parametrize("value", sat.VALUES)
-@given(table=tables())
-def test_aggregates_are_the_definition(table: pd.DataFrame, how: str, value: str) -> None:
-    summary = sat.aggregate(table, how=how, value=value).set_index("segment")
-    present = table[table["segment"].notna()]
-    vacant = table[table["segment"].isna()].assign(segment="a name that nobody has")
-    rows = pd.concat([present, vacant]).to_dict("records")
-    expected = oracle.aggregate(rows, how=how, value=value)
-    expected.pop("a name that nobody has", None)
-    assert set(summary.index) == set(expected)
-    for segment, mean in expected.items():
-        assert summary.loc[segment, value] == pytest.approx(mean, rel=1e-12, abs=1e-12)
 
 
 def test_missing_ranks_n_plus_one_of_its_own_image() -> None:

@@ -276,9 +276,9 @@ def test_no_filter_is_a_copy(rich: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("column", ["label", "predicted", "camera", "position", "n_segments"])
-def test_any_column_groups(rich: pd.DataFrame, column: str) -> None:
+def test_any_column_groups(column: str) -> None:
     """Each group is the aggregate of its own rows."""
-    one = sat.select(rich, models="model")
+    one = sat.select(RICH, models="model", methods="noisy")
     by = ("method", column) if column == "label" else ("method", "label", column)
     for how in ("relative", "absolute"):
         summary = sat.aggregate(one, how=how, value="rank", by=by)
