@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +13,13 @@ import pytest
 from scipy.stats import spearmanr
 
 import sat_nb as sat
+from sat_nb.interventions import deletion
 from sat_nb.interventions.deletion import DELETIONS
 from sat_nb.interventions.weight_randomisation import weighted_layers
-from sat_nb.reproduction import does_it_hold
+from sat_nb.reproduction import does_it_hold, quickstart
 from sat_nb.reproduction import does_it_hold_checks as checks
 from sat_nb.reproduction.does_it_hold_checks import NOISE, spearman
+from sat_nb.reproduction.studies import run_study
 
 
 def test_spearman_is_scipys() -> None:
@@ -122,15 +126,35 @@ def test_a_method_that_fails_one_deletion_is_not_marked() -> None:
 # --- the whole study ----------------------------------------------------------------------------
 
 
-def test_the_study_finds_what_its_table_says(tmp_path: Path) -> None:
-    import os
+@pytest.fixture(scope="module")
+def smallest() -> Iterator[does_it_hold.Settings]:
+    """The study at a size of its own, smaller than the one that notebooks run."""
+    settings = does_it_hold.Settings(6, 3, 2, (0,), 10, ("lrp.z", "gradient", "smoothgrad", NOISE))
+    main = replace(quickstart.SETTINGS["tiny"], n_train=12, n_test=6, px=48, epochs=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(quickstart.SETTINGS, "tiny", main)
+        patch.setitem(does_it_hold.SETTINGS, "tiny", settings)
+        yield settings
 
-    found = does_it_hold.run(os.environ["SAT_NB_WORK"], size="tiny")
-    settings = does_it_hold.SETTINGS["tiny"]
-    assert found.table["image_id"].nunique() == settings.n_images
+
+@pytest.fixture(scope="module")
+def written(smallest: does_it_hold.Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the study has made in ``work`` and written to ``figures``."""
+    folder = tmp_path_factory.mktemp("study")
+    run_study("does_it_hold", size="tiny", work=folder / "work", out=folder / "figures")
+    return folder
+
+
+def test_the_study_finds_what_its_table_says(
+    smallest: does_it_hold.Settings, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quickstart.cnn, "train_cnn", None)
+    monkeypatch.setattr(deletion, "_image_effects", None)
+    found = does_it_hold.run(written / "work", size="tiny")
+    assert found.table["image_id"].nunique() == smallest.n_images
     assert set(found.effects["deletion"]) == set(DELETIONS)
-    assert set(found.deletion["method"]) == {*settings.methods, "smallest first", "shuffled"}
-    expected = sat.ranking_stability(found.table, n_repeats=settings.n_repeats)
+    assert set(found.deletion["method"]) == {*smallest.methods, "smallest first", "shuffled"}
+    expected = sat.ranking_stability(found.table, n_repeats=smallest.n_repeats)
     pd.testing.assert_frame_equal(
         found.stability, expected[expected["method"] != NOISE].reset_index(drop=True)
     )
@@ -138,8 +162,18 @@ def test_the_study_finds_what_its_table_says(tmp_path: Path) -> None:
     assert depths == [1, len(weighted_layers(found.subject.model))]
     gradients = found.randomisation.query("method == 'gradient' and measure == 'map'")
     assert gradients["similarity"].is_monotonic_decreasing
-    files = does_it_hold.draw(found, tmp_path)
-    assert sorted(files) == sorted(tmp_path.iterdir())
-    assert len(files) == 12, "three checks and an example, each as SVG, PNG and CSV"
-    numbers = pd.read_csv(tmp_path / "does_it_hold_deletion.csv")
+    files = {file.name for file in (written / "figures").iterdir()}
+    assert len(files) == 14, "three checks and an example as SVG, PNG and CSV; claims and record"
+    numbers = pd.read_csv(written / "figures" / "does_it_hold_deletion.csv")
     pd.testing.assert_frame_equal(numbers, found.deletion.round(3), check_dtype=False)
+
+
+def test_a_run_in_a_fresh_folder_writes_the_same_bytes(
+    smallest: does_it_hold.Settings, written: Path, tmp_path: Path
+) -> None:
+    """The same seeds give the same files: rendered, trained, explained and measured twice."""
+    files, _ = run_study("does_it_hold", size="tiny", work=tmp_path / "work", out=tmp_path)
+    texts = [file for file in files if file.suffix in (".csv", ".json", ".svg")]
+    assert len(texts) == 10
+    for file in texts:
+        assert file.read_bytes() == (written / "figures" / file.name).read_bytes(), file.name

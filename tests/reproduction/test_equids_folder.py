@@ -11,7 +11,7 @@ import sat_nb as sat
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.reproduction import equids
 
-SMALL = {"n_train": 8, "n_test": 2, "size": 48, "seed": 3, "watermark_share": 0.25}
+SMALL = {"n_train": 8, "n_test": 2, "size": 32, "seed": 3, "watermark_share": 0.25}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_exports_of_both_codecs_read_back_as_rendered(folder):
     for image_id in folder.train:
         species, number = image_id.removeprefix("train/").split("_")
         example = equids.render(
-            species, 3, index=int(number) - 1, size=48, watermark=image_id in folder.watermarks
+            species, 3, index=int(number) - 1, size=32, watermark=image_id in folder.watermarks
         )
         assert np.array_equal(images[image_id], example.pixels)
         assert segments[image_id] == example.segmentation
@@ -132,7 +132,7 @@ def test_other_processes_help_and_may_die(tmp_path, monkeypatch, program):
     made = equids.make(tmp_path / "data", **SMALL | {"n_train": 2})
     images = sat.read_images(made.images)
     assert len(images) == len(sat.read_segments(made.exports)) == 12
-    expected = equids.render("zebra", 3, index=1, size=48)
+    expected = equids.render("zebra", 3, index=1, size=32)
     assert np.array_equal(images["train/zebra_0002"], expected.pixels)
 
 

@@ -15,7 +15,7 @@ from sat_nb.reproduction.marked_photos import MarkedPhotos, rendered_zebras, str
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> MarkedPhotos:
     work = tmp_path_factory.mktemp("work")
-    return rendered_zebras(work, n_train=4, n_test=2, px=48, n_explained=1)
+    return rendered_zebras(work, n_train=4, n_test=2, px=32, n_explained=1)
 
 
 @pytest.fixture(scope="module")

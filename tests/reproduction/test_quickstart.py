@@ -53,13 +53,6 @@ def test_a_second_call_uses_all_of_the_first(
     assert {file: file.stat().st_mtime_ns for file in work.rglob("*.map")} == files
 
 
-def test_from_scratch_it_gives_the_same(result: quickstart.Quickstart, tmp_path: Path) -> None:
-    settings = replace(SMALL, methods=("lrp.z",))
-    again = quickstart.run(tmp_path, settings=settings).table
-    first = result.table[result.table["method"] == "lrp.z"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(again, first, check_exact=False, rtol=1e-3, atol=1e-6)
-
-
 def test_the_finding_says_the_tables_numbers(result: quickstart.Quickstart) -> None:
     said = quickstart.finding(result)
     ranks = sat.aggregate(result.table, value="rank", by=("method", "model"))
