@@ -68,8 +68,7 @@ def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -
     segments : Mapping[str, SegmentationMap]
         {image_id: SegmentationMap}, as from ``read_segments``.
     renames : Mapping, DataFrame, str or PathLike
-        {old name: new name}; or what ``suggest_renames`` returns; or a TOML file with one or both
-        of the tables ::
+        {old name: new name}; what ``suggest_renames`` returns; or a TOML file with the tables ::
 
             [rename]
             "eyes" = "eye"
@@ -85,8 +84,7 @@ def rename_segments(segments: Mapping[str, SegmentationMap], renames: Renames) -
     Raises
     ------
     InvalidInput
-        For names that are empty or not text, for an old name with two new ones, and for a file
-        that is not such TOML.
+        For empty names, for an old name with two new ones, and for a file that is not such TOML.
     FileMissing
         If the file does not exist.
 
@@ -226,9 +224,8 @@ def suggest_renames(
     -------
     DataFrame
         ``segment``, ``proposal``, ``reason``, ``n_images`` and ``n_images_proposal`` (images that
-        have either name), and ``n_both`` (images that have both: a hint that they may be two
-        things after all). ``rename_segments`` takes it as it is; ``renames_as_toml`` writes it
-        down for editing.
+        have either name), ``n_both`` (images that have both: they may be two things after all).
+        ``rename_segments`` takes it as it is; ``renames_as_toml`` writes it down for editing.
 
     Notes
     -----
@@ -262,18 +259,11 @@ def suggest_renames(
         for name in segments[image_id].names:
             images_of.setdefault(name, set()).add(image_id)
     counts = Counter({name: len(ids) for name, ids in images_of.items()})
-    nothing: set[str] = set()
-    rows = [
-        {
-            "segment": name,
-            "proposal": proposal,
-            "reason": reason,
-            "n_images": counts[name],
-            "n_images_proposal": counts[proposal],
-            "n_both": len(images_of[name] & images_of.get(proposal, nothing)),
-        }
-        for name, (proposal, reason) in sorted(_proposals(counts).items(), key=_by_proposal)
-    ]
+    rows = []
+    for name, (proposal, reason) in _proposals(counts).items():
+        both = images_of[name] & images_of.get(proposal, set())
+        rows.append((name, proposal, reason, counts[name], counts[proposal], len(both)))
+    rows.sort(key=lambda row: (row[1], row[0]))
     columns = ["segment", "proposal", "reason", "n_images", "n_images_proposal", "n_both"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -313,10 +303,6 @@ def renames_as_toml(suggestions: pd.DataFrame) -> str:
 def _quoted(name: Any) -> str:
     """A basic string of TOML: JSON's, with DEL escaped, which JSON allows and TOML does not."""
     return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _by_proposal(item: tuple[str, tuple[str, str]]) -> tuple[str, str]:
-    return item[1][0], item[0]
 
 
 def _proposals(counts: Mapping[str, int]) -> dict[str, tuple[str, str]]:

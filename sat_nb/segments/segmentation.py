@@ -24,11 +24,11 @@ class SegmentationMap:
     Parameters
     ----------
     names : tuple of str
-        n non-empty names; one may occur several times (two eyes).
+        The n names, not empty; one may occur several times (two eyes).
     masks : ndarray
-        bool (n, H, W); each mask has at least one pixel.
+        Boolean (n, H, W); each mask has at least one pixel.
     scores : ndarray, default None
-        float (n,), the detector's confidence; None where it is not known.
+        The detector's confidence, float (n,); None where it is not known.
 
     Raises
     ------

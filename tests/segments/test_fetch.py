@@ -27,6 +27,7 @@ import sat_nb as sat
 from sat_nb import CannotFetch, InvalidInput
 from sat_nb.cli import main
 from sat_nb.segments.dinox_api import client as dinox_api
+from sat_nb.segments.dinox_api import exports as exports_
 from sat_nb.segments.dinox_api import fetch
 from sat_nb.segments.dinox_api.client import DinoxApi, RateLimit, Token, checked_base_url
 from sat_nb.segments.formats.rle import encode_coco
@@ -587,7 +588,7 @@ CLASSES = (
 def test_each_class_has_twelve_prompts(name: str) -> None:
     found = sat.prompts(f" {name.upper()} ")
     assert len(set(found)) == len(found) == 12
-    fetch._request(found, 0.25, 0.8, "x")
+    exports_.detection_request(found, 0.25, 0.8, "x")
     segments = {"a": sat.SegmentationMap(found, np.ones((12, 1, 1), bool))}
     assert len(sat.suggest_renames(segments, progress=False)) == 0, "no two names mean one thing"
 

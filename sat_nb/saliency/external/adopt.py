@@ -56,8 +56,8 @@ def maps_from_arrays(
     Parameters
     ----------
     arrays : array_like, list or Mapping
-        Real numbers, as a NumPy array or anything that becomes one (PyTorch, TensorFlow): one
-        array of all images, a list with one array a class or an image, or {image_id: array}.
+        Real numbers (NumPy, PyTorch, TensorFlow): one array of all images, a list with one array a
+        class or an image, or {image_id: array}.
     method : str
         The name of the method in tables.
     layout : str
@@ -71,8 +71,7 @@ def maps_from_arrays(
     image_ids : iterable of str, default None
         One id an image, in order. For {image_id: array} they are the keys.
     target : int, sequence of int or Mapping[str, int], default None
-        The explained class: one index for all, one an image, or {image_id: index}. It selects
-        along K where there is one; otherwise it is only noted.
+        The explained class: one for all, one an image, or {image_id: index}; it selects along K.
     fit : str, default "stretch"
         How photos were brought to the size of the maps, a name in FITS:
 
@@ -85,8 +84,7 @@ def maps_from_arrays(
     Returns
     -------
     ExternalMaps
-        {method: {image_id: float (H, W, C)}}. float32 and float64 are kept, other numbers become
-        float64. Nothing is scaled.
+        {method: {image_id: float32 or float64 (H, W, C)}}; nothing is scaled.
 
     Raises
     ------
@@ -108,7 +106,7 @@ def maps_from_arrays(
     named = _by_id(arrays, recipe, image_ids)
     if not isinstance(arrays, Mapping):
         recipe = replace(recipe, layout=layout.replace("N", ""))
-    sources = {i: Source("arrays", partial(_given, array)) for i, array in named.items()}
+    sources = {i: Source("arrays", partial(named.__getitem__, i)) for i in named}
     lazy = _adopt(sources, recipe, {"layout": layout}, target, fit, model, photo_sizes)
     checked = MappingProxyType(dict(lazy[method]))  # adopted now, so that errors come now
     return replace(lazy, maps=MappingProxyType({method: checked}))
@@ -134,8 +132,7 @@ def read_maps(
     Parameters
     ----------
     path : str or PathLike
-        A folder with one file an image, one .npz file, or a zarr group. Ids are paths in there,
-        without extension, with ``/``.
+        A folder with one file an image, one .npz file, or a zarr group. Ids are paths within.
     method : str
         The name of the method in tables.
     sign : str
@@ -149,19 +146,16 @@ def read_maps(
         [[format]]
     zero : float, default None
         The stored number that means "no attribution"; it is subtracted from all. Signed pictures
-        need it (128 or 32768 for most tools). The unit of pictures is the grey level: where a
-        tool stretched each picture to the full range, ranks within an image are right, and means
-        over images are not.
+        need it (128 or 32768 for most tools). Where a tool stretched each picture to the full
+        range, ranks within an image are right, and means over images are not.
     image_id : callable, default None
         Turns a file's id into the image's.
     target : int, sequence of int or Mapping[str, int], default None
         The explained class, as for ``maps_from_arrays``.
-    fit : str, default "stretch"
-        How photos were brought to the size of the maps, a name in FITS.
-    model : str, default "model"
-        The name of the model, for the table.
+    fit, model : str, default "stretch" and "model"
+        The geometry, and the name of the model, as for ``maps_from_arrays``.
     photo_sizes : Mapping[str, tuple of int], default None
-        {image_id: (height, width)} in pixels; ``build`` then checks the sizes of the masks.
+        {image_id: (height, width)} in pixels, as for ``maps_from_arrays``.
 
     Returns
     -------
@@ -173,8 +167,7 @@ def read_maps(
     FileMissing
         If ``path`` does not exist.
     InvalidInput
-        For a file that is damaged, too large, of another layout or not finite, and for ids that
-        collide.
+        For a file that is damaged, too large, of another layout or not finite; for equal ids.
 
     Examples
     --------
@@ -312,10 +305,6 @@ def _checked_ids(image_ids: Iterable[str]) -> list[str]:
             f"image_ids: given twice: {shorten(twice)}; every image needs an id of its own."
         )
     return ids
-
-
-def _given(array: Any) -> Any:
-    return array
 
 
 def _targets(target: ClassIndex | None, ids: list[str], layout: str) -> Mapping[str, int]:

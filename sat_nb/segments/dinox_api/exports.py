@@ -6,19 +6,51 @@ import base64
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.files import existing, files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.dinox_api.client import PhotoFailed
 from sat_nb.segments.formats.dinox import parse_dinox
 from sat_nb.segments.formats.json_files import read_bytes, read_json
-from sat_nb.segments.formats.limits import NoPixel
+from sat_nb.segments.formats.limits import NoPixel, checked_name
 
 SENT_UNCHANGED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+
+
+SEPARATOR = " . "  # between prompts
+
+
+def detection_request(
+    prompts: Sequence[str], bbox_threshold: float, iou_threshold: float, model: str
+) -> dict[str, Any]:
+    """The request's JSON without the photo."""
+    if isinstance(prompts, str) or not prompts:
+        raise InvalidInput(f"prompts: expected a list of names, got {prompts!r}.")
+    names = [" ".join(checked_name(name, "prompts").split()) for name in prompts]
+    wrong = [name for name in names if "." in name]
+    if wrong:
+        raise InvalidInput(
+            f"prompts: {wrong[0]!r} holds a full stop, which separates prompts; remove it."
+        )
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InvalidInput(f"prompts: {shorten(sorted(twice))} occurs twice; keep one of them.")
+    for argument, value in (("bbox_threshold", bbox_threshold), ("iou_threshold", iou_threshold)):
+        if not is_number(value) or not 0 <= value <= 1:
+            raise InvalidInput(f"{argument}: expected a number from 0 to 1, got {value!r}.")
+    return {
+        "model": checked_name(model, "model"),
+        "prompt": {"type": "text", "text": SEPARATOR.join(names)},
+        "targets": ["bbox", "mask"],
+        "bbox_threshold": float(bbox_threshold),
+        "iou_threshold": float(iou_threshold),
+        "mask_format": "coco_rle",
+    }
 
 
 def photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:

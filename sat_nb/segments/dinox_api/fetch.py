@@ -18,8 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sat_nb.arguments import checked_whole, is_number
-from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, shorten, unknown_name
+from sat_nb.arguments import checked_whole
+from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, unknown_name
 from sat_nb.files import written_whole
 from sat_nb.segments.dinox_api.client import (
     BASE_URL,
@@ -33,12 +33,12 @@ from sat_nb.segments.dinox_api.client import (
 )
 from sat_nb.segments.dinox_api.exports import (
     checked_export,
+    detection_request,
     encoded,
     export_file,
     photo_files,
     split_by_export,
 )
-from sat_nb.segments.formats.limits import checked_name
 from sat_nb.segments.names import normalize
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 MODEL = "DINO-X-1.0"
 MAX_PHOTO_BYTES = 10 * 2**20  # as sent, before base64 adds a third
 MAX_UNANSWERED = 3  # photos in a row without an answer: the service is down
-SEPARATOR = " . "  # between prompts
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def fetch_masks(
     >>> segments = read_segments("exports/")  # doctest: +SKIP
     """
     _check_installed()
-    request = _request(prompts, bbox_threshold, iou_threshold, model)
+    request = detection_request(prompts, bbox_threshold, iou_threshold, model)
     checked_whole("in_flight", in_flight, 1), checked_whole("max_photo_bytes", max_photo_bytes, 1)
     base_url, token = checked_base_url(base_url), _token()
     files = photo_files(photos)
@@ -283,34 +282,6 @@ def _token() -> Token:
             f"least 8 visible ASCII characters, got {came}; cloud.deepdataspace.com gives tokens."
         )
     return found
-
-
-def _request(
-    prompts: Sequence[str], bbox_threshold: float, iou_threshold: float, model: str
-) -> dict[str, Any]:
-    """The request's JSON without the photo."""
-    if isinstance(prompts, str) or not prompts:
-        raise InvalidInput(f"prompts: expected a list of names, got {prompts!r}.")
-    names = [" ".join(checked_name(name, "prompts").split()) for name in prompts]
-    wrong = [name for name in names if "." in name]
-    if wrong:
-        raise InvalidInput(
-            f"prompts: {wrong[0]!r} holds a full stop, which separates prompts; remove it."
-        )
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InvalidInput(f"prompts: {shorten(sorted(twice))} occurs twice; keep one of them.")
-    for argument, value in (("bbox_threshold", bbox_threshold), ("iou_threshold", iou_threshold)):
-        if not is_number(value) or not 0 <= value <= 1:
-            raise InvalidInput(f"{argument}: expected a number from 0 to 1, got {value!r}.")
-    return {
-        "model": checked_name(model, "model"),
-        "prompt": {"type": "text", "text": SEPARATOR.join(names)},
-        "targets": ["bbox", "mask"],
-        "bbox_threshold": float(bbox_threshold),
-        "iou_threshold": float(iou_threshold),
-        "mask_format": "coco_rle",
-    }
 
 
 def prompts(class_name: str) -> tuple[str, ...]:

@@ -34,9 +34,8 @@ MAX_SET_BYTES = 2**30
 MAX_OUTLINE_PX = 2**22  # length of a polygon's outline
 
 
-# A mask that covers nothing is told apart from other damage: fetched exports leave it out.
 class NoPixel(InvalidInput):
-    """A mask that covers no pixel."""
+    """A mask that covers no pixel; ``fetch_masks`` leaves such objects out of its exports."""
 
 
 @dataclass(frozen=True)
