@@ -34,6 +34,11 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+def axes() -> Axes:
+    """Axes of a figure that is never laid out: nothing but the artists is looked at."""
+    return Figure(figsize=(7, 5)).subplots()
+
+
 def two_classes(table: pd.DataFrame) -> pd.DataFrame:
     classes = (table["image_id"] > "image_05").astype(int)
     return table.assign(label=classes, predicted=classes)
@@ -69,7 +74,7 @@ def test_every_aggregation_of_every_value_is_drawn_under_its_title(
     column = how.column or value
     title = how.column_title if how.column else sat.VALUES[value].axis_title
     small = how.small_is_best if how.column else sat.VALUES[value].small_is_best
-    bars, heat = sat.plot_segments(summary), sat.plot_heatmap(summary)
+    bars, heat = sat.plot_segments(summary, ax=axes()), sat.plot_heatmap(summary, ax=axes())
     assert words(bars.get_xlabel()) == title
     assert words(heat.get_xlabel()).startswith(title)
     points = [line.get_xdata()[0] for line in bars.lines if line.get_gid() == "value"]
@@ -82,7 +87,7 @@ def test_every_aggregation_of_every_value_is_drawn_under_its_title(
         shades = heat.images[0].get_array()[:, 1]
         assert shades[order.index(best)] == shades.max()
     (csv,) = sat.save_figure(bars, tmp_path / "f", formats=())
-    again = sat.plot_segments(pd.read_csv(csv))
+    again = sat.plot_segments(pd.read_csv(csv), ax=axes())
     assert [name.get_text() for name in again.get_yticklabels()] == order
     if "$" in title:
         bars.figure.canvas.draw()  # signs of mathematics are plain text
@@ -91,7 +96,9 @@ def test_every_aggregation_of_every_value_is_drawn_under_its_title(
 @pytest.mark.parametrize("interval", sat.INTERVALS)
 def test_every_interval_is_drawn_as_whiskers(interval: str) -> None:
     summary = sat.intervals(results.table(4), value="rank", interval=interval, n_resamples=500)
-    (whiskers,) = [c for c in sat.plot_segments(summary).collections if c.get_gid() == "whiskers"]
+    (whiskers,) = [
+        c for c in sat.plot_segments(summary, ax=axes()).collections if c.get_gid() == "whiskers"
+    ]
     ends = np.array([segment[:, 0] for segment in whiskers.get_segments()])
     np.testing.assert_allclose(ends, summary[["low", "high"]])
 
@@ -113,7 +120,7 @@ OWN_TEST = sat.PairTest(
 def test_every_test_is_named_by_its_diagram(test: sat.PairTest) -> None:
     given: Any = test if test is OWN_TEST else test.name
     result = sat.compare(results.table(4), method="lrp.z", test=given)
-    ax = sat.plot_critical_difference(result)
+    ax = sat.plot_critical_difference(result, ax=axes())
     assert f"{test.key}, α = 0.05" in " ".join(text.get_text() for text in ax.texts)
     assert len([line for line in ax.lines if line.get_gid() == "stem"]) == 4
 
@@ -122,8 +129,9 @@ def test_every_test_is_named_by_its_diagram(test: sat.PairTest) -> None:
 def test_every_combination_is_drawn_like_a_method(combination: str) -> None:
     table = sat.build(*toy(6))
     combined = sat.consensus(table, combination=combination).table
-    assert sat.plot_rank_distribution(combined).get_title(loc="left") == combination
-    ax = sat.plot_heatmap(sat.aggregate(pd.concat([table, combined]), value="rank"))
+    assert sat.plot_rank_distribution(combined, ax=axes()).get_title(loc="left") == combination
+    summary = sat.aggregate(pd.concat([table, combined]), value="rank")
+    ax = sat.plot_heatmap(summary, ax=axes())
     assert {name.get_text() for name in ax.get_xticklabels()} == {"sharp", "noisy", combination}
 
 
