@@ -24,7 +24,7 @@ OF_SENSITIVITY = ("change", "amount", "unit", "method", "tau", "low", "high")
 def plot_ranking_stability(
     result: pd.DataFrame, *, ax: Axes | None = None, enough: float = 0.9
 ) -> Axes:
-    """Draw how alike the rankings of two separate samples of images are, by their size.
+    """Draw how similar the rankings of two separate samples of images are, by their size.
 
     Each method is a line; whiskers are the range over the pairs of samples. A dotted line marks
     the tau from which a ranking counts as stable.

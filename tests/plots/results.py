@@ -1,4 +1,4 @@
-"""Results for pictures: tables of any number of segments, small and made of fixed numbers."""
+"""Results to draw: tables with any number of segments, small and made of fixed numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = "the left front hoof with its coronet, and $\\frac{1}{2}$ of the shadow i
 
 
 def names(n: int, *, long: bool = False) -> list[str]:
-    """n names; long ones are cut in pictures, and differ in their last letters only."""
+    """n names; long ones are shortened in plots, and differ in their last letters only."""
     if long:
         return [f"{LONG}{i}" for i in range(n)]
     return [*PARTS, *(f"part number {i}" for i in range(len(PARTS), n))][:n]
@@ -29,9 +29,9 @@ def names(n: int, *, long: bool = False) -> list[str]:
 def table(
     n: int, *, methods: tuple[str, ...] = ("lrp.z",), n_images: int = 12, long: bool = False
 ) -> pd.DataFrame:
-    """A table of n segments, the first ones best; from the third on some images lack them.
+    """A table of n segments, the best first; some images lack the third and later ones.
 
-    It is made once: assign to copies.
+    It is made only once: assign to copies.
     """
     rng = np.random.default_rng(0)
     base, prevalence = np.linspace(1.0, 0.1, n), np.linspace(1.0, 0.6, n)
@@ -80,14 +80,14 @@ def comparison(n: int, *, long: bool = False) -> sat.Comparison:
 
 
 def intervals(table: pd.DataFrame, value: str = "mean_attribution") -> pd.DataFrame:
-    """An aggregate with made-up ends of intervals, lopsided so that a swap shows."""
+    """An aggregate with invented intervals, asymmetric so that a swap of their ends shows."""
     summary = sat.aggregate(table, value=value)
     width = 0.1 * summary[value].abs() + 0.01
     return summary.assign(low=summary[value] - width, high=summary[value] + 2 * width)
 
 
 def difference(n: int, *, long: bool = False) -> SimpleNamespace:
-    """What ``difference`` returns, with made-up numbers."""
+    """A result of ``difference`` with invented numbers."""
     shift = np.linspace(-4.0, 3.0, n)
     rank_a = np.linspace(6.0, 4.0, n)
     p = np.where(np.abs(shift) > 2, 0.01, 0.5)
@@ -131,7 +131,7 @@ def prevalence() -> pd.DataFrame:
 
 
 def photo(size: int = 48) -> np.ndarray:
-    """A smooth picture of colours."""
+    """A photo with smooth colours."""
     down, across = np.mgrid[0:size, 0:size] / (size - 1)
     return np.round(255 * np.stack([down, across, 1 - down * across], axis=2)).astype(np.uint8)
 
@@ -157,7 +157,7 @@ METHODS = ("deep_taylor", "lrp.z", "integrated_gradients", "gradient", "smoothgr
 
 
 def stability() -> pd.DataFrame:
-    """What ``ranking_stability`` returns, with made-up numbers."""
+    """A result of ``ranking_stability`` with invented numbers."""
     rows = [
         {
             "method": method,
@@ -174,7 +174,7 @@ def stability() -> pd.DataFrame:
 
 
 def deletion(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
-    """Agreement of ranks with two effects of three deletions, with lopsided intervals."""
+    """Agreement of ranks with two effects of three deletions, with asymmetric intervals."""
     rows = [
         {"deletion": d, "measured": e, "method": method, "tau": tau}
         | {"low": tau - 0.1, "high": tau + 0.05}
@@ -187,7 +187,7 @@ def deletion(methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
 
 
 def randomisation(methods: tuple[str, ...] = METHODS, n_layers: int = 6) -> pd.DataFrame:
-    """What is left of maps and rankings at each depth, with made-up numbers."""
+    """Similarity of maps and rankings at each depth, with invented numbers."""
     rows = [
         {"measure": e, "method": method, "depth": depth, "layer": f"convolution_{n_layers - depth}"}
         | {"similarity": left, "low": left - 0.1, "high": left + 0.05, "noise": 0.02 * m}

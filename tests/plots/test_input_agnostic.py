@@ -1,4 +1,4 @@
-"""The picture of input-agnostic maps: what stands in it, and what it refuses."""
+"""The plot of input-agnostic maps: its artists, and what it refuses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def test_the_box_is_outlined_where_the_map_is_strong() -> None:
 
 
 def test_a_grid_has_one_panel_a_label_and_keeps_the_curves() -> None:
-    figure = sat.plot_input_agnostic({i: made(i) for i in range(7)})
+    results = {i: made(i) for i in range(7)}
+    figure = sat.plot_input_agnostic(results, figure=Figure())
     shown = [ax for ax in figure.axes if ax.axison]
     assert [ax.get_title() for ax in shown] == [f"label {i}" for i in range(7)]
     numbers = sat.plots.style.numbers_of(shown)

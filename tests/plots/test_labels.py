@@ -1,4 +1,4 @@
-"""Labels never overlap, and none leaves its figure: measured on the drawn pictures."""
+"""Labels do not overlap and stay within their figure, measured on figures that are laid out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PICTURES: dict[str, Callable[..., Any]] = {
 
 
 def texts_of(figure: Figure) -> list[Text]:
-    """The texts that are drawn: no axis that is switched off, no tick outside of its axis."""
+    """The visible texts: not those of hidden axes, nor of ticks outside of their axis."""
     axes = [(ax, axis) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
     hidden = {id(text) for ax, axis in axes if not ax.axison for text in axis.findobj(Text)}
     for _, axis in axes:
@@ -63,7 +63,7 @@ def texts_of(figure: Figure) -> list[Text]:
 
 
 def corners(text: Text, figure: Figure) -> np.ndarray:
-    """A text's box on the drawn picture: left, bottom, right, top in pixels."""
+    """The box of a text on the figure: left, bottom, right, top in pixels."""
     return text.get_window_extent(figure.canvas.get_renderer()).extents
 
 
@@ -110,7 +110,7 @@ def test_names_that_differ_at_their_ends_stay_apart() -> None:
     assert len(set(labels)) == 60
 
 
-def test_a_legend_without_room_counts_what_it_leaves_out() -> None:
+def test_a_legend_without_room_counts_the_names_it_omits() -> None:
     figure, axes = pyplot.subplots(1, 3, figsize=(7, 3), layout="constrained")
     sat.plot_overlay(results.photo(), segmentation=results.masks(60), ax=axes[0])
     texts = [text.get_text() for text in axes[0].get_legend().get_texts()]

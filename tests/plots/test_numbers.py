@@ -1,4 +1,4 @@
-"""What is drawn stands at the numbers it was given."""
+"""Artists stand at the numbers of the result that is drawn."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_highlighted_segment_is_bold_and_banded_among_several_groups() -> None
     assert [p.get_gid() for p in ax.patches].count("highlight") == 1
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_the_axis_gives_the_number_of_segments() -> None:
     ax = sat.plot_segments(sat.aggregate(results.table(30)))
     assert "first 20 of 30 segments" in " ".join(ax.get_xlabel().split())
 
@@ -74,7 +74,7 @@ def test_intervals_that_do_not_hold_their_value() -> None:
         sat.plot_segments(summary.drop(columns="low"))
 
 
-def test_groups_that_are_not_told_apart() -> None:
+def test_groups_without_a_column_that_separates_them() -> None:
     summary = sat.aggregate(results.table(3, methods=("a", "b"))).drop(columns="method")
     with pytest.raises(sat.InvalidInput, match=r"segment '\w+' occurs twice in group ''"):
         sat.plot_segments(summary)

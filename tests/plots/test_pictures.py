@@ -1,7 +1,7 @@
-"""Pictures as they were when somebody last looked at them: compared pixel by pixel.
+"""Pictures, compared pixel by pixel with those that somebody checked by eye.
 
-After a wanted change: ``python -m pytest tests/plots/test_pictures.py
---mpl-generate-path=tests/plots/baseline``, and look at every one.
+After an intended change run ``python -m pytest tests/plots/test_pictures.py
+--mpl-generate-path=tests/plots/baseline`` and check every picture.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import sat_nb as sat
 from sat_nb.plots.faithfulness import plot_deletion, plot_randomisation
 from tests.plots import results
 
-# Root mean square difference of grey levels. Other hinting of letters leaves it at 0 (texts are
-# hidden, see ``without_texts``); one dot that is filled and not hollow is 4, a whisker too long 15.
+# The tolerance is the root mean square difference of grey levels. Other fonts change nothing (texts
+# are hidden, see ``without_texts``); a dot that is filled instead of hollow makes 4, a whisker that
+# is too long 15.
 compared = pytest.mark.mpl_image_compare(
     baseline_dir="baseline", style="default", tolerance=2, savefig_kwargs={"dpi": 72}
 )
@@ -25,10 +26,10 @@ THREE = ("deep_taylor", "lrp.epsilon", "lrp.z")
 
 
 def without_texts(picture: Axes | Figure) -> Figure:
-    """The figure with its texts and legends hidden, and its panels where no text moves them.
+    """The figure without texts and legends, with its panels at fixed places.
 
-    Letters, and by their widths the layout, depend on the version of FreeType. Texts are tested
-    in ``test_labels`` and where they are written.
+    Letters depend on the version of FreeType, and so does a layout that makes room for them.
+    ``test_labels`` and the tests of numbers check texts.
     """
     figure = picture.get_figure(root=True) if isinstance(picture, Axes) else picture
     figure.set_layout_engine("none")

@@ -35,7 +35,7 @@ def words(text: str) -> str:
 
 
 def axes() -> Axes:
-    """Axes of a figure that is never laid out: nothing but the artists is looked at."""
+    """Axes of a figure without a layout, for tests that look at its artists only."""
     return Figure(figsize=(7, 5)).subplots()
 
 
@@ -269,7 +269,7 @@ def test_every_plot_is_public_or_documented_as_the_reproductions_own(name: str) 
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_every_plot_draws_where_it_is_told_and_keeps_its_numbers(
+def test_every_plot_draws_on_the_given_axes_and_keeps_its_numbers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pyplot, "show", partial(pytest.fail, "a plot is not shown"))

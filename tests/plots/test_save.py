@@ -40,7 +40,7 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path) -> None:
         assert one == two, suffix
 
 
-def test_several_panels_are_told_apart(tmp_path) -> None:
+def test_numbers_of_several_panels_have_a_column_for_the_panel(tmp_path) -> None:
     _, axes = pyplot.subplots(1, 2)
     sat.plot_segments(sat.aggregate(results.table(3)), ax=axes[0])
     sat.plot_rank_distribution(results.table(3), ax=axes[1])
@@ -66,7 +66,7 @@ def test_all_or_nothing(tmp_path) -> None:
     assert (tmp_path / "f.svg").read_text() == "kept"
 
 
-def test_pictures_of_other_origin(tmp_path) -> None:
+def test_figures_that_no_plot_function_drew(tmp_path) -> None:
     figure, ax = pyplot.subplots()
     with pytest.raises(sat.InvalidInput, match="data: no plot_ function of sat_nb drew"):
         sat.save_figure(ax, tmp_path / "f")
@@ -131,7 +131,7 @@ def test_a_difference_as_latex() -> None:
     assert len(rows_of(latex)) == 3
 
 
-def test_other_things_as_latex() -> None:
+def test_what_is_no_result_as_latex() -> None:
     with pytest.raises(sat.InvalidInput, match="result: expected a Comparison"):
         sat.to_latex("eyes")
     with pytest.raises(sat.InvalidInput, match="result: expected a table with rows"):

@@ -23,7 +23,7 @@ from PIL import Image
 import sat_nb as sat
 from sat_nb.segments.formats.rle import encode_coco, encode_dds
 from tests.oracles import masks as oracle
-from tests.oracles.pictures import read_npy, read_png
+from tests.oracles.image_files import read_npy, read_png
 from tests.segments.formats import png, write
 
 Slow = dict[str, list[list[bool]]]

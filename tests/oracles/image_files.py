@@ -1,4 +1,4 @@
-"""PNG and .npy files, slowly, from their definitions (ISO/IEC 15948; NumPy's format 1.0)."""
+"""Slow readers of PNG and .npy, from their definitions (ISO/IEC 15948; NumPy's format 1.0)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import ast
 import struct
 import zlib
 
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the colour types; 3 is a palette's indices
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; 3 holds indices of a palette
 
 
 def read_png(raw: bytes) -> list[list[tuple[int, ...]]]:
-    """Rows of pixels, each a tuple of its samples as stored; not interlaced, 8 bits at most."""
+    """Rows of pixels, each a tuple of stored samples, of a PNG of at most 8 bits, not interlaced."""
     assert raw[:8] == b"\x89PNG\r\n\x1a\n"
     at, packed = 8, b""
     while at < len(raw):
@@ -24,7 +24,7 @@ def read_png(raw: bytes) -> list[list[tuple[int, ...]]]:
             packed += content
         at += 12 + length
     n = CHANNELS[colour]
-    step = max(n * depth // 8, 1)  # bytes to the pixel on the left
+    step = max(n * depth // 8, 1)  # distance in bytes to the pixel on the left
     n_bytes = -(-width * n * depth // 8)
     data, above, rows = zlib.decompress(packed), [0] * n_bytes, []
     for row in range(height):
@@ -44,14 +44,14 @@ def read_png(raw: bytes) -> list[list[tuple[int, ...]]]:
 
 
 def _guess(kind: int, left: int, up: int, corner: int) -> int:
-    """What the five filters take off a byte: nothing, left, up, their mean, Paeth's choice."""
+    """What each of the five filters subtracts: nothing, left, up, their mean, Paeth's choice."""
     near = left + up - corner
     paeth = min((left, up, corner), key=lambda value: abs(near - value))
     return (0, left, up, (left + up) // 2, paeth)[kind]
 
 
 def read_npy(raw: bytes) -> tuple[tuple[int, ...], list[int]]:
-    """The shape, and the values in rows, of an array of one byte an element."""
+    """The shape and the values, row by row, of an array with one byte an element."""
     assert raw[:8] == b"\x93NUMPY\x01\x00"
     (length,) = struct.unpack("<H", raw[8:10])
     header = ast.literal_eval(raw[10 : 10 + length].decode("latin-1"))
