@@ -10,7 +10,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type; 3 holds indices of 
 
 
 def read_png(raw: bytes) -> list[list[tuple[int, ...]]]:
-    """Rows of pixels, each a tuple of stored samples, of a PNG of at most 8 bits, not interlaced."""
+    """Rows of pixels as tuples of stored samples, of a PNG of at most 8 bits, not interlaced."""
     assert raw[:8] == b"\x89PNG\r\n\x1a\n"
     at, packed = 8, b""
     while at < len(raw):
