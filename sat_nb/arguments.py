@@ -1,4 +1,4 @@
-"""Arguments that many functions take, checked alike and refused in the same words."""
+"""Checks of arguments that many functions take."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sat_nb.errors import InvalidInput
 
 
 def is_whole(value: object) -> bool:
-    """Whether it is a whole number, Python's or numpy's; True and False are none."""
+    """Whether ``value`` is an integer of Python or numpy; True and False are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a real number that can be compared; True, False and NaN are none."""
+    """Whether ``value`` is a real number other than NaN; True and False are not."""
     return isinstance(value, Real) and not isinstance(value, bool) and value == value
 
 
 def checked_whole(argument: str, value: Any, least: int = 0) -> int:
-    """``value``, or InvalidInput where it is no whole number of at least ``least``.
+    """Return ``value`` as an int, or raise InvalidInput unless it is a whole number >= ``least``.
 
     >>> checked_whole("n_repeats", np.int64(5), 1)
     5
@@ -34,7 +34,10 @@ def checked_whole(argument: str, value: Any, least: int = 0) -> int:
 
 
 def checked_level(argument: str, value: Any, usual: float) -> float:
-    """``value``, or InvalidInput where it is no share between 0 and 1, such as ``usual``."""
+    """Return ``value`` as a float, or raise InvalidInput unless it lies between 0 and 1.
+
+    ``usual`` is the example in the error.
+    """
     if not is_number(value) or not 0 < value < 1:
         raise InvalidInput(
             f"{argument}: expected a number between 0 and 1, such as {usual:g}, got {value!r}."

@@ -1,4 +1,4 @@
-"""The base of lazy mappings: by image id, and by saliency method."""
+"""The bases of lazy mappings: by image id, and by saliency method."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ Value = TypeVar("Value", covariant=True)
 
 
 class Lazy(Mapping[str, Value]):
-    """A mapping whose keys are known, and whose values are made when they are asked for.
+    """A mapping that knows its keys and makes a value each time one is requested.
 
-    A subclass gives its keys (:meth:`_keys`) and makes one value (:meth:`_value`). ``in``, ``len``
-    and iteration look at the keys only; a Mapping's own ``in`` and ``get`` would read a file.
+    A subclass defines the keys (:meth:`_keys`) and how one value is made (:meth:`_value`). ``in``,
+    ``len`` and iteration use the keys only, whereas the ``in`` and ``get`` of ``Mapping`` would
+    make a value, which may mean reading a file.
     """
 
     @abstractmethod
@@ -24,11 +25,11 @@ class Lazy(Mapping[str, Value]):
 
     @abstractmethod
     def _value(self, key: str) -> Value:
-        """The value of a key that is there."""
+        """Make the value of a key that exists."""
 
     @abstractmethod
     def _missing(self, key: str) -> Exception:
-        """The error for a key that is not there."""
+        """The error for a key that does not exist."""
 
     def __getitem__(self, key: str) -> Value:
         if key not in self:
@@ -79,7 +80,7 @@ class ById(Lazy[Value]):
     """
 
     holds: ClassVar[str] = "value"
-    """What a value is, in messages."""
+    """The word for a value in messages."""
 
     def _missing(self, key: str) -> Exception:
         return IdMismatch(

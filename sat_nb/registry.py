@@ -1,8 +1,7 @@
-"""Registries: plain dicts of frozen entries, each of which carries all that is said about it.
+"""Registries: plain dicts of frozen entries that carry everything users read about a choice.
 
-Whatever shows a choice (docstring, error, ``--help``, tooltip, plot title, CSV column) takes it
-from the entry. Where a function takes the name of an entry, it also takes an entry of the user's
-own.
+Docstrings, errors, ``--help``, tooltips, plot titles and CSV columns are derived from the entry.
+Where a function takes the name of an entry, it also takes an entry of the user's own.
 """
 
 from __future__ import annotations
@@ -46,24 +45,24 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What every entry of a registry carries.
+    """The base of all entries of registries.
 
     Parameters
     ----------
     name : str
-        What functions take, and what settings and tables hold.
+        The name that functions take and that settings and tables hold.
     title : str
-        A few words for a plot, a control or a list; by default the name with blanks.
+        A few words for a plot, a control or a list; by default the name with spaces.
     about : str
-        One sentence, with a full stop: what it is.
+        One sentence, with a full stop, that says what it is.
     source : str
         The paper and equation it follows.
     version : str
-        Of an entry of the user's own: changed whenever its function changes, so that what an older
-        one made is never taken for its result. Empty for the package's entries, which have the
-        package's version.
+        For entries of the user's own. Change it whenever the function changes, so that results of
+        an older one are never taken for results of this one. Empty for the package's entries,
+        which have the package's version.
     parameters : Mapping[str, Parameter]
-        What its function can be told, by name.
+        The parameters of its function, by name.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What stores, settings and tables call it: its name, and its version if it has one.
+        """Its name in stores, settings and tables, with its version if it has one.
 
         >>> Entry(name="mine", version="2").key
         'mine@2'
@@ -95,7 +94,7 @@ E = TypeVar("E", bound=Entry)
 
 
 def registry(*entries: E) -> dict[str, E]:
-    """The entries by name.
+    """Make a registry: the entries by name.
 
     >>> list(registry(Entry(name="a"), Entry(name="b")))
     ['a', 'b']
@@ -114,29 +113,29 @@ def chosen(
     from_function: Callable[[Callable[..., Any]], E] | None = None,
     kept: bool = False,
 ) -> E:
-    """The entry of that name, or the entry of the user's own that was given in its place.
+    """Choose the entry of a name, or an entry of the user's own.
 
     Parameters
     ----------
     argument : str
-        The caller's argument, for errors.
+        The name of the caller's argument, for errors.
     given : str, Entry or callable
-        A name in ``entries``; an entry of the class ``own``; or, where ``from_function`` makes an
-        entry of it, a function.
+        A name in ``entries``; an entry of the class ``own``; or a function, if there is
+        ``from_function``.
     entries : Mapping[str, Entry]
         The registry.
     own : type
         The class of its entries.
     from_function : callable, optional
-        Makes an entry of a bare function.
+        Makes an entry from a bare function.
     kept : bool
-        Whether results are kept on disk: an entry of the user's own then needs a version.
+        Whether results are kept on disk, so that an entry of the user's own needs a version.
 
     Raises
     ------
     InvalidInput
-        For an unknown name (the error lists all), for an entry that takes the name of a registered
-        one, and for one that lacks the version it needs.
+        For an unknown name (the error lists all names), for an own entry with the name of a
+        registered one, and for an own entry without the version it needs.
     """
     if isinstance(given, own):
         return _checked_own(argument, given, entries, kept)
@@ -155,7 +154,7 @@ def chosen(
 
 
 def completed(entry: Entry, given: Mapping[str, Any] | None, argument: str) -> dict[str, Any]:
-    """The parameters of an entry: those that are given, checked, and the others' defaults.
+    """All parameters of an entry: the given ones, which are checked, and defaults for the others.
 
     >>> entry = Entry(name="top_k", parameters={"k": Parameter(3, lambda k: k > 0, "a number > 0")})
     >>> completed(entry, {}, "parameters"), completed(entry, {"k": 1}, "parameters")
