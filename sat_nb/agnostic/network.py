@@ -192,15 +192,15 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
         with_input,
         without_activation,
     )
-    from sat_nb.saliency.engines.keras.graph import Unfit, settled, unrolled
+    from sat_nb.saliency.engines.keras.graph import Unfit, built, unrolled
 
     keras, name = _read(tf, model)
     try:
         fitting = with_input(checked_model(keras), size)
         graph, head = without_activation(unrolled(fitting))
-        graph = settled(graph)
+        graph = built(graph)
     except Unfit as unfit:
-        raise InvalidInput(f"model: {name}: {unfit.what}; {unfit.remedy}.") from unfit
+        raise InvalidInput(f"model: {name}: {unfit.problem}; {unfit.remedy}.") from unfit
     last = _last_features(graph)
 
     def logits(tensor: Any) -> Any:

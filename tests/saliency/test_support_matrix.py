@@ -25,12 +25,12 @@ def documented() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_all_six_methods_on(architecture, keras):
-    """Random weights, 64 px: the layers are what matters, and what is checked at load."""
-    model = ARCHITECTURES[architecture]((64, 64, 3), 5)
+    """Random weights, 32 px: the layers are what matters, and what is checked at load."""
+    model = ARCHITECTURES[architecture]((32, 32, 3), 5)
     last = [layer for layer in model.layers if layer.weights][-1]
     kernel, bias = last.get_weights()
     last.set_weights([kernel, bias + 1])  # a logit above zero, for Deep Taylor
-    photos = {"noise": np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)}
+    photos = {"noise": np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)}
     maps = explain(
         model, photos, methods=PAPER_METHODS, preprocess="signed", parameters=FEW, progress=False
     )

@@ -1,4 +1,4 @@
-"""The end of a model: its logits, and the activation that it was saved with."""
+"""What makes a model a classifier of images: its input, its logits and its head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": tf.nn.sigmoid,
     "logits": tf.identity,
 }
-"""From logits (n, k) to what the saved model gives, by the name of its head."""
+"""From logits (n, k) to the saved model's outputs, by the name of its head."""
 
 _PASSING = (layers.Flatten, layers.Reshape)
 _LINEAR_ENDS = (
@@ -78,18 +78,15 @@ def _check_linear(graph: Graph, last: Node) -> None:
     if activation is activations.linear or isinstance(node.layer, _LINEAR_ENDS):
         return
     name = getattr(activation, "__name__", None)
-    came = f"{name} in " if name else ""
+    found = f"{name} in " if name else ""
     raise Unfit(
-        f"expected softmax, sigmoid or no activation at its end, got {came}{describe(node.layer)}",
+        f"expected softmax, sigmoid or no activation at its end, got {found}{describe(node.layer)}",
         "end the model in one of these",
     )
 
 
-layers = tf.keras.layers
-
-
 def checked_model(model: Any) -> Any:
-    """The model, or Unfit where it is not Functional, or does not take images and name classes."""
+    """The model; Unfit if it is not Functional, does not take images, or has no classes."""
     if not isinstance(model, tf.keras.Model) or not getattr(model, "_is_graph_network", False):
         raise Unfit(
             f"expected a Functional or Sequential Keras model, got {type(model).__name__}",

@@ -1,4 +1,9 @@
-"""A model as a flat list of layers: nested models unrolled, layers that do nothing left out."""
+"""A model as a flat list of layers: nested models unrolled, layers without effect left out.
+
+The worker runs TensorFlow in graph mode. There a tensor has no value, only a place in the one
+default graph, to which every call of a layer adds; weights live in a session and are read and
+set in one run for all layers, because every run takes milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -33,20 +38,19 @@ INPUT = 0
 
 
 class Unfit(Exception):
-    """A model that cannot be explained: what is the matter with it, and what to do."""
+    """A model that cannot be explained: the problem, and the remedy."""
 
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}; {remedy}")
-        self.what, self.remedy = what, remedy
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem, self.remedy = problem, remedy
 
 
 @dataclass(frozen=True)
 class Node:
-    """One layer's call: values are numbered, ``inputs`` go in, ``output`` comes out.
+    """One layer's call; ``inputs`` and ``output`` are the numbers of its values.
 
-    ``weights`` waits for a layer that a rewriting made; the layer gets it once it is built
-    (see :func:`settled`).
-    ``call`` is set where a layer takes more than its input tensors.
+    ``weights`` are those of a layer that a rewriting made: it can take them only once it is built
+    (see :func:`built`). ``call`` is set for a layer that takes more than its input tensors.
     """
 
     layer: Any
@@ -78,10 +82,9 @@ class Node:
 class Graph:
     """A model with one input and one output.
 
-    ``nodes`` are in an order in which they can run; value 0 is the input after ``scaling``, a
-    factor and then an offset, each (C,), or None where the model scales nothing itself;
-    ``shape`` is (H, W, C).
-    ``changes`` says in words what was rewritten.
+    ``nodes`` are in an order in which they can run. Value 0 is the input after ``scaling``: a
+    factor and then an offset, each (C,), or None for a model that does not scale its input.
+    ``shape`` is (H, W, C). ``changes`` says in words what was rewritten.
     """
 
     nodes: tuple[Node, ...]
@@ -91,7 +94,7 @@ class Graph:
     changes: tuple[str, ...] = field(default=())
 
     def changed(self, change: str, **fields: Any) -> Graph:
-        """The same graph with these fields, and one change more on record."""
+        """The same graph with these fields, and this change on record."""
         return replace(self, **fields, changes=(*self.changes, change))
 
     def producer(self, value: int) -> Node | None:
@@ -103,7 +106,7 @@ class Graph:
         return [node for node in self.nodes if value in node.inputs]
 
     def scaled(self, tensor: Any) -> Any:
-        """What the model makes of its input before its first real layer."""
+        """The input as the model scales it before its first layer."""
         if self.scaling is None:
             return tensor
         scale, offset = self.scaling
@@ -124,11 +127,11 @@ class Graph:
         return values
 
     def divided(self) -> tuple[Callable[[Any], Any], Graph]:
-        """What is affine at the model's beginning, and the graph of all that comes after it.
+        """The affine beginning of the model, and the graph of all that comes after it.
 
-        The first is a function of a symbolic input (n, H, W, C): the scaling and the first layer
-        with weights, without its activation, where nothing but zeros around the input comes
-        before it. The graph takes what that gives, and scales nothing.
+        The beginning is a function of a symbolic input (n, H, W, C): the scaling and the first
+        layer with weights, without its activation, if only zero padding comes before it. The graph
+        takes its result, and scales nothing.
         """
         place = self._first_with_weights()
         if place is None:
@@ -149,7 +152,7 @@ class Graph:
         return first, replace(self, nodes=nodes, shape=tuple(shape), scaling=None)
 
     def _first_with_weights(self) -> int | None:
-        """Where the node is that only zeros around the input come before, if there is one."""
+        """The place of the first node with weights, if only zero padding comes before it."""
         for place, node in enumerate(self.nodes):
             if self.consumers(node.inputs[0]) != [node]:
                 return None
@@ -174,8 +177,8 @@ def unrolled(model: Any) -> Graph:
     return Graph(tuple(nodes), output, tuple(model.inputs[0].shape.as_list()[1:]))
 
 
-def settled(graph: Graph) -> Graph:
-    """The graph with its new layers built and their waiting weights set."""
+def built(graph: Graph) -> Graph:
+    """The graph with its new layers built and their weights set."""
     waiting = [node for node in graph.nodes if node.weights]
     if waiting:
         graph.keras(layers.Input(graph.shape))
@@ -185,7 +188,7 @@ def settled(graph: Graph) -> Graph:
 
 
 def read_weights(nodes: Iterable[Node]) -> dict[int, list[NDArray[np.float32]]]:
-    """The weights of each node by its output's number, those that wait among them."""
+    """{number of a node's output: its weights}, also of layers that are not built yet."""
     nodes = list(nodes)
     variables = [[] if node.weights else node.layer.weights for node in nodes]
     values = iter(backend.batch_get_value([v for some in variables for v in some]))

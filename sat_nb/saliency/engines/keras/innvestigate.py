@@ -1,4 +1,4 @@
-"""iNNvestigate's own analyzers, on the model in layers that they know."""
+"""iNNvestigate's own analyzers, on the model in layers that they support."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sat_nb.arrays import Float32
-from sat_nb.saliency.engines.keras.graph import Graph, Node, read_weights, settled
+from sat_nb.saliency.engines.keras.graph import Graph, Node, built, read_weights
 from sat_nb.saliency.engines.keras.linear import LINEAR
 from sat_nb.saliency.engines.keras.relevance import activation_name
 from sat_nb.saliency.engines.keras.rewrite import batchnorm_map
@@ -22,21 +22,21 @@ layers, activations = tf.keras.layers, tf.keras.activations
 def analyzer(
     model: Any, name: str, parameters: dict[str, Any]
 ) -> Callable[[Float32, Sequence[int]], Float32]:
-    """(batch (n, H, W, C), one output an image) -> maps (n, H, W, C), as iNNvestigate has them.
+    """(batch (n, H, W, C), one output an image) -> maps (n, H, W, C), as iNNvestigate gives them.
 
-    ``model`` is from :func:`keras_model`; the batch is scaled as the model scales it itself.
+    ``model`` is from :func:`keras_model`; the batch is already scaled as the model scales it.
 
     Raises NotImplementedError and others where iNNvestigate cannot analyze the model.
     """
     losing = losing_relevance(model, name)
     if losing:
         raise LosesRelevance(losing)
-    built = innvestigate.create_analyzer(name, model, neuron_selection_mode="index", **parameters)
-    built.create_analyzer_model()
+    made = innvestigate.create_analyzer(name, model, neuron_selection_mode="index", **parameters)
+    made.create_analyzer_model()
 
     def analyze(batch: Float32, outputs: Sequence[int]) -> Float32:
         # By keyword: iNNvestigate's wrappers pass a positional one on twice.
-        result = built.analyze(batch, neuron_selection=[int(i) for i in outputs])
+        result = made.analyze(batch, neuron_selection=[int(i) for i in outputs])
         if isinstance(result, dict):
             (result,) = result.values()
         return np.asarray(result, dtype=np.float32)
@@ -45,19 +45,19 @@ def analyzer(
 
 
 def keras_model(graph: Graph) -> Any:
-    """The graph as a Keras model, in layers that iNNvestigate's analyzers know.
+    """The graph as a Keras model, in layers that iNNvestigate's analyzers support.
 
-    Its layers are new ones: iNNvestigate looks at every call of a layer, and would not find
-    the first layer where the saved model calls it too.
+    Its layers are new ones: iNNvestigate looks at every call of a layer, and would not recognise
+    the first layer if the saved model called it, too.
     """
-    known = settled(_relu_into_the_layer_before(_ordinary_convolutions(_fresh(graph))))
+    known = built(_relu_into_the_layer_before(_ordinary_convolutions(_fresh(graph))))
     # iNNvestigate adds inputs that must not take this one's name, so it has an odd one.
     tensor = layers.Input(known.shape, name="explained_photo")
     return tf.keras.Model(tensor, known.keras(tensor))
 
 
 def _fresh(graph: Graph) -> Graph:
-    """Every layer anew, with its weights waiting."""
+    """A copy of every layer, not built yet, with its weights."""
     weights = read_weights(node for node in graph.nodes if node.call is None)
     nodes = [
         replace(_with_config(node), weights=weights[node.output]) if node.call is None else node
@@ -67,7 +67,7 @@ def _fresh(graph: Graph) -> Graph:
 
 
 def _relu_into_the_layer_before(graph: Graph) -> Graph:
-    """relu after a linear layer joins it; elsewhere it becomes Activation("relu")."""
+    """relu after a linear layer joins that layer; elsewhere it becomes Activation("relu")."""
     for node in graph.nodes:
         if type(node.layer) in LINEAR or activation_name(node.layer) != "relu":
             continue
@@ -157,13 +157,13 @@ KEEP_RELEVANCE = frozenset(
         "ZeroPadding2D",
     }
 )
-"""Layers without weights through which iNNvestigate's Deep Taylor passes relevance by the
-gradient, which is right, or which it refuses itself. Any other, like Rescaling or a model as a
-layer, it would get wrong without an error."""
+"""Layers without weights through which iNNvestigate's Deep Taylor passes relevance by the gradient,
+which is right, or which it refuses itself. Any other, such as Rescaling or a model as a layer, it
+would compute wrongly without an error."""
 
 
 class LosesRelevance(NotImplementedError):
-    """iNNvestigate would give wrong maps here without saying so; ``layers`` are the culprits."""
+    """iNNvestigate would give wrong maps here without an error; ``layers`` are the culprits."""
 
     def __init__(self, layers: list[Any]) -> None:
         super().__init__("relevance would silently be lost or made up there")
@@ -192,7 +192,7 @@ def _keeps(layer: Any) -> bool:
 
 
 def culprits(error: Exception) -> list[Any]:
-    """The layers that iNNvestigate stumbled over; only its local variables name them."""
+    """The layers at which iNNvestigate failed; only its local variables name them."""
     if isinstance(error, LosesRelevance):
         return error.layers
     found: list[Any] = []

@@ -1,4 +1,4 @@
-"""Layers with weights as linear maps: to apply with other weights, or to go back through fast."""
+"""Layers with weights as linear maps: for other weights, and for faster gradients."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ layers = tf.keras.layers
 class Linear:
     """``apply(x, kernel)`` is what the layer does to ``x`` before its bias and activation.
 
-    ``back(share, kernel, x)`` takes a gradient of that to ``x``, where TensorFlow's own is slow;
-    ``adds_up`` says that kernels side by side (axis -2) add up what they do to inputs that are
-    side by side (axis -1).
+    ``back(share, kernel, x)`` takes a gradient of its result back to ``x``, where TensorFlow's own
+    is slow. ``adds_up`` says that ``apply`` of inputs concatenated along axis -1, with kernels
+    concatenated along axis -2, is the sum of both.
     """
 
     kernel: Any
@@ -59,9 +59,9 @@ def _times_matrix(x: Any, kernel: Any) -> Any:
 
 
 def _back_through_matrix(share: Any, kernel: Any, x: Any) -> Any:
-    """``share`` times the transposed kernel, taken as the kernel times the transposed share.
+    """``share`` times the transposed kernel, computed as the kernel times the transposed share.
 
-    TensorFlow's own product, of a few rows with a transposed matrix, is slow: of 16 rows with
+    TensorFlow's own product of a few rows with a transposed matrix is slow: for 16 rows and
     VGG16's 25088 x 4096 it takes four times as long.
     """
     if x.shape.rank == 2:
@@ -89,11 +89,11 @@ LINEAR: dict[type, Callable[[Any], Linear]] = {
     layers.Dense: _dense,
     layers.BatchNormalization: _batchnorm,
 }
-"""By the layer's very class: subclasses (a transposed convolution is one) do something else."""
+"""By the layer's exact class: subclasses (a transposed convolution is one) do something else."""
 
 
 def linear(layer: Any) -> Linear | None:
-    """The layer as a linear map; None for layers without weights, and those not known here."""
+    """The layer as a linear map; None for layers without weights, and unsupported ones."""
     make = LINEAR.get(type(layer))
     if make is None or getattr(layer, "groups", 1) != 1:
         return None
@@ -119,28 +119,28 @@ def _with_own_gradient(map_: Linear, x: Any) -> Any:
     return apply(x, tf.convert_to_tensor(map_.kernel))
 
 
-MOST_CHANNELS = 4
-"""Inputs with more channels are left to TensorFlow."""
+MAX_CHANNELS = 4
+"""Convolutions of more channels are left to TensorFlow, which is then faster."""
 
 
 def strides_over_photos(layer: Any) -> bool:
-    """Whether a built Conv2D layer is such a convolution."""
+    """Whether a built Conv2D strides over few channels, where TensorFlow's gradient is slow."""
     stride, *others = layer.strides
     return (
         stride > 1
         and others == [stride]
         and tuple(layer.dilation_rate) == (1, 1)
         and layer.groups == 1
-        and layer.kernel.shape[2] <= MOST_CHANNELS
+        and layer.kernel.shape[2] <= MAX_CHANNELS
     )
 
 
 def input_gradient(share: Any, kernel: Any, size: Sequence[int], stride: int, padding: str) -> Any:
     """The gradient (n, *size, C) of a convolution's input, given that of its output.
 
-    Input p gets sum_o share[o] kernel[p + before - stride o]. With p + before = stride q + a
-    that is for every phase a a convolution of ``share``, with every stride-th tap of the kernel;
-    all phases are channels of one, and ``depth_to_space`` puts them side by side.
+    Input p gets sum_o share[o] kernel[p + before - stride o]. With p + before = stride q + a this
+    is, for each phase a, a convolution of ``share`` with every stride-th tap of the kernel. All
+    phases are computed as channels of one convolution; ``depth_to_space`` then interleaves them.
     """
     taps = [-(-n // stride) for n in kernel.shape[:2]]
     before = [_padded_before(*of, stride, padding) for of in zip(size, kernel.shape, strict=False)]

@@ -20,7 +20,7 @@ from sat_nb.saliency.engines.keras.classifier import (
     with_input,
     without_activation,
 )
-from sat_nb.saliency.engines.keras.graph import Graph, Unfit, settled, unrolled
+from sat_nb.saliency.engines.keras.graph import Graph, Unfit, built, unrolled
 from sat_nb.saliency.engines.keras.innvestigate import keras_model
 from sat_nb.saliency.engines.keras.rewrite import rewritten
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
@@ -28,12 +28,12 @@ from sat_nb.saliency.model_file import ModelFacts, ModelFile
 layers, backend = tf.keras.layers, tf.keras.backend
 
 TOLERANCE = 1e-4
-"""By how much the rewritten model's outputs may differ, as a share of the largest output."""
+"""How much the rewritten model's outputs may differ, as a share of the largest output."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model up to its logits, in layers that the methods know.
+    """A model up to its logits, in layers that the methods support.
 
     ``predict`` takes preprocessed images (n, H, W, C) and gives the saved model's outputs
     (n, n_classes) and its logits (n, n_logits). ``explained`` turns the logits' tensor into what
@@ -62,11 +62,11 @@ class Classifier:
 
 
 def single_outputs(weights: Float32, method: str) -> list[int]:
-    """The one output that each image's weights choose, for analyzers that know nothing else."""
+    """The one output that each image's weights select, for analyzers that can explain no others."""
     if (weights.sum(axis=1) != 1).any() or weights.min() < 0:
         raise InvalidInput(
-            f"target: {method!r} explains single outputs as they are; expected one class, and "
-            "not class 0 of a model with one output."
+            f"target: {method!r} explains single outputs as they are; give one class, and not "
+            "class 0 of a model with one output."
         )
     return [int(output) for output in weights.argmax(axis=1)]
 
@@ -80,9 +80,9 @@ def read_classifier(file: ModelFile) -> Classifier:
     try:
         model = with_input(checked_model(_read(file)), file.input_size)
         graph, head = without_activation(rewritten(unrolled(model)))
-        graph = settled(graph)
+        graph = built(graph)
     except Unfit as unfit:
-        raise InvalidInput(f"model: {file.path!r}: {unfit.what}; {unfit.remedy}.") from unfit
+        raise InvalidInput(f"model: {file.path!r}: {unfit.problem}; {unfit.remedy}.") from unfit
     x = backend.placeholder((None, *graph.shape))
     logits = graph.run(graph.scaled(x))[graph.output]
     n_logits = logits.shape[1]
@@ -99,7 +99,7 @@ def read_classifier(file: ModelFile) -> Classifier:
 def _read(file: ModelFile) -> Any:
     if not Path(file.path).exists():
         raise FileMissing(f"model: {file.path!r} does not exist; give the path of a saved model.")
-    backend.set_learning_phase(0)  # or Keras builds what every layer does in training, too
+    backend.set_learning_phase(0)  # or Keras also builds what each layer does in training
     try:
         with _weights_by_value():
             return tf.keras.models.load_model(file.path, compile=False)
@@ -115,7 +115,7 @@ def _read(file: ModelFile) -> Any:
 def _weights_by_value() -> Iterator[None]:
     """Make ``.keras`` files load in graph mode.
 
-    There Keras builds an assignment for each weight and never runs it: the model would
+    In graph mode Keras builds an assignment for each weight and never runs it: the model would
     silently keep its random initial weights.
     """
     original = layers.Layer.load_own_variables
@@ -145,11 +145,11 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
     logits = []
     for low, high in ((0, 1), (-128, 128)):
         batch = random.uniform(low, high, (2, *model.inputs[0].shape[1:])).astype(np.float32)
-        (expected,), (came, values) = saved([batch]), function([batch])
+        (expected,), (outputs, values) = saved([batch]), function([batch])
         logits.append(values)
-        if came.shape[1] != expected.shape[1]:
-            came = came[:, 1:]
-        far = np.abs(came - expected).max() / max(1.0, float(np.abs(expected).max()))
+        if outputs.shape[1] != expected.shape[1]:
+            outputs = outputs[:, 1:]  # of two classes a model with one output has the second
+        far = np.abs(outputs - expected).max() / max(1.0, float(np.abs(expected).max()))
         if far > TOLERANCE:  # NaN weights compare as equal here, and are reported by image later
             raise InvalidInput(
                 f"model: {file.path!r}: rewritten for explaining, its outputs ({head}) differ by "
@@ -164,7 +164,7 @@ def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
 
 
 def _remedy(model: Any) -> str:
-    """What to do about a model that is not equal to what was made of it, in float32."""
+    """What to do about a model that differs from its rewritten copy, which is in float32."""
     types = {part.compute_dtype for part in model.submodules if isinstance(part, layers.Layer)}
     if lower := sorted(types & {"float16", "bfloat16"}):
         return f"layers of it compute in {lower[0]}: build it in float32, set its weights, save it"
@@ -172,7 +172,7 @@ def _remedy(model: Any) -> str:
 
 
 def _is_flat(model: Any, batch: Float32) -> bool:
-    """Whether no output has any slope; untrained weights may differ by less than rounding."""
+    """Whether no output has a slope; untrained outputs may differ by less than rounding."""
     weights = np.arange(1, model.outputs[0].shape[1] + 1, dtype=np.float32)
     slopes = tf.gradients(tf.reduce_sum(model.outputs[0] * weights), model.inputs[0])[0]
     return slopes is None or not backend.function([model.inputs[0]], [slopes])([batch])[0].any()

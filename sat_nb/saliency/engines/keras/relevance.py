@@ -223,7 +223,7 @@ _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "soft
 
 
 def unsupported(graph: Graph, rules: Rules) -> list[Any]:
-    """The layers that these rules do not know."""
+    """The layers that these rules do not support."""
     return [node.layer for node in graph.nodes if not _supported(node.layer, rules)]
 
 
@@ -232,14 +232,14 @@ def relevance(
 ) -> Any:
     """The relevance (n, H, W, C) of the symbolic, scaled input ``tensor``.
 
-    ``weights`` (n, k) says which of the k logits start with how much of their value.
+    ``weights`` (n, k) are the shares of their values with which the k logits start.
     """
     values, calls = _forward(graph, tensor)
     positive = _never_negative(graph)
     found = {graph.output: rules.start(values[graph.output], weights)}
     for node in reversed(graph.nodes):
         if node.output not in found:
-            continue  # what the logits do not depend on
+            continue  # the logits do not depend on it
         xs = [values[i] for i in node.inputs]
         safe = all(positive[i] for i in node.inputs)
         flow = Flow(calls[node.output], xs, found.pop(node.output), safe, parameters)
@@ -276,9 +276,9 @@ def applied(map_: Linear, x: Any, kernel: Any) -> tuple[Any, Callable[..., Any]]
 
 
 def recorded(function: Callable[..., Any], xs: Sequence[Any]) -> tuple[Any, Callable[..., Any]]:
-    """The function's value at ``xs``, and what takes a gradient of it back to each of them, once.
+    """The function's value at ``xs``, and what takes a gradient of it back to them, once.
 
-    A tape of its own for every call: ``tf.gradients`` would search the whole graph each time.
+    Every call has its own tape: ``tf.gradients`` would search the whole graph each time.
     """
     own = [tf.identity(x) for x in xs]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -328,7 +328,7 @@ def activation_name(layer: Any) -> str | None:
 
 
 def _never_negative(graph: Graph) -> dict[int, bool]:
-    """For each value whether it cannot be negative, whatever the input."""
+    """{value: whether it cannot be negative, whatever the input}."""
     found = {INPUT: False}
     for node in graph.nodes:
         passes = isinstance(node.layer, (*_MOVING, *_AVERAGES, layers.Add))
