@@ -27,9 +27,19 @@ if _WORK is not None:
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
 
-# Folders whose tests share costly things: one process runs all of them. Elsewhere a file's tests
-# stay together. (pytest-xdist's own "loadgroup" does nothing under pytest 9.2.)
-TOGETHER = ("tests/real/", "tests/ui/")
+# Files whose tests share costly things, by the beginnings of their names: one process runs all of a
+# group. Elsewhere the tests of a file stay together. (pytest-xdist's own "loadgroup" does nothing
+# under pytest 9.2.) Of the studies, two processes at a time would render the same photos and train
+# the same models twice; one after the other, what one has made the others use.
+TOGETHER = {
+    "real": ("tests/real/",),
+    "ui": ("tests/ui/",),
+    "studies": (
+        *("tests/reproduction/test_bias", "tests/reproduction/test_methods"),
+        *("tests/reproduction/test_pretrained", "tests/reproduction/test_watermark"),
+        *("notebooks/00", "notebooks/06", "notebooks/07", "notebooks/compare", "notebooks/figure"),
+    ),
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+            return next((g for g, starts in TOGETHER.items() if file.startswith(starts)), file)
 
     return ByFile(config, log)
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from sat_nb.errors import FileMissing, IdMismatch, InvalidInput, shorten
@@ -31,6 +32,10 @@ COUNTS: dict[str, tuple[int, int]] = {
 
 CLASS_NAMES = tuple(COUNTS)
 PARTS = ("train", "test")
+BIASED, LESS = "biased", "less biased"
+KINDS = (BIASED, LESS)
+IN_BIAS, OUT_OF_BIAS = "in bias", "out of bias"
+HELD_OUT = 0.2  # of the training photos of each action; half of its test photos
 ALIASES = {"pole vaulting": "vaulting"}  # as the published files are named
 ORIGIN = (
     "Get it from github.com/alinlab/BAR (1,941 photos to train, 654 to test) and give the folder "
@@ -128,6 +133,49 @@ def read_biased(folder: str | os.PathLike[str], class_names: Sequence[str]) -> B
         labels={image_id: list(class_names).index(name) for image_id, name in actions.items()},
         class_names=tuple(class_names),
         exports=exports,
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Image ids: the training photos of each kind of model, and the photos no model has seen."""
+
+    train: dict[str, tuple[str, ...]]
+    held: dict[str, tuple[str, ...]]
+
+
+def split(photos: BiasedPhotos, seed: int = 0) -> Split:
+    """Hold out a fifth of each action's training photos and half of its test photos.
+
+    The other half of the test photos joins the training photos of the less biased models.
+
+    Parameters
+    ----------
+    photos : BiasedPhotos
+        From :func:`read_bar` or :func:`sat_nb.reproduction.actors.make`.
+    seed : int, default 0
+        Seed of the random choice.
+
+    Returns
+    -------
+    Split
+        ``train`` by kind of model, ``held`` by part.
+    """
+    rng = np.random.default_rng(seed)
+    held: dict[str, list[str]] = {IN_BIAS: [], OUT_OF_BIAS: []}
+    used: dict[str, list[str]] = {IN_BIAS: [], OUT_OF_BIAS: []}
+    for part, ids, share in (
+        (IN_BIAS, photos.train, HELD_OUT),
+        (OUT_OF_BIAS, photos.test, 0.5),
+    ):
+        for label in range(len(photos.class_names)):
+            of_it = rng.permutation([i for i in ids if photos.labels[i] == label]).tolist()
+            n_held = max(round(share * len(of_it)), 1)
+            held[part] += of_it[:n_held]
+            used[part] += of_it[n_held:]
+    return Split(
+        {BIASED: tuple(used[IN_BIAS]), LESS: tuple(used[IN_BIAS] + used[OUT_OF_BIAS])},
+        {part: tuple(sorted(ids)) for part, ids in held.items()},
     )
 
 

@@ -15,24 +15,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.errors import InvalidInput
-from sat_nb.files import written_whole
 from sat_nb.plots import style
+from sat_nb.reproduction.bar import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
 from sat_nb.reproduction.biased_models import (
     ACTIONS,
-    BIASED,
-    IN_BIAS,
-    KINDS,
-    LESS,
     METHOD,
-    OUT_OF_BIAS,
     SETTINGS,
     Bias,
     accuracy_table,
+    over_seeds,
     run,
 )
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.studies import save
+from sat_nb.reproduction.studies import save, save_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,35 +47,20 @@ def without_parts(result: Bias) -> Bias:
     The mean over a whole lies between the means over its parts, so a person never leads where its
     parts have masks of their own; the paper's plots have the person alone. For the same reason the
     background is left out where the parts of the place have masks.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+
+    Returns
+    -------
+    Bias
+        The result with fewer segments.
     """
     others = set(result.table["segment"]) - {PERSON, BACKGROUND, *PARTS}
     left_out = (*PARTS, BACKGROUND) if others else PARTS
     return replace(result, table=sat.rerank(sat.select(result.table, without=left_out)))
-
-
-def over_seeds(
-    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
-) -> pd.DataFrame:
-    """The rows of one action, with each photo's ranks averaged over the models of a kind.
-
-    The column ``model`` is the kind. The unit of a test is then the photo; the differences between
-    trainings are averaged out.
-    """
-    table = result.table
-    rows = table[
-        (table["action"] == action) & (table["method"] == method) & (table["part"] == part)
-    ]
-    if rows.empty:
-        raise InvalidInput(
-            f"action: no rows of {action!r} under {method!r} {part}; the table has "
-            f"{sorted(set(table['action']))} under {sorted(set(table['method']))}."
-        )
-    means = rows.groupby(["kind", "image_id", "segment"], sort=False)[
-        ["rank", "mean_attribution", "abs_mean_attribution"]
-    ].mean()
-    one = rows[rows["seed"] == rows["seed"].iloc[0]].set_index(["kind", "image_id", "segment"])
-    one = one.drop(columns=list(means)).join(means).reset_index()
-    return one.assign(model=one["kind"])[[*table.columns]]
 
 
 def leading(
@@ -172,18 +152,12 @@ def draw(result: Bias, out: str | os.PathLike[str]) -> list[Path]:
         *save(draw_leading(result), Path(out) / "bias_segments"),
         *save(draw_leading(without_parts(result)), Path(out) / "bias_whole"),
         *save(draw_differences(result), Path(out) / "bias_difference"),
-        _write(Path(out) / "bias_accuracy.csv", result.accuracy.round(4)),
-        _write(Path(out) / "bias_person.csv", person_ranks(result).round(4)),
+        save_numbers(result.accuracy.round(4), Path(out) / "bias_accuracy.csv"),
+        save_numbers(person_ranks(result).round(4), Path(out) / "bias_person.csv"),
     ]
     if result.embedded:
         files += save(draw_maps(result), Path(out) / "bias_maps")
     return files
-
-
-def _write(file: Path, numbers: pd.DataFrame) -> Path:
-    with written_whole(file) as part:
-        numbers.to_csv(part, index=False)
-    return file
 
 
 def draw_leading(result: Bias) -> Figure:
@@ -222,7 +196,18 @@ def _mean_rank(result: Bias, action: str, kind: str, segment: str = PERSON) -> f
 
 
 def draw_differences(result: Bias) -> Figure:
-    """Draw how the mean ranks differ between the kinds of models, a panel for each action."""
+    """Draw how the mean ranks differ between the kinds of models.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+
+    Returns
+    -------
+    Figure
+        A panel for each action.
+    """
     import matplotlib.pyplot as plt
 
     found = {action: difference(result, action) for action in ACTIONS}
@@ -237,7 +222,20 @@ def draw_differences(result: Bias) -> Figure:
 
 
 def draw_maps(result: Bias, *, method: str = METHOD) -> Figure:
-    """Draw a photo of each action in bias, and its maps by both models of the first seed."""
+    """Draw a photo of each action in bias, and its maps by both models of the first seed.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+    method : str, default "lrp.z"
+        The saliency method.
+
+    Returns
+    -------
+    Figure
+        A row for each action.
+    """
     seed = result.settings.seeds[0]
     rows = result.table[result.table["part"] == IN_BIAS].drop_duplicates("action")
     ids = rows.set_index("action")["image_id"].reindex(ACTIONS).tolist()
@@ -253,7 +251,18 @@ GAP = "The less biased model is more accurate out of bias than the biased one."
 
 
 def claims(result: Bias) -> tuple[Claim, ...]:
-    """The paper's claims about BAR, with what was found."""
+    """The paper's claims about BAR, with what was found.
+
+    Parameters
+    ----------
+    result : Bias
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        Two about the person's rank, one about accuracy.
+    """
     return _on_top(result), _higher(result), _accuracy(result)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import sat_nb as sat
@@ -22,16 +21,21 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.geometry import stretch_image
 from sat_nb.images import ImageSet
 from sat_nb.reproduction import actors, cnn
-from sat_nb.reproduction.bar import ORIGIN, BiasedPhotos, read_bar
+from sat_nb.reproduction.bar import (
+    IN_BIAS,
+    KINDS,
+    LESS,
+    ORIGIN,
+    OUT_OF_BIAS,
+    BiasedPhotos,
+    read_bar,
+    split,
+)
 from sat_nb.reproduction.studies import kept_folder, paper_data
 from sat_nb.saliency.store.codec import FORMAT
 
 ACTIONS = ("climbing", "diving", "fishing")
 METHOD = "lrp.z"
-BIASED, LESS = "biased", "less biased"
-KINDS = (BIASED, LESS)
-IN_BIAS, OUT_OF_BIAS = "in bias", "out of bias"
-HELD_OUT = 0.2  # of the training photos of each action; half of its test photos
 SMALLEST_CROP = 0.7  # of the sides of a photo, for the less biased models
 
 
@@ -237,50 +241,32 @@ def accuracy_table(result: Bias) -> pd.DataFrame:
     return wide[[(kind, part) for kind in KINDS for part in (IN_BIAS, OUT_OF_BIAS)]]
 
 
-# --- one model ----------------------------------------------------------------------------------
+def over_seeds(
+    result: Bias, action: str, *, method: str = METHOD, part: str = IN_BIAS
+) -> pd.DataFrame:
+    """The rows of one action, with each photo's ranks averaged over the models of a kind.
 
-
-@dataclass(frozen=True)
-class Split:
-    """Image ids: the training photos of each kind of model, and the photos no model has seen."""
-
-    train: dict[str, tuple[str, ...]]
-    held: dict[str, tuple[str, ...]]
-
-
-def split(photos: BiasedPhotos, seed: int = 0) -> Split:
-    """Hold out a fifth of each action's training photos and half of its test photos.
-
-    The other half of the test photos joins the training photos of the less biased models.
-
-    Parameters
-    ----------
-    photos : BiasedPhotos
-        From :func:`sat_nb.reproduction.bar.read_bar` or :func:`sat_nb.reproduction.actors.make`.
-    seed : int, default 0
-        Seed of the random choice.
-
-    Returns
-    -------
-    Split
-        ``train`` by kind of model, ``held`` by part.
+    The column ``model`` is the kind. The unit of a test is then the photo; the differences between
+    trainings are averaged out.
     """
-    rng = np.random.default_rng(seed)
-    held: dict[str, list[str]] = {IN_BIAS: [], OUT_OF_BIAS: []}
-    used: dict[str, list[str]] = {IN_BIAS: [], OUT_OF_BIAS: []}
-    for part, ids, share in (
-        (IN_BIAS, photos.train, HELD_OUT),
-        (OUT_OF_BIAS, photos.test, 0.5),
-    ):
-        for label in range(len(photos.class_names)):
-            of_it = rng.permutation([i for i in ids if photos.labels[i] == label]).tolist()
-            n_held = max(round(share * len(of_it)), 1)
-            held[part] += of_it[:n_held]
-            used[part] += of_it[n_held:]
-    return Split(
-        {BIASED: tuple(used[IN_BIAS]), LESS: tuple(used[IN_BIAS] + used[OUT_OF_BIAS])},
-        {part: tuple(sorted(ids)) for part, ids in held.items()},
-    )
+    table = result.table
+    rows = table[
+        (table["action"] == action) & (table["method"] == method) & (table["part"] == part)
+    ]
+    if rows.empty:
+        raise InvalidInput(
+            f"action: no rows of {action!r} under {method!r} {part}; the table has "
+            f"{sorted(set(table['action']))} under {sorted(set(table['method']))}."
+        )
+    means = rows.groupby(["kind", "image_id", "segment"], sort=False)[
+        ["rank", "mean_attribution", "abs_mean_attribution"]
+    ].mean()
+    one = rows[rows["seed"] == rows["seed"].iloc[0]].set_index(["kind", "image_id", "segment"])
+    one = one.drop(columns=list(means)).join(means).reset_index()
+    return one.assign(model=one["kind"])[[*table.columns]]
+
+
+# --- one model ----------------------------------------------------------------------------------
 
 
 class Stretched(ById[Pixels]):

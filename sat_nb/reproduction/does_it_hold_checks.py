@@ -197,7 +197,18 @@ def _headed(found: pd.DataFrame, **head: Any) -> pd.DataFrame:
 
 
 def claims(result: Any) -> tuple[Claim, ...]:
-    """Five claims: two about deletion, two about randomised models, one about images needed."""
+    """What rankings are worth, as claims with verdicts that follow from the numbers.
+
+    Parameters
+    ----------
+    result : DoesItHold
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        Two about deletion, two about randomised models, one about the images needed.
+    """
     return (
         *(_deletion(result, measured, paper) for measured, paper in DELETED.items()),
         *(_randomised(result, measure, paper) for measure, paper in VANISH.items()),

@@ -145,6 +145,16 @@ def claims(result: Quickstart) -> tuple[Claim, ...]:
 
     Magnitudes depend on the model's logits; only order and ratios can be compared. For photos
     without mane and hooves the question is whether the watermark leads.
+
+    Parameters
+    ----------
+    result : Quickstart
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        One claim.
     """
     means = table_1(result).set_index("segment")["abs_mean_attribution"]
     leads = means.idxmax() == WATERMARK

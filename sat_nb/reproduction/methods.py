@@ -16,13 +16,12 @@ import numpy as np
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.reproduction import quickstart
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
 from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart, usual
-from sat_nb.reproduction.studies import save
+from sat_nb.reproduction.studies import save, save_numbers
 from sat_nb.stats.bootstrap import bootstrap
 
 if TYPE_CHECKING:
@@ -122,10 +121,7 @@ def draw(result: Methods, out: str | os.PathLike[str]) -> list[Path]:
     """Write Figure 7, the taus that it shows, and the concordance for both models."""
     files = save(draw_methods(result), Path(out) / "figure_7_methods", _tidy(result))
     for name, table in {"tau": _taus(result), "concordance": concordance(result)}.items():
-        file = Path(out) / f"figure_7_{name}.csv"
-        with written_whole(file) as part:
-            table.to_csv(part, index=False)
-        files.append(file)
+        files.append(save_numbers(table, Path(out) / f"figure_7_{name}.csv"))
     return files
 
 
@@ -195,7 +191,18 @@ def _taus(result: Methods) -> pd.DataFrame:
 
 
 def claims(result: Methods) -> tuple[Claim, ...]:
-    """The claim holds where all methods put one segment first, in part where they beat chance."""
+    """The claim holds where all methods put one segment first, in part where they beat chance.
+
+    Parameters
+    ----------
+    result : Methods
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        One claim.
+    """
     found = result.agreement[MARKED]
     table = ranks(result).drop(columns="mean_rank")
     first = table.idxmin()

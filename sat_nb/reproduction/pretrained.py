@@ -251,7 +251,18 @@ def leaders(result: Pretrained, n: int = 3) -> pd.DataFrame:
 
 
 def claims(result: Pretrained) -> tuple[Claim, ...]:
-    """The paper's claims about chihuahuas, with what was found."""
+    """The paper's claims about chihuahuas, with what was found.
+
+    Parameters
+    ----------
+    result : Pretrained
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        None for photos without a cat or a chihuahua.
+    """
     if result.single:
         return (_eyes_of_one(result),) if "chelsea" in result.classes["photos"].images else ()
     found = [name for name in result.classes if "chihuahua" in name.lower()]

@@ -305,6 +305,13 @@ def draw_method(
     ]
 
 
+def save_numbers(table: pd.DataFrame, file: Path) -> Path:
+    """Write a frame as CSV; the file."""
+    with written_whole(file) as part:
+        table.to_csv(part, index=False)
+    return file
+
+
 def save(
     picture: Any,
     path: Path,

@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.files import written_whole
 from sat_nb.plots import style
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
-from sat_nb.reproduction.studies import save
+from sat_nb.reproduction.studies import save, save_numbers
 from sat_nb.reproduction.watermark_models import (
     ACCURACIES,
     BY_CLEAN,
@@ -66,7 +65,18 @@ PLATEAU, GAP_GROWTH = 1.0, 0.2  # ranks at most, accuracy at least
 
 
 def claims(result: Watermark) -> tuple[Claim, ...]:
-    """The paper's claims, with verdicts that follow from the numbers; see each function."""
+    """The paper's claims, with verdicts that follow from the numbers; see each function.
+
+    Parameters
+    ----------
+    result : Watermark
+        From :func:`run`.
+
+    Returns
+    -------
+    tuple of Claim
+        Five claims.
+    """
     return (
         signal(result),
         stable_accuracy(result),
@@ -229,10 +239,7 @@ def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
     files += save(draw_prevalence(result), folder / "figure_5_prevalence", numbers(result))
     files += save(draw_segments(result), folder / "figure_6_segments", _rounded(result.ranks))
     for name, table in {"signs": result.signs(), "earliest": result.earliest()}.items():
-        file = folder / f"figure_5_{name}.csv"
-        with written_whole(file) as part:
-            _rounded(table).to_csv(part, index=False)
-        files.append(file)
+        files.append(save_numbers(_rounded(table), folder / f"figure_5_{name}.csv"))
     return files
 
 

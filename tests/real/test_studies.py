@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import sat_nb as sat
-from sat_nb.reproduction import bias, biased_models, imagenet, pretrained
+from sat_nb.reproduction import bar, bias, biased_models, imagenet, pretrained
 from tests.real.conftest import METHODS, squeezenet_input
 
 
@@ -43,7 +43,7 @@ def test_eyes_come_first_and_ears_are_behind_the_face(
 def test_bar_is_split_by_action_and_explained_where_it_has_masks(real_data: Path) -> None:
     settings = bias.SETTINGS["small"]
     photos = biased_models._photos(Path("unused"), "small", settings, real_data)
-    split = biased_models.split(photos)
+    split = bar.split(photos)
     assert len(split.train["less biased"]) - len(split.train["biased"]) == 524 - len(
         split.held["out of bias"]
     )

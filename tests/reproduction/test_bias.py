@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.reproduction import bias, biased_models
-from sat_nb.reproduction.biased_models import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
+from sat_nb.reproduction import bar, bias, biased_models
+from sat_nb.reproduction.bar import BIASED, IN_BIAS, KINDS, LESS, OUT_OF_BIAS
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.studies import work_folder
 
@@ -23,7 +23,7 @@ def result() -> bias.Bias:
 
 
 def test_nobody_has_seen_the_photos_that_are_held_out(result: bias.Bias) -> None:
-    split = biased_models.split(result.photos)
+    split = bar.split(result.photos)
     train, test = set(result.photos.train), set(result.photos.test)
     held = {part: set(ids) for part, ids in split.held.items()}
     assert held[IN_BIAS] < train
@@ -36,7 +36,7 @@ def test_nobody_has_seen_the_photos_that_are_held_out(result: bias.Bias) -> None
 
 def test_all_models_answer_one_question_on_the_same_photos(result: bias.Bias) -> None:
     table = result.table
-    held = biased_models.split(result.photos).held
+    held = bar.split(result.photos).held
     for _, rows in table.groupby(["kind", "seed", "method"]):
         assert set(rows["image_id"]) == {*held[IN_BIAS], *held[OUT_OF_BIAS]}
     assert (table["target"] == table["label"]).all()
@@ -69,7 +69,7 @@ def test_ranks_are_averaged_over_seeds_photo_by_photo(result: bias.Bias) -> None
     shifted = result.table.assign(seed=1, rank=result.table["rank"] + 3)
     both = replace(result, table=pd.concat([result.table, shifted], ignore_index=True))
     one, two = (
-        bias.over_seeds(r, "fishing").set_index(["kind", "image_id", "segment"])
+        biased_models.over_seeds(r, "fishing").set_index(["kind", "image_id", "segment"])
         for r in (result, both)
     )
     assert len(one) == len(two)
@@ -78,7 +78,7 @@ def test_ranks_are_averaged_over_seeds_photo_by_photo(result: bias.Bias) -> None
 
 
 def test_leading_segments_are_the_first_seven_that_are_common(result: bias.Bias) -> None:
-    rows = bias.over_seeds(result, "climbing")
+    rows = biased_models.over_seeds(result, "climbing")
     rows = rows[rows["kind"] == BIASED]
     counts = rows.groupby("segment")["image_id"].nunique()
     means = rows.groupby("segment")["rank"].mean()[counts >= 2].sort_values()
@@ -170,7 +170,7 @@ def test_the_background_stays_where_it_is_all_that_is_known_of_the_place(
 
 def test_above_the_background_is_by_photo(result: bias.Bias) -> None:
     above = bias.above_background(result, "fishing")
-    rows = bias.over_seeds(result, "fishing").query("kind == @LESS")
+    rows = biased_models.over_seeds(result, "fishing").query("kind == @LESS")
     ranks = rows.pivot_table(index="image_id", columns="segment", values="rank")
     assert above[LESS].to_dict() == (ranks["person"] < ranks["background"]).to_dict()
 
