@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import sat_nb as sat
 from sat_nb.interventions import deletion
@@ -180,3 +181,11 @@ def test_logits_are_those_before_the_softmax(saved: Path) -> None:
         found = logits.of(batch)
         np.testing.assert_allclose(tf.nn.softmax(found).numpy(), given, atol=1e-5)
         assert not np.allclose(found.sum(axis=1), 1)
+
+
+def test_blur_is_a_gaussian_of_a_twelfth_of_the_shorter_side() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 36, 3), dtype=np.uint8)
+    mask = np.zeros((48, 36), bool)
+    mask[10:30, 5:20] = True
+    smooth = gaussian_filter(pixels.astype(float), (3, 3, 0), mode="nearest")
+    np.testing.assert_allclose(DELETIONS["blur"](pixels, mask)[mask], smooth[mask], atol=0.51)

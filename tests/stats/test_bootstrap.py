@@ -383,3 +383,27 @@ def test_nothing_to_find_intervals_of(table: pd.DataFrame) -> None:
         sat.intervals([])  # type: ignore[arg-type]
     with pytest.raises(sat.InvalidInput, match="holds 2 models"):
         sat.intervals(pd.concat([table, table.assign(model="other")]))
+
+
+def test_ten_units_are_enough_and_nine_are_few(table: pd.DataFrame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sat.intervals(table[table["image_id"] < "image_10"], n_resamples=300)
+    with pytest.warns(UserWarning, match="9 units .image_id. are few"):
+        sat.intervals(table[table["image_id"] < "image_09"], n_resamples=300)
+
+
+@pytest.mark.parametrize(
+    ("levels", "kind"),
+    [
+        ([0.025, 0.975], "mine"),
+        ([0.0249, 0.975], "percentile"),
+        ([0.025, 0.9751], "percentile"),
+        ([np.nan, 0.9], "percentile"),
+    ],
+)
+def test_five_resamples_must_lie_beyond_a_bound(levels: list[float], kind: str) -> None:
+    own = sat.Interval(name="mine", function=lambda values, estimate, j, tails: np.array(levels))
+    values = np.random.default_rng(0).normal(size=(20, 1))
+    bounds = bootstrap(as_sums(values), mean, interval=own, n_resamples=200)
+    assert bounds.interval.tolist() == [kind]

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from scipy.stats import friedmanchisquare
 
 import sat_nb as sat
+from sat_nb.stats import rank_tests
 from sat_nb.stats.compare import rank_matrix
 from sat_nb.stats.rank_tests import covering_cliques, maximal_cliques
 from sat_nb.stats.signed_rank import signed_rank_p
@@ -229,3 +230,21 @@ def test_it_prints_short(table: pd.DataFrame) -> None:
     assert text.startswith(
         "Comparison(sharp, 5 segments, 20 images, wilcoxon-holm at alpha 0.05: eyes 1.00"
     )
+
+
+def test_the_fewest_images_and_segments(table: pd.DataFrame) -> None:
+    two = table[table["image_id"].isin(["image_01", "image_02"])]
+    assert sat.compare(two, method="sharp").n_total == 2
+    three = table[table["segment"].isin(["eyes", "nose", "rest"])]
+    assert len(sat.compare(three, method="sharp", test="aeon").mean_ranks) == 3
+
+
+def test_as_many_groups_as_can_be_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of four has three maximal groups."""
+    alike = np.eye(4, k=1, dtype=bool) | np.eye(4, k=-1, dtype=bool)
+    for most, warned in ((3, 0), (2, 1)):
+        monkeypatch.setattr(rank_tests, "MOST", most)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert maximal_cliques(alike) == ((0, 1), (1, 2), (2, 3))
+        assert len(caught) == warned

@@ -13,6 +13,7 @@ from scipy.stats import kstest
 import sat_nb as sat
 from sat_nb import SegmentationMap
 from sat_nb.stats.null_segments import placements
+from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.toy import toy
 from tests.oracles import controls as oracle
@@ -349,3 +350,25 @@ def test_tables_that_do_not_belong_together(pair: tuple[pd.DataFrame, pd.DataFra
         sat.excess_over_null(pd.concat([table, table.assign(model="other")]), null)
     with pytest.raises(sat.InvalidInput, match="value: unknown name 'rank'"):
         sat.excess_over_null(table, null, value="rank")
+
+
+@pytest.mark.parametrize(("option", "values"), [("fit", ("crop", "stretch")), ("pool", ("a", "b"))])
+def test_options_are_compared_where_both_tables_know_them(
+    pair: tuple[pd.DataFrame, pd.DataFrame], option: str, values: tuple[str, str]
+) -> None:
+    table, null = (one.copy() for one in pair)
+    table.attrs["sat_nb"] = {option: values[0]}
+    for known, refused in (({}, False), ({option: values[0]}, False), ({option: values[1]}, True)):
+        null.attrs["sat_nb"] = known
+        if refused:
+            with pytest.raises(sat.InvalidInput, match=f"built with {option}='{values[1]}'"):
+                sat.excess_over_null(table, null)
+        else:
+            assert len(sat.excess_over_null(table, null)) == 10
+
+
+def test_generators_stay_what_they_are() -> None:
+    """Placements and changed masks of earlier versions can be had again."""
+    assert image_generator(3, "a/b").integers(10**6, size=2).tolist() == [483237, 877524]
+    assert image_generator(3, "a/b", "eyes").integers(10**6, size=2).tolist() == [737646, 683792]
+    assert image_generator(0, "\udcff").integers(10) == image_generator(0, "\udcff").integers(10)

@@ -190,3 +190,13 @@ def test_the_diagram_draws_them() -> None:
         assert f"s00  {result.relative_ranks['s00']:.2f} (60)" in texts
         dots = [line for line in ax.lines if line.get_marker() == "o"]
         assert len(dots) == len(result.groups) > 0
+
+
+@pytest.mark.parametrize(("k", "shown"), [(4, False), (5, True)])
+def test_the_first_three_pairs_are_named(k: int, shown: bool) -> None:
+    with pytest.warns(sat.PresenceWarning, match=f"^{k - 1} of {k - 1} differences") as caught:
+        sat.compare(gappy(60, k, 0.3), method="m")
+    text = str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert text.count(" and 's") == 3
+    assert ("; ..." in text) == shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import warnings
 from typing import Any
@@ -248,3 +250,31 @@ def test_an_own_random_change_has_a_generator_by_image_and_repeat() -> None:
 def test_own_entries_that_cannot_be(table: pd.DataFrame, call: Any, said: str) -> None:
     with pytest.raises(sat.InvalidInput, match=said):
         call(table)
+
+
+# --- defaults -------------------------------------------------------------------------------------
+
+PUBLIC = [
+    name
+    for name in sat.__all__
+    if inspect.isfunction(getattr(sat, name))
+    and getattr(sat, name).__module__.startswith("sat_nb.stats.")
+]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_defaults_are_the_documented_ones(name: str) -> None:
+    """Every "default ..." in a docstring is the signature's, and none is left out."""
+    function = getattr(sat, name)
+    documented = {
+        argument: ast.literal_eval(default)
+        for line in function.__doc__.splitlines()
+        if (match := re.match(r"    (\w[\w, ]*) : .*, default (.+)$", line))
+        for argument, default in [(a, match[2]) for a in match[1].split(", ")]
+    }
+    own = {
+        argument: parameter.default
+        for argument, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    assert documented == own

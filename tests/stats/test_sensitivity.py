@@ -254,3 +254,23 @@ def test_the_picture_has_a_line_a_change_and_a_colour_a_method() -> None:
     ax.figure.canvas.draw()
     with pytest.raises(InvalidInput, match=r"columns .*'tau'.* are missing"):
         sat.plot_mask_sensitivity(found.drop(columns="tau"))
+
+
+@pytest.mark.parametrize(
+    ("change", "good", "bad"),
+    [
+        ("pad", [0, 1, 8.0, np.int64(2)], [-1, 1.5, "2", True, np.nan]),
+        ("outline", [0, 4], [-1, 0.5]),
+        ("dropped", [0, 0.2, 1], [-0.1, 1.1, "0.1", np.nan]),
+        ("swapped", [0, 0.2, 1], [-0.1, 1.1]),
+    ],
+)
+def test_amounts_that_a_change_accepts(change: str, good: list, bad: list) -> None:
+    assert all(MASK_CHANGES[change].accepts(amount) for amount in good)
+    assert not any(MASK_CHANGES[change].accepts(amount) for amount in bad)
+
+
+def test_means_that_differ_by_rounding_tie() -> None:
+    rows = np.array([[1.0, 1.0 + 1e-12, 2.0]]), np.array([[1.0, 2.0, 3.0]])
+    assert tau_of_rows(*rows)[0] == pytest.approx(2 / np.sqrt(2 * 3))
+    assert tau_of_rows(np.array([[1.0, 1.0 + 1e-6, 2.0]]), rows[1])[0] == 1

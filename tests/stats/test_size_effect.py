@@ -109,3 +109,12 @@ def test_refusals(table: pd.DataFrame) -> None:
     gone = table.assign(mask_fraction=np.nan)
     with pytest.raises(sat.InvalidInput, match="mask_fraction is nan for 'eyes' in 'image_00'"):
         sat.size_effect(gone)
+
+
+def test_one_image_has_no_slope() -> None:
+    table = sized()
+    one = table[table["image_id"] == table["image_id"].iloc[0]]
+    assert len(one) > 2
+    row = sat.size_effect(one).iloc[0]
+    assert np.isnan(row["slope"])
+    assert row["n_images"] == 1

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
+from benchmarks.calibration import as_table
 from sat_nb.stats.rank_effects import by_size, means, shuffled, taus_with
 from tests.oracles import stability as oracle
 
@@ -147,3 +148,28 @@ def test_tables_of_two_models_are_not_mixed(table: pd.DataFrame) -> None:
 def test_a_segment_counts_once_an_image(table: pd.DataFrame) -> None:
     with pytest.raises(sat.InvalidInput, match="several rows for"):
         sat.ranking_stability(pd.concat([table, table]))
+
+
+# --- edges --------------------------------------------------------------------------------------
+
+
+def test_sizes_are_round_numbers_up_to_half_of_the_images() -> None:
+    table = as_table(np.random.default_rng(0).normal(size=(2400, 2)))
+    found = sat.ranking_stability(table, n_repeats=1)["n_images"].tolist()
+    assert found == [
+        *(2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000), 1200,
+    ]  # fmt: skip
+
+
+def test_four_images_are_enough(table: pd.DataFrame) -> None:
+    four = table[table["image_id"] < "image_04"]
+    assert sat.ranking_stability(four, n_repeats=2)["n_images"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("tau", [-1, 1, 0.5])
+def test_any_tau_can_be_asked_for(tau: float) -> None:
+    stability = pd.DataFrame({"method": ["a"], "n_images": [5], "tau": [1.0]})
+    assert sat.images_needed(stability, tau=tau)["a"] == 5
+    for beyond in (-1.01, 1.01, "0.9"):
+        with pytest.raises(sat.InvalidInput, match="tau: expected a number from -1 to 1"):
+            sat.images_needed(stability, tau=beyond)

@@ -1,4 +1,4 @@
-"""What does not fit, against the definitions, on random tables."""
+"""Outliers, against the definitions, on random tables."""
 
 from __future__ import annotations
 
@@ -42,41 +42,36 @@ def by_method(table: pd.DataFrame, method: str) -> list[dict]:
 @settings(max_examples=8)
 def test_images_segments_and_methods_follow_their_definitions(seed: int) -> None:
     table = random_table(seed)
+    of = {method: by_method(table, method) for method in "abc"}
     images = sat.unusual_images(table)
     assert len(images) == 3 * table["image_id"].nunique()
     assert images["distance"].round(9).is_monotonic_decreasing
     for row in images.to_dict("records"):
-        distance, segment = oracle.distance(by_method(table, row["method"]), row["image_id"])
+        rows = of[row["method"]]
+        distance, segment = oracle.distance(rows, row["image_id"])
+        [own] = [r for r in rows if (r["image_id"], r["segment"]) == (row["image_id"], segment)]
+        off = abs(own["rank"] - oracle.mean_rank(rows, segment))
         assert row["distance"] == pytest.approx(distance)
-        assert abs(row["rank"] - row["mean_rank"]) == pytest.approx(
-            abs(_rank(table, row, segment) - _mean(table, row, segment))
-        )
+        assert abs(row["rank"] - row["mean_rank"]) == pytest.approx(off)
+        assert row["segment"] == segment
+        assert row["n_segments"] == sum(r["image_id"] == row["image_id"] for r in rows)
     for row in sat.varying_segments(table).to_dict("records"):
-        rows = by_method(table, row["method"])
+        rows = of[row["method"]]
         ranks = [r["rank"] for r in rows if r["segment"] == row["segment"]]
+        assert row["n_images"] == len(ranks)
+        assert row["mean_rank"] == pytest.approx(oracle.mean_rank(rows, row["segment"]))
         assert row["sd_rank"] == pytest.approx(oracle.sd_rank(rows, row["segment"]), abs=1e-12)
         assert row["low"] == pytest.approx(oracle.quantile(ranks, 0.25))
         assert row["high"] == pytest.approx(oracle.quantile(ranks, 0.75))
     pairs = sat.disagreeing_methods(table).set_index(["method_a", "method_b"])
     assert sorted(pairs.index) == list(itertools.combinations("abc", 2))
     for (a, b), row in pairs.iterrows():
-        names = sorted({r["segment"] for r in by_method(table, a)})
-        means = [[oracle.mean_rank(by_method(table, m), n) for n in names] for m in (a, b)]
+        names = sorted({r["segment"] for r in of[a]})
+        means = [[oracle.mean_rank(of[m], n) for n in names] for m in (a, b)]
         expected = oracle.tau_b(*np.round(means, 9))
         assert row["tau"] == pytest.approx(expected, nan_ok=True)
         gaps = np.abs(np.subtract(*means))
         assert abs(row["rank_a"] - row["rank_b"]) == pytest.approx(gaps.max())
-
-
-def _rank(table: pd.DataFrame, row: dict, segment: str) -> float:
-    rows = by_method(table, row["method"])
-    return next(
-        r["rank"] for r in rows if (r["image_id"], r["segment"]) == (row["image_id"], segment)
-    )
-
-
-def _mean(table: pd.DataFrame, row: dict, segment: str) -> float:
-    return oracle.mean_rank(by_method(table, row["method"]), segment)
 
 
 def test_an_image_that_ranks_as_all_do_is_not_unusual_and_the_reversed_one_is(table) -> None:
