@@ -380,8 +380,3 @@ def _of_function(function: Callable[..., pd.Series]) -> Aggregation:
     return Aggregation(
         name=name, about="A function of the user's own.", function=function, column=name
     )
-
-
-RESULTS = {name: value.small_is_best for name, value in VALUES.items()} | {
-    entry.column: entry.small_is_best for entry in AGGREGATIONS.values() if entry.column
-}

@@ -264,6 +264,8 @@ def test_images_without_segments_and_tables_without_rows(how: str) -> None:
         ({"how": "top_k", "parameters": {"k": 0}}, "k: expected a whole number >= 1, got 0"),
         ({"how": "top_k", "parameters": {"k": True}}, "k: expected a whole number >= 1, got True"),
         ({"how": "trimmed_mean", "parameters": {"share": 0.5}}, "share: expected a share from 0"),
+        ({"how": "trimmed_mean", "parameters": {"share": -0.01}}, "share: expected a share from 0"),
+        ({"how": "homogeneity", "parameters": {"of": 0.5}}, "of: expected a class number, or None"),
         ({"how": "homogeneity", "parameters": {"classes": "model"}}, "'predicted' or 'label', got"),
         ({"how": "top_k", "parameters": 3}, "parameters: expected {parameter: value}, got int 3"),
         ({"how": "top_k", "by": ("segment",)}, "by: 'segment' cannot be kept apart"),
