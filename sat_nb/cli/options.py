@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from sat_nb.errors import SatError, unknown_name
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Named(click.ParamType):
@@ -67,6 +69,23 @@ class NamedSeveral(Named):
         if not isinstance(value, str):
             return value
         return [self.chosen(text.strip(), argument) for text in value.split(",")]
+
+
+def named(
+    flag: str,
+    where: str,
+    help: str,
+    *,
+    default: str | None = None,
+    own: bool = True,
+    several: bool = False,
+    **options: Any,
+) -> Callable[[F], F]:
+    """The decorator for an option whose value is one name of a registry, or several."""
+    kind = (NamedSeveral if several else Named)(where, own=own)
+    shown: dict[str, Any] = {"default": default, "show_default": default is not None}
+    names = (flag, *([options.pop("argument")] if "argument" in options else []))
+    return click.option(*names, type=kind, help=help, **shown, **options)
 
 
 class Command(click.Command):

@@ -10,15 +10,15 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.options import Command, Named, NamedSeveral, readable_errors
+from sat_nb.cli.options import Command, named, readable_errors
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
 
-FORMAT = click.option(
+FORMAT = named(
     "--format",
-    "mask_format",
-    type=Named("sat_nb:SEGMENT_FORMATS"),
-    help="Format of the masks; detected by default.",
+    "sat_nb:SEGMENT_FORMATS",
+    "Format of the masks; detected by default.",
+    argument="mask_format",
 )
 
 
@@ -29,23 +29,23 @@ FORMAT = click.option(
 @FORMAT
 @click.option("--rename", help="TOML file of segment names to replace.")
 @click.option("--out", required=True, help="The table to write (.parquet).")
-@click.option(
+@named(
     "--preprocess",
+    "sat_nb:PREPROCESS",
+    "What the model was trained on: a name, or module:function.",
     required=True,
-    type=Named("sat_nb:PREPROCESS"),
-    help="What the model was trained on: a name, or module:function.",
 )
-@click.option(
+@named(
     "--fit",
+    "sat_nb:FITS",
+    "How photos and their masks are brought to the size of the model's input.",
     default="stretch",
-    show_default=True,
-    type=Named("sat_nb:FITS"),
-    help="How photos and their masks are brought to the size of the model's input.",
 )
-@click.option(
+@named(
     "--methods",
-    type=NamedSeveral("sat_nb:METHODS"),
-    help="Saliency methods, with commas; by default the paper's six.",
+    "sat_nb:METHODS",
+    "Saliency methods, with commas; by default the paper's six.",
+    several=True,
 )
 @click.option(
     "--target",
@@ -53,12 +53,12 @@ FORMAT = click.option(
     show_default=True,
     help="Class number to explain, or two, A,B: why A and not B.",
 )
-@click.option(
+@named(
     "--output",
+    "sat_nb.saliency.method:OUTPUTS",
+    "What to explain of that class.",
     default="logit",
-    show_default=True,
-    type=Named("sat_nb.saliency.method:OUTPUTS", own=False),
-    help="What to explain of that class.",
+    own=False,
 )
 @click.option("--labels", help="CSV with the columns image_id and label (the true class number).")
 @click.option(
@@ -66,8 +66,8 @@ FORMAT = click.option(
 )
 @click.option(
     "--samples",
-    help="Gradients that smoothgrad and integrated_gradients average, or 'auto': until the ranks "
-    "of each photo's segments are settled.",
+    help="Gradients that a method that samples averages, or 'auto': until the ranks of each "
+    "photo's segments are settled.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the noise of methods that sample.")
 @click.option(
@@ -77,41 +77,29 @@ FORMAT = click.option(
 @click.option("--max-memory", help="Memory that a worker may use, such as 4GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes that share the photos.")
 @click.option("--maps", help="Folder that keeps the maps; a run that was stopped resumes there.")
-@click.option(
+@named(
     "--dtype",
+    "sat_nb.saliency.store.codec:DTYPES",
+    "How maps are kept.",
     default="float32",
-    show_default=True,
-    type=Named("sat_nb.saliency.store.codec:DTYPES", own=False),
-    help="How maps are kept.",
+    own=False,
 )
 @click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks are padded.")
-@click.option(
-    "--pool",
-    default="sum",
-    show_default=True,
-    type=Named("sat_nb:POOLS"),
-    help="How channels become one number per pixel.",
-)
-@click.option(
-    "--merge",
-    default="union",
-    show_default=True,
-    type=Named("sat_nb:MERGES"),
-    help="What to do with several masks of one name.",
-)
-@click.option(
+@named("--pool", "sat_nb:POOLS", "How channels become one number per pixel.", default="sum")
+@named("--merge", "sat_nb:MERGES", "What to do with several masks of one name.", default="union")
+@named(
     "--rank-by",
+    "sat_nb.table.schema:RANK_BY",
+    "The column by which segments are ranked.",
     default="abs_mean_attribution",
-    show_default=True,
-    type=Named("sat_nb.table.schema:RANK_BY", own=False),
-    help="The column by which segments are ranked.",
+    own=False,
 )
-@click.option(
+@named(
     "--missing",
+    "sat_nb.table.build:MISSING",
+    "What to do with photos without masks and masks without photos; 'skip' leaves them out.",
     default="error",
-    show_default=True,
-    type=Named("sat_nb.table.build:MISSING", own=False),
-    help="What to do with photos without masks and masks without photos; 'skip' leaves them out.",
+    own=False,
 )
 @readable_errors
 def build(
@@ -142,7 +130,7 @@ def build(
         photos,
         methods=methods or sat.PAPER_METHODS,
         target=_target(target),
-        parameters=_by_method(given),
+        parameters=_by_method(given) or None,
         samples=int(samples) if samples and samples.isdigit() else samples,
         segments=masks if samples == "auto" else None,
         input_size=input_size or None,
@@ -157,26 +145,26 @@ def build(
 
 @click.command(cls=Command)
 @click.argument("table")
-@click.option(
+@named(
     "--how",
+    "sat_nb:AGGREGATIONS",
+    "How the values of a segment in many images become one number.",
     default="relative",
-    show_default=True,
-    type=Named("sat_nb:AGGREGATIONS"),
-    help="How the values of a segment in many images become one number.",
 )
-@click.option(
+@named(
     "--value",
-    type=Named("sat_nb:VALUES", own=False),
-    help="The column to aggregate; by default rank where the aggregation takes it.",
+    "sat_nb:VALUES",
+    "The column to aggregate; by default rank where the aggregation takes it.",
+    own=False,
 )
 @click.option(
     "--parameter", "given", multiple=True, help="Of the aggregation, NAME=VALUE, such as k=1."
 )
 @click.option("--by", default="method", show_default=True, help="Columns kept apart, with commas.")
-@click.option(
+@named(
     "--interval",
-    type=Named("sat_nb:INTERVALS"),
-    help="Add the bounds of a bootstrap interval; by default there are none.",
+    "sat_nb:INTERVALS",
+    "Add the bounds of a bootstrap interval; by default there are none.",
 )
 @click.option("--level", default=0.95, show_default=True, help="Level of the interval.")
 @click.option("--out", help="A CSV file to write; by default the result is printed.")
@@ -218,41 +206,32 @@ def aggregate(
 @click.argument("table")
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @click.option("--methods", help="Saliency methods, with commas; by default all in the table.")
-@click.option(
-    "--test",
-    default="wilcoxon-holm",
-    show_default=True,
-    type=Named("sat_nb:TESTS"),
-    help="Test of the differences between segments.",
+@named(
+    "--test", "sat_nb:TESTS", "Test of the differences between segments.", default="wilcoxon-holm"
 )
 @click.option("--alpha", default=0.05, show_default=True, help="Level of the tests.")
-@click.option(
+@named(
     "--missing",
+    "sat_nb.stats.compare:MISSING",
+    "How the tests count segments that an image lacks.",
     default="absolute",
-    show_default=True,
-    type=Named("sat_nb.stats.compare:MISSING", own=False),
-    help="How the tests count segments that an image lacks.",
+    own=False,
 )
-@click.option(
+@named(
     "--value",
+    "sat_nb:VALUES",
+    "The column that the bars show.",
     default="abs_mean_attribution",
-    show_default=True,
-    type=Named("sat_nb:VALUES", own=False),
-    help="The column that the bars show.",
+    own=False,
 )
-@click.option(
-    "--interval",
-    default="bca",
-    show_default=True,
-    type=Named("sat_nb:INTERVALS"),
-    help="The whiskers of the bars.",
-)
-@click.option(
+@named("--interval", "sat_nb:INTERVALS", "The whiskers of the bars.", default="bca")
+@named(
     "--formats",
+    "sat_nb.plots.export:FIGURE_FORMATS",
+    "Formats to write, with commas.",
     default="svg,png",
-    show_default=True,
-    type=NamedSeveral("sat_nb.plots.export:FIGURE_FORMATS", own=False),
-    help="Formats to write, with commas.",
+    own=False,
+    several=True,
 )
 @click.option("--highlight", default="", help="Segments to colour, with commas.")
 @readable_errors
@@ -277,13 +256,7 @@ def figures(table: str, methods: str | None, highlight: str, **options: Any) -> 
 @click.option("--segments", help="Folder of mask exports.")
 @click.option("--port", type=int, help="By default the first free one from 8866.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the web browser.")
-@click.option(
-    "--theme",
-    default="light",
-    show_default=True,
-    type=Named("sat_nb.widgets.serve:THEMES", own=False),
-    help="Colours of the page.",
-)
+@named("--theme", "sat_nb.widgets.serve:THEMES", "Colours of the page.", default="light", own=False)
 @readable_errors
 def explore(table: str, **options: Any) -> None:
     """Explore a table on a page that only this computer can open."""
