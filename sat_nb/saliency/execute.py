@@ -22,7 +22,7 @@ from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.own_methods import Explained, own_map
 from sat_nb.saliency.preprocess import Preprocess, apply_preprocess
 from sat_nb.saliency.process.budget import RequestKind
-from sat_nb.saliency.process.pool import Pool, Sender, ask, ask_with_retry
+from sat_nb.saliency.process.pool import Sender, WorkerPool, ask, ask_with_retry
 from sat_nb.saliency.progress import run_batches
 from sat_nb.saliency.sampling import points_at_once, random_map
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
@@ -52,7 +52,7 @@ class Job:
     fit: str
     seed: int
     run: Run
-    pool: Pool
+    pool: WorkerPool
     against: int | None = None
     output: str = "logit"
     masks: Callable[[str], Masks] | None = None

@@ -28,7 +28,7 @@ from sat_nb.saliency.preprocess import (
     preprocess_settings,
 )
 from sat_nb.saliency.process.budget import read_bytes
-from sat_nb.saliency.process.pool import Pool, ask_with_retry, shared_pool
+from sat_nb.saliency.process.pool import WorkerPool, ask_with_retry, shared_pool
 from sat_nb.saliency.progress import progress_bar
 from sat_nb.saliency.sampling_until_settled import read_masks
 from sat_nb.saliency.store.codec import checked_dtype
@@ -221,7 +221,7 @@ def explain(
     return AttributionStore(job.run, methods=[m.key for m in chosen], image_ids=images)
 
 
-def _ask_facts(file: ModelFile, pool: Pool) -> ModelFacts:
+def _ask_facts(file: ModelFile, pool: WorkerPool) -> ModelFacts:
     facts: ModelFacts = ask_with_retry("facts", f"loading {file.path!r}", pool=pool, file=file)
     return facts
 

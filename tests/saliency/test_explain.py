@@ -90,7 +90,7 @@ def test_training_goes_on_around_explain(keras, make_model, images, inputs):
 def test_live_model_resumes_by_content(make_model, images, tmp_path, monkeypatch):
     model = make_model()
     explain(model, images, **OPTIONS, out=tmp_path / "maps")
-    monkeypatch.setattr(pool.Pool, "request", pytest.fail)
+    monkeypatch.setattr(pool.WorkerPool, "request", pytest.fail)
     again = explain(model, images, **OPTIONS, out=tmp_path / "maps")
     assert len(again["gradient"]) == 5
 

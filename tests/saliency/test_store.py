@@ -51,7 +51,7 @@ def no_worker(monkeypatch):
     def fail(*arguments, **more):
         raise AssertionError("the worker was asked")
 
-    return lambda: monkeypatch.setattr("sat_nb.saliency.process.pool.Pool.request", fail)
+    return lambda: monkeypatch.setattr("sat_nb.saliency.process.pool.WorkerPool.request", fail)
 
 
 @pytest.fixture

@@ -25,14 +25,14 @@ class Stopped(SatError):
     """The pool was stopped while this thread waited for it."""
 
 
-class Pool:
+class WorkerPool:
     """``n_workers`` workers, each with its share of the cores and at most ``max_memory`` bytes.
 
     :meth:`request` may be called by several threads: each takes a free worker. The semaphore counts
     free workers, so a thread that holds a turn always finds or starts one. ``_idle`` and ``_busy``
     need no lock, because append, remove and pop of a list are atomic.
 
-    >>> Pool(2).n_workers  # no worker is started before the first request
+    >>> WorkerPool(2).n_workers  # no worker is started before the first request
     2
     """
 
@@ -107,18 +107,18 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-_pools: dict[tuple[int, int | None], Pool] = {}
+_pools: dict[tuple[int, int | None], WorkerPool] = {}
 _changing = threading.Lock()  # two calls of explain in two threads must not make one pool twice
 
 
-def shared_pool(n_workers: int = 1, *, max_memory: int | None = None) -> Pool:
+def shared_pool(n_workers: int = 1, *, max_memory: int | None = None) -> WorkerPool:
     """The pool of this shape; idle workers of other shapes end and free their memory."""
     with _changing:
         shape = (n_workers, max_memory)
         for other in _pools.keys() - {shape}:
             _pools[other].stop_idle()
         if shape not in _pools or _pools[shape].stopped():
-            _pools[shape] = Pool(n_workers, max_memory=max_memory)
+            _pools[shape] = WorkerPool(n_workers, max_memory=max_memory)
         return _pools[shape]
 
 
@@ -138,7 +138,7 @@ def ask(
     command: str,
     doing: str,
     *,
-    pool: Pool,
+    pool: WorkerPool,
     kind: RequestKind | None = None,
     n_inputs: int | None = None,
     **arguments: Any,
@@ -166,7 +166,7 @@ def ask_with_retry(command: str, doing: str, **arguments: Any) -> Any:
 class Sender:
     """Sends work in requests that fit into memory, until ``stopping`` is set."""
 
-    pool: Pool
+    pool: WorkerPool
     stopping: threading.Event
 
     def in_batches(
