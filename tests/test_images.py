@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy import ndimage
@@ -146,6 +146,8 @@ def test_a_photo_and_its_mask_land_on_the_same_pixels(
 
 
 @given(*[st.integers(1, 60)] * 4, st.sampled_from(sorted(FITS)))
+@example(60, 1, 20, 30, "letterbox")  # a line is one pixel wide at least
+@example(1, 60, 30, 20, "letterbox")
 def test_any_photo_fits_any_input(
     height: int, width: int, rows: int, columns: int, fit: str
 ) -> None:

@@ -335,6 +335,7 @@ def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatc
             "refused .*environment variable DINOX_API_TOKEN",
         ),
         (error("The token does not exist"), "token is refused"),
+        (error("", status=401), r"token is refused \(HTTP status 401\)"),
         (error("", status=403), r"token is refused \(HTTP status 403\)"),
         (error("x", status=503, Retry_After="86400"), "come back in 86400 seconds"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import re
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from sat_nb import (
     Source,
     read_segments,
 )
+from sat_nb.segments import formats
 from sat_nb.segments.formats.coco_panoptic import parse_coco_panoptic
 from sat_nb.segments.formats.json_files import elements
 from sat_nb.segments.formats.label_png import LabelPicture, parse_label_png
@@ -50,6 +53,16 @@ def test_every_format_gives_the_same_masks(tmp_path: Path, case: str) -> None:
         assert (found.scores is not None) == scored
         if scored:
             assert found.scores.tolist() == [0.5, 0.25]
+
+
+def test_every_format_that_is_written_is_registered() -> None:
+    found = {
+        id(value): value.name
+        for module in pkgutil.iter_modules(formats.__path__, f"{formats.__name__}.")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, Format)
+    }
+    assert set(found) == {id(entry) for entry in SEGMENT_FORMATS.values()}, found
 
 
 REFUSED = {"grounded_sam": write_json([{"value": 0, "label": "background"}])}
