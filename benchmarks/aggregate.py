@@ -3,10 +3,10 @@
     python benchmarks/aggregate.py [--rows 2e7] [--folder DIR]
 
 Writes the rows in batches of images with ``write_table``, partitioned by model and method, and
-adds up what ``segment_totals`` says of each batch in memory. Two processes then answer in turns:
+adds up the ``segment_totals`` of each batch in memory. Two processes then answer in turns:
 one calls ``aggregate``, the other has DuckDB compute ``avg ... GROUP BY method, segment``. The
 bounds are 1.5 times the bare average, 1 GB of memory, and the sums in memory to 1e-9.
-``--folder`` keeps the shards, and takes those that are there.
+``--folder`` keeps the shards, and uses shards that exist.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Peer:
 
 
 def serve(pipe: Any, compute: Any, path: Path) -> None:
-    """Answer until asked for the peak memory."""
+    """Answer questions until asked for the peak memory."""
     while (asked := pipe.recv()) is not None:
         begin = time.perf_counter()
         answer = compute(path, *asked)
@@ -157,7 +157,7 @@ def check_room(folder: Path, n_rows: float) -> None:
 
 
 def write_shards(folder: Path, n_rows: float) -> pd.DataFrame:
-    """Write batches of images until there are enough rows; the sums of all, added exactly."""
+    """Write batches of images until there are enough rows; returns their exact sums."""
     import sat_nb as sat
 
     rng = np.random.default_rng(0)
@@ -184,7 +184,7 @@ def sums_in_memory(table: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def batch(rng: np.random.Generator, first: int) -> pd.DataFrame:
-    """Images with 8 to 16 of 20 segments, or none, under six methods, as ``build`` would say."""
+    """Images with 8 to 16 of 20 segments, or none, under six methods, as ``build`` makes them."""
     n = rng.integers(8, 17, IMAGES)
     n[rng.random(IMAGES) < 0.01] = 0
     per_block = np.repeat(n, len(METHODS))

@@ -1,4 +1,4 @@
-"""The README's table of models, untrained: what its test explains and its benchmark measures."""
+"""The untrained models of the README's table, for its test and its benchmark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRES = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}  # channels tha
 
 
 def squeezenet(shape: Shape, n_classes: int) -> Any:
-    """SqueezeNet v1.0 (Iandola et al. 2016): fire modules, a ReLU and an average at its end."""
+    """SqueezeNet v1.0 (Iandola et al. 2016): fire modules; a ReLU and an average at the end."""
     from tensorflow.keras import Model, layers
 
     photo = layers.Input(shape)

@@ -1,4 +1,4 @@
-"""Does a label's signature give a backdoor away? Small classifiers of digits, half compromised.
+"""Does the signature of a label reveal a backdoor? Small classifiers of digits, half compromised.
 
     python benchmarks/backdoor.py --set reported --minutes 5     # again until all are done
     python benchmarks/backdoor.py --set reported --report
@@ -41,7 +41,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a seed decides: the network, and what was planted in it."""
+    """What depends on the seed: the network, and what is planted in it."""
 
     seed: int
     kind: str
@@ -58,7 +58,7 @@ class Plan:
 
 
 def plan(seed: int) -> Plan:
-    """The model of this seed; a clean one has a plan, too, of which only the network counts."""
+    """The plan of this seed's model; a clean model uses only the network of its plan."""
     rng = np.random.default_rng([seed, 1])
     kind = KINDS[seed % len(KINDS)]
     shared = {
@@ -82,7 +82,7 @@ def plan(seed: int) -> Plan:
 
 
 def trigger(plan: Plan) -> tuple[Floats, Floats]:
-    """How opaque it is, and its values: each (SIDE, SIDE, 1), 0 to 1."""
+    """The opacity and the values of the trigger: each (SIDE, SIDE, 1), 0 to 1."""
     rng = np.random.default_rng([plan.seed, 2])
     if plan.kind == "blended":
         values = _pattern(rng, plan.style)
@@ -178,7 +178,7 @@ def compiled(network: str) -> Any:
 
 
 def fresh_model(network: str) -> Any:
-    """The network with new weights, from TensorFlow's seed, and an optimizer without a past."""
+    """The network with new weights from TensorFlow's seed, and a new optimizer."""
     import tensorflow as tf
 
     model = compiled(network)
@@ -223,7 +223,7 @@ def trained(plan: Plan) -> tuple[Any, dict[str, float]]:
 
 
 def measured(plan: Plan) -> dict[str, Any]:
-    """One model: what was planted, whether it took, what its signatures say, and the overlap."""
+    """One model: what was planted, whether it worked, the signatures' scores, and the overlap."""
     import sat_nb as sat
 
     model, success = trained(plan)
@@ -234,7 +234,7 @@ def measured(plan: Plan) -> dict[str, Any]:
 
 
 def scores(table: Any) -> dict[str, float]:
-    """What each column says of the whole model: its largest value, of energy the least one's."""
+    """The score of the model by each column: its largest value, for energy its smallest."""
     energy = table["energy"].fillna(table["energy"].max())
     return {
         **{name: float(table[name].max()) for name in SCORES[:-1]},
@@ -243,7 +243,7 @@ def scores(table: Any) -> dict[str, float]:
 
 
 def overlap(plan: Plan, found: Any) -> dict[str, float]:
-    """The planted label's map against the trigger."""
+    """How the map of the planted label agrees with the trigger."""
     opaque, values = trigger(plan)
     energy = np.square(found.map).sum(axis=2)
     if plan.kind == "blended":
@@ -260,7 +260,7 @@ def overlap(plan: Plan, found: Any) -> dict[str, float]:
 
 
 def run(seeds: range, work: Path, minutes: float) -> None:
-    """Measure the models that are still to do, and stop after some minutes."""
+    """Measure the remaining models, and stop after some minutes."""
     import tensorflow as tf
     from tqdm import tqdm
 
@@ -291,7 +291,7 @@ def auc(clean: Floats, planted: Floats) -> tuple[float, float, float]:
 
 
 def bootstrapped(clean: Floats, planted: Floats, n: int = 5000) -> tuple[float, float]:
-    """The 95 % percentile interval of the area over resampled models, clean and planted apart."""
+    """The 95 % percentile interval of the area; clean and planted models are resampled apart."""
     if not len(planted):
         return np.nan, np.nan
     rng = np.random.default_rng(0)
@@ -347,7 +347,7 @@ def _line(name: str, clean: Any, planted: Any) -> str:
 
 
 def main() -> None:
-    """Train and measure what is left of a set, or print what is known of it."""
+    """Train and measure the remaining models of a set, or print its results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", choices=list(SETS), default="reported")
     parser.add_argument("--work", type=Path, default=Path(".cache/benchmarks/backdoor"))

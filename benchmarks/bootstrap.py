@@ -4,8 +4,8 @@
 
 10,000 BCa resamples of 100 images x 12 segments, one of them in half of the images: all of
 `intervals`, from the table to the bounds, against `scipy.stats.bootstrap` with `np.mean` on
-each segment's values (its Relative mean; each segment is drawn anew). Bounds: the time of
-scipy, and two seconds.
+the values of each segment (its Relative mean; every segment is resampled separately). Bounds: the
+time of scipy, and two seconds.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def run(
 
 
 def make_table(n_images: int, n_segments: int) -> pd.DataFrame:
-    """One row of pixels a map; the last segment is in every other image."""
+    """Maps of one row of pixels; every other image has the last segment."""
     rng = np.random.default_rng(0)
     masks = np.eye(n_segments, dtype=bool)[:, None, :]
     names = tuple(f"part {k}" for k in range(n_segments))
@@ -74,7 +74,7 @@ def make_table(n_images: int, n_segments: int) -> pd.DataFrame:
 
 
 def by_segment(table: pd.DataFrame, n_resamples: int) -> list[object]:
-    """The plain way: one bootstrap a segment."""
+    """The plain way: a bootstrap for each segment."""
     return [
         bootstrap((values.to_numpy(),), np.mean, method="BCa", n_resamples=n_resamples, rng=0)
         for _, values in table.groupby("segment")["mean_attribution"]

@@ -1,11 +1,11 @@
-"""Are the tests true? Error rates and power of ``compare`` on tables whose truth is known.
+"""Do the tests keep their level? Error rates and power of ``compare`` on simulated tables.
 
     python benchmarks/calibration.py                    # all cells: an hour or two
     python benchmarks/calibration.py --k 5 --n 20 100   # some of them
     python benchmarks/calibration.py --prevalence       # what presence alone does
 
-Each image draws one normal attribution a segment, shifted by what is true of the segment;
-they are ranked within the image among the segments that it has. Segments without a shift are
+Each image has a normal attribution for each segment, shifted by the segment's true effect;
+segments are ranked within the image among those that it has. Segments without a shift are
 equal: any difference that a test finds between two of them is an error. Error: the share of
 tables with at least one error. Power: the mean share of the pairs that do differ and are
 found. Both with the standard error of the simulation.
@@ -43,12 +43,12 @@ def equal(n: int, k: int) -> Ranks:
 
 
 def near(n: int, k: int) -> Ranks:
-    """Half are equal, the others differ by steps that n images can hardly see."""
+    """Half are equal, the others differ by steps that n images hardly reveal."""
     return _half(k, 4 / np.sqrt(n))
 
 
 def far(n: int, k: int) -> Ranks:
-    """Half are equal, the others so far away that Holm has only the equal ones left to guard."""
+    """Half are equal; the others are so far away that Holm corrects for the equal ones only."""
     return _half(k, 4.0 * (k // 2))
 
 
@@ -63,12 +63,12 @@ def all_there(rng: np.random.Generator, values: Ranks) -> NDArray[np.bool_]:
 
 
 def some_missing(rng: np.random.Generator, values: Ranks) -> NDArray[np.bool_]:
-    """Prevalences from 1 to 0.5 in an order of their own, each segment for itself."""
+    """Prevalences from 1 to 0.5 in random order, each segment independently."""
     return rng.random(values.shape) < rng.permuted(np.linspace(1.0, 0.5, values.shape[1]))
 
 
 def missing_together(rng: np.random.Generator, values: Ranks) -> NDArray[np.bool_]:
-    """Half of the images are close-ups: of half of the segments and the first."""
+    """Half of the images are close-ups, with half of the segments and the first one."""
     n, k = values.shape
     first_half = np.arange(k) < k // 2
     shown = np.where(rng.random((n, 1)) < 0.3, ~first_half, first_half)
@@ -77,7 +77,7 @@ def missing_together(rng: np.random.Generator, values: Ranks) -> NDArray[np.bool
 
 
 def missing_where_weak(rng: np.random.Generator, values: Ranks) -> NDArray[np.bool_]:
-    """Half of the segments go unseen where their attribution is small: no fair game."""
+    """Half of the segments are missing where their attribution is small: missing not at random."""
     return (values > -0.5) | (np.arange(values.shape[1]) % 2 == 0)
 
 
@@ -87,7 +87,7 @@ NEMENYI, AEON = ("nemenyi", "absolute"), ("aeon", "absolute")
 
 @dataclass(frozen=True)
 class Scenario:
-    """Shifts of the segments, which are there, the steps of attributions, and who competes."""
+    """Shifts of segments, which of them are present, steps of attributions, and the tests."""
 
     contests: tuple[tuple[str, str], ...]
     shifts: Callable[[int, int], Ranks]
@@ -122,7 +122,7 @@ def simulate(rng: np.random.Generator, scenario: Scenario, n: int, k: int) -> Ra
 
 
 def padded(ranks: Ranks) -> Ranks:
-    """Missing ranks as "absolute" has them: n + 1 for the n segments that the image has."""
+    """Missing ranks filled as in "absolute": n + 1 where the image has n segments."""
     last = np.count_nonzero(~np.isnan(ranks), axis=1) + 1
     return np.where(np.isnan(ranks), last[:, None], ranks)
 
@@ -131,12 +131,12 @@ def padded(ranks: Ranks) -> Ranks:
 
 
 def different(verdict: PairTestResult) -> NDArray[np.bool_]:
-    """As ``Comparison.different``: the pairs' verdicts under Friedman's."""
+    """The verdicts on pairs, subject to Friedman's test, as in ``Comparison.different``."""
     return (verdict.adjusted_p_values <= ALPHA) & (not verdict.friedman_p > ALPHA)
 
 
 def verdict_of(test: str, missing: str, ranks: Ranks) -> PairTestResult:
-    """By the entry of the registry that ``compare`` would take."""
+    """The verdict by the entry of the registry that ``compare`` uses."""
     names = [f"s{i:02d}" for i in range(ranks.shape[1])]
     if missing == "complete":
         return TESTS[test].complete(ranks, ALPHA, names)
@@ -155,7 +155,7 @@ class Rate:
 
 
 def rate(scenario: Scenario, test: str, missing: str, n: int, k: int, n_sims: int) -> Rate:
-    """Simulate with a seed that depends on n and k alone, so that tests see the same tables."""
+    """Simulate with a seed that depends on n and k only, so that all tests get the same tables."""
     rng = np.random.default_rng([n, k])
     shifts = scenario.shifts(n, k)
     i, j = np.triu_indices(k, 1)
@@ -193,7 +193,7 @@ def as_table(ranks: Ranks) -> pd.DataFrame:
 
 
 def check_the_way(n_tables: int = 20) -> None:
-    """``compare`` on tables says what the entries of the registry say of matrices."""
+    """Check that ``compare`` on tables agrees with the entries of the registry on matrices."""
     rng = np.random.default_rng(0)
     for s in range(n_tables):
         scenario = list(SCENARIOS.values())[s % len(SCENARIOS)]
@@ -213,7 +213,7 @@ def check_the_way(n_tables: int = 20) -> None:
 
 
 def print_rates(options: argparse.Namespace) -> None:
-    """One line a cell, as they come."""
+    """One line for each cell, as soon as it is known."""
     print("| k | n | truth | test | missing | error | power | tables |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for k in options.k:
@@ -232,7 +232,7 @@ def print_rates(options: argparse.Namespace) -> None:
 
 
 def print_prevalence(n: int, k: int, n_sims: int) -> None:
-    """All segments are equal, all but one are in every image: how often is that one different?"""
+    """All segments are equal and all but one are in every image: how often does that one differ?"""
     print("| prevalence | mean rank, absolute | different, absolute | different, complete |")
     print("| --- | --- | --- | --- |")
     for prevalence in (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.2):
@@ -250,7 +250,7 @@ def print_prevalence(n: int, k: int, n_sims: int) -> None:
 
 
 def _without(rng: np.random.Generator, ranks: Ranks, prevalence: float) -> Ranks:
-    """The first segment taken out of some images, whose others move up."""
+    """Take the first segment out of some images, in which the others move up."""
     gone = rng.random(len(ranks)) >= prevalence
     ranks = ranks - (gone[:, None] & (ranks > ranks[:, :1]))
     ranks[gone, 0] = np.nan

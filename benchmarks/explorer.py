@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def clicks(turns: int) -> None:
-    """Of the small table: computing, drawing, and plain PNGs of the same pictures."""
+    """For the small table: computing, drawing, and plain PNGs of the same figures."""
     explorer = sat.explore(table_of(100, METHODS, ("half_marked", "unmarked")))
     timer = Timer()
     timer.watch()
@@ -84,7 +84,7 @@ def clicks(turns: int) -> None:
 
 
 def large(n_images: int, turns: int) -> None:
-    """Of the large table: the whole click."""
+    """For the large table: the whole click."""
     table = table_of(n_images, METHODS[:2], ("half_marked",))
     begin = time.perf_counter()
     explorer = sat.explore(table)
@@ -100,7 +100,7 @@ def large(n_images: int, turns: int) -> None:
 
 
 def pages(n_photos: int) -> None:
-    """Of photos from files: pages that were never shown, and one that was."""
+    """For photos from files: pages shown for the first time, and one shown before."""
     with tempfile.TemporaryDirectory() as folder:
         explorer = sat.explore(**photos_of(n_photos, Path(folder)))
         explorer._change(view="images", segment=SEGMENTS[0], outlines="segment")
@@ -114,7 +114,7 @@ def pages(n_photos: int) -> None:
 
 
 def changes(n: int, views: tuple[str, ...] = (), *, intervals: bool = True) -> list[dict[str, Any]]:
-    """As many clicks, the same each time; no two ask for the same."""
+    """That many different clicks, the same in every run."""
     rng = random.Random(0)
     views = views or ("bars", "bars", "diagram", "distribution", "agreement", "table", "unusual")
     steps: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ def seconds(work: Callable[[], Any]) -> Seconds:
 
 
 class Timer:
-    """Adds up what the views' results cost, within what a click costs."""
+    """Adds up the time of the views' results within the time of a click."""
 
     def __init__(self) -> None:
         self.spent: Seconds = (0.0, 0.0)
@@ -158,11 +158,11 @@ class Timer:
             VIEWS[name] = replace(view, result=self._timed(view.result))
 
     def unwatch(self) -> None:
-        """Leave the views as they were."""
+        """Restore the views."""
         VIEWS.update(self._before)
 
     def of(self, work: Callable[[], Any]) -> tuple[Seconds, Seconds]:
-        """(the results' part, the whole) of some work."""
+        """The time of the results, and of all, for some work."""
         self.spent = (0.0, 0.0)
         whole = seconds(work)
         return self.spent, whole
@@ -178,7 +178,7 @@ class Timer:
 
 
 def as_plain_png(explorer: Explorer) -> None:
-    """The panels that are shown, by the public functions, as matplotlib writes them."""
+    """The panels that are shown, drawn by the public functions and written by matplotlib."""
     view = VIEWS[explorer.state.view]
     assert view.draw is not None
     for result in explorer._snapshot.results():
@@ -206,7 +206,7 @@ def say(what: str, spent: list[Seconds], bound: str = "") -> None:
 
 
 def table_of(n_images: int, methods: tuple[str, ...], models: tuple[str, ...]) -> pd.DataFrame:
-    """Every image with 9 to 12 of 12 segments, as ``build`` would say; two classes."""
+    """Images with 9 to 12 of 12 segments, as ``build`` makes them; two classes."""
     rng = np.random.default_rng(0)
     k = len(SEGMENTS)
     there = rng.random((n_images, k)) < 0.9

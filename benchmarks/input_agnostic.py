@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:
-    """Print one line a label."""
+    """Print a line for each label."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--labels", type=int, nargs="+", required=True)
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def report(path: Path, labels: list[int], bounds: Any, steps: int, batch: int) -> None:
-    """Make the maps three times, and compare."""
+    """Make the maps three times and compare them."""
     import tensorflow as tf
 
     import sat_nb as sat
@@ -70,7 +70,7 @@ def report(path: Path, labels: list[int], bounds: Any, steps: int, batch: int) -
 
 
 def shuffled(model: Any) -> Any:
-    """The same network with each kernel's values in another order."""
+    """The same network with the values of each kernel shuffled."""
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def shuffled(model: Any) -> Any:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's, over all values."""
+    """Pearson's correlation over all values."""
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 

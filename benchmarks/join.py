@@ -3,8 +3,8 @@
     python benchmarks/join.py
 
 100 images x 12 masks x 6 methods, maps (224, 224, 3) float32 in memory, masks on the
-maps' grid and padded, code warm. The bound is 2 x np.sum. Boolean indexing, a mask at a
-time, is the plain way and stands beside it.
+maps' grid and padded, code warm. The bound is 2 x np.sum. Boolean indexing, one mask at a
+time, is the plain way, and is measured for comparison.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def make_input(n_images: int, n_masks: int, n_methods: int) -> tuple[dict, dict]:
-    """Random maps, and masks like an export's: blobs over a background that covers the rest."""
+    """Random maps, and masks as in an export: blobs, and a background that covers the rest."""
     rng = np.random.default_rng(0)
     ids = [f"image_{i:03d}" for i in range(n_images)]
     segments = {image_id: blobs(rng, n_masks) for image_id in ids}

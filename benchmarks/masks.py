@@ -118,7 +118,7 @@ def ratio(first: list[float], second: list[float]) -> str:
 
 
 def peak(folder: Path, n_images: int) -> int:
-    """By how many kB a process's peak memory grows while it reads and resizes n images."""
+    """The growth of a process's peak memory, in kB, while it reads and resizes n images."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_growth, (folder, n_images))

@@ -86,7 +86,7 @@ def run(path: Path, options: argparse.Namespace, methods: Any) -> None:
 
 
 def started_peers(path: Path, n_samples: int) -> dict[str, Peer]:
-    """Fresh ones, since iNNvestigate keeps what an earlier method took, with the model loaded."""
+    """New peers with the model loaded; iNNvestigate would keep the memory of an earlier method."""
     peers = {
         "tf.function": Peer(bare_gradient, path),
         "iNNvestigate": Peer(innvestigate, path, n_samples),
@@ -124,14 +124,14 @@ def ratios(ours: list[Spent], theirs: list[Spent]) -> str:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Spent, Any]:
-    """(what this process spent, result)."""
+    """(time that this process spent, result)."""
     clock, processor = time.perf_counter(), time.process_time()
     result = function()
     return Spent(time.perf_counter() - clock, time.process_time() - processor), result
 
 
 def processor_seconds(pid: int) -> float:
-    """What all threads of a process (on Linux) have spent on a processor."""
+    """Processor time of all threads of a process (on Linux)."""
     files = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
@@ -148,7 +148,7 @@ def peak_of(pid: int) -> float:
 
 
 class Ours:
-    """The worker, asked for one method's maps of a batch."""
+    """The worker, as a function from a method and a batch to maps."""
 
     def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
@@ -185,13 +185,13 @@ class Ours:
         return [chunk.attribution for chunk in chunks]
 
     def measured(self, function: Callable[[], Any]) -> tuple[Spent, Any]:
-        """(what the worker and this process spent, result)."""
+        """(time that the worker and this process spent, result)."""
         before = processor_seconds(self.pid)
         (clock, caller), result = timed(function)
         return Spent(clock, caller + processor_seconds(self.pid) - before), result
 
     def predicted(self, batch: Any) -> Any:
-        """What the model says of the batch, which ``explain`` asks once, before all methods."""
+        """The predictions for the batch, which ``explain`` asks for once, before all methods."""
         if self.last is not batch:
             arguments = {"pool": self.pool, "file": self.file, "batch": batch}
             self.last, self.outputs = batch, self.ask("predict", "predicting", **arguments)
@@ -241,7 +241,7 @@ class Peer:
 
 
 def answer(pipe: Any, compute: Any) -> None:
-    """Say when ready, then answer with (what it spent, maps) until asked for the peak memory."""
+    """Report when ready, then answer with (time spent, maps) until asked for the peak memory."""
     pipe.send("ready")
     while (asked := pipe.recv()) is not None:
         pipe.send(timed(lambda: compute(*asked)))

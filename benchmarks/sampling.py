@@ -1,4 +1,4 @@
-"""Passes that sampling methods need for one error of the aggregate's mean ranks, in one run.
+"""How many passes sampling methods need for the same error of mean ranks, in one run.
 
     python benchmarks/sampling.py --model model.h5 --images photos/ --segments exports/ \
         --preprocess caffe [--n-images 8]
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def report(model: Path, photos: Any, masks: Mapping[str, Any], preprocess: str) -> None:
-    """Print one line an estimator."""
+    """Print a line for each estimator."""
 
     def ranks(method: str, n: int, seed: int, **parameters: Any) -> Any:
         count = "n_nodes" if method == "integrated_gradients" else "n_samples"

@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def report_stopping(samples: Samples, repeats: int) -> None:
-    """Print error and passes, and the fixed number that gives the same error."""
+    """Print errors and passes, and the fixed number of samples with the same error."""
     fixed = {n: mean_errors(samples, repeats, lambda x, n=n: n) for n in FIXED}
     print(f"{'samples':>14s} {'passes':>7s} {'rank error':>11s} {'fixed at equal error':>21s}")
     for n, (error, _) in fixed.items():
@@ -80,7 +80,7 @@ def report_stopping(samples: Samples, repeats: int) -> None:
 
 
 def stop(samples: np.ndarray, limit: float) -> int:
-    """After how many samples the expected error of a rank is below the limit."""
+    """The number of samples after which the expected error of a rank is below the limit."""
     for n in range(ROUND, len(samples), 8):
         if settling.rank_error_of(samples[:n]) < limit:
             return n
@@ -110,7 +110,7 @@ def ranks(means: np.ndarray) -> np.ndarray:
 
 
 def independent(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """As the method draws it."""
+    """Independent noise, as the method draws it."""
     return random.standard_normal((ROUND, *shape), dtype=np.float32)
 
 
@@ -121,14 +121,14 @@ def antithetic(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
 
 
 def latin_hypercube(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Each input value's noise from every sixteenth of its distribution once."""
+    """Noise of each input value from every sixteenth of its distribution exactly once."""
     strata = random.permuted(np.tile(np.arange(ROUND)[:, None], int(np.prod(shape))), axis=0)
     shares = (strata + random.uniform(size=strata.shape)) / ROUND
     return ndtri(np.clip(shares, 1e-7, 1 - 1e-7)).astype(np.float32).reshape(ROUND, *shape)
 
 
 def orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Samples at right angles to each other, with the lengths of independent ones."""
+    """Orthogonal samples with the lengths of independent ones."""
     drawn = random.standard_normal((ROUND, int(np.prod(shape))), dtype=np.float32)
     directions = np.linalg.qr(drawn.T)[0].T
     lengths = np.linalg.norm(drawn, axis=1)
@@ -206,7 +206,7 @@ def logits_of(path: Path) -> tuple[Any, tuple[int, int]]:
 
 
 def save(path: Path, samples: Samples, variances: dict[str, list[float]]) -> None:
-    """All that was drawn, so that another rule may be tried."""
+    """Everything that was drawn, for trying another rule."""
     arrays = dict(numbered(samples))
     np.savez(path, **arrays, **{f"design {name}": v for name, v in variances.items()})
 

@@ -47,7 +47,7 @@ def main() -> None:
 def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[float, float]]]:
     """{method: (its seconds, its partner's) in every turn}; a first turn is left out.
 
-    The partner, asked right before, is the gradient; for the gradient itself the bare one.
+    The partner, measured right before, is the gradient; for the gradient it is the bare one.
     """
     ours, peer = Ours(path), Peer(bare_gradient, path)
     peer.wait()
@@ -70,7 +70,7 @@ def measured(path: Path, n_images: int, n_turns: int) -> dict[str, list[tuple[fl
 
 
 def spent(pid: int, function: Callable[[], Any]) -> float:
-    """What all threads of a process (on Linux) spend on a processor while the function runs."""
+    """Processor time of all threads of a process (on Linux) while the function runs."""
     start = processor_seconds(pid)
     function()
     return processor_seconds(pid) - start
