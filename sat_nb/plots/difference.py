@@ -54,7 +54,7 @@ def plot_difference(
     >>> maps, segments = toy()
     >>> before = build({"lrp.z": maps["sharp"]}, segments, model="before")
     >>> after = build({"lrp.z": maps["noisy"]}, segments, model="after")
-    >>> result = difference(before, after, method="lrp.z", n_resamples=100)
+    >>> result = difference(before, after, method="lrp.z", n_resamples=1000)
     >>> plot_difference(result).get_title(loc="left")
     'before → after · lrp.z · filled: differ at α = 0.05'
     """

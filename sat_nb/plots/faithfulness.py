@@ -95,10 +95,11 @@ def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
         own = rows[rows["deletion"] == deletion]
         aside = 0.22 * (d - (len(deletions) - 1) / 2)
         heights = [methods.index(method) + aside for method in own["method"]]
+        tau, low, high = own[["tau", "low", "high"]].to_numpy(float).T
         ax.errorbar(
-            own["tau"],
+            tau,
             heights,
-            xerr=[own["tau"] - own["low"], own["high"] - own["tau"]],
+            xerr=[tau - low, high - tau],
             fmt=MARKERS[d % len(MARKERS)],
             color=BARS[d % len(BARS)],
             markersize=3.5,
