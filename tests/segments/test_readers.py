@@ -390,7 +390,7 @@ CROSSING = [(0, 0), (0, 2), (4, 1), (1, 2), (5, 1)]  # Pillow 13.0 leaves out a 
 def test_labelme_polygons_are_what_labelme_draws(drawn: tuple[Any, Any]) -> None:
     size, points = drawn
     mask = fill_labelme("polygon", points, size, "points")
-    np.testing.assert_array_equal(mask, oracle.draw_labelme_polygon(points, size))
+    np.testing.assert_array_equal(mask.view(np.uint8), oracle.draw_labelme_polygon(points, size))
 
 
 @settings(max_examples=60)
@@ -408,10 +408,11 @@ def test_convex_labelme_polygons_are_their_inside_and_their_outline(
     assert not (mask & ~near).any(), "and nothing that is a pixel or more away from it"
 
 
-@pytest.mark.parametrize(("kind", "n"), [("rectangle", 8 * 6), ("circle", 13)])
-def test_labelme_shapes(kind: str, n: int) -> None:
+@pytest.mark.parametrize("kind", ["rectangle", "circle"])
+def test_labelme_shapes(kind: str) -> None:
     points = {"rectangle": [[9, 2], [2, 7]], "circle": [[5, 5], [5, 7]]}[kind]
     mask = fill_labelme(kind, points, (12, 12), "points")
+    assert set(mask.view(np.uint8).ravel().tolist()) == {0, 1}, "bytes that a boolean may have"
     x, y = np.meshgrid(np.arange(12), np.arange(12))
     if kind == "rectangle":
         np.testing.assert_array_equal(mask, (x >= 2) & (x <= 9) & (y >= 2) & (y <= 7))

@@ -20,8 +20,6 @@ from sat_nb.segments.formats.json_files import read_bytes, read_json
 from sat_nb.segments.formats.limits import NoPixel, checked_name
 
 SENT_UNCHANGED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
-
-
 SEPARATOR = " . "  # between prompts
 
 
