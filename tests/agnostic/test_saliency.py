@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 import sat_nb as sat
-from sat_nb.agnostic.loop import accumulate, otsu, read_settings
-from sat_nb.agnostic.network import DISTRIBUTIONS, read_distribution, read_inputs
+from sat_nb.agnostic.loop import SECOND_MOMENTS, accumulate, otsu, read_settings
+from sat_nb.agnostic.network import (
+    DISTRIBUTIONS,
+    Distribution,
+    read_distribution,
+    read_inputs,
+)
 from sat_nb.agnostic.saliency import extreme, strongest_box
 from tests.oracles import agnostic as oracle
 
@@ -242,6 +247,34 @@ def test_distributions_stay_in_the_bounds(name: str) -> None:
     low, middle = samples.min(axis=(0, 1, 2)), samples.mean(axis=(0, 1, 2))
     assert (low >= [-104, -117, -123]).all()
     np.testing.assert_allclose(middle, [23.5, 10.5, 4.5], atol=20 if name == "natural" else 2)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        *(("distribution", name) for name in DISTRIBUTIONS),
+        *(("second_moment", name) for name in SECOND_MOMENTS),
+    ],
+)
+def test_an_entry_shows_wherever_it_must(cnn: Any, argument: str, name: str) -> None:
+    entry = (DISTRIBUTIONS if argument == "distribution" else SECOND_MOMENTS)[name]
+    documented = " ".join(str(sat.input_agnostic_saliency.__doc__).split())
+    assert f'- "{name}": {entry.about.removesuffix(".")}' in documented
+    found = sat.input_agnostic_saliency(cnn, 1, **{**FEW, "steps": 2, argument: name})
+    assert np.abs(found.map).max() > 0
+    with pytest.raises(sat.InvalidInput, match=f"{argument}: unknown name 'x'.*'{name}'"):
+        sat.input_agnostic_saliency(cnn, 1, **{**FEW, argument: "x"})
+
+
+def test_a_distribution_of_the_users_own_is_an_entry_or_a_function(cnn: Any) -> None:
+    def half(rng: np.random.Generator, n: int, inputs: Any) -> np.ndarray:
+        return np.broadcast_to(inputs.low + inputs.span / 2, (n, *inputs.shape))
+
+    entry = Distribution(name="half", function=half)
+    one = sat.input_agnostic_saliency(cnn, 1, **{**FEW, "distribution": entry})
+    middle = np.full((1, *SHAPE), 0.5, np.float32)
+    other = sat.input_agnostic_saliency(cnn, 1, **{**FEW, "distribution": middle})
+    np.testing.assert_allclose(one.map, other.map, atol=1e-6)
 
 
 def test_natural_noise_has_the_spectrum_of_photos() -> None:

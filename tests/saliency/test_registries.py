@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -21,7 +23,13 @@ from sat_nb.registry import Entry, Parameter
 from sat_nb.saliency.method import OUTPUTS, Method
 from sat_nb.saliency.methods import METHODS, PAPER_METHODS, PARITY_METHODS, list_methods
 from sat_nb.saliency.model_file import model_file
-from sat_nb.saliency.preprocess import PREPROCESS, apply_preprocess
+from sat_nb.saliency.preprocess import (
+    PREPROCESS,
+    Preprocessing,
+    apply_preprocess,
+    get_preprocess,
+    preprocess_settings,
+)
 from sat_nb.saliency.process.pool import ask, shared_pool
 from sat_nb.saliency.sampling import QUADRATURES
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
@@ -37,6 +45,46 @@ SAME_MAPS = [
     {"lrp.sequential_preset_b_flat", "lrp.sequential_preset_b_flat_until_idx"},
 ]
 """Methods that give the same maps of the tiny model, as they should. Add yours if it does."""
+
+SETTINGS_BEFORE = {
+    "deconvnet": "fc8b1074",
+    "deep_taylor": "2f74bd04",
+    "deep_taylor.bounded": "88694034",
+    "grad_cam": "63e5aedf",
+    "gradient": "a9c37838",
+    "gradient.baseline": "36497038",
+    "guided_backprop": "fef25fec",
+    "innvestigate.deep_taylor": "ea5495c0",
+    "innvestigate.gradient": "797e7a06",
+    "innvestigate.integrated_gradients": "0586e796",
+    "innvestigate.lrp.epsilon": "d7888530",
+    "innvestigate.lrp.z": "f8a61a91",
+    "innvestigate.random": "1e6c17fa",
+    "innvestigate.smoothgrad": "2e27372d",
+    "input": "e8fd5109",
+    "input_t_gradient": "1fe0a1eb",
+    "integrated_gradients": "74073215",
+    "lrp": "ca3140ec",
+    "lrp.alpha_1_beta_0": "f2eb05aa",
+    "lrp.alpha_1_beta_0_IB": "b77e5345",
+    "lrp.alpha_2_beta_1": "d04d4665",
+    "lrp.alpha_2_beta_1_IB": "01598419",
+    "lrp.alpha_beta": "d301ab32",
+    "lrp.epsilon": "29d37083",
+    "lrp.flat": "471ad643",
+    "lrp.sequential_preset_a": "bbe01519",
+    "lrp.sequential_preset_a_flat": "48c5d43d",
+    "lrp.sequential_preset_b": "740c1c91",
+    "lrp.sequential_preset_b_flat": "cab8e20a",
+    "lrp.sequential_preset_b_flat_until_idx": "337d766b",
+    "lrp.w_square": "99b9dd42",
+    "lrp.z": "366fb9e0",
+    "lrp.z_plus": "c27f6010",
+    "lrp.z_plus_fast": "e8b49926",
+    "random": "fb425013",
+    "smoothgrad": "889ebe63",
+}
+"""The start of the SHA-256 of each method's default settings, as the first version wrote them."""
 
 FEW = {"n_samples": 2, "n_nodes": 3, "augment_by_n": 2, "steps": 2, "epsilon": 0.25}
 """Parameters that save time, and an epsilon that can be told from none."""
@@ -141,6 +189,15 @@ def test_method_carries_everything(name):
     assert set(row["parameters"]) == set(method.parameters)
     assert (row["sign"], row["layers"]) == (method.sign, method.layers)
     assert row["citation"] == method.source
+
+
+@pytest.mark.parametrize("name", SETTINGS_BEFORE)
+def test_settings_are_those_of_stores_written_before(name):
+    """Maps are found by a hash of these: a change makes every finished store compute again."""
+    method = METHODS[name]
+    settings = method.settings({key: p.default for key, p in method.parameters.items()})
+    text = json.dumps(settings, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest()[:8] == SETTINGS_BEFORE[name]
 
 
 def test_methods_of_the_paper_are_there():
@@ -279,6 +336,15 @@ def test_preprocessing_is_listed_and_takes_photos(name, tiny):
     assert maps.settings["preprocess"] == name
     with pytest.raises(InvalidInput, match=f"preprocess: unknown name.*{name!r}"):
         sat.explain(tiny, {"a": PHOTO}, methods="gradient", preprocess="x", progress=False)
+
+
+def test_preprocessing_of_the_users_own_is_known_by_what_it_does():
+    own = Preprocessing(name="double", version="1", function=lambda batch: 2 * batch)
+    bare = preprocess_settings(own.function, (6, 6, 3))
+    settings = preprocess_settings(own, (6, 6, 3))
+    assert settings["function"] == "double@1"
+    assert settings["fingerprint"] == bare["fingerprint"]
+    assert get_preprocess(own) is own
 
 
 @pytest.mark.parametrize("rule", QUADRATURES)
