@@ -182,8 +182,8 @@ def split(photos: BiasedPhotos, seed: int = 0) -> Split:
 def _action(image_id: str, class_names: Sequence[str]) -> str:
     """The action in an id such as train/climbing_0 or train/climbing/anything."""
     parts = image_id.split("/")
-    said = parts[1] if len(parts) > 2 else parts[1].rpartition("_")[0]
-    action = ALIASES.get(said, said)
+    name = parts[1] if len(parts) > 2 else parts[1].rpartition("_")[0]
+    action = ALIASES.get(name, name)
     if action not in class_names:
         raise InvalidInput(
             f"folder: {image_id!r} has no known action; expected a folder or a file name that "

@@ -291,27 +291,27 @@ def _firsts(result: Bias) -> dict[tuple[str, str], str]:
 def _higher(result: Bias) -> Claim:
     whole = without_parts(result)
     ranks = person_ranks(whole).query("method == @METHOD and part == @IN_BIAS")
-    said, told, raised = [], 0, 0
+    shifts, significant, raised = [], 0, 0
     for action in ACTIONS:
         row = difference(whole, action).table.loc[PERSON]
         raised += bool(row["rank_shift"] < 0)
-        told += bool(row["rank_shift"] < 0 and row["adjusted_p_value"] <= ALPHA)
+        significant += bool(row["rank_shift"] < 0 and row["adjusted_p_value"] <= ALPHA)
         seeds = ranks[ranks["action"] == action]
         agree = int((seeds[LESS] < seeds[BIASED]).sum())
-        said.append(
+        shifts.append(
             f"{action} {row['rank_a']:.2f} to {row['rank_b']:.2f} (adjusted p = "
             f"{row['adjusted_p_value']:.2g}; higher in {agree} of {len(seeds)} seeds)"
         )
     verdict = "does not hold"
-    if told == len(ACTIONS):
+    if significant == len(ACTIONS):
         verdict = "holds"
-    elif told or raised == len(ACTIONS):
+    elif significant or raised == len(ACTIONS):
         verdict = "holds in part"
     return Claim(
         "Figure 4",
         HIGHER,
         result.data,
-        f"{METHOD}, mean rank of the person: {'; '.join(said)}; {_against_background(result)}",
+        f"{METHOD}, mean rank of the person: {'; '.join(shifts)}; {_against_background(result)}",
         verdict,
     )
 

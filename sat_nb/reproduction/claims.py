@@ -114,8 +114,8 @@ def as_text(claims: pd.DataFrame, width: int | None = None) -> str:
         lines += _wrapped(row, list(widths.values()))
     counts = claims["verdict"].value_counts()
     total = "1 claim" if len(claims) == 1 else f"{len(claims)} claims"
-    told = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
-    return "\n".join([*lines, "", f"{total}: {told}"])
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    return "\n".join([*lines, "", f"{total}: {verdicts}"])
 
 
 def as_markdown(claims: pd.DataFrame) -> str:

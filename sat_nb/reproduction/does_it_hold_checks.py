@@ -260,13 +260,13 @@ def _randomised(result: Any, measure: str, paper: str) -> Claim:
     rows = rows[rows["depth"] == rows["depth"].max()]
     states = pd.Series(list(map(_state, rows["left_low"], rows["left_high"])), rows["method"])
     rows = rows.round(2)
-    told = ", ".join(
+    listed = ", ".join(
         f"{method} {similarity:.2f} (noise {noise + 0.0:.2f}; {state})"
         for method, similarity, noise, state in zip(
             rows["method"], rows["similarity"], rows["noise"], states, strict=True
         )
     )
-    found = f"similarity with the trained model's, all layers random: {told}"
+    found = f"similarity with the trained model's, all layers random: {listed}"
     return Claim(WHERE, paper, result.data, found, _vanished(states))
 
 
@@ -298,7 +298,7 @@ def _stable(result: Any) -> Claim:
     needed = images_needed(stability, tau=STABLE)
     largest = int(stability["n_images"].max())
     last = stability[stability["n_images"] == largest].set_index("method")["tau"]
-    told = ", ".join(
+    listed = ", ".join(
         f"{method} {n}" if pd.notna(n) else f"{method} more than {largest} ({last[method]:.2f})"
         for method, n in needed.items()
     )
@@ -312,7 +312,7 @@ def _stable(result: Any) -> Claim:
         "images repeat.",
         result.data,
         f"images in each of two separate samples from which on Kendall's tau of their rankings is "
-        f"at least {STABLE} on average: {told}",
+        f"at least {STABLE} on average: {listed}",
         verdict,
     )
 

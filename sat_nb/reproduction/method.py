@@ -160,7 +160,7 @@ def claims(result: Quickstart) -> tuple[Claim, ...]:
     leads = means.idxmax() == WATERMARK
     there = [name for name in PAPER if name in means]
     ordered = list(means[there].sort_values(ascending=False).index) == there
-    said = ", ".join(f"{name} {means[name]:.4f}" for name in there)
+    listed = ", ".join(f"{name} {means[name]:.4f}" for name in there)
     second = means.drop(WATERMARK).idxmax()
     verdict = "does not hold"
     if leads:
@@ -171,7 +171,7 @@ def claims(result: Quickstart) -> tuple[Claim, ...]:
             "Relative mean attribution by LRP-Z: watermark .0135, mane .0051, hooves .0013; the "
             "watermark leads, 2.6 times the mane and 10 times the hooves.",
             result.photos.name,
-            f"Model with {result.share:.0%} marked: {said}; the watermark has "
+            f"Model with {result.share:.0%} marked: {listed}; the watermark has "
             f"{means[WATERMARK] / means[second]:.1f} times the next best, {second} "
             f"({means[second]:.4f}).",
             verdict,

@@ -153,8 +153,8 @@ def draw(result: Pretrained, out: str | os.PathLike[str]) -> list[Path]:
     Photos of ``data`` and of the user's are not drawn; the four of scikit-image are free.
     """
     files: list[Path] = []
-    for stem, picture in _singles(result) if result.single else _diagrams(result):
-        files += save(picture, Path(out) / f"pretrained_{stem}")
+    for stem, figure in _singles(result) if result.single else _diagrams(result):
+        files += save(figure, Path(out) / f"pretrained_{stem}")
     return files
 
 
@@ -278,12 +278,12 @@ def _eyes_of_one(result: Pretrained) -> Claim:
     rows = result.rows("photos")
     eyes = rows[(rows["image_id"] == "chelsea") & (rows["segment"] == "eyes")]
     ranks = eyes.set_index("method")["rank"].reindex(result.settings.methods)
-    said = ", ".join(f"{method} {rank:.0f}" for method, rank in ranks.items())
+    listed = ", ".join(f"{method} {rank:.0f}" for method, rank in ranks.items())
     return Claim(
         "Figure 3",
         EYES,
         "embedded",
-        f"{result.model} on one cat: rank of the eyes under {said}; one photo tests nothing",
+        f"{result.model} on one cat: rank of the eyes under {listed}; one photo tests nothing",
         "cannot tell",
     )
 

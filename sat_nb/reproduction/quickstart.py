@@ -273,13 +273,13 @@ def finding(result: Quickstart) -> str:
     ranks = rows.pivot_table(index="image_id", columns="model", values="rank")
     place = watermark_ranks(result).query("method == @METHOD").set_index("model")["place"]
     p_value = signed_rank_p((ranks[MARKED] - ranks[CONTROL]).to_numpy())
-    told = p_value < 0.05 and ranks[MARKED].mean() < ranks[CONTROL].mean()
+    differ = p_value < 0.05 and ranks[MARKED].mean() < ranks[CONTROL].mean()
     clean = result.accuracy["clean"]
     return (
         f"{METHOD}, {len(ranks)} marked zebras: the watermark has mean rank "
         f"{ranks[MARKED].mean():.1f} (place {place[MARKED]}) for the model that saw it on "
         f"{result.share:.0%} of its zebras, {ranks[CONTROL].mean():.1f} (place {place[CONTROL]}) "
         f"for the one that never did; paired Wilcoxon p = {p_value:.1g}, so the tables "
-        f"{'tell' if told else 'do not tell'} the two models apart. Their accuracy on clean "
+        f"{'tell' if differ else 'do not tell'} the two models apart. Their accuracy on clean "
         f"photos is {clean[MARKED]:.1%} and {clean[CONTROL]:.1%}."
     )

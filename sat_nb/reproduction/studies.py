@@ -313,7 +313,7 @@ def save_numbers(table: pd.DataFrame, file: Path) -> Path:
 
 
 def save(
-    picture: Any,
+    figure: Any,
     path: Path,
     numbers: pd.DataFrame | None = None,
     *,
@@ -322,6 +322,6 @@ def save(
     """Write a figure with its numbers as CSV, and close it; the files written."""
     import matplotlib.pyplot as plt
 
-    files = sat.save_figure(picture, path, data=numbers, formats=formats, dpi=150)
+    files = sat.save_figure(figure, path, data=numbers, formats=formats, dpi=150)
     plt.close("all")
     return files

@@ -276,8 +276,8 @@ def draw_prevalence(result: Watermark) -> Figure:
     """
     figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
     found = result.earliest().set_index("measure")["earliest"]
-    told = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
-    for ax, (measure, what) in zip(figure.axes, told.items(), strict=True):
+    measures = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
+    for ax, (measure, what) in zip(figure.axes, measures.items(), strict=True):
         share = found[measure]
         if share <= 1:
             ax.axvline(share, color=style.ACCENT, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=0)
