@@ -79,11 +79,11 @@ def bootstrap(
     estimates = statistic(total[None])[0]
     without_one = statistic(total - sums)
     resampled = resample(sums, statistic, n_resamples, seed)
-    found = [
+    bounds = [
         _bounds(values[np.isfinite(values)], estimate, jackknife, level, entry)
         for values, estimate, jackknife in zip(resampled.T, estimates, without_one.T, strict=True)
     ]
-    low, high, names = zip(*found, strict=True) if found else ((), (), ())
+    low, high, names = zip(*bounds, strict=True) if bounds else ((), (), ())
     return Bounds(np.array(low, float), np.array(high, float), np.array(names, dtype=object))
 
 
@@ -274,7 +274,7 @@ def cell_sums(
     return cells.reshape(shape).astype(np.float64)
 
 
-def warn_of_few(n_units: int, unit: Unit) -> None:
+def warn_if_few(n_units: int, unit: Unit) -> None:
     """Warn that bootstrap intervals of few units are too narrow."""
     if n_units < FEW:
         name = unit if isinstance(unit, str) else "unit"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, chosen, lists, registry
-from sat_nb.stats.comparison import Comparison, both_ways, driven_by_presence, warn_of_presence
+from sat_nb.stats.comparison import Comparison, both_ways, driven_by_presence, warn_about_presence
 from sat_nb.stats.rank_tests import TESTS, PairTest, TestFunction, run_test
 from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import rank_biserial
@@ -113,7 +113,7 @@ def compare(
         checked_by = _takes_gaps(entry)
         complete = _compared(rows, method, alpha, checked_by, "complete")
         result = replace(result, driven_by_presence=driven_by_presence(result, complete))
-        warn_of_presence(result, checked_by.key)
+        warn_about_presence(result, checked_by.key)
     return result
 
 
@@ -202,9 +202,9 @@ def _compared(
     segments = pd.Index(means.index, name="segment")
     ranks = rank_matrix(rows, segments, missing)
     _check_size(ranks, test)
-    found = run_test(_function(test, missing), ranks, alpha, list(segments))
+    result = run_test(_function(test, missing), ranks, alpha, list(segments))
     n_compared, effect_sizes, leads = _effects(ranks, segments)
-    means_of_test = found.friedman_ranks
+    means_of_test = result.friedman_ranks
     friedman_ranks = (
         None if means_of_test is None else pd.Series(means_of_test, segments, name="friedman_rank")
     )
@@ -213,13 +213,13 @@ def _compared(
         relative_ranks=means["complete"].rename("relative_rank"),
         absolute_ranks=means["absolute"].rename("absolute_rank"),
         n_images=means["n_images"],
-        p_values=_square(found.p_values, segments),
-        adjusted_p_values=_square(found.adjusted_p_values, segments),
+        p_values=_square(result.p_values, segments),
+        adjusted_p_values=_square(result.adjusted_p_values, segments),
         n_compared=n_compared,
         effect_sizes=effect_sizes,
         leads=leads,
-        groups=tuple(tuple(segments[i] for i in group) for group in found.groups),
-        friedman_p=found.friedman_p,
+        groups=tuple(tuple(segments[i] for i in group) for group in result.groups),
+        friedman_p=result.friedman_p,
         n_total=len(ranks),
         method=method,
         test=test.key,
@@ -227,7 +227,7 @@ def _compared(
         missing=missing,
         friedman_ranks=friedman_ranks,
         aeon_ranks=friedman_ranks if test.key == "aeon" else None,
-        critical_difference=found.critical_difference,
+        critical_difference=result.critical_difference,
     )
 
 

@@ -153,7 +153,7 @@ def driven_by_presence(padded: Comparison, complete: Comparison) -> tuple[tuple[
     return tuple(driven.itertuples(index=False, name=None))
 
 
-def warn_of_presence(result: Comparison, test: str) -> None:
+def warn_about_presence(result: Comparison, test: str) -> None:
     """Warn of the pairs in ``driven_by_presence``, and name the test that checked them."""
     if not result.driven_by_presence:
         return

@@ -223,13 +223,13 @@ def consensus(
     _check_methods(present, methods)
     ranks = _wide(present, "rank", methods)
     combined = _combined(table, ranks, entry)
-    own = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]  # noqa: PD010
+    by_method = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]  # noqa: PD010
     ranking = aggregate(combined, value="rank").drop(columns="method").set_index("segment")
     return Consensus(
-        w=kendall_w(own.rank().to_numpy().T),
+        w=kendall_w(by_method.rank().to_numpy().T),
         w_by_image=_by_image(ranks, kendall_w).rename("w"),
         tau=_mean_tau(ranks),
-        ranking=ranking.join(own),
+        ranking=ranking.join(by_method),
         table=combined,
         methods=methods,
         combination=entry.key,

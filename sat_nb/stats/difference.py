@@ -20,7 +20,7 @@ from sat_nb.stats.bootstrap import (
     check_resampling,
     chosen_interval,
     units_of,
-    warn_of_few,
+    warn_if_few,
 )
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import KEY, rows_of_method
@@ -158,14 +158,14 @@ def difference(
     _check_size(pairs)
     units = units_of(a, unit).set_axis(a["image_id"])
     units = units[~units.index.duplicated()].reindex(pairs.image_ids)
-    warn_of_few(units.nunique(), unit)
-    found = _shifts(pairs.ranks)
-    sums = _unit_sums(pairs.ranks, units, found.index)
+    warn_if_few(units.nunique(), unit)
+    shifts = _shifts(pairs.ranks)
+    sums = _unit_sums(pairs.ranks, units, shifts.index)
     bounds = bootstrap(
         sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
     )
     raw, adjusted = _p_values(sums)
-    found = found.assign(
+    shifts = shifts.assign(
         low=bounds.low,
         high=bounds.high,
         interval=bounds.interval,
@@ -174,7 +174,7 @@ def difference(
         n_images=sums[:, 1].sum(axis=0).astype(int),
     )
     return Difference(
-        table=found.reset_index().sort_values(["rank_shift", "segment"]).set_index("segment"),
+        table=shifts.reset_index().sort_values(["rank_shift", "segment"]).set_index("segment"),
         model_a=str(a["model"].iloc[0]),
         model_b=str(b["model"].iloc[0]),
         method=method,
@@ -266,7 +266,7 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     common = joined.loc[joined["_merge"] == "both", KEY].dropna()
     ranks = [_ranks_on(common, rows, uneven, rank_by) for rows in (a, b)]
     both = ranks[0].merge(ranks[1], on=KEY, suffixes=("_a", "_b"))
-    return Pairs(both, image_ids, {side: found for side, found in left_out.items() if found})
+    return Pairs(both, image_ids, {side: names for side, names in left_out.items() if names})
 
 
 def _ranks_on(

@@ -23,7 +23,7 @@ from sat_nb.stats.bootstrap import (
     cell_sums,
     check_resampling,
     chosen_interval,
-    warn_of_few,
+    warn_if_few,
     with_units,
 )
 from sat_nb.table.aggregate import aggregate
@@ -140,7 +140,7 @@ def intervals(
     summary = aggregate(rows, how=how, value=value, by=by)
     if summary.empty:
         raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
-    found = partial(
+    bounds_of = partial(
         bootstrap,
         statistic=statistic_of(partial(aggregation.function, **parameters)),
         level=level,
@@ -149,20 +149,20 @@ def intervals(
         seed=seed,
     )
     groups = [g for _, g in rows.groupby(by, dropna=False)] if by else [rows]
-    warn_of_few(min(group[UNIT].nunique() for group in groups), unit)
-    bounds = pd.concat([_group_bounds(group, value, by, found) for group in groups])
+    warn_if_few(min(group[UNIT].nunique() for group in groups), unit)
+    bounds = pd.concat([_group_bounds(group, value, by, bounds_of) for group in groups])
     with_bounds = summary.merge(bounds, on=[*by, "segment"], how="left", validate="1:1")
     with_bounds.attrs = summary.attrs  # merge drops them; `result_of` reads them
     return with_bounds
 
 
 def _group_bounds(
-    rows: pd.DataFrame, value: str, by: Sequence[str], found: Callable
+    rows: pd.DataFrame, value: str, by: Sequence[str], bounds_of: Callable
 ) -> pd.DataFrame:
     """The intervals of one group, in rows that also hold its values of ``by``."""
     segments = pd.Index(rows["segment"].dropna().unique()).sort_values()
     sums = unit_sums(rows, segments, value)
-    bounds = found(sums)
+    bounds = bounds_of(sums)
     group = rows[list(by)].iloc[np.zeros(len(segments), dtype=int)].reset_index(drop=True)
     return group.assign(
         segment=segments,

@@ -196,9 +196,9 @@ def _on_map(
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         first = next(iter(maps.values()))
         changed = [
-            (some, {i: change(i, masks[i], _size(own[i]), _size(first[i])) for i in masks})
+            (some, {i: change(i, masks[i], _size(of_maps[i]), _size(first[i])) for i in masks})
             for some in _of_one_size(maps)
-            for own in [next(iter(some.values()))]
+            for of_maps in [next(iter(some.values()))]
         ]
         for number in range(n_trials):
             yield pd.concat(
@@ -252,11 +252,11 @@ def _of_rows(change: Callable[[Original, float, int], pd.DataFrame]) -> Tables:
     """The tables of a change that needs no masks, only the joined table."""
 
     def tables(original: Original, trials: Sequence[Trial], advance: Advance) -> list[pd.DataFrame]:
-        found = []
+        results = []
         for trial in trials:
-            found.append(change(original, trial.amount, trial.seed))
+            results.append(change(original, trial.amount, trial.seed))
             advance(original.table["image_id"].nunique())
-        return found
+        return results
 
     return tables
 

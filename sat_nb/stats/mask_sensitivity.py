@@ -133,8 +133,8 @@ def mask_sensitivity(
             for i, amount in enumerate(amounts):
                 head = {"change": change.key, "amount": float(amount), "unit": change.unit}
                 changed = tables[i * repeats : (i + 1) * repeats]
-                found = _compared(original.table, changed, how, level, n_resamples, seed)
-                rows += [{**head, **row} for row in found]
+                rows_of_amount = _compared(original.table, changed, how, level, n_resamples, seed)
+                rows += [{**head, **row} for row in rows_of_amount]
     return pd.DataFrame(rows)
 
 
@@ -147,21 +147,21 @@ def _plan(
     elif isinstance(changes, str | MaskChange):
         changes = [changes]
     amounts = changes if isinstance(changes, Mapping) else {}
-    found = []
+    plan: list[tuple[MaskChange, Sequence[float]]] = []
     for given in changes:
         change = chosen("changes", given, MASK_CHANGES, own=MaskChange)
         if change.needs_other and other is None:
             raise InvalidInput(
                 f"other: {change.key!r} compares with other masks; pass them as `other`."
             )
-        found.append((change, list(amounts.get(change.name, change.amounts))))
-    for change, values in found:
+        plan.append((change, list(amounts.get(change.name, change.amounts))))
+    for change, values in plan:
         for amount in values:
             if not change.accepts(amount):
                 raise InvalidInput(
                     f"changes[{change.name!r}]: expected {change.expected}, got {amount!r}."
                 )
-    return found
+    return plan
 
 
 def _trials(change: MaskChange, amounts: Sequence[float], n_repeats: int, seed: int) -> list[Trial]:

@@ -280,18 +280,18 @@ def _placed_segment(names: pd.Series) -> pd.Series:
     return names.map({name: match[1] for name, match in segments.items() if match})
 
 
-def _with_every_segment(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def _with_every_segment(tests: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """With rows for segments that have no placements, and with Holm's correction."""
     every = table.loc[table["segment"].notna(), ["method", "segment"]].drop_duplicates()
-    found = found.reindex(pd.MultiIndex.from_frame(every)).reset_index()
+    tests = tests.reindex(pd.MultiIndex.from_frame(every)).reset_index()
     for column in ("n_images", "n_placements"):
-        found[column] = found[column].fillna(0).astype(int)
-    found["adjusted_p_value"] = found["p_value"]
-    tested = found[found["n_images"] > 0]
-    for _, rows in tested.groupby("method"):
-        found.loc[rows.index, "adjusted_p_value"] = holm(rows["p_value"].to_numpy())
+        tests[column] = tests[column].fillna(0).astype(int)
+    tests["adjusted_p_value"] = tests["p_value"]
+    in_images = tests[tests["n_images"] > 0]
+    for _, rows in in_images.groupby("method"):
+        tests.loc[rows.index, "adjusted_p_value"] = holm(rows["p_value"].to_numpy())
     order = ["method", "effect", "segment"]
-    return found.sort_values(order, ascending=[True, False, True], ignore_index=True)
+    return tests.sort_values(order, ascending=[True, False, True], ignore_index=True)
 
 
 def _check_pair(table: pd.DataFrame, null_table: pd.DataFrame) -> None:

@@ -75,7 +75,7 @@ def outlined(
     reach = max((abs(step) for each in steps for step in each), default=0)
     distances = [SignedDistance(mask, reach) for mask in masks.masks]
     fitted: dict[tuple[int, ...], NDArray[np.bool_] | None] = {}
-    found = []
+    changed = []
     for each in steps:
         keys = [(k, *(each[i] for i in group)) for k, group in enumerate(members)]
         new = [key for key in keys if key not in fitted]
@@ -83,8 +83,10 @@ def outlined(
         shown = [(name, fitted[key]) for name, key in zip(names, keys, strict=True)]
         kept = {name: mask for name, mask in shown if mask is not None}
         blank = np.zeros((0, *on_map.size), dtype=bool)
-        found.append(SegmentationMap(tuple(kept), np.stack(list(kept.values())) if kept else blank))
-    return found
+        changed.append(
+            SegmentationMap(tuple(kept), np.stack(list(kept.values())) if kept else blank)
+        )
+    return changed
 
 
 def _places(names: Sequence[str], name: str) -> list[int]:
@@ -108,8 +110,8 @@ def _fitted(
     grown.flags.writeable = False  # a SegmentationMap copies what can still be changed
     numbered = SegmentationMap(tuple(str(i) for i in range(len(keys))), grown)
     shown = numbered.resize(on_map.size, fit=on_map.fit, pad_px=on_map.pad_px)
-    found: dict[tuple[int, ...], NDArray[np.bool_] | None] = dict.fromkeys(keys)
-    return found | {keys[int(i)]: mask for i, mask in zip(shown.names, shown.masks, strict=True)}
+    fitted: dict[tuple[int, ...], NDArray[np.bool_] | None] = dict.fromkeys(keys)
+    return fitted | {keys[int(i)]: mask for i, mask in zip(shown.names, shown.masks, strict=True)}
 
 
 class SignedDistance:

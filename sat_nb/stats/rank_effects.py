@@ -57,12 +57,12 @@ def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
             f"{shorten(lacking)}; measure all of them, or filter the table."
         )
     by_image = effects.loc[wanted].unstack()  # noqa: PD010
-    found = {}
+    taus = {}
     for method, rows in present.groupby("method", sort=False):
         ranks = rows.set_index(KEYS)["rank"].unstack()  # noqa: PD010
         ranks = ranks.reindex(index=by_image.index, columns=by_image.columns)
-        found[method] = tau_of_rows(-ranks.to_numpy(float), by_image.to_numpy(float))
-    return pd.DataFrame(found, index=by_image.index).rename_axis(columns="method")
+        taus[method] = tau_of_rows(-ranks.to_numpy(float), by_image.to_numpy(float))
+    return pd.DataFrame(taus, index=by_image.index).rename_axis(columns="method")
 
 
 def means(by_image: pd.DataFrame, *, level: float = 0.95, seed: int = 0) -> pd.DataFrame:

@@ -86,8 +86,10 @@ class PairTest(Entry):
 
 def run_test(test: TestFunction, ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     """The result of a test; bare p-values get Holm's correction and groups."""
-    found = test(ranks, alpha, names)
-    return found if isinstance(found, PairTestResult) else _from_p_values(found, alpha, len(names))
+    result = test(ranks, alpha, names)
+    return (
+        result if isinstance(result, PairTestResult) else _from_p_values(result, alpha, len(names))
+    )
 
 
 def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
@@ -166,9 +168,9 @@ def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     i, j = np.triu_indices(k, 1)
     p_values = _symmetric(studentized_range.sf(np.abs(means[i] - means[j]) / unit, k, np.inf), k)
     friedman_p = friedman(ranks)
-    alike = p_values > alpha if not friedman_p > alpha else np.ones((k, k), dtype=bool)
+    indistinct = p_values > alpha if not friedman_p > alpha else np.ones((k, k), dtype=bool)
     width = float(studentized_range.isf(alpha, k, np.inf) * unit)
-    return PairTestResult(friedman_p, p_values, p_values, maximal_cliques(alike), means, width)
+    return PairTestResult(friedman_p, p_values, p_values, maximal_cliques(indistinct), means, width)
 
 
 TESTS: dict[str, PairTest] = registry(
@@ -281,12 +283,12 @@ def _symmetric(upper: Float64, k: int) -> Float64:
 MOST = 1000
 
 
-def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+def maximal_cliques(adjacent: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     """All maximal cliques of two or more in a symmetric boolean (k, k), sorted by their members.
 
-    Every two members of a clique are alike. "Not different" is not transitive, so cliques may
+    Every two members of a clique are adjacent. "Not different" is not transitive, so cliques may
     overlap, and they need not be contiguous in rank. If there are more than ``MOST``, it warns and
-    gives only as many maximal ones as it takes to have each pair that is alike in one of them, at
+    gives only as many maximal ones as it takes to have each adjacent pair in one of them, at
     most k (k - 1) / 2.
 
     >>> maximal_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
@@ -294,12 +296,12 @@ def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     """
     import networkx
 
-    graph = networkx.from_numpy_array(np.triu(alike, 1).astype(int))
+    graph = networkx.from_numpy_array(np.triu(adjacent, 1).astype(int))
     # A generator: with one more than MOST it is known that there are too many.
     first = list(islice(networkx.find_cliques(graph), MOST + 1))
     if len(first) <= MOST:
         return tuple(sorted(tuple(sorted(clique)) for clique in first if len(clique) > 1))
-    covering = covering_cliques(alike)
+    covering = covering_cliques(adjacent)
     warnings.warn(
         f"groups: there are more than {MOST} maximal groups; these {len(covering)} contain every "
         "pair that does not differ. Read the p-values themselves.",
@@ -308,13 +310,13 @@ def maximal_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     return covering
 
 
-def covering_cliques(alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """Maximal cliques that contain every pair that is alike, greedily from the first pair on.
+def covering_cliques(adjacent: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Maximal cliques that contain every adjacent pair, greedily from the first pair on.
 
     >>> covering_cliques(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]], bool))
     ((0, 1), (1, 2))
     """
-    neighbours = alike & ~np.eye(len(alike), dtype=bool)
+    neighbours = adjacent & ~np.eye(len(adjacent), dtype=bool)
     uncovered = np.triu(neighbours, 1)
     cliques = []
     for i, j in np.argwhere(uncovered).tolist():

@@ -88,7 +88,7 @@ def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.f
     # far that add up to t, and each new rank adds the subsets that include it (the subset-sum
     # recurrence, from the largest total down, so that no rank is used twice). Counts are at most
     # 2**EXACT_UP_TO < 2**53, so that float64 holds them exactly.
-    found = np.empty(len(ranks))
+    tails = np.empty(len(ranks))
     outcomes = np.empty(at_most.max() + 1 if len(ranks) else 1)
     for row in range(len(ranks)):
         outcomes[:] = 0.0
@@ -101,5 +101,5 @@ def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.f
             reach = min(reach + rank, at_most[row])
             for total in range(reach, rank - 1, -1):
                 outcomes[total] += outcomes[total - rank]
-        found[row] = outcomes[: at_most[row] + 1].sum() / all_outcomes
-    return found
+        tails[row] = outcomes[: at_most[row] + 1].sum() / all_outcomes
+    return tails

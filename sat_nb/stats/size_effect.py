@@ -205,10 +205,10 @@ def _size_effect(table: pd.DataFrame, method: str) -> dict[str, object]:
 
 def _correlations(rows: pd.DataFrame) -> Float64:
     """Spearman's correlation of rank and size within each image that has one."""
-    found = rows.groupby("image_id")
-    enough = found["rank"].transform("size") >= 3
-    sizes = found["mask_fraction"].rank()
-    pairs = pd.DataFrame({"rank": found["rank"].rank(), "size": sizes})[enough]
+    images = rows.groupby("image_id")
+    enough = images["rank"].transform("size") >= 3
+    sizes = images["mask_fraction"].rank()
+    pairs = pd.DataFrame({"rank": images["rank"].rank(), "size": sizes})[enough]
     ids = rows["image_id"][enough]
     x, y = (pairs[c] - pairs[c].groupby(ids).transform("mean") for c in ("rank", "size"))
     xy, xx, yy = ((a * b).groupby(ids).sum() for a, b in ((x, y), (x, x), (y, y)))

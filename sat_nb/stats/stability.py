@@ -139,12 +139,12 @@ def images_needed(stability: pd.DataFrame, *, tau: float = 0.9, column: str = "t
         raise unknown_name("column", column, ("tau", "low"))
     if not is_number(tau) or not -1 <= tau <= 1:
         raise InvalidInput(f"tau: expected a number from -1 to 1, such as 0.9, got {tau!r}.")
-    found = {}
+    needed = {}
     for method, rows in stability.groupby("method", sort=False):
         rows = rows.sort_values("n_images")
         stays = (rows[column] >= tau)[::-1].cummin()[::-1]
-        found[method] = rows.loc[stays, "n_images"].min() if stays.any() else pd.NA
-    return pd.Series(found, dtype="Int64", name="n_images").rename_axis("method")
+        needed[method] = rows.loc[stays, "n_images"].min() if stays.any() else pd.NA
+    return pd.Series(needed, dtype="Int64", name="n_images").rename_axis("method")
 
 
 def _checked_sizes(sizes: Sequence[int] | None, n_total: int) -> list[int]:

@@ -50,10 +50,10 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
     distance = images["off"].agg(n_segments="size", distance="mean").reset_index()
     furthest = rows.sort_values(["off", "segment"], ascending=[False, True], kind="stable")
     furthest = furthest.drop_duplicates([*BY, "image_id"])
-    found = distance.merge(
+    outliers = distance.merge(
         furthest[[*BY, "image_id", "segment", "rank", "mean_rank"]], on=[*BY, "image_id"]
     )
-    return _first(found, ["distance"], ["image_id", *BY])
+    return _first(outliers, ["distance"], ["image_id", *BY])
 
 
 def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
@@ -85,15 +85,15 @@ def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
     1  noisy  model    eyes        20       1.75     1.02  1.0   2.0
     """
     ranks = _present(table).groupby([*BY, "segment"], dropna=False, sort=False)["rank"]
-    found = ranks.agg(
+    spread = ranks.agg(
         n_images="size",
         mean_rank="mean",
         sd_rank="std",
         low=lambda r: r.quantile(0.25),
         high=lambda r: r.quantile(0.75),
     )
-    found = found[found["n_images"] > 1].reset_index()
-    return _first(found, ["sd_rank"], ["segment", *BY])
+    spread = spread[spread["n_images"] > 1].reset_index()
+    return _first(spread, ["sd_rank"], ["segment", *BY])
 
 
 def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +140,8 @@ def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
         for b in wide.columns[i + 1 :]
     ]
     columns = ["model", "method_a", "method_b", "tau", "segment", "rank_a", "rank_b"]
-    found = pd.DataFrame([pair for pair in pairs if pair], columns=columns)
-    return found.sort_values(["tau", "model", "method_a", "method_b"], ignore_index=True)
+    frame = pd.DataFrame([pair for pair in pairs if pair], columns=columns)
+    return frame.sort_values(["tau", "model", "method_a", "method_b"], ignore_index=True)
 
 
 def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
@@ -162,9 +162,9 @@ def _present(table: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _first(found: pd.DataFrame, largest: list[str], then: list[str]) -> pd.DataFrame:
+def _first(frame: pd.DataFrame, largest: list[str], then: list[str]) -> pd.DataFrame:
     """Sorted by falling ``largest``, and by ``then`` if these are equal."""
     descending = [False] * len(largest) + [True] * len(then)
-    rounded = found.assign(**{name: found[name].round(DIGITS) for name in largest})
+    rounded = frame.assign(**{name: frame[name].round(DIGITS) for name in largest})
     order = rounded.sort_values([*largest, *then], ascending=descending).index
-    return found.loc[order].reset_index(drop=True)
+    return frame.loc[order].reset_index(drop=True)
