@@ -12,14 +12,13 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 import sat_nb as sat
 from sat_nb.cli import main
 from sat_nb.cli.options import Named
 from sat_nb.table.aggregate import result_of
 from sat_nb.toy import toy
-from tests.cli.running import run
+from tests.cli.running import Explained, run
 from tests.plots import results
 
 HEAVY = ("numba", "pandas", "scipy", "matplotlib", "tensorflow", "ipywidgets", "pyarrow")
@@ -46,6 +45,17 @@ NAMED = {
 }
 ENTRIES = [(key, entry) for key, param in NAMED.items() for entry in param.type.entries()]
 NAMES = [" ".join(key) for key in NAMED]
+
+
+TAKEN_BY_NAME = ("how", "value", "test", "pool", "merge", "fit", "preprocess", "interval")
+
+
+def test_what_python_takes_by_name_is_an_option_with_names() -> None:
+    params = [(path, param) for path, command in commands(main) for param in command.params]
+    plain = [
+        path for path, p in params if p.name in TAKEN_BY_NAME and not isinstance(p.type, Named)
+    ]
+    assert plain == []
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -123,39 +133,6 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, dict[str, Any]]]:
 
     monkeypatch.setattr("sat_nb.reproduction.studies.save", save)
     return kept
-
-
-class Explained:
-    """The arguments of ``explain``, which returns toy maps instead of explaining a model."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.maps, _ = toy(2)
-        self.out, self.folder = folder / "sat.parquet", folder
-        for sub in ("photos", "exports"):
-            (folder / sub).mkdir()
-        for image_id, segmentation in toy(2)[1].items():
-            pixels = np.zeros((20, 16, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / f"{image_id}.png")
-            twins = segmentation.rename({"nose": "eyes"})  # two masks of one name
-            sat.write_dinox(folder / "exports" / f"{image_id}.json", twins)
-        (folder / "model.h5").touch()
-        monkeypatch.setattr(sat, "explain", self)
-
-    def __call__(self, model: Path, photos: Any, **options: Any) -> dict[str, Any]:
-        self.options = options
-        return {str(method): self.maps["sharp"] for method in options["methods"]}
-
-    def run(self, *arguments: str) -> pd.DataFrame:
-        folder, given = self.folder, " ".join(arguments)
-        done = run(
-            *("build", "--model", folder / "model.h5", "--images", folder / "photos"),
-            *("--segments", folder / "exports", "--out", self.out),
-            *(() if "--preprocess" in given else ("--preprocess", "unit")),
-            *(() if "--methods" in given else ("--methods", "gradient")),
-            *arguments,
-        )
-        assert done.exit_code == 0, done.output
-        return sat.read_table(self.out)
 
 
 @pytest.fixture
