@@ -51,11 +51,10 @@ TAKEN_BY_NAME = ("how", "value", "test", "pool", "merge", "fit", "preprocess", "
 
 
 def test_what_python_takes_by_name_is_an_option_with_names() -> None:
-    params = [(path, param) for path, command in commands(main) for param in command.params]
-    plain = [
-        path for path, p in params if p.name in TAKEN_BY_NAME and not isinstance(p.type, Named)
-    ]
-    assert plain == []
+    options = [(path, param) for path, command in commands(main) for param in command.params]
+    options = [(path, param) for path, param in options if param.name in TAKEN_BY_NAME]
+    assert {param.name for _, param in options} == set(TAKEN_BY_NAME)
+    assert [path for path, param in options if not isinstance(param.type, Named)] == []
 
 
 def test_help_loads_nothing_heavy() -> None:
