@@ -1,1 +1,1 @@
-"""The explorer: a table in a notebook, to toggle, see and drill into."""
+"""The explorer: a table in a notebook, in views that lead from any number to its photos."""

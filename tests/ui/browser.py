@@ -1,4 +1,4 @@
-"""Chromium, driven by Playwright, and a tab of it that remembers what went wrong."""
+"""Chromium, driven by Playwright, and a tab that records errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Tab:
     """A page, and what went wrong on it.
 
     ``errors`` are lines of the console, uncaught exceptions and refused requests; ``dialogs``
-    what ``alert`` and its like said; ``abroad`` the addresses outside this computer.
+    the messages of ``alert`` and its like; ``abroad`` requested addresses outside this computer.
     """
 
     def __init__(self, page: Any) -> None:

@@ -16,7 +16,7 @@ from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import Lab, jupyterlab
 
 MEASURED: list[str] = []
-"""Lines on what was measured, for the end of the run; nothing is asserted of absolute times."""
+"""Measured latencies, printed at the end of the run; no test depends on absolute times."""
 
 CELLS = (
     """\
@@ -38,13 +38,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(line)
 
 
-# "package", not "session": while Playwright is there, an event loop runs in this thread, which
-# other tests need for themselves.
+# "package", not "session": while Playwright is open, its event loop runs in this thread, and other
+# tests could not start their own.
 
 
 @pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium with a profile of its own, which nobody has used."""
+    """Chromium with a new profile."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
@@ -54,7 +54,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def open_tab(browser: Any) -> Iterator[Callable[[], Tab]]:
-    """open_tab(): a page, 1,200 pixels wide, that remembers what went wrong on it."""
+    """open_tab(): a page, 1,200 pixels wide, that records errors."""
     with ExitStack() as stack:
 
         def opened() -> Tab:
@@ -99,7 +99,7 @@ def explorer(tab: Tab) -> Iterator[ExplorerPage]:
 
 @pytest.fixture(scope="package")
 def harmful(tab: Tab) -> ExplorerPage:
-    """The second: its names were written to do harm."""
+    """The second: its names are written to do harm."""
     return ExplorerPage(tab, "harmful", 1)
 
 

@@ -1,10 +1,11 @@
-"""What the browser tests explore: 100 rendered photos, six made-up methods, two models; and a table
-whose names were written to do harm."""
+"""Data for the tests in a browser: rendered photos, six made-up methods, two models; and a table
+whose names are written to do harm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import sat_nb as sat
 from sat_nb.reproduction.equids import CLASS_NAMES, render
 from sat_nb.toy import NAMES, toy
 
-N_IMAGES = 100
+N_IMAGES = 64
 SIZE, GRID = 96, 48  # of photos and of maps, in pixels
 NOISE = {"deep_taylor": 0.3, "lrp.z": 0.5, "lrp.epsilon": 0.5, "gradient": 2.0}
 NOISE |= {"integrated_gradients": 0.7, "smoothgrad": 1.0}
@@ -42,7 +43,7 @@ class Explored:
 
 
 def write(folder: Path) -> None:
-    """Write photos, exports, maps and the table as a user has them."""
+    """Write photos, exports, maps and the table as a user would have them."""
     (folder / "maps").mkdir(parents=True)
     rng = np.random.default_rng(0)
     labels, segments = {}, {}
@@ -89,6 +90,14 @@ def load(folder: str | Path) -> Explored:
     )
 
 
+def study(folder: str | Path) -> SimpleNamespace:
+    """The zebras, all of them marked, in place of a study that ``quickstart.run`` trains."""
+    table, images, maps, segments = load(folder)
+    zebras = {image_id: masks for image_id, masks in segments.items() if "zebra" in image_id}
+    photos = SimpleNamespace(marked=images, segments=zebras)
+    return SimpleNamespace(table=table[table["label"] == 1], photos=photos, maps_by_model=maps)
+
+
 def harmful() -> Explored:
     """The toy table under names that are markup, mathematics, or 200 characters long."""
     maps, segments = toy()
@@ -109,7 +118,7 @@ def harmful() -> Explored:
 def heatmap(
     segmentation: sat.SegmentationMap, noise: float, watermark: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A strength for each part and noise, on a grid half as fine as the photo."""
+    """A strength for each part, with noise, on a grid half as fine as the photo."""
     fine = np.zeros(segmentation.size)
     for name, mask in zip(segmentation.names, segmentation.masks, strict=True):
         fine += mask * (watermark if name == "watermark" else STRENGTH.get(name, 0.1))

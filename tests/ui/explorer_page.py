@@ -1,4 +1,4 @@
-"""An explorer on a page, by the CSS classes that it promises: what it shows, and acts on it."""
+"""An explorer on a page, found by its CSS classes: what it shows, and what a user does to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.ui.browser import PATIENCE, Tab
 
-QUIET = 100  # ms without a change after which a picture counts as drawn, if the kernel is idle
+QUIET = 60  # ms without a change after which a figure counts as drawn, if the kernel is idle
 
 WATCH = """
 () => {
@@ -30,7 +30,11 @@ WATCH = """
   const answered = async () => {  // a kernel that draws answers when it has drawn
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
     if (kernel) await kernel.requestExecute({code: '', silent: true}).done;
-    await pause(kernel ? 30 : 300);
+    await pause(kernel ? 60 : 300);
+  };
+  window.satStill = async () => {  // what the kernel has sent is on the page
+    let last;
+    do { last = times.changed; await pause(20); } while (times.changed !== last);
   };
   window.satDrawn = async (quiet, patience) => {
     const from = performance.now();
@@ -62,7 +66,7 @@ async ([statements, expression]) => {
 
 
 class ExplorerPage:
-    """The explorer ``name`` (a variable of the notebook), the ``nth`` on its page."""
+    """The explorer that is the notebook's variable ``name``, the ``nth`` on its page."""
 
     def __init__(self, tab: Tab, name: str = "explorer", nth: int = 0) -> None:
         self.tab, self.page, self.name = tab, tab.page, name
@@ -72,7 +76,7 @@ class ExplorerPage:
         self.main.wait_for(timeout=2 * PATIENCE)
         self.page.evaluate(WATCH)
 
-    # --- the kernel behind it -------------------------------------------------------------------
+    # The kernel behind it.
 
     def ask(self, expression: str) -> Any:
         """The value of an expression in the notebook's kernel: a literal."""
@@ -93,27 +97,27 @@ class ExplorerPage:
         return self.ask(f"{self.name}.code()")
 
     def show(self, view: str = "bars", **fields: Any) -> None:
-        """Set the state in the kernel, all other fields as they are at first."""
+        """Set the state in the kernel; other fields have their defaults."""
         fields = {"view": view, **fields}
         self.tell(f"{self.name}.state = sat.ExplorerState(**{fields!r})")
         self.root.locator(f".sat-view-{view}").wait_for(state="attached")
-        self.page.evaluate("new Promise(done => setTimeout(done, 60))")
+        self.page.evaluate("satStill()")
 
-    # --- what is on the page --------------------------------------------------------------------
+    # What is on the page.
 
     def control(self, name: str) -> Any:
         return self.root.locator(f".sat-control-{name}")
 
     def content(self) -> str:
-        """What the view shows, pictures too, as HTML."""
+        """What the view shows, figures included, as HTML."""
         return self.main.evaluate("element => element.innerHTML")
 
     def text(self) -> str:
-        """All text of the view, that of pictures too."""
+        """All text of the view, that of figures included."""
         return self.main.evaluate("element => element.textContent")
 
     def texts(self, css: str) -> list[str]:
-        """The text of each such thing in the view."""
+        """The text of each element of the view that matches."""
         return self.main.locator(css).all_inner_texts()
 
     def rows(self) -> list[list[str]]:
@@ -122,10 +126,10 @@ class ExplorerPage:
             "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
         )
 
-    # --- acts -----------------------------------------------------------------------------------
+    # What a user does.
 
     def does(self, act: Callable[[], Any], *, timed: str | None = None) -> float:
-        """Act, wait until the page has changed and come to rest; ms from the act to the change."""
+        """Act and wait until the page has changed and is still; milliseconds from act to change."""
         self.page.evaluate("satBegin()")
         act()
         took = self.page.evaluate(f"satDrawn({QUIET}, {PATIENCE / 3})")
@@ -135,13 +139,13 @@ class ExplorerPage:
         return took
 
     def click(self, css: str, text: str | None = None, *, timed: str | None = None) -> None:
-        """Click the first such thing in the explorer and wait for what it changes."""
+        """Click the first element that matches and wait for the change."""
         found = self.root.locator(css, has_text=text) if text else self.root.locator(css)
         self.does(found.first.click, timed=timed)
 
     def act(self, name: str, kind: str, label: str = "") -> float:
         """Use the control ``name``: "choose" from its list, "press" one of its buttons, "fill" in
-        a text or a number, or "click" it; timed.
+        a text or a number, or "click" it. It is timed.
         """
         acts = {"choose": self._choose, "press": self._press, "fill": self._fill}
         control = self.control(name)

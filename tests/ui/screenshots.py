@@ -1,7 +1,7 @@
 """Pictures of the explorer for the README: `python -m tests.ui.screenshots [--out figures]`.
 
-They show the quickstart's table in JupyterLab, in light and dark, on a page 1,200 and 800 pixels
-wide. What the quickstart makes is kept in .cache/studies; without it this takes minutes.
+They show the quickstart's table in JupyterLab, in light and dark, on pages 1,200 and 800 pixels
+wide. The quickstart's models and maps are kept in .cache/studies; making them takes minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.ui.servers import jupyterlab
 
 CELL = """\
 import sat_nb as sat
-from sat_nb.reproduction import (quickstart)
+from sat_nb.reproduction import quickstart
 
 study = quickstart.run({work!r})
 photos = study.photos

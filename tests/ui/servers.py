@@ -1,5 +1,7 @@
-"""JupyterLab and the explorer's page as programs of their own, on the loopback address, each with
-a token and with nothing of the user's own settings; ended with their kernels."""
+"""JupyterLab and the explorer's page as programs of their own, on the loopback address.
+
+Each has a token, ignores the user's own settings, and ends together with its kernels.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ class Lab:
 
 @contextmanager
 def jupyterlab(folder: Path) -> Iterator[Lab]:
-    """JupyterLab on the notebooks in ``folder / "notebooks"``; all else is kept in ``folder``."""
+    """JupyterLab with notebooks in ``folder / "notebooks"``; its other files are in ``folder``."""
     notebooks = folder / "notebooks"
     notebooks.mkdir(exist_ok=True)
     lab = Lab(f"http://{LOOPBACK}:{free_port()}", secrets.token_hex(16), notebooks)
@@ -69,8 +71,8 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
 def program(
     command: list[str], folder: Path, *, cwd: Path | None = None, **variables: str
 ) -> Iterator[subprocess.Popen]:
-    """A program in a session of its own, its words in ``folder/log.txt``; asked to end, then made
-    to, with all that it has started."""
+    """A program in a session of its own, which writes to ``folder/log.txt``; at the end it is
+    stopped with everything that it has started."""
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -105,7 +107,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 
 def end(process: subprocess.Popen, patience: float = 10) -> None:
-    """Ask the program to end; after ``patience`` seconds end it and its kernels."""
+    """Terminate the program, and kill it after ``patience`` seconds; then kill its kernels."""
     children = kernels_of(process)
     process.terminate()
     try:
@@ -128,7 +130,7 @@ def kernels_of(process: subprocess.Popen) -> list:
 
 
 def wait_for(url: str, process: subprocess.Popen, folder: Path, patience: float = 60) -> None:
-    """Until somebody answers at ``url``."""
+    """Wait until ``url`` can be opened."""
     limit = time.monotonic() + patience
     while time.monotonic() < limit and process.poll() is None:
         try:
@@ -140,12 +142,12 @@ def wait_for(url: str, process: subprocess.Popen, folder: Path, patience: float 
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
+    """A port of the loopback address that is free now."""
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
         return listener.getsockname()[1]
 
 
 def interrupt(process: subprocess.Popen) -> None:
-    """What Ctrl-C does."""
+    """Send what Ctrl-C sends."""
     process.send_signal(signal.SIGINT)

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sat_nb import TESTS
 from sat_nb.widgets.controls import CONTROLS
-from sat_nb.widgets.grid import PAGE, cells_of
+from sat_nb.widgets.markup import ROWS_PER_PAGE, cells_of
 from sat_nb.widgets.views import VIEWS
-from sat_nb.widgets.views.images import PAGE as CARDS
+from sat_nb.widgets.views.images import PHOTOS_PER_PAGE
 from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import Lab
 
@@ -33,12 +34,12 @@ def by_public_functions(code: str, given: dict[str, Any]) -> pd.DataFrame:
 def assert_page_shows(explorer: ExplorerPage, table: pd.DataFrame, page: int = 0) -> None:
     head, *rows = explorer.rows()
     assert head == [name.replace("_", " ") for name in table.columns]
-    shown = table.iloc[page * PAGE : (page + 1) * PAGE]
+    shown = table.iloc[page * ROWS_PER_PAGE : (page + 1) * ROWS_PER_PAGE]
     written = zip(*(cells_of(shown[c]) for c in shown.columns), strict=True)
     assert rows == [list(row) for row in written]
 
 
-# --- every control ------------------------------------------------------------------------------
+# Every control.
 
 
 @dataclass(frozen=True)
@@ -57,24 +58,24 @@ class Act:
 
 
 ACTS: dict[str, Act] = {
-    "view": Act(("press", "Diagram"), "diagram", "bars", says="wilcoxon-holm"),
+    "view": Act(("press", "Diagram"), "diagram", "bars", says="α = 0.05"),
     "methods": Act(("press", "lrp.z"), ("deep_taylor", "lrp.z")),
     "model": Act(("choose", "unmarked"), "unmarked"),
     "versus": Act(("choose", "unmarked"), "unmarked"),
     "label": Act(("choose", "1"), 1),
-    "segment": Act(("choose", "watermark"), "watermark", "images", says="25 photos with watermark"),
+    "segment": Act(("choose", "watermark"), "watermark", "images", says="16 photos with watermark"),
     "image_id": Act(("choose", "horse/004"), "horse/004", "image", {"image_id": "horse/002"}),
     "how": Act(("choose", "absolute"), "absolute"),
     "value": Act(("choose", "mean attribution"), "mean_attribution"),
-    "intervals": Act(("click",), False),
-    "test": Act(("choose", "nemenyi"), "nemenyi", "diagram", says="nemenyi"),
+    "intervals": Act(("click",), False, start={"intervals": True}),
+    "test": Act(("choose", TESTS["nemenyi"].title), "nemenyi", "diagram"),
     "alpha": Act(("fill", "0.2"), 0.2, "diagram", says="α = 0.2"),
     "missing": Act(("choose", "complete"), "complete", "diagram"),
     "order": Act(("choose", "largest mask"), "size", "images", MARKED),
     "opacity": Act(("fill", "30"), 0.3, "images", MARKED),
     "outlines": Act(("choose", "of all segments"), "all", "images", MARKED),
     "search": Act(("fill", "WATER"), "WATER"),
-    "rows": Act(("choose", "one a photo"), "images"),
+    "rows": Act(("choose", "one per photo"), "images"),
     "hidden": Act(("press", "head"), ("head",)),
     "predicted": Act(("choose", "1"), 1),
     "correct": Act(("choose", "wrong"), False),
@@ -82,7 +83,7 @@ ACTS: dict[str, Act] = {
     "min_fraction": Act(("fill", "0.1"), 0.1),
     "max_fraction": Act(("fill", "0.1"), 0.1),
     "min_score": Act(("fill", "0.9"), 0.9),
-    "min_images": Act(("fill", "50"), 50),
+    "min_images": Act(("fill", "30"), 30),
 }
 
 
@@ -95,7 +96,7 @@ def test_each_control_changes_what_is_shown(
     name: str, explorer: ExplorerPage, given: dict[str, Any]
 ) -> None:
     act = ACTS[name]
-    explorer.show(act.view, **act.start)
+    explorer.show(act.view, **{"intervals": False, **act.start})
     before, text, state = explorer.content(), explorer.text(), explorer.state()
     explorer.act(name, *act.do)
     assert explorer.content() != before
@@ -108,11 +109,11 @@ def test_each_control_changes_what_is_shown(
         assert_page_shows(explorer, by_public_functions(explorer.code(), given))
     if act.view == "images":
         photos = by_public_functions(explorer.code(), given)["image_id"]
-        assert explorer.texts(".sat-card:visible button") == list(photos[:CARDS])
+        assert explorer.texts(".sat-card:visible button") == list(photos[:PHOTOS_PER_PAGE])
     assert explorer.tab.errors == []
 
 
-# --- every view ---------------------------------------------------------------------------------
+# Every view.
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -130,7 +131,7 @@ def test_each_view_is_shown_by_its_tab(view: str, explorer: ExplorerPage) -> Non
     assert explorer.tab.errors == []
 
 
-# --- buttons ------------------------------------------------------------------------------------
+# Buttons.
 
 
 def test_columns_are_sorted_by_their_heads(explorer: ExplorerPage, given: dict[str, Any]) -> None:
@@ -155,7 +156,7 @@ def test_photos_come_page_by_page(explorer: ExplorerPage) -> None:
     first = explorer.texts(".sat-card:visible button")
     explorer.click(".sat-main .sat-next", timed="page of photos")
     second = explorer.texts(".sat-card:visible button")
-    assert len(first) == len(second) == CARDS
+    assert len(first) == len(second) == PHOTOS_PER_PAGE
     assert not set(first) & set(second)
     explorer.click(".sat-main .sat-previous", timed="page of photos")
     assert explorer.texts(".sat-card:visible button") == first
@@ -194,7 +195,7 @@ def test_all_filters_are_taken_off_at_once(explorer: ExplorerPage) -> None:
     assert (state["hidden"], state["min_images"], state["correct"]) == ((), 1, None)
 
 
-# --- what cannot be shown -----------------------------------------------------------------------
+# What cannot be shown.
 
 
 def test_errors_are_said_in_the_explorer(explorer: ExplorerPage) -> None:
@@ -210,14 +211,15 @@ def test_errors_are_said_in_the_explorer(explorer: ExplorerPage) -> None:
 
 def test_choices_that_make_no_sense_are_not_offered(explorer: ExplorerPage) -> None:
     explorer.show("table", value="mean_attribution")
-    explorer.act("how", "choose", "among the first 3")
+    explorer.act("how", "choose", CONTROLS["how"].wording("top_k"))
     assert explorer.state()["value"] == "rank"
     assert not explorer.control("value").is_visible()
     assert not explorer.control("intervals").is_visible()
     explorer.show("diagram")
     explorer.act("missing", "choose", "complete")
     options = explorer.control("test").locator("option").all_inner_texts()
-    assert options == ["wilcoxon-holm"]
+    options = [text.replace("\xa0", " ") for text in options]
+    assert options == [t.title for t in TESTS.values() if t.complete is not None]
 
 
 def test_many_quick_clicks_end_in_what_was_clicked_last(

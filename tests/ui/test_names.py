@@ -1,4 +1,4 @@
-"""Names that are markup, mathematics, or 200 characters long are shown as they are, no more."""
+"""Names that are markup, mathematics, or 200 characters long are shown as plain text."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voila.app.Voila.start", start)
 
 
-# --- refusals -----------------------------------------------------------------------------------
+# Refusals.
 
 
 def test_without_voila_the_extra_is_named(
@@ -90,7 +90,7 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
-# --- the page -----------------------------------------------------------------------------------
+# The page.
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +123,14 @@ def _address(process: subprocess.Popen, folder: Path) -> str:
     raise RuntimeError((folder / "log.txt").read_text())
 
 
-def test_the_page_shows_the_explorer(
+def test_the_page_shows_the_explorer_and_nothing_of_its_address(
     served: tuple[str, subprocess.Popen], open_tab: Callable[..., Tab]
 ) -> None:
     tab = open_tab()
-    tab.page.goto(served[0])
+    harm = "%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E"
+    tab.page.goto(f"{served[0]}&theme={harm}&template={harm}")
     explorer = ExplorerPage(tab)
+    assert tab.page.locator("img[src=x]").count() == 0
     assert explorer.main.locator(".sat-picture svg").is_visible()
     explorer.click(".sat-tab-table")
     names = {row[1] for row in explorer.rows()[1:]}
@@ -177,17 +179,6 @@ def test_no_file_is_served_beside_it(path: str, served: tuple[str, subprocess.Po
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{page}{path}?{token}")
     assert refused.value.code in (403, 404)
-
-
-def test_the_address_puts_nothing_into_the_page(
-    served: tuple[str, subprocess.Popen], open_tab: Callable[..., Tab]
-) -> None:
-    tab = open_tab()
-    harm = "%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E"
-    tab.page.goto(f"{served[0]}&theme={harm}&template={harm}")
-    ExplorerPage(tab)
-    assert tab.page.locator("img[src=x]").count() == 0
-    assert (tab.errors, tab.dialogs) == ([], [])
 
 
 def test_control_c_ends_it_and_its_kernels(served: tuple[str, subprocess.Popen]) -> None:

@@ -55,6 +55,12 @@ CHANGES: dict[str, Any] = {
 pytestmark = pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")
 
 
+@pytest.fixture(scope="module")
+def shared(toy_results: Data) -> Explorer:
+    """One explorer for tests that set its whole state, or only read its controls."""
+    return Explorer(toy_results)
+
+
 def view_with(name: str) -> str:
     """The first view that has the control."""
     return next((v for v, view in VIEWS.items() if name in (*view.uses, *view.display)), "bars")
@@ -64,8 +70,8 @@ def view_with(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", [n for n in CONTROLS if n != "view"])
-def test_each_control_sets_its_field_and_follows_the_state(explorer: Explorer, name: str) -> None:
-    view = view_with(name)
+def test_each_control_sets_its_field_and_follows_the_state(shared: Explorer, name: str) -> None:
+    explorer, view = shared, view_with(name)
     explorer.state = ExplorerState(view=view, segment="eyes" if name == "order" else None)
     use(explorer, name, CHANGES[name])
     assert getattr(explorer.state, name) == CHANGES[name]
@@ -79,8 +85,8 @@ def test_each_control_sets_its_field_and_follows_the_state(explorer: Explorer, n
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_each_control_is_complete(explorer: Explorer, name: str) -> None:
-    control, field = CONTROLS[name], explorer.fields[name]
+def test_each_control_is_complete(shared: Explorer, name: str) -> None:
+    control, field = CONTROLS[name], shared.fields[name]
     assert control.name == name
     assert control.group in GROUPS
     assert control.about[0].isupper()
@@ -157,15 +163,16 @@ def test_every_registry_is_driven() -> None:
 
 @pytest.mark.parametrize(("control", "name"), ENTRIES)
 def test_every_entry_is_offered_described_and_shown(
-    toy_results: Data, control: str, name: str
+    shared: Explorer, control: str, name: str
 ) -> None:
-    check_entry(toy_results, control, CONTROLS[control].entries()[name])
+    check_entry(shared, control, CONTROLS[control].entries()[name])
 
 
-def check_entry(data: Data, control: str, entry: Entry) -> None:
+def check_entry(explorer: Explorer, control: str, entry: Entry) -> None:
     """It is among the choices, in the tooltip, and choosing it shows what its code makes."""
-    explorer = Explorer(data)
-    fields = {"segment": "ears"} if control in ("order", "outlines") else {}
+    fields: dict[str, Any] = {"segment": "ears"} if control in ("order", "outlines") else {}
+    if control != "view":
+        fields["intervals"] = False  # which take most of the time
     if control == "value":
         fields["how"] = next(h for h, a in aggregations().items() if entry.name in a.takes)
     explorer.state = ExplorerState(view=view_with(control), **fields)
@@ -181,7 +188,7 @@ def check_entry(data: Data, control: str, entry: Entry) -> None:
     use(explorer, control, entry.name)
     assert getattr(explorer.state, control) == entry.name
     assert shown_html(explorer).count('role="alert"') == 0
-    assert_code_makes_the_same(Snapshot(data, explorer.state))
+    assert_code_makes_the_same(Snapshot(explorer.data, explorer.state))
 
 
 def option_texts(field: Any) -> list[str]:
@@ -212,8 +219,8 @@ def test_an_aggregation_of_ones_own_with_its_own_column(
         small_is_best=True,
     )
     monkeypatch.setitem(AGGREGATIONS, "spread", spread)
-    check_entry(toy_results, "how", spread)
     explorer = Explorer(toy_results)
+    check_entry(explorer, "how", spread)
     explorer.state = ExplorerState(how="spread", intervals=False)
     assert "standard deviation of ranks" in shown_html(explorer)
     assert "spread_of_values" in explorer.table()
@@ -235,8 +242,8 @@ def test_an_aggregation_of_sums_of_ones_own_has_intervals(
         column="half_mean",
     )
     monkeypatch.setitem(AGGREGATIONS, "half", total)
-    check_entry(toy_results, "how", total)
     explorer = Explorer(toy_results)
+    check_entry(explorer, "how", total)
     explorer.state = ExplorerState(how="half", intervals=True)
     assert {"low", "high", "half_mean"} <= set(explorer.table())
     assert "half mean" in shown_html(explorer)
@@ -264,8 +271,8 @@ def test_a_test_of_ones_own(toy_results: Data, monkeypatch: pytest.MonkeyPatch) 
 def test_an_order_of_ones_own(toy_results: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     own = Order(name="least", title="least sure", about="By score.", column="score", ascending=True)
     monkeypatch.setitem(ORDERS, "least", own)
-    check_entry(toy_results, "order", own)
     explorer = Explorer(toy_results)
+    check_entry(explorer, "order", own)
     explorer.state = ExplorerState(view="images", segment="ears", order="least")
     scores: pd.Series = explorer.table()["score"]
     assert scores.is_monotonic_increasing

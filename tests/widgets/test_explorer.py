@@ -84,8 +84,10 @@ def test_what_one_image_lacks_is_said_in_the_explorer(data: dict[str, Any], argu
 
 
 def test_a_fault_is_seen_in_the_explorer_and_in_the_log(
-    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+    data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    explorer = sat.explore(data["table"])
+
     def broken(*arguments: Any) -> None:
         raise ZeroDivisionError("<b>")
 
@@ -117,6 +119,16 @@ def test_from_a_segment_to_its_photos_to_one_photo_in_a_click_each(explorer: Exp
     assert explorer.state.image_id == "image_06"  # all are third in rank: by name
     click(explorer, "sat-drill-segment")
     assert explorer.state.view == "images"
+
+
+def test_one_photo_and_one_segment_are_singular(data: dict[str, Any]) -> None:
+    table = data["table"].query(
+        "image_id == 'image_01' and method == 'sharp' and model == 'one' and segment == 'eyes'"
+    )
+    explorer = sat.explore(table)
+    assert repr(explorer) == "Explorer(1 image, 1 method, 1 segment: bars)"
+    explorer.state = ExplorerState(view="images", segment="eyes")
+    assert "<strong>1 photo with eyes</strong>" in shown_html(explorer)
 
 
 def test_photos_come_in_the_order_asked_for(explorer: Explorer) -> None:
@@ -250,6 +262,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture(scope="module")
 def hostile() -> Explorer:
+    """An explorer whose names are written to do harm."""
     data = toy_data({"eyes": HOSTILE, "nose": LONG, "mouth": MATH}, method=HOSTILE)
     return sat.explore(**data)
 
