@@ -322,3 +322,12 @@ def test_programs_that_rewrite_rows_do_not_keep_the_footer(
 def has_footer(file: Path) -> bool:
     facts = pq.read_metadata(file)
     return read_footer(facts.metadata.get(FOOTER_KEY.encode()), facts.num_rows) is not None
+
+
+@pytest.mark.parametrize(
+    "term", [("rank", 3), ["rank", "<=", 3], "rank <= 3", ("rank", "<=", 3, 4)]
+)
+def test_filters_are_triples(table: pd.DataFrame, tmp_path: Path, term: object) -> None:
+    file = sat.write_table(table, tmp_path / "t")
+    with pytest.raises(sat.InvalidInput, match="^filters: expected .column, operator, value."):
+        sat.read_table(file, filters=[term])
