@@ -135,6 +135,7 @@ def test_controls_know_sizes_or_nothing(table: pd.DataFrame) -> None:
         own = table.query("image_id == @image_id and method == 'sharp'")
         assert sorted(rows["rank"]) == sorted(own["rank"])
     assert not dealt["rank"].equals(shuffled(table, seed=2)["rank"])
+    pd.testing.assert_frame_equal(shuffled(table), shuffled(table, seed=0))
     again = shuffled(table.sample(frac=1, random_state=0).sort_index(), seed=1)
     pd.testing.assert_series_equal(again["rank"], dealt["rank"])
 
