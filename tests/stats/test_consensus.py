@@ -168,6 +168,14 @@ def test_agg_var_prefers_what_methods_agree_on() -> None:
     assert variance.to_dict() == {"agreed": 1, "disputed": 2.5, "other": 2.5}
 
 
+def test_means_that_differ_by_rounding_alone_tie() -> None:
+    """0.1 + 0.2 is not 0.3."""
+    masks = SegmentationMap(tuple("xyz"), np.eye(3, dtype=bool)[:, None, :])
+    maps = {"a": {"i": np.array([[0.1, 0.3, 0.6]])}, "b": {"i": np.array([[0.2, 0.0, 0.8]])}}
+    result = sat.consensus(sat.build(maps, {"i": masks}, pad_px=0), combination="agg_mean")
+    assert result.ranking["rank"].to_dict() == {"z": 1, "x": 2.5, "y": 2.5}
+
+
 def test_methods_that_say_nothing() -> None:
     """A map of zeros ties everything: no tau, no deviation where all do so."""
     masks = SegmentationMap(tuple("xy"), np.eye(2, dtype=bool)[:, None, :])
