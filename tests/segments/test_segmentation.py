@@ -101,6 +101,14 @@ def test_rename_then_merge() -> None:
     assert merged == SegmentationMap(("eye",), np.ones((1, 1, 2), bool))
 
 
+def test_unknown_scores_are_equal() -> None:
+    def scored(score: float) -> SegmentationMap:
+        return SegmentationMap(("a",), np.ones((1, 2, 2), bool), [score])
+
+    assert scored(np.nan) == scored(np.nan)
+    assert scored(np.nan) != scored(0.5)
+
+
 def test_it_is_frozen() -> None:
     masks = np.ones((1, 2, 2), bool)
     segmentation = SegmentationMap(("a",), masks)
