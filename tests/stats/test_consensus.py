@@ -169,9 +169,10 @@ def test_agg_var_prefers_what_methods_agree_on() -> None:
 
 
 def test_means_that_differ_by_rounding_alone_tie() -> None:
-    """0.1 + 0.2 is not 0.3."""
+    """0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1."""
     masks = SegmentationMap(tuple("xyz"), np.eye(3, dtype=bool)[:, None, :])
-    maps = {"a": {"i": np.array([[0.1, 0.3, 0.6]])}, "b": {"i": np.array([[0.2, 0.0, 0.8]])}}
+    heat = {"a": [0.1, 0.3, 0.6], "b": [0.2, 0.2, 0.6], "c": [0.3, 0.1, 0.6]}
+    maps = {method: {"i": np.array([values])} for method, values in heat.items()}
     result = sat.consensus(sat.build(maps, {"i": masks}, pad_px=0), combination="agg_mean")
     assert result.ranking["rank"].to_dict() == {"z": 1, "x": 2.5, "y": 2.5}
 
