@@ -42,17 +42,39 @@ TOGETHER = {
 }
 
 
+# The longest first, so that no process is left alone with one of them at the end.
+LONGEST = ("studies", "ui", "tests/saliency/", "notebooks/", "real", "tests/agnostic/")
+
+
+def _group(nodeid: str) -> str:
+    """The tests that one process runs together: those of a file, or of a group of files."""
+    file = nodeid.split("::")[0]
+    return next((group for group, starts in TOGETHER.items() if file.startswith(starts)), file)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Which tests pytest-xdist hands to one process."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):
+    class ByGroup(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
-            return next((g for g, starts in TOGETHER.items() if file.startswith(starts)), file)
+            return _group(nodeid)
 
-    return ByFile(config, log)
+    config.option.loadscopereorder = False  # the items' own order counts, see below
+    return ByGroup(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In processes of pytest-xdist, long groups come first."""
+
+    def place(item: pytest.Item) -> int:
+        group = _group(item.nodeid)
+        return next((n for n, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
+
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

@@ -18,19 +18,19 @@ FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}
 
 def documented() -> dict[str, list[str]]:
     """{architecture: its cells} of the README's table of models."""
-    table = README.read_text().split("## Models as people have them")[1].split("\n## ")[0]
+    table = README.read_text().split("## Supported models")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([\w-]+)` \|(.+)\|$", table, flags=re.M)
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_all_six_methods_on(architecture, keras):
-    """Random weights, 32 px: the layers are what matters, and what is checked at load."""
-    model = ARCHITECTURES[architecture]((32, 32, 3), 5)
+    """Random weights, 64 px: the layers are what matters, and what is checked at load."""
+    model = ARCHITECTURES[architecture]((64, 64, 3), 5)
     last = [layer for layer in model.layers if layer.weights][-1]
     kernel, bias = last.get_weights()
     last.set_weights([kernel, bias + 1])  # a logit above zero, for Deep Taylor
-    photos = {"noise": np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)}
+    photos = {"noise": np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)}
     maps = explain(
         model, photos, methods=PAPER_METHODS, preprocess="signed", parameters=FEW, progress=False
     )
