@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
-from sat_nb.table.select import FILTERS, IMAGE_FILTERS
+from sat_nb.table.filters import FILTERS, IMAGE_FILTERS
 from sat_nb.toy import toy
 
 KEY = ["image_id", "model", "method"]
