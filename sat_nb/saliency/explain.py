@@ -14,7 +14,7 @@ import sat_nb
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput
-from sat_nb.geometry import get_fit
+from sat_nb.geometry import FITS, get_fit
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
 from sat_nb.saliency.execute import Job, batches_of, explain_batches
@@ -45,7 +45,7 @@ from sat_nb.saliency.targets import (
 from sat_nb.segments.segmentation import SegmentationMap
 
 
-@lists(preprocess=PREPROCESS)
+@lists(preprocess=PREPROCESS, fit=FITS)
 def explain(
     model: Any,
     images: ImageSet | Mapping[str, Pixels],
@@ -97,8 +97,10 @@ def explain(
         and not b": the maps explain logit a minus logit b, and positive values speak for a. A
         model with one output has two classes, 1 and 0.
     fit : str, default "stretch"
-        How images are brought to the model's input size, as when it was trained: a name in
-        FITS ("stretch", "crop", "crop_224_of_256", "letterbox"). ``build`` does the same to masks.
+        How images are brought to the model's input size, as when it was trained. ``build`` does
+        the same to masks. One of:
+
+        [[fit]]
     out : str or os.PathLike, optional
         A folder that keeps the maps. A call with the same settings goes on where the last one
         stopped. With other settings, targets or photos it adds maps and overwrites none;

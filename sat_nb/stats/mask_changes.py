@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number
 from sat_nb.arrays import Size
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.outlines import OnMap, Trial, outlined, padded, steps_of
 from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
+from sat_nb.table.join import MERGES
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
 
@@ -50,8 +51,10 @@ class Original:
 
     def on_map(self, size: Size) -> OnMap:
         """How masks are brought to a map of that size."""
-        pad_px, merge = self.options["pad_px"], self.options.get("merge", "union")
-        return OnMap(size, self.fit, pad_px, merge)
+        merge = self.options.get("merge", "union")
+        if not isinstance(merge, str) or merge not in MERGES:  # outlines are merged again
+            raise unknown_name("merge", merge, MERGES)
+        return OnMap(size, self.fit, self.options["pad_px"], merge)
 
 
 MaskFunction = Callable[[SegmentationMap, float, np.random.Generator], SegmentationMap]

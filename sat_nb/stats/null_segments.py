@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_whole
 from sat_nb.by_id import ById
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.registry import chosen
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import checked_rows
 from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.aggregations import ATTRIBUTIONS
-from sat_nb.table.join import MERGES
+from sat_nb.table.join import MERGES, Merge
 
 _NAME = re.compile(r"null: (.+) \d+", re.DOTALL)
 _KEYS = ["method", "segment", "image_id"]
@@ -31,7 +32,7 @@ class NullSegments(ById[SegmentationMap]):
     holds = "mask"
 
     def __init__(
-        self, segments: Mapping[str, SegmentationMap], n: int, merge: str, seed: int
+        self, segments: Mapping[str, SegmentationMap], n: int, merge: Merge, seed: int
     ) -> None:
         self._segments = segments
         self._n = n
@@ -42,7 +43,7 @@ class NullSegments(ById[SegmentationMap]):
         return self._segments.keys()
 
     def _value(self, key: str) -> SegmentationMap:
-        segmentation = MERGES[self._merge](self._segments[key])
+        segmentation = self._merge(self._segments[key])
         names: list[str] = []
         masks = [np.zeros((0, *segmentation.size), dtype=bool)]
         for name, mask in zip(segmentation.names, segmentation.masks, strict=True):
@@ -58,7 +59,11 @@ class NullSegments(ById[SegmentationMap]):
 
 
 def null_segments(
-    segments: Mapping[str, SegmentationMap], *, n: int = 20, merge: str = "union", seed: int = 0
+    segments: Mapping[str, SegmentationMap],
+    *,
+    n: int = 20,
+    merge: str | Merge = "union",
+    seed: int = 0,
 ) -> NullSegments:
     """Move every mask to ``n`` random places that are equally far from the image's edge.
 
@@ -73,7 +78,7 @@ def null_segments(
     n : int, default 20
         Placements for each segment, drawn without replacement; all of them if there are fewer.
         p-values depend on the places drawn, less so if ``n`` is larger.
-    merge : str, default "union"
+    merge : str or Merge, default "union"
         As for ``build``: what becomes of several masks of one name. Two eyes move as one.
     seed : int, default 0
         The same seed gives the same placements, in any order of images.
@@ -114,9 +119,7 @@ def null_segments(
             f"{type(segments).__name__}."
         )
     n, seed = checked_whole("n", n, 1), checked_whole("seed", seed)
-    if merge not in MERGES:
-        raise unknown_name("merge", merge, MERGES)
-    return NullSegments(segments, n, merge, seed)
+    return NullSegments(segments, n, chosen("merge", merge, MERGES, own=Merge), seed)
 
 
 def placements(

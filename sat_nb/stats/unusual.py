@@ -48,6 +48,7 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(mean_rank=mean, off=(rows["rank"] - mean).abs().round(DIGITS))
     images = rows.groupby([*BY, "image_id"], dropna=False, sort=False)
     distance = images["off"].agg(n_segments="size", distance="mean").reset_index()
+    distance = distance.astype(dict.fromkeys(BY, object))  # keys that are all missing are floats
     furthest = rows.sort_values(["off", "segment"], ascending=[False, True], kind="stable")
     furthest = furthest.drop_duplicates([*BY, "image_id"])
     outliers = distance.merge(

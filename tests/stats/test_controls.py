@@ -375,3 +375,16 @@ def test_generators_stay_what_they_are() -> None:
     assert image_generator(3, "a/b").integers(10**6, size=2).tolist() == [483237, 877524]
     assert image_generator(3, "a/b", "eyes").integers(10**6, size=2).tolist() == [737646, 683792]
     assert image_generator(0, "\udcff").integers(10) == image_generator(0, "\udcff").integers(10)
+
+
+def test_an_own_merge_moves_what_it_keeps() -> None:
+    eyes = np.zeros((2, 6, 6), bool)
+    eyes[0, 1, 1] = eyes[1, 4, 4] = True
+    first = sat.Merge(
+        name="first", version="1",
+        function=lambda s: sat.SegmentationMap(s.names[:1], s.masks[:1]),
+    )  # fmt: skip
+    null = sat.null_segments({"a": sat.SegmentationMap(("eye", "eye"), eyes)}, n=2, merge=first)
+    assert null["a"].masks.sum(axis=(1, 2)).tolist() == [1, 1]
+    with pytest.raises(sat.InvalidInput, match="merge: unknown name 'last'"):
+        sat.null_segments({}, merge="last")

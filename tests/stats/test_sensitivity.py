@@ -274,3 +274,9 @@ def test_means_that_differ_by_rounding_tie() -> None:
     rows = np.array([[1.0, 1.0 + 1e-12, 2.0]]), np.array([[1.0, 2.0, 3.0]])
     assert tau_of_rows(*rows)[0] == pytest.approx(2 / np.sqrt(2 * 3))
     assert tau_of_rows(np.array([[1.0, 1.0 + 1e-6, 2.0]]), rows[1])[0] == 1
+
+
+def test_an_own_merge_is_refused() -> None:
+    own = sat.Merge(name="first", version="1", function=lambda masks: masks)
+    with pytest.raises(sat.InvalidInput, match="merge: unknown name"):
+        sat.mask_sensitivity(*toy(2), changes="outline", merge=own, progress=False)

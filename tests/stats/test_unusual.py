@@ -111,3 +111,11 @@ def test_classes_are_not_mixed_and_an_empty_table_is_refused(table) -> None:
             statistic(mixed)
         with pytest.raises(sat.InvalidInput, match="no segment"):
             statistic(table[table["segment"].isna()])
+
+
+@pytest.mark.parametrize("find", [sat.unusual_images, sat.varying_segments])
+def test_a_table_without_models_is_a_table_of_one(find, table: pd.DataFrame) -> None:
+    found = find(table.assign(model=None))
+    assert found["model"].isna().all()
+    named = find(table)
+    pd.testing.assert_frame_equal(found.drop(columns="model"), named.drop(columns="model"))
