@@ -86,6 +86,7 @@ def agg_var(ranks: pd.DataFrame, attributions: pd.DataFrame) -> pd.Series:
     """AGG-Var: AGG-Mean / (standard deviation over methods + epsilon)."""
     shares = _shares(attributions)
     deviation = shares.std(axis=1, ddof=0)
+    deviation = deviation.where(deviation > 1e-12, 0.0)  # shares that differ by rounding are equal
     # A smaller epsilon would let segments lead on which methods agree by chance: a segment with
     # nearly no attribution has nearly no deviation either.
     epsilon = 10 * deviation.mean()

@@ -73,7 +73,7 @@ def agg_mean(by_image: dict[str, Rankings]) -> dict[str, list[float]]:
 def agg_var(by_image: dict[str, Rankings]) -> dict[str, list[float]]:
     moments = {image_id: _moments(methods) for image_id, methods in by_image.items()}
     deviations = [deviation for one in moments.values() for _, deviation in one]
-    epsilon = 10 * sum(deviations) / len(deviations)
+    epsilon = 10 * sum(deviations) / len(deviations) or 1.0
     return {
         image_id: [mean / (deviation + epsilon) for mean, deviation in one]
         for image_id, one in moments.items()
@@ -86,7 +86,8 @@ def _moments(methods: Rankings) -> list[tuple[float, float]]:
     found = []
     for one in zip(*shares, strict=True):
         mean = sum(one) / len(one)
-        found.append((mean, sqrt(sum((s - mean) ** 2 for s in one) / len(one))))
+        deviation = sqrt(sum((s - mean) ** 2 for s in one) / len(one))
+        found.append((mean, deviation if deviation > 1e-12 else 0.0))
     return found
 
 

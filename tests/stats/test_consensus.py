@@ -168,6 +168,19 @@ def test_agg_var_prefers_what_methods_agree_on() -> None:
     assert variance.to_dict() == {"agreed": 1, "disputed": 2.5, "other": 2.5}
 
 
+def test_agg_var_is_the_mean_where_methods_differ_in_scale_alone() -> None:
+    """Their shares are equal up to rounding, which must not lead."""
+    heat = np.array([[1.0, 1.0, 7.0, 4.0, 1.0, 11.0]])
+    masks = SegmentationMap(tuple("uvwxyz"), np.eye(6, dtype=bool)[:, None, :])
+    maps = {f"by {scale}": {"i": scale * heat} for scale in (1.0, 0.1, 0.7, 3.0, 1e-6, 1e3)}
+    for some in ([*maps][:3], [*maps][2:], [*maps]):
+        table = sat.build({m: maps[m] for m in some}, {"i": masks}, pad_px=0)
+        found = sat.consensus(table, combination="agg_var").table.set_index("segment")
+        expected = dict(zip("uvwxyz", (heat[0] / heat.sum()).tolist(), strict=True))
+        assert found["mean_attribution"].to_dict() == pytest.approx(expected)
+        assert found["rank"].to_dict() == {"u": 5, "v": 5, "w": 2, "x": 3, "y": 5, "z": 1}
+
+
 def test_means_that_differ_by_rounding_alone_tie() -> None:
     """0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1."""
     masks = SegmentationMap(tuple("xyz"), np.eye(3, dtype=bool)[:, None, :])
