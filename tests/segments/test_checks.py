@@ -111,8 +111,9 @@ def test_moved_masks_are_found_out(move: tuple[int, int]) -> None:
 def test_large_photos_are_looked_at_small() -> None:
     photos, segments = photographed(1)
     large = photos["p00"].repeat(16, axis=0).repeat(16, axis=1)
-    masks = np.roll(segments["p00"].masks.repeat(16, axis=1).repeat(16, axis=2), 8, axis=1)
-    assert best_move(edge_profile(large, masks)) == (-4, 0)
+    masks = segments["p00"].masks.repeat(16, axis=1).repeat(16, axis=2)
+    masks = np.roll(masks, (8, -6), axis=(1, 2))
+    assert best_move(edge_profile(large, masks)) == (-4, 3)
 
 
 def test_photos_without_an_edge_and_masks_without_an_outline_tell_nothing() -> None:
@@ -265,6 +266,8 @@ def test_duplicates_rare_torn_tiny_huge_and_unsure_masks() -> None:
     }
     duplicate = found.loc[found["kind"] == "duplicate", "message"].item()
     assert "'logo' and 'mark' are nearly the same mask (IoU > 0.9) in 10 of 10 images" in duplicate
+    listed = found[found["segment"].isin(["noise", "once"])].set_index("kind")["image_ids"]
+    assert listed.map(len).to_dict() == {"fragments": 3, "score": 3}
 
 
 def test_one_image_is_in_memory_at_a_time() -> None:
