@@ -120,6 +120,8 @@ def test_files_that_do_not_serve(tmp_path: Path, text: str, message: str) -> Non
         ({"left": 2, "right": 2}, {}),
         ({"glass": 2, "grass": 2}, {}),
         ({"mane": 10, "mare": 9}, {}),
+        ({"snout": 20, "snot": 1}, {"snot": ("snout", "typing error")}),
+        ({"bear": 20, "ear": 1}, {}),  # of three letters, too often another word
         ({"ear": 30, "car": 1, "nose": 3}, {}),
         ({"shirt": 47, "t_shirt": 20, "skirt": 55, "sweater": 46, "sweatshirt": 8}, {}),
     ],
