@@ -302,7 +302,7 @@ def test_the_server_says_when(dinox: Dinox, photos: Path, form: str) -> None:
 
 
 def test_what_goes_on_failing_is_a_problem_and_then_the_end(dinox: Dinox, photos: Path) -> None:
-    dinox.before["detection"] = [error("oops", status=500)] * dinox_api.N_ATTEMPTS
+    dinox.before["detection"] = [error("oops", status=500)] * 8  # as documented
     found = fetched(dinox, photos, in_flight=1)
     assert list(found.problems) == ["0"]
     assert "0.jpg: the server is too busy, or in trouble (oops)" in found.problems["0"]
@@ -313,7 +313,7 @@ def test_what_goes_on_failing_is_a_problem_and_then_the_end(dinox: Dinox, photos
     with pytest.raises(CannotFetch, match=r"trouble \(oops\)\. 0 of 5 photos have their export"):
         sat.fetch_masks(photos, NAMES, photos.parent / "b", base_url=dinox.url, progress=False,
                         in_flight=1)  # fmt: skip
-    assert len(dinox.asked) == fetch.MAX_UNANSWERED * dinox_api.N_ATTEMPTS
+    assert len(dinox.asked) == fetch.MAX_UNANSWERED * 8
 
 
 def test_nobody_there(dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

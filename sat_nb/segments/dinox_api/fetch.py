@@ -142,7 +142,7 @@ def fetch_masks(
     ``base_url`` in a header of each request, and is never written, shown or logged.
 
     Requests that fail for the moment (too many requests, server errors, no connection) are
-    repeated up to eight times, after growing waits, or when the server says. All requests
+    tried up to eight times, after growing waits, or when the server says. All requests
     together are at most 10 a second. A photo that the API refuses is a problem, and the others go
     on. Each export also holds the request that it answers; detections whose mask covers no pixel
     are left out.
