@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Iterator
@@ -78,3 +80,23 @@ def test_members_of_public_classes_are_checked_too() -> None:
     names = set(public_names())
     assert {"build", "SegmentationMap", "SegmentationMap.pad", "Comparison"} <= names
     assert not any("._" in name for name in names)
+
+
+def documented_defaults() -> Iterator[tuple[str, str, object]]:
+    """(function, parameter, default) of every parameter "name : type, default value"."""
+    for name in public_names():
+        thing = attrgetter(name)(sat)
+        if inspect.isroutine(thing):
+            for parameter in NumpyDocString(inspect.getdoc(thing) or "")["Parameters"]:
+                *_, default = parameter.type.split(", default ")
+                with contextlib.suppress(ValueError, SyntaxError):  # no default, or one in words
+                    for each in parameter.name.split(", "):
+                        yield name, each, ast.literal_eval(default)
+
+
+def test_documented_defaults_are_those_of_the_signature() -> None:
+    documented = list(documented_defaults())
+    assert len(documented) > 100
+    for name, parameter, default in documented:
+        actual = inspect.signature(attrgetter(name)(sat)).parameters[parameter].default
+        assert default == actual, f"sat_nb.{name}, {parameter}"
