@@ -372,6 +372,7 @@ def test_values_that_are_not_finite(bad: float, where: tuple[int, int, int]) -> 
             r"real numbers \(H, W\) or \(H, W, C\), got float64 \(3,\)",
         ),
         ({"m": {"image_00": np.zeros((2, 2), complex)}}, "got complex128"),
+        ({"m": {"image_00": np.zeros((0, 2))}}, r"real numbers .* got float64 \(0, 2\)"),
         ({"m": {"image_00": np.array([["a"]])}}, "got <U1"),
     ],
 )
