@@ -282,6 +282,8 @@ def test_rows_of_several_images() -> None:
     table = results.table(3)
     with pytest.raises(sat.InvalidInput, match="rows: hold 12 values of 'image_id'"):
         sat.plot_image_table(table)
+    with pytest.raises(sat.InvalidInput, match=r"rows: .*'rank'.* of sat_nb.build for one image"):
+        sat.plot_image_table(table.query("image_id == 'image_00'").drop(columns="rank"))
     segmentation = results.masks(2)
     rows = table.query("image_id == 'image_00'")
     with pytest.raises(sat.InvalidInput, match="segmentation: has no mask '"):
