@@ -351,6 +351,8 @@ def test_tables_that_do_not_belong_together(pair: tuple[pd.DataFrame, pd.DataFra
         sat.excess_over_null(table, unpadded)
     with pytest.raises(sat.InvalidInput, match="holds 2 models"):
         sat.excess_over_null(pd.concat([table, table.assign(model="other")]), null)
+    with pytest.raises(sat.InvalidInput, match="null_table: holds 2 models"):
+        sat.excess_over_null(table, pd.concat([null, null.assign(model="other")]))
     with pytest.raises(sat.InvalidInput, match="value: unknown name 'rank'"):
         sat.excess_over_null(table, null, value="rank")
 
