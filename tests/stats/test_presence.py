@@ -145,6 +145,7 @@ def test_side_by_side_is_both_comparisons(table: pd.DataFrame) -> None:
         padded = sat.compare(table, method="noisy")
     alone = sat.compare(table, method="noisy", missing="complete")
     assert len(pairs) == 10
+    assert list(pairs)[:5] == ["segment_a", "segment_b", "n_a", "n_b", "n_both"]
     for row in pairs.to_dict("records"):
         a, b = row["segment_a"], row["segment_b"]
         assert padded.mean_ranks[a] <= padded.mean_ranks[b]
