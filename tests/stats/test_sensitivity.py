@@ -190,6 +190,12 @@ def test_what_does_not_change_moves_nothing() -> None:
     }  # fmt: skip
 
 
+def test_its_bar_counts_all_joins(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three images, at two amounts."""
+    sat.mask_sensitivity(*toy(3), changes={"pad": [0, 1]}, n_resamples=200)
+    assert " 6/6 " in capsys.readouterr().err
+
+
 def test_seeds_and_sources() -> None:
     maps, segments = toy(8)
     options = {"changes": ["swapped", "source"], "other": segments, "n_repeats": 2}
