@@ -111,6 +111,8 @@ def test_classes_are_not_mixed_and_an_empty_table_is_refused(table) -> None:
             statistic(mixed)
         with pytest.raises(sat.InvalidInput, match="no segment"):
             statistic(table[table["segment"].isna()])
+        with pytest.raises(sat.InvalidInput, match="table: .*'rank'"):
+            statistic(table.drop(columns="rank"))
 
 
 @pytest.mark.parametrize("find", [sat.unusual_images, sat.varying_segments])
