@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,9 @@ def test_unknown_names_are_attribute_errors() -> None:
 def test_every_error_is_also_a_built_in_one(error: type, built_in: type) -> None:
     assert issubclass(error, built_in)
     assert issubclass(error, sat.SatError)
+
+
+def test_the_stub_names_what_it_imports() -> None:
+    stub = ast.parse(Path(sat.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imported = [a.name for n in stub.body if isinstance(n, ast.ImportFrom) for a in n.names]
+    assert sorted(imported) == sorted(sat.__all__)

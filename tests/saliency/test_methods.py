@@ -8,6 +8,7 @@ import pytest
 from sat_nb.errors import InvalidInput
 from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import (
+    METHODS,
     PAPER_METHODS,
     read_methods,
     read_parameters,
@@ -26,13 +27,44 @@ def gradient_tape(model, x, target):
     return tape.gradient(logit, x)[0].numpy(), float(logit)
 
 
-def test_gradient_is_the_gradient(model_files, keras, images, inputs):
-    maps = explain(model_files["logits.h5"], images, methods="gradient", **PRE)
+def grad_cam(model, x, target):
+    """Feature maps weighted by their mean gradients, cut off at 0 and resized (eq. 1-2)."""
+    import tensorflow as tf
+
+    features = [layer for layer in model.layers if len(layer.output.shape) == 4][-1]
+    both = tf.keras.Model(model.input, [features.output, model.output])
+    with tf.GradientTape() as tape:
+        values, logits = both(x[None])
+        logit = logits[0, target]
+    weights = tape.gradient(logit, values)[0].numpy().mean(axis=(0, 1))
+    heat = np.maximum((values[0].numpy() * weights).sum(axis=2, keepdims=True), 0)
+    return tf.image.resize(heat, x.shape[:2], method="bilinear").numpy()
+
+
+DEFINITIONS = {
+    "gradient": lambda model, x, target: gradient_tape(model, x, target)[0],
+    "grad_cam": grad_cam,
+}
+"""Of each method that is a formula on gradients: (model, input, target) -> map."""
+
+
+def test_every_formula_on_gradients_has_its_definition():
+    formulas = {
+        name
+        for name, method in METHODS.items()
+        if method.engine in ("gradient", "grad_cam") and not method.sampling
+    }
+    assert formulas == set(DEFINITIONS), "write it slowly in DEFINITIONS"
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_formulas_on_gradients_are_their_definitions(name, model_files, keras, images, inputs):
+    maps = explain(model_files["logits.h5"], images, methods=name, **PRE)
     model = keras.models.load_model(model_files["logits.h5"], compile=False)
     for i, x in inputs.items():
         assert maps.facts[i].target == int(np.argmax(model(x[None])))
-        expected, _ = gradient_tape(model, x, maps.facts[i].target)
-        np.testing.assert_allclose(maps["gradient"][i], expected, atol=1e-5)
+        expected = DEFINITIONS[name](model, x, maps.facts[i].target)
+        np.testing.assert_allclose(maps[name][i], expected, atol=1e-5)
 
 
 def test_lrp_z_without_biases_is_gradient_times_input(model_files, images, inputs):

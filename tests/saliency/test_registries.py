@@ -276,7 +276,7 @@ for engine, analyzer, sampling in (
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     said = done.stdout.splitlines()
     matches = [
-        "'mine' asks for the gradient formula 'new'.*; it has 'gradient', 'grad_cam'",
+        "'mine' asks for the gradient formula 'new'.*; it has 'gradient'.*'grad_cam'",
         "'mine' asks for the gradient formula 'new'",
         "'mine' averages over points.*not for 'grad_cam'",
         "'mine' asks for the relevance formula 'new'.*; it has 'lrp.z'",

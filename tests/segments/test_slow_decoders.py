@@ -191,7 +191,7 @@ FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
 
 def test_every_format_has_a_slow_decoder() -> None:
     known = {name.split(",")[0] for name in FORMATS}
-    assert known | {"grounded_sam"} == set(sat.SEGMENT_FORMATS)
+    assert known | {"grounded_sam"} == set(sat.SEGMENT_FORMATS), "FORMATS: write its slow decoder"
 
 
 @pytest.mark.parametrize("name", FORMATS)

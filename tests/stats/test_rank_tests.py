@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -151,7 +152,25 @@ def by_chance() -> np.ndarray:
 GATED = {"wilcoxon-holm": gate_decides, "aeon": gate_decides, "nemenyi": by_chance}
 
 
-@pytest.mark.parametrize("name", TESTS)
+def test_every_test_has_ranks_on_which_its_gate_decides() -> None:
+    assert set(GATED) == set(TESTS), "GATED: add ranks that only the gate of the new test closes"
+
+
+@pytest.mark.parametrize("name", [name for name, test in TESTS.items() if test.complete])
+def test_with_gaps_each_pair_is_tested_on_the_images_that_have_both(name: str) -> None:
+    rng = np.random.default_rng(0)
+    ranks = np.argsort(np.argsort(rng.random((30, 4)) + np.arange(4) / 3, axis=1), axis=1) + 1.0
+    ranks[rng.random(ranks.shape) < 0.2] = np.nan
+    complete = TESTS[name].complete
+    assert complete is not None
+    whole = run_test(complete, ranks, 0.05, names(ranks)).p_values
+    for i, j in itertools.combinations(range(4), 2):
+        both = ranks[:, [i, j]][~np.isnan(ranks[:, [i, j]]).any(axis=1)]
+        alone = run_test(complete, both, 0.05, names(both)).p_values
+        assert whole[i, j] == whole[j, i] == pytest.approx(alone[0, 1], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", GATED)
 def test_friedmans_gate_opens_at_alpha(name: str) -> None:
     ranks = GATED[name]()
     k = ranks.shape[1]

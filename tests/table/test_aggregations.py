@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from scipy.stats import trim_mean
 import sat_nb as sat
 from sat_nb import Aggregation, SegmentationMap
 from sat_nb.registry import Entry, Parameter
+from sat_nb.table import aggregations
 from sat_nb.table.aggregate import result_of
 from sat_nb.table.aggregations import Result
 from sat_nb.toy import toy
@@ -79,6 +81,39 @@ def test_an_entry_is_complete(how: str, tmp_path: Path) -> None:
         sat.aggregate(toy_table(), how="nothing")
     for value in entry.takes:
         assert_shows(toy_table(), how, value, tmp_path)
+
+
+def test_every_function_is_an_entry() -> None:
+    """A function of rows or sums that no entry has was forgotten."""
+    first = [("rows", "value"), ("sums",)]
+    public = {
+        name
+        for name, found in vars(aggregations).items()
+        if inspect.isfunction(found) and found.__module__ == aggregations.__name__
+        if any(tuple(inspect.signature(found).parameters)[: len(f)] == f for f in first)
+        and not name.startswith("_")
+    }
+    assert public == {entry.function.__name__ for entry in sat.AGGREGATIONS.values()}
+
+
+@pytest.mark.parametrize(
+    ("how", "value"), [(how, v) for how, entry in sat.AGGREGATIONS.items() for v in entry.takes]
+)
+def test_column_and_order_fit_what_comes_out(how: str, value: str) -> None:
+    """Four segments with the same values in every image, the first of them the best.
+
+    Without a column of its own, what comes out must be on the value's scale.
+    """
+    masks = SegmentationMap(tuple("abcd"), np.eye(4, dtype=bool)[:, None, :])
+    maps = {str(i): np.array([[9.0, 7.0, 5.0, 3.0]]) for i in range(4)}
+    table = sat.build({"m": maps}, dict.fromkeys(maps, masks), pad_px=0)
+    predicted = table["image_id"].astype(int) % 2
+    summary = sat.aggregate(table.assign(predicted=predicted), how=how, value=value)
+    if not sat.AGGREGATIONS[how].column:
+        same = table.groupby("segment")[value].first()
+        found = summary.set_index("segment")[value]
+        np.testing.assert_allclose(found[list("abcd")], same, err_msg=f"{how}: add a column")
+    assert summary["segment"][0] == "a", f"{how}: small_is_best"
 
 
 @pytest.mark.parametrize("value", sat.VALUES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 from dataclasses import fields, replace
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import sat_nb as sat
 from sat_nb import ExplorerState, View
+from sat_nb.widgets import views
 from sat_nb.widgets.choices import checked, choices_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.explorer import Explorer
@@ -405,3 +408,23 @@ def test_code_has_only_public_names() -> None:
     with pytest.raises(AttributeError):
         run("import sat_nb as sat\nsat.plots", {})
     assert {f.name for f in fields(ExplorerState)} >= {*ROW_FILTERS, *PANEL_FIELDS}
+
+
+def test_every_file_of_a_view_is_registered() -> None:
+    modules = [
+        importlib.import_module(f"{views.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(views.__path__)
+    ]
+    written = {module.VIEW.name for module in modules if hasattr(module, "VIEW")}
+    assert written == set(VIEWS)
+
+
+@pytest.mark.parametrize("name", [name for name, view in VIEWS.items() if view.screen == "table"])
+def test_a_view_that_is_a_table_sorts(name: str, table: pd.DataFrame) -> None:
+    explorer = sat.explore(table)
+    explorer.state = ExplorerState(view=name)
+    column = explorer.table().select_dtypes("number").columns[0]
+    for descending in (False, True):
+        explorer.state = replace(explorer.state, sort=column, descending=descending)
+        values = explorer.table()[column].dropna()
+        assert values.is_monotonic_decreasing if descending else values.is_monotonic_increasing
