@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from typing import Any
 
@@ -23,6 +24,10 @@ os.environ.setdefault("SAT_NB_SIZE", "tiny")
 _WORK = None if "SAT_NB_WORK" in os.environ else tempfile.TemporaryDirectory(prefix="sat_nb-")
 if _WORK is not None:
     os.environ["SAT_NB_WORK"] = _WORK.name
+
+# A shell ignores Ctrl-C in its background jobs, and programs that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
