@@ -273,6 +273,11 @@ def _combined(table: pd.DataFrame, ranks: pd.DataFrame, combination: Combination
         table[table["segment"].notna()], "abs_mean_attribution", tuple(ranks.columns)
     )
     scores = combination(ranks, attributions)
+    if not isinstance(scores, pd.Series) or not scores.index.equals(ranks.index):
+        raise InvalidInput(
+            f"combination: the function of {combination.name!r} must return a Series of scores "
+            f"with the index of the ranks; it returned {type(scores).__name__}."
+        )
     rows = table[table["method"] == ranks.columns[0]].reset_index(drop=True)
     score = scores.reindex(pd.MultiIndex.from_frame(rows[KEY])).to_numpy()
     images = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup()

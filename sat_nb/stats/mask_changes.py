@@ -151,6 +151,15 @@ class MaskChange(Entry):
         return _joined_anew(self.function, original, trials, advance)
 
 
+def _checked_masks(changed: Any) -> SegmentationMap:
+    if not isinstance(changed, SegmentationMap):
+        raise InvalidInput(
+            "changes: the function of a MaskChange must return a SegmentationMap; it returned "
+            f"{type(changed).__name__}."
+        )
+    return changed
+
+
 def _joined_anew(
     function: MaskFunction, original: Original, trials: Sequence[Trial], advance: Advance
 ) -> list[pd.DataFrame]:
@@ -159,7 +168,7 @@ def _joined_anew(
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         for trial in trials:
             changed = {
-                i: function(of, trial.amount, image_generator(trial.seed, i))
+                i: _checked_masks(function(of, trial.amount, image_generator(trial.seed, i)))
                 for i, of in masks.items()
             }
             yield build(maps, changed, **original.options)

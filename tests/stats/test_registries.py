@@ -278,3 +278,12 @@ def test_defaults_are_the_documented_ones(name: str) -> None:
         if parameter.default is not parameter.empty
     }
     assert documented == own
+
+
+def test_what_a_function_of_the_users_own_returns_is_checked() -> None:
+    maps, segments = toy(2)
+    nothing = sat.MaskChange(name="nothing", function=lambda masks, amount, generator: None)
+    with pytest.raises(sat.InvalidInput, match="must return a SegmentationMap; it returned None"):
+        sat.mask_sensitivity(maps, segments, changes=nothing, progress=False)
+    with pytest.raises(sat.InvalidInput, match="must return a Series of scores.*DataFrame"):
+        sat.consensus(sat.build(maps, segments), combination=lambda ranks, attributions: ranks)
