@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -306,7 +307,7 @@ def _images(
 
 
 def _is_whole_px(amount: Any) -> bool:
-    return is_number(amount) and amount >= 0 and int(amount) == amount
+    return is_number(amount) and 0 <= amount < math.inf and int(amount) == amount
 
 
 def _is_share(amount: Any) -> bool:

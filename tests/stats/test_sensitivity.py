@@ -286,3 +286,9 @@ def test_an_own_merge_is_refused() -> None:
     own = sat.Merge(name="first", version="1", function=lambda masks: masks)
     with pytest.raises(sat.InvalidInput, match="merge: unknown name"):
         sat.mask_sensitivity(*toy(2), changes="outline", merge=own, progress=False)
+
+
+@pytest.mark.parametrize("name", ["pad", "outline"])
+def test_an_infinite_number_of_pixels_is_refused(name: str) -> None:
+    with pytest.raises(sat.InvalidInput, match="expected whole pixels >= 0, got inf"):
+        sat.mask_sensitivity(*toy(2), changes={name: [float("inf")]}, progress=False)
