@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sat_nb.arrays import Mask, Masks, Pixels, Size
-from sat_nb.errors import unknown_name
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 
 
@@ -96,6 +96,31 @@ class Frame:
         return (rows, columns), (from_rows, from_columns)
 
 
+def same_shape(size: Size, other: Size) -> bool:
+    """Whether two sizes are one picture at two scales, but for sides rounded to whole pixels.
+
+    >>> same_shape((107, 160), (68, 102)), same_shape((224, 224), (480, 640))
+    (True, False)
+    """
+    (height, width), (h, w) = size, other
+    return abs(h * width - w * height) < max(height, width, h, w)
+
+
+def relation(size: Size, photo: Size) -> str:
+    """How a size is related to that of its photo: "same", "scaled", "turned" or "other".
+
+    "turned" means that height and width are swapped, at any scale. No square is turned.
+
+    >>> relation((30, 40), (40, 30)), relation((320, 240), (40, 30)), relation((9, 9), (40, 30))
+    ('turned', 'scaled', 'other')
+    """
+    if size == photo:
+        return "same"
+    if same_shape(size, photo):
+        return "scaled"
+    return "turned" if same_shape(size[::-1], photo) else "other"
+
+
 Place = Callable[[Size, Size], Frame]
 """``place(photo, size)`` places a photo of the size ``photo`` on an input of ``size``."""
 
@@ -121,12 +146,16 @@ class Fit(Entry):
         fitted[there] = scaled[here]
         return fitted
 
-    def masks(self, masks: Masks, size: Size) -> Masks:
-        """Bring boolean (n, H, W) to ``size``; masks that are cropped away have no pixel left."""
+    def masks(self, masks: Masks, size: Size, *, photo: Size | None = None) -> Masks:
+        """Bring boolean (n, H, W) to ``size``; masks that are cropped away have no pixel left.
+
+        ``photo`` is the photo's size, if the masks are of another scale: where a crop begins
+        depends on it.
+        """
         size = size[0], size[1]
         if len(masks) == 0:
             return np.zeros((0, *size), dtype=bool)
-        frame = self.frame((masks.shape[1], masks.shape[2]), size)
+        frame = self.frame(photo or (masks.shape[1], masks.shape[2]), size)
         scaled = stretch_masks(masks, frame.scaled)
         if frame.scaled == size:
             return scaled
@@ -234,3 +263,27 @@ def get_fit(name: str) -> Fit:
     if name not in FITS:
         raise unknown_name("fit", name, FITS)
     return FITS[name]
+
+
+def undeclared_fit(what: str, size: Size, of: str, photo: Size) -> InvalidInput:
+    """The error for maps of another shape than their photo whose geometry was not declared.
+
+    ``what`` and ``of`` name the map and the photo.
+    """
+    turned = relation(size, photo) == "turned"
+    choices = "\n".join(f'  fit="{f.name}": {f.about} {f.source}.' for f in FITS.values())
+    return InvalidInput(
+        f"{what} is {size[0]} x {size[1]} px (height x width), {of} {photo[0]} x {photo[1]}: "
+        f"{_SWAPPED if turned else ''}"
+        "another shape. Declare how the tool brought photos to the size of its maps, as fit= of "
+        f"build, read_maps or maps_from_arrays:\n{choices}"
+    )
+
+
+_SWAPPED = (
+    "height and width are swapped. Either one of them was made from the photo as it is stored and "
+    "the other from the photo as its EXIF orientation turns it: turn the masks with "
+    "SegmentationMap.turn(orientation), or the map with numpy.rot90. Or one of them is (width, "
+    "height): swap the letters H and W in layout=, or transpose the map. Or the photo was "
+    "really brought to "
+)

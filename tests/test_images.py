@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ from sat_nb import (
     maps_from_arrays,
     read_images,
 )
-from sat_nb.geometry import get_fit
+from sat_nb.geometry import get_fit, relation
 from tests.entries import is_described
 
 
@@ -183,6 +186,49 @@ def test_every_fit_shows_everywhere(name: str) -> None:
         fitted(name)
         with pytest.raises(InvalidInput, match=f"fit: unknown name '{name}x'.*'{name}'"):
             fitted(f"{name}x")
+
+
+LONG = st.integers(8, 2000)
+
+
+@given(LONG, LONG, LONG, LONG, st.sampled_from([math.floor, math.ceil, round]))
+def test_two_scales_of_one_picture_are_recognised(
+    height: int, width: int, long: int, other: int, rounded: Callable[[Fraction], int]
+) -> None:
+    """Thumbnails of one original: the long side is given, the short one is rounded."""
+
+    def scaled(to: int) -> tuple[int, int]:
+        scale = Fraction(to, max(height, width))
+        return max(rounded(height * scale), 1), max(rounded(width * scale), 1)
+
+    one, two = scaled(long), scaled(other)
+    assert relation(one, two) == ("same" if one == two else "scaled")
+    assert relation(one[::-1], two) in ("same", "scaled", "turned")
+
+
+@given(LONG, LONG)
+def test_no_square_is_turned_and_every_other_size_is(side: int, other: int) -> None:
+    assert relation((side, side), (other, side)) != "turned"
+    assert relation((side, other), (side, side)) != "turned"
+    assert relation((side, other), (other, side)) == ("turned" if side != other else "same")
+
+
+@pytest.mark.parametrize(
+    ("size", "photo", "expected"),
+    [
+        ((224, 224), (480, 640), "other"),
+        ((7, 7), (480, 640), "other"),
+        ((7, 7), (4000, 4000), "scaled"),
+        ((1067, 1600), (683, 1024), "scaled"),  # Open Images
+        ((512, 512), (1024, 1024), "scaled"),  # CelebAMask-HQ
+        ((640, 480), (480, 640), "turned"),
+        ((320, 240), (480, 640), "turned"),
+        ((224, 299), (480, 640), "scaled"),  # rounded upwards
+        ((224, 303), (480, 640), "other"),
+    ],
+)
+def test_relations_of_sizes(size: tuple[int, int], photo: tuple[int, int], expected: str) -> None:
+    assert relation(size, photo) == expected
 
 
 def test_unknown_fit() -> None:

@@ -89,7 +89,14 @@ class SegmentationMap:
             return self
         return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
 
-    def resize(self, size: Size, *, fit: str = "stretch", pad_px: int = 0) -> SegmentationMap:
+    def resize(
+        self,
+        size: Size,
+        *,
+        fit: str = "stretch",
+        pad_px: int = 0,
+        photo: Size | None = None,
+    ) -> SegmentationMap:
         """Bring the masks to another size, by area, as ``fit`` brings the photo there.
 
         Parameters
@@ -101,6 +108,8 @@ class SegmentationMap:
         pad_px : int, default 0
             Pixels by which the masks grow afterwards, within the photo: a letterbox's bars belong
             to no segment.
+        photo : tuple of int, default None
+            (height, width) of the photo, for masks of another scale; by default their own size.
 
         Returns
         -------
@@ -108,15 +117,46 @@ class SegmentationMap:
             A mask too small for the grid keeps its best-covered pixel. A mask that ``fit`` crops
             away is not in what the model sees, and so not in the result.
         """
-        chosen = get_fit(fit)
-        masks = chosen.masks(self.masks, size)
+        chosen, photo = get_fit(fit), photo or self.size
+        masks = chosen.masks(self.masks, size, photo=photo)
         if masks is self.masks:
             return self.pad(pad_px)
         resized = self._subset(np.flatnonzero(masks.any(axis=(1, 2))), masks).pad(pad_px)
         if pad_px == 0 or len(resized) == 0:
             return resized
-        photo = chosen.photo(self.size, size)
-        return resized if photo.all() else resized._with_masks(resized.masks & photo)
+        shown = chosen.photo(photo, size)
+        return resized if shown.all() else resized._with_masks(resized.masks & shown)
+
+    def turn(self, orientation: int) -> SegmentationMap:
+        """Turn masks of a photo as it is stored, as the photo's EXIF orientation turns the photo.
+
+        Parameters
+        ----------
+        orientation : int
+            The EXIF tag 274, from 1 (as stored) to 8. Pillow reads it with
+            ``Image.open(file).getexif().get(274, 1)``.
+
+        Returns
+        -------
+        SegmentationMap
+            Masks of the photo as viewers and ``read_images`` show it.
+
+        Raises
+        ------
+        InvalidInput
+            If ``orientation`` is not one of 1 to 8.
+
+        Examples
+        --------
+        >>> stored = SegmentationMap(("a",), np.array([[[1, 1, 0], [0, 0, 0]]], bool))
+        >>> stored.turn(6).masks.astype(int).tolist()
+        [[[0, 1], [0, 1], [0, 0]]]
+        """
+        if orientation not in _TURNS:
+            raise InvalidInput(f"orientation: expected 1 to 8, as in EXIF, got {orientation!r}.")
+        mirrored, quarters = _TURNS[orientation]
+        masks = self.masks[:, :, ::-1] if mirrored else self.masks
+        return self._with_masks(np.ascontiguousarray(np.rot90(masks, quarters, axes=(1, 2))))
 
     def rename(self, mapping: Mapping[str, str]) -> SegmentationMap:
         """Replace names.
@@ -202,6 +242,19 @@ class SegmentationMap:
             return self._with_masks(masks)
         scores = None if self.scores is None else self.scores[kept]
         return SegmentationMap(tuple(self.names[i] for i in kept), masks[kept], scores)
+
+
+_TURNS = {
+    1: (False, 0),
+    2: (True, 0),
+    3: (False, 2),
+    4: (True, 2),
+    5: (True, 1),
+    6: (False, 3),
+    7: (True, 3),
+    8: (False, 1),
+}
+"""EXIF orientation -> (mirrored left to right, then quarter turns counterclockwise)."""
 
 
 def _read_only(array: NDArray) -> NDArray:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageOps
 
-from sat_nb import InvalidInput, SegmentationMap
+from sat_nb import FITS, InvalidInput, SegmentationMap
 from tests.oracles import masks as oracle
 
 SIDES = st.integers(1, 12)
@@ -146,3 +149,33 @@ def test_its_picture_holds_names_as_text() -> None:
     picture = SegmentationMap((hostile,), np.ones((1, 2, 2), bool))._repr_html_()
     assert hostile not in picture
     assert "&lt;img src=x onerror=alert(1)&gt;" in picture
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_are_turned_as_pillow_turns_photos(orientation: int) -> None:
+    mask = np.random.default_rng(0).random((5, 7)) < 0.5
+    exif = Image.Exif()
+    exif[274] = orientation
+    file = io.BytesIO()
+    Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(file, "PNG", exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(file))) > 0
+    turned = SegmentationMap(("a",), mask[None], [0.5]).turn(orientation)
+    np.testing.assert_array_equal(turned.masks[0], upright)
+    assert (turned.names, turned.scores.tolist()) == (("a",), [0.5])
+
+
+@pytest.mark.parametrize("orientation", [0, 9, None, "6"])
+def test_no_other_orientation_exists(orientation: object) -> None:
+    with pytest.raises(InvalidInput, match="orientation: expected 1 to 8, as in EXIF, got"):
+        SegmentationMap(("a",), np.ones((1, 2, 3), bool)).turn(orientation)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("times", [2, 3])
+def test_masks_of_another_scale_are_fitted_as_those_of_the_photo(fit: str, times: int) -> None:
+    masks = np.random.default_rng(times).random((3, 13, 21)) < 0.4
+    photo = SegmentationMap(("a", "b", "c"), masks)
+    large = SegmentationMap(photo.names, masks.repeat(times, axis=1).repeat(times, axis=2))
+    for size in ((7, 7), (9, 5), (13, 21), (40, 30)):
+        expected = photo.resize(size, fit=fit, pad_px=1)
+        assert large.resize(size, fit=fit, pad_px=1, photo=(13, 21)) == expected
