@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,12 +60,14 @@ def visible_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
 def files_by_id(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """{id: file} of a folder and its subfolders, sorted by id.
 
-    The id is the path relative to ``folder``, without its extension, with ``/``.
+    The id is the path relative to ``folder``, without its extension, with ``/``, in composed
+    Unicode (NFC).
     Hidden files are left out; two files with one id are an error.
     """
     found: dict[str, Path] = {}
     for file in sorted(visible_files(folder, suffixes)):
-        file_id = file.relative_to(folder).with_suffix("").as_posix()
+        relative = file.relative_to(folder).with_suffix("").as_posix()
+        file_id = unicodedata.normalize("NFC", relative)
         if file_id in found:
             raise InvalidInput(
                 f"{folder}: {found[file_id].name!r} and {file.name!r} both have the id "

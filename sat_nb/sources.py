@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from reprlib import repr as brief
 from typing import Any, Generic, TypeVar
 
 from sat_nb.errors import InvalidInput
+from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.registry import Entry
 
 T = TypeVar("T", covariant=True)
@@ -25,6 +30,8 @@ class Source(Generic[T]):
         ``read()`` returns the value. Its InvalidInput says what is wrong, without the file.
     files : tuple of Path, default ()
         The files that it is read from. No second format reads a file that one has claimed.
+    name : str, default None
+        What the file calls the image, as it is written, where the id was made from that.
 
     Examples
     --------
@@ -35,6 +42,7 @@ class Source(Generic[T]):
     where: str
     read: Callable[[], T]
     files: tuple[Path, ...] = ()
+    name: str | None = None
 
     def value(self) -> T:
         """Read the value.
@@ -102,35 +110,115 @@ class Format(Entry):
     has_negatives: bool = True
 
 
-def without_duplicates(sources: Iterable[tuple[str, Source[T]]]) -> dict[str, Source[T]]:
-    """The sources by image id; InvalidInput where two have one id."""
-    found: dict[str, Source[T]] = {}
-    for image_id, source in sources:
-        if image_id in found:
-            raise InvalidInput(
-                f"{source.where}: has the image {image_id!r}, and so has "
-                f"{found[image_id].where}; keep one of them."
-            )
-        found[image_id] = source
-    return found
+ImageId = Callable[[str], str] | Callable[[str, Path], str]
+"""What users pass as ``image_id``: from a name, and perhaps its file, to an image id."""
+
+Refuse = Callable[[str, InvalidInput], None]
+"""``refuse(where, error)`` raises the error, or notes it and goes on."""
 
 
-def with_image_ids(
-    sources: Mapping[str, Source[T]], image_id: Callable[[str], str] | None
-) -> Mapping[str, Source[T]]:
-    """The sources under the ids that ``image_id(id)`` returns; unchanged for None."""
-    if image_id is None:
-        return sources
-    renamed: dict[str, Source[T]] = {}
-    for old, source in sources.items():
-        new = image_id(old)
-        if new in renamed:
+def by_image_id(
+    found: Iterable[tuple[str, Source[T]]],
+    image_id: ImageId | None = None,
+    refuse: Refuse | None = None,
+) -> dict[str, Source[T]]:
+    """The sources, found as pairs (id, source), by the id of their image.
+
+    ``image_id(name)`` or ``image_id(name, file)`` makes the id of what a file calls its image.
+    Refused are names that are not a path within a folder of photos, and all sources of an id that
+    several have.
+    """
+    refuse = refuse or _raise
+    grouped: dict[str, list[Source[T]]] = {}
+    for found_id, source in found:
+        try:
+            one_id = _id_of(found_id, source, image_id)
+        except InvalidInput as error:
+            refuse(source.where, error)
+        else:
+            grouped.setdefault(one_id, []).append(source)
+    for one_id, sources in grouped.items():
+        if len(sources) > 1:
+            refuse(sources[1].where, _twice(one_id, sources, image_id))
+    return {one_id: sources[0] for one_id, sources in grouped.items() if len(sources) == 1}
+
+
+def _id_of(found_id: str, source: Source[T], image_id: ImageId | None) -> str:
+    if image_id is not None:
+        name = found_id if source.name is None else source.name
+        file = source.files[0] if source.files else Path()
+        two: Any = image_id
+        found_id = two(name, file) if takes_two(image_id) else two(name)
+        if not isinstance(found_id, str) or not found_id:
             raise InvalidInput(
-                f"image_id: returns {new!r} for both {renamed[new].where} and {source.where}; "
-                "every image needs an id of its own."
+                f"image_id: expected an image id, a str, for {brief(name)}, got {brief(found_id)}."
             )
-        renamed[new] = source
-    return renamed
+    elif source.name is not None:
+        check_path(found_id)
+        found_id = found_id.replace("\\", "/")
+    return as_image_id(found_id)
+
+
+def as_image_id(name: str) -> str:
+    """The image id of a photo's name: in composed Unicode, and without a photo's extension.
+
+    Unicode is composed (NFC), because macOS decomposes names of files and other tools do not. Only
+    extensions of photos are removed, as other dots belong to the name.
+
+    >>> as_image_id("train/zebra.3.jpg"), as_image_id("1569478414.73587")
+    ('train/zebra.3', '1569478414.73587')
+    """
+    name = unicodedata.normalize("NFC", name)
+    stem, _, extension = name.rpartition(".")
+    known = stem and not stem.endswith("/") and f".{extension.lower()}" in IMAGE_SUFFIXES
+    return stem if known else name
+
+
+def check_path(name: object) -> None:
+    """InvalidInput unless a name that stands in a file is a path within the folder of photos."""
+    text = name.replace("\\", "/") if isinstance(name, str) else ""
+    path = PurePosixPath(text)
+    control = any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    elsewhere = re.match(r"[A-Za-z]:/|[A-Za-z][A-Za-z0-9+.-]*://", text)
+    if not path.name or control or elsewhere or path.is_absolute() or ".." in path.parts:
+        raise InvalidInput(
+            "expected the name of a photo, a relative path within the folder of photos, got "
+            f"{brief(name)}; pass image_id=, a function from such names to image ids."
+        )
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """Whether a function must be called with two positional arguments.
+
+    >>> takes_two(lambda name, file: name), takes_two(lambda name, ending=".jpg": name)
+    (True, False)
+    """
+    try:
+        inspect.signature(function).bind("")
+    except TypeError:
+        return True
+    except ValueError:  # built-in functions without a signature
+        return False
+    return False
+
+
+def _twice(one_id: str, sources: list[Source[T]], image_id: ImageId | None) -> InvalidInput:
+    first, second = sources[0].where, sources[1].where
+    if image_id is not None:
+        return InvalidInput(
+            f"image_id: returns {one_id!r} for both {first} and {second}; every image needs an id "
+            "of its own."
+        )
+    return InvalidInput(
+        f"has the image {one_id!r}, and so has {first}; keep one of them, or pass "
+        "image_id=lambda name, file: ... to tell them apart by their files."
+        if first != second
+        else f"names the image {one_id!r} twice; remove one of the two."
+    )
+
+
+def _raise(where: str, error: InvalidInput) -> None:
+    raise InvalidInput(f"{where}: {error}") from error
 
 
 def titles_of(formats: Mapping[str, Format]) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def normalize(name: str) -> str:
-    """Lower case, without blanks at the ends, and with single blanks within.
+    """Lower case, composed Unicode, without blanks at the ends, with single blanks within.
 
     >>> normalize("  Left   EYE ")
     'left eye'
     """
-    return " ".join(name.lower().split())
+    return " ".join(unicodedata.normalize("NFC", name).lower().split())
 
 
 TYPO_RATIO = 0.85  # difflib's similarity from which one name may be a misspelling of the other
@@ -47,6 +48,11 @@ class RenamedSegments(ById[SegmentationMap]):
     def __init__(self, segments: Mapping[str, SegmentationMap], renames: Mapping[str, str]) -> None:
         self._segments = segments
         self._renames = MappingProxyType(dict(renames))
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What ``read_segments(..., errors="skip")`` left out: {file: messages, one a line}."""
+        return getattr(self._segments, "problems", MappingProxyType({}))
 
     def _keys(self) -> Collection[str]:
         return self._segments.keys()

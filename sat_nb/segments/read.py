@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sat_nb.by_id import ById
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
@@ -14,23 +14,27 @@ from sat_nb.files import existing
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.registry import chosen, lists
 from sat_nb.segments.formats import SEGMENT_FORMATS
-from sat_nb.segments.formats.json_files import JsonFormat, Refuse, open_json
+from sat_nb.segments.formats.encoded import Reading
+from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.segments.names import folded_renames, normalize
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.sources import Format, Source, titles_of, with_image_ids, without_duplicates
+from sat_nb.sources import Format, ImageId, Refuse, Source, by_image_id, titles_of
 
 if TYPE_CHECKING:
     from sat_nb.segments.names import Renames
 
-MaskSource = Source[SegmentationMap]
+MaskSource = Source[Any]  # of a Reading; of a SegmentationMap in a format of the user's own
+
+ERRORS = ("raise", "skip")
+WAY_OUT = "Pass errors='skip' to leave such items out."
 
 
 class SegmentFiles(ById[SegmentationMap]):
     """A lazy Mapping {image_id: SegmentationMap} of files, as ``read_segments`` returns it.
 
     Each image is read when it is asked for, so that one is in memory at a time. ``problems`` is
-    {file: message} of what ``read_segments(..., errors="skip")`` left out.
+    {file: messages, one a line} of what ``read_segments(..., errors="skip")`` left out.
     """
 
     holds = "segmentation map"
@@ -40,33 +44,23 @@ class SegmentFiles(ById[SegmentationMap]):
         sources: Mapping[str, MaskSource],
         normalize_names: bool,
         renames: Mapping[str, str] = MappingProxyType({}),
-        problems: Mapping[str, str] = MappingProxyType({}),
+        problems: Mapping[str, str] | None = None,
     ) -> None:
         self._sources = MappingProxyType(dict(sources))
         self._normalize_names = normalize_names
         self._renames = MappingProxyType(dict(renames))
-        self.problems = MappingProxyType(dict(problems))
+        self._skips = problems is not None
+        self.problems = MappingProxyType(dict(problems or {}))
 
     def _keys(self) -> Collection[str]:
         return self._sources
 
     def _value(self, key: str) -> SegmentationMap:
-        return self._read(self._sources[key])
-
-    def without_unreadable(self, problems: Mapping[str, str]) -> SegmentFiles:
-        """Read every image once; leave out, and add to the problems, what cannot be read."""
-        readable, found = {}, dict(problems)
-        for image_id, source in self._sources.items():
-            try:
-                self._read(source)
-                readable[image_id] = source
-            except (InvalidInput, FileMissing) as error:
-                earlier = found.get(source.where)  # of another image in the same file
-                found[source.where] = f"{earlier}\n{error}" if earlier else str(error)
-        return SegmentFiles(readable, self._normalize_names, self._renames, found)
-
-    def _read(self, source: MaskSource) -> SegmentationMap:
-        segmentation = source.value()
+        source = self._sources[key]
+        reading = _read(source)
+        if reading.refused and not self._skips:
+            raise InvalidInput(f"{source.where}: {reading.refused[0]} {WAY_OUT}")
+        segmentation = reading.segmentation
         return segmentation.rename({name: self._name(name) for name in segmentation.names})
 
     def _name(self, name: str) -> str:
@@ -74,12 +68,46 @@ class SegmentFiles(ById[SegmentationMap]):
         return self._renames.get(folded, folded if self._normalize_names else name)
 
 
+def _read(source: MaskSource) -> Reading:
+    found = source.value()
+    return found if isinstance(found, Reading) else Reading(found)
+
+
+class _Problems(dict[str, list[str]]):
+    """{file: messages} of what is left out."""
+
+    def note(self, where: str, error: InvalidInput) -> None:
+        self.setdefault(where, []).append(f"{where}: {error}")
+
+    def readable(self, sources: Mapping[str, MaskSource]) -> dict[str, MaskSource]:
+        """Read every image once, and note what cannot be read; the sources that can be.
+
+        An image of which no mask can be read is left out: it is not known to have none.
+        """
+        readable = {}
+        for image_id, source in sources.items():
+            try:
+                reading = _read(source)
+            except (InvalidInput, FileMissing) as error:  # these name the file themselves
+                self.setdefault(source.where, []).append(str(error))
+                continue
+            for refused in reading.refused:
+                self.note(source.where, refused)
+            if len(reading.segmentation) or not reading.refused:
+                readable[image_id] = source
+        return readable
+
+
+def _raise(where: str, error: InvalidInput) -> None:
+    raise InvalidInput(f"{where}: {error} {WAY_OUT}") from error
+
+
 @lists(format=SEGMENT_FORMATS)
 def read_segments(
     path: str | os.PathLike[str],
     *,
     format: str | Format | None = None,
-    image_id: Callable[[str], str] | None = None,
+    image_id: ImageId | None = None,
     normalize_names: bool = True,
     rename: Renames | None = None,
     errors: str = "raise",
@@ -98,15 +126,20 @@ def read_segments(
 
         [[format]]
     image_id : callable, default None
-        Turns an id that was read into the image's id. Ids are paths without extension, with
-        ``/``: of the file, or of what a file of many images names (``file_name`` in COCO).
+        ``image_id(name)``, or ``image_id(name, file)`` with the Path of the mask file, returns
+        the image's id. The name is the file's path within ``path`` without extension, with ``/``;
+        or, where a file holds many images, what it calls the image, as it is written there
+        (``file_name`` in COCO): an absolute path, a URL or a Windows path, too. By default names
+        must be relative paths; a backslash is read as ``/``. A photo's extension at the end of
+        an id is removed, and Unicode is composed (NFC).
     normalize_names : bool, default True
         Lower-case the names and reduce their blanks ("  Left EYE" becomes "left eye").
     rename : Mapping, DataFrame, str or PathLike, default None
         {old name: new name}, or anything else that ``rename_segments`` takes.
     errors : str, default "raise"
-        "raise"; or "skip", to read every file once now, leave out what cannot be read, and report
-        it in ``problems``, {file: message}, of the result.
+        "raise"; or "skip", to read every file once now, leave out the masks, images and files that
+        cannot be read, and report them in ``problems``, {file: messages, one a line}, of the
+        result. An image of which no mask can be read is left out altogether.
 
     Returns
     -------
@@ -119,8 +152,8 @@ def read_segments(
     FileMissing
         If ``path`` does not exist.
     InvalidInput
-        For a folder without mask files, for two files with one id, and, under "raise", for a
-        damaged file of many images.
+        For a folder without mask files, and, under "raise", for two files with one id and for
+        anything in a file of many images that cannot be used.
 
     Notes
     -----
@@ -138,29 +171,29 @@ def read_segments(
     SegmentationMap(3 x 3 px: eye)
     """
     named = None if format is None else chosen("format", format, SEGMENT_FORMATS, own=Format)
-    if errors not in ("raise", "skip"):
-        raise unknown_name("errors", errors, ("raise", "skip"))
+    if errors not in ERRORS:
+        raise unknown_name("errors", errors, ERRORS)
     root = existing(path)
-    problems: dict[str, str] = {}
-
-    def refuse(where: str, error: InvalidInput) -> None:
-        if errors == "raise":
-            raise InvalidInput(f"{where}: {error}") from error
-        problems[where] = f"{where}: {error}"
-
+    problems = _Problems()
+    refuse: Refuse = problems.note if errors == "skip" else _raise
     renames = {} if rename is None else folded_renames(rename)
-    sources = find_sources(root, named, refuse)
+    sources = by_image_id(find_sources(root, named, refuse), image_id, refuse)
     if not sources and not problems:
         known = SEGMENT_FORMATS if named is None else {named.name: named}
         raise InvalidInput(
             f"path: no mask file in {str(root)!r}; known formats are {titles_of(known)}."
         )
-    files = SegmentFiles(with_image_ids(sources, image_id), normalize_names, renames)
-    return files if errors == "raise" else files.without_unreadable(problems)
+    if errors == "raise":
+        return SegmentFiles(sources, normalize_names, renames)
+    readable = problems.readable(sources)
+    noted = {where: "\n".join(messages) for where, messages in problems.items()}
+    return SegmentFiles(readable, normalize_names, renames, noted)
 
 
-def find_sources(root: Path, named: Format | None, refuse: Refuse) -> dict[str, MaskSource]:
-    """{image id: source} of a folder or file; ``refuse`` is called for files that cannot be used.
+def find_sources(
+    root: Path, named: Format | None, refuse: Refuse
+) -> Iterator[tuple[str, MaskSource]]:
+    """(image id, source) of a folder or file; ``refuse`` is called for files that cannot be used.
 
     JSON formats share their files. Every other format opens the folder on its own, in the order
     of the registry, and a file belongs to the first that claims it. Pictures may be photos: they
@@ -178,7 +211,7 @@ def find_sources(root: Path, named: Format | None, refuse: Refuse) -> dict[str, 
     found = [list(open_json(root, in_json, refuse_json, named=named is not None))]
     found += [list(_open(known, root, named is not None, refuse)) for known in others]
     masks = [[item for item in sources if not _is_picture(item[1])] for sources in found]
-    return without_duplicates(_unclaimed(masks if damaged or any(masks) else found))
+    return _unclaimed(masks if damaged or any(masks) else found)
 
 
 def _open(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arguments import is_number
 from sat_nb.arrays import Float64, Masks, Size
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
@@ -83,11 +85,11 @@ class SegmentationMap:
         InvalidInput
             If ``px`` is not a whole number >= 0.
         """
-        if px < 0 or int(px) != px:
+        if not is_number(px) or not 0 <= px < math.inf or int(px) != px:
             raise InvalidInput(f"px: expected a whole number >= 0, got {px!r}.")
         if px == 0:
             return self
-        return self._with_masks(_dilate(_dilate(self.masks, px, axis=1), px, axis=2))
+        return self._with_masks(_dilate(_dilate(self.masks, int(px), axis=1), int(px), axis=2))
 
     def resize(
         self,

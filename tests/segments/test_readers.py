@@ -27,7 +27,7 @@ from sat_nb import (
 )
 from sat_nb.segments import formats
 from sat_nb.segments.formats.coco_panoptic import parse_coco_panoptic
-from sat_nb.segments.formats.json_files import elements
+from sat_nb.segments.formats.json_text import elements
 from sat_nb.segments.formats.label_png import LabelPicture, parse_label_png
 from sat_nb.segments.formats.polygons import fill_coco, fill_labelme
 from sat_nb.segments.formats.rle import decode_runs
@@ -240,9 +240,9 @@ def test_names_that_are_no_parts_are_a_folder_of_masks(tmp_path: Path) -> None:
 
 def test_nothing_and_void_need_no_name() -> None:
     values = np.array([[0, 255, 2]], np.uint8)
-    assert parse_label_png(LabelPicture(values, [None, "x", "eye"])).names == ("eye",)
+    assert parse_label_png(LabelPicture(values, [None, "x", "eye"])).whole().names == ("eye",)
     named = parse_label_png(LabelPicture(values, {"0": "sky", "2": "eye", "255": "edge"}))
-    assert named.names == ("sky", "eye", "edge")
+    assert named.whole().names == ("sky", "eye", "edge")
     with pytest.raises(InvalidInput, match=r"the value 2 has no name in labels\.json"):
         parse_label_png(LabelPicture(values, ["sky"]))
 
@@ -283,14 +283,32 @@ COCO = made.coco(made.EYE)
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (change(COCO, "annotations", image_id=8), "annotations: no image has the id 8"),
-        (change(COCO, "annotations", image_id=None), r"annotations.*\.image_id: expected a whole"),
+        (
+            change(COCO, "annotations", image_id=8),
+            "annotations: 1 belong to the image id 8, which `images` does not list",
+        ),
+        (change(COCO, "annotations", image_id=None), "annotations, .*: image_id: expected a whole"),
         (change(COCO, "images", id=9), "the id 9 occurs twice"),
-        (change(COCO, "images", file_name="sub/nothing.png"), "two have the file_name 'sub/noth"),
-        (change(COCO, "images", file_name="../a.jpg"), "file_name: expected a relative path"),
-        (change(COCO, "images", file_name="/etc/a.jpg"), "file_name: expected a relative path"),
-        (change(COCO, "images", file_name="C:\\a.jpg"), "file_name: expected a relative path"),
-        (change(COCO, "images", file_name="a\x00.jpg"), "file_name: expected a relative path"),
+        (
+            change(COCO, "images", file_name="sub/nothing.png"),
+            "names the image 'sub/nothing' twice",
+        ),
+        (
+            change(COCO, "images", file_name="../a.jpg"),
+            "expected the name of a photo, a relative path.*image_id=",
+        ),
+        (
+            change(COCO, "images", file_name="/etc/a.jpg"),
+            "expected the name of a photo, a relative path.*image_id=",
+        ),
+        (
+            change(COCO, "images", file_name="C:\\a.jpg"),
+            "expected the name of a photo, a relative path.*image_id=",
+        ),
+        (
+            change(COCO, "images", file_name="a\x00.jpg"),
+            "expected the name of a photo, a relative path.*image_id=",
+        ),
         (change(COCO, "categories", name=""), "categories, .*: expected a name"),
         (change(COCO, "categories", id=1), "the id 1 occurs twice"),
     ],
@@ -305,7 +323,10 @@ def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, message
     ("document", "message"),
     [
         (change(COCO, "annotations", category_id=2), "no category has the id 2"),
-        (change(COCO, "annotations", segmentation=[]), "holds no polygon"),
+        (
+            change(COCO, "annotations", segmentation=[]),
+            "annotation 1\\.segmentation: expected the mask of 'eye', got none.*errors='skip'",
+        ),
         (change(COCO, "annotations", segmentation=[[1, 1, 3]]), r"\[0\]: expected \[x1, y1"),
         (change(COCO, "annotations", segmentation=[[0, 0, 3, 3]]), "3 points or more, got 2"),
         (change(COCO, "annotations", segmentation=[[0, 0, 3, 1e9, 3, 3]]), "far outside the 4 x 5"),
@@ -317,7 +338,7 @@ def test_damaged_sets_are_refused_at_once(tmp_path: Path, document: Any, message
             change(COCO, "annotations", segmentation={"size": [4, 5], "counts": [5, -2, 17]}),
             "counts: expected whole numbers",
         ),
-        (change(COCO, "images", width="5"), r"\[height, width\]: expected .*'5'"),
+        (change(COCO, "images", width="5.5"), r"\[height, width\]: expected .*'5\.5'"),
     ],
 )
 def test_damaged_annotations_are_named(tmp_path: Path, document: Any, message: str) -> None:
@@ -327,14 +348,14 @@ def test_damaged_annotations_are_named(tmp_path: Path, document: Any, message: s
 
 
 def test_panoptic_ids_have_to_agree(tmp_path: Path) -> None:
-    names = {3: "eye", 1: "mane"}
+    names = {"3": "eye", "1": "mane"}
     pixels, info = made.panoptic_pixels(), {"segments_info": made.INFOS[:1]}
     with pytest.raises(InvalidInput, match="the PNG has the id 196615, which segments_info"):
         parse_coco_panoptic(info, pixels, names)
     pixels[made.MASKS[1]] = 0
-    assert parse_coco_panoptic(info, pixels, names).names == ("eye",)
+    assert parse_coco_panoptic(info, pixels, names).whole().names == ("eye",)
     with pytest.raises(InvalidInput, match=r"segment 196615: the mask has no pixel"):
-        parse_coco_panoptic({"segments_info": made.INFOS}, pixels, names)
+        parse_coco_panoptic({"segments_info": made.INFOS}, pixels, names).whole()
     made.write_panoptic(tmp_path)
     (tmp_path / "val" / "a.png").unlink()
     with pytest.raises(FileMissing, match=r"val\.json: the PNG 'a\.png' is neither in 'val'"):
@@ -427,7 +448,7 @@ def test_panoptic_pixels(pixels: np.ndarray) -> None:
     ids = oracle.panoptic_ids(pixels)
     present = sorted(set(ids.ravel().tolist()) - {0})
     infos = [{"id": number, "category_id": 1} for number in present]
-    read = parse_coco_panoptic({"segments_info": infos}, pixels, {1: "x"})
+    read = parse_coco_panoptic({"segments_info": infos}, pixels, {"1": "x"}).whole()
     assert len(read) == len(present)
     for number, mask in zip(present, read.masks, strict=True):
         np.testing.assert_array_equal(mask, ids == number)
@@ -458,6 +479,5 @@ def test_walking_through_finds_what_parsing_finds(
 
 
 def test_no_object_has_no_masks() -> None:
-    assert SegmentationMap((), np.zeros((0, 0, 0), bool)) == parse_label_png(
-        LabelPicture(np.zeros((2, 2), np.uint8), {})
-    )
+    nothing = parse_label_png(LabelPicture(np.zeros((2, 2), np.uint8), {})).whole()
+    assert nothing == SegmentationMap((), np.zeros((0, 0, 0), bool))

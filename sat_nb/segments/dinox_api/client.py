@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.json_files import parse_json
+from sat_nb.segments.formats.json_text import parse_json
 from sat_nb.segments.formats.limits import MAX_JSON_BYTES, brief
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from sat_nb.files import existing, files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.dinox_api.client import PhotoFailed
 from sat_nb.segments.formats.dinox import parse_dinox
-from sat_nb.segments.formats.json_files import read_bytes, read_json
-from sat_nb.segments.formats.limits import NoPixel, checked_name
+from sat_nb.segments.formats.encoded import NoPixel
+from sat_nb.segments.formats.json_text import read_bytes, read_json
+from sat_nb.segments.formats.limits import checked_name
 
 SENT_UNCHANGED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 SEPARATOR = " . "  # between prompts
@@ -118,7 +119,7 @@ def _answered(export: Path) -> dict[str, Any] | None:
         return None
     try:
         document = read_json(export)
-        parse_dinox(document)
+        parse_dinox(document).whole()
     except InvalidInput:
         return None
     request = document.get("request") if isinstance(document, dict) else None
@@ -131,7 +132,7 @@ def checked_export(result: Any, size: tuple[int, int], request: Mapping[str, Any
     if not isinstance(objects, list):
         raise PhotoFailed("expected a result with a list `objects`, got none.")
     objects = [item for item in objects if _covers_something(item)]
-    found = parse_dinox({"objects": objects})
+    found = parse_dinox({"objects": objects}).whole()
     if len(found) and found.size != size:
         raise PhotoFailed(f"the masks are {found.size} (height, width), the photo is {size}.")
     return json.dumps({"objects": objects, "request": dict(request)})
@@ -139,7 +140,7 @@ def checked_export(result: Any, size: tuple[int, int], request: Mapping[str, Any
 
 def _covers_something(item: Any) -> bool:
     try:
-        parse_dinox({"objects": [item]})
+        parse_dinox({"objects": [item]}).whole()
     except NoPixel:
         return False
     except InvalidInput:  # raised with the object's number when all are parsed

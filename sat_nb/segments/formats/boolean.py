@@ -22,20 +22,18 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Mask
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import (
     MAX_MASK_BYTES,
-    EncodedMask,
     check_count,
     check_inside,
-    decode_masks,
 )
 from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture, two_valued
-from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import Format, Source
 
 Arrays = dict[str, NDArray]
-Sources = dict[str, Source[SegmentationMap]]
+Sources = dict[str, Source[Reading]]
 
 
 def detects_boolean(root: Path) -> bool:
@@ -66,7 +64,7 @@ def open_boolean(root: Path) -> Sources:
     return sources
 
 
-def decode_boolean(arrays: Arrays) -> SegmentationMap:
+def decode_boolean(arrays: Arrays) -> Reading:
     """The segments of one image's arrays, names as written, in their order.
 
     Raises InvalidInput that names the array.
@@ -119,16 +117,16 @@ def _npz_files(root: Path) -> dict[str, Path]:
     return {root.stem: root} if root.suffix.lower() == ".npz" else {}
 
 
-def _read_npz_masks(file: Path) -> SegmentationMap:
+def _read_npz_masks(file: Path) -> Reading:
     return decode_boolean(read_npz(file))
 
 
-def _read_png_masks(folder: Path) -> SegmentationMap:
+def _read_png_masks(folder: Path) -> Reading:
     files = (file for file in visible_files(folder, {".png"}) if file.parent == folder)
     return decode_boolean(read_pngs(sorted(files), folder))
 
 
-def _refuse_single_png() -> SegmentationMap:
+def _refuse_single_png() -> Reading:
     raise InvalidInput(
         f"a PNG needs a {NAMES_FILE} beside it or in a folder above it that names its values; "
         "boolean PNGs need a folder an image, such as 'zebra_3/eye.png'."
@@ -222,7 +220,7 @@ def number_of(file: Path) -> str | None:
     return found[1] if found else None
 
 
-def _read_parts(file: Path) -> SegmentationMap:
+def _read_parts(file: Path) -> Reading:
     """The image that a part's PNG belongs to, its parts in the data set's order."""
     number = number_of(file)
     beside = [file.with_name(f"{number}_{part}{file.suffix}") for part in PARTS]

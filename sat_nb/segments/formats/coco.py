@@ -3,65 +3,63 @@
 ``{"images": [{"id", "file_name", "height", "width"}], "annotations": [{"image_id",
 "category_id", "segmentation"}], "categories": [{"id", "name"}]}``. A segmentation is a list of
 polygons, or run lengths as a string or as a list; a crowd is a segment like any other. The image
-id is ``file_name`` without its extension. The file is walked through once; later, the annotations
-of one image are read from their positions in the file.
+id is ``file_name`` without a photo's extension. The file is walked through once; later, the
+annotations of one image are read from their positions in the file.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.segments.formats.dinox import known_score
-from sat_nb.segments.formats.json_files import JsonSet, Span, elements, has_list, parse_json
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
+from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, parse_json
 from sat_nb.segments.formats.limits import (
     MAX_JSON_BYTES,
-    EncodedMask,
     brief,
     check_count,
     checked_dict,
     checked_name,
     checked_number,
     checked_size,
-    decode_masks,
+    whole_number,
 )
 from sat_nb.segments.formats.polygons import fill_coco
 from sat_nb.segments.formats.rle import encode_coco, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.sources import as_image_id, check_path
 
-Names = Mapping[int, str]
-Parse = Callable[[dict[str, Any], list[Any], Names], SegmentationMap]
+Names = Mapping[str, str]
+Parse = Callable[[dict[str, Any], list[Any], Names], Reading]
 
 
 @dataclass(frozen=True)
 class _Image:
     """One image of a set: its entry, and the positions of its annotations in the file."""
 
-    file: Path
+    file: SetFile
     entry: dict[str, Any]
     spans: list[Span]
     names: Names
     parse: Parse
 
-    def read(self) -> SegmentationMap:
+    def read(self) -> Reading:
         check_count(self.spans, "annotations")
         if sum(end - start for start, end in self.spans) > MAX_JSON_BYTES:
             raise InvalidInput(f"annotations: more than {MAX_JSON_BYTES} bytes for one image.")
-        try:
-            with self.file.open("rb") as stream:
-                annotations = [parse_json(_span(stream, span)) for span in self.spans]
-        except OSError as error:
-            raise InvalidInput(f"not readable ({error}).") from error
-        return self.parse(self.entry, annotations, self.names)
+        return self.parse(self.entry, self.file.parts(self.spans), self.names)
 
 
 def is_coco(text: str) -> bool:
@@ -74,42 +72,46 @@ def is_coco_panoptic(text: str) -> bool:
     return has_list(text, "images") and has_list(text, "annotations") and _has_segments(text)
 
 
-def index_coco(file: Path, text: str) -> dict[str, Callable[[], SegmentationMap]]:
-    """{image_id: function that reads its segments} of a file whose text (latin-1) this is."""
-    return index(file, text, parse_coco)
+def index_coco(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+    """(file_name, function that reads the image) of a file whose text (latin-1) this is."""
+    return index(file, text, refuse, parse_coco)
 
 
-def index(file: Path, text: str, parse: Parse) -> dict[str, Callable[[], SegmentationMap]]:
+def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterator[Indexed]:
     """As ``index_coco``, with another parser for the annotations of one image.
 
-    Raises InvalidInput for a file name that is not a relative path, and for ids that occur twice
-    or that no image has.
+    Refused are annotations and categories that cannot be used, and annotations of images that are
+    not listed.
     """
-    entries: dict[Any, dict[str, Any]] = {}
-    spans: dict[Any, list[Span]] = {}
-    names: dict[int, str] = {}
-    for key, element, (start, end) in elements(text):
-        field = f"{key[:80]}, characters {start} to {end}"
-        if key == "annotations":
-            spans.setdefault(_id(element, "image_id", field), []).append((start, end))
-        elif key == "images":  # parsed again as UTF-8: ``text`` is decoded as latin-1
-            _add(entries, element, parse_json(text[start:end].encode("latin-1")), field)
-        elif key == "categories":
-            whole = parse_json(text[start:end].encode("latin-1"))
-            _add(names, element, checked_name(checked_dict(whole, field).get("name"), field), field)
-    unknown = spans.keys() - entries.keys()
-    if unknown:
-        raise InvalidInput(f"annotations: no image has the id {brief(min(unknown, key=str))}.")
-    images: dict[str, Callable[[], SegmentationMap]] = {}
+    entries: dict[str, dict[str, Any]] = {}
+    spans: dict[str, list[Span]] = {}
+    names: dict[str, str] = {}
+    for key, element, span in elements(text):
+        try:
+            if key == "annotations":
+                spans.setdefault(_id(element, "image_id", key, span), []).append(span)
+            elif key in ("images", "categories"):  # parsed again as UTF-8: ``text`` is latin-1
+                whole = parse_json(text[span[0] : span[1]].encode("latin-1"))
+                number = _id(whole, "id", key, span)
+                table, value = (entries, whole) if key == "images" else (names, _named(whole, span))
+                _add(table, number, value, key)
+        except InvalidInput as error:
+            refuse(error)
+    for key in spans.keys() - entries.keys():
+        n = len(spans[key])
+        refuse(
+            InvalidInput(
+                f"annotations: {n} belong to the image id {key[:80]}, which `images` does not "
+                "list; add the image, or remove them."
+            )
+        )
     for key, entry in entries.items():
-        image_id = id_of(entry.get("file_name"), f"images, id {brief(key)}: file_name")
-        if image_id in images:
-            raise InvalidInput(f"images: two have the file_name {image_id[:80]!r}; rename one.")
-        images[image_id] = _Image(file, entry, spans.get(key, []), names, parse).read
-    return images
+        read = _Image(file, entry, spans.get(key, []), names, parse).read
+        name = entry.get("file_name")
+        yield name if isinstance(name, str) else "", read
 
 
-def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> SegmentationMap:
+def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> Reading:
     """The segments of one image: its entry in ``images``, its annotations, {category_id: name}.
 
     Raises InvalidInput that names the field.
@@ -117,36 +119,21 @@ def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> S
     if not annotations:
         return decode_masks([])
     size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
-    return decode_masks([_encoded(item, size, names) for item in annotations])
+    items = [("annotations", item) for item in annotations]
+    return decode_masks(encode_each(items, partial(_encoded, size=size, names=names)))
 
 
 def name_of(item: dict[str, Any], names: Names, field: str) -> str:
     """The name of an annotation's category."""
-    key = item.get("category_id")
-    if type(key) is not int or key not in names:
-        raise InvalidInput(f"{field}.category_id: no category has the id {brief(key)}.")
+    key = _text_id(item.get("category_id"))
+    if key is None or key not in names:
+        given = brief(item.get("category_id"))
+        raise InvalidInput(f"{field}.category_id: no category has the id {given}.")
     return names[key]
 
 
-def id_of(file_name: Any, field: str) -> str:
-    """The image id of a file name: the relative path without its extension, with ``/``.
-
-    >>> id_of("train/zebra.3.jpg", "file_name")
-    'train/zebra.3'
-    """
-    text = file_name.replace("\\", "/") if isinstance(file_name, str) else ""
-    path = PurePosixPath(text)
-    control = any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in text)
-    if not path.name or control or path.is_absolute() or ".." in path.parts or ":" in text:
-        raise InvalidInput(
-            f"{field}: expected a relative path within the folder of photos, got "
-            f"{brief(file_name)}."
-        )
-    return path.with_suffix("").as_posix()
-
-
-def _encoded(item: Any, size: tuple[int, int], names: Names) -> EncodedMask:
-    item = checked_dict(item, "annotations")
+def _encoded(item: Any, field: str, *, size: Size, names: Names) -> EncodedMask:
+    item = checked_dict(item, field)
     field = f"annotation {brief(item.get('id'))}"
     name = name_of(item, names, field)
     score = checked_number(item["score"], f"{field}.score") if "score" in item else np.nan
@@ -156,30 +143,43 @@ def _encoded(item: Any, size: tuple[int, int], names: Names) -> EncodedMask:
         if own_size != size:
             raise InvalidInput(f"{field}.size: expected the image's {size}, got {own_size}.")
         return EncodedMask(field, name, size, decode, score)
+    if not segmentation:
+        raise InvalidInput(f"{field}: expected the mask of {name[:80]!r}, got none, as of a box.")
     return EncodedMask(field, name, size, partial(fill_coco, segmentation, size, field), score)
 
 
-def _add(table: dict[Any, Any], element: Any, value: Any, field: str) -> None:
-    key = _id(element, "id", field)
-    if key in table:
-        raise InvalidInput(f"{field}: the id {brief(key)} occurs twice.")
-    table[key] = value
+def _named(category: Any, span: Span) -> str:
+    return checked_name(category.get("name"), f"categories, {_at(span)}: name")
 
 
-def _id(element: Any, key: str, field: str) -> int | str:
-    number = checked_dict(element, field).get(key)
-    if type(number) is not int and not isinstance(number, str):
-        raise InvalidInput(f"{field}.{key}: expected a whole number, got {brief(number)}.")
+def _add(table: dict[str, Any], number: str, value: Any, key: str) -> None:
+    if number in table:
+        raise InvalidInput(f"{key}: the id {number[:80]} occurs twice.")
+    table[number] = value
+
+
+def _id(element: Any, member: str, key: str, span: Span) -> str:
+    """An id as text: tools write 9, 9.0 and "9" for one."""
+    where = f"{key}, {_at(span)}"
+    number = _text_id(checked_dict(element, where).get(member))
+    if number is None:
+        raise InvalidInput(
+            f"{where}: {member}: expected a whole number or text, got {brief(element.get(member))}."
+        )
     return number
+
+
+def _text_id(value: Any) -> str | None:
+    number = whole_number(value)
+    return str(number) if number is not None else value if isinstance(value, str) else None
+
+
+def _at(span: Span) -> str:
+    return f"characters {span[0]} to {span[1]}"
 
 
 def _has_segments(text: str) -> bool:
     return has_list(text, "segments_info")
-
-
-def _span(stream: IO[bytes], span: Span) -> bytes:
-    stream.seek(span[0], os.SEEK_SET)
-    return stream.read(span[1] - span[0])
 
 
 def write_coco(
@@ -243,7 +243,11 @@ def _image(
     number: int, image_id: str, segmentation: SegmentationMap, extension: str
 ) -> dict[str, Any]:
     file_name, (height, width) = f"{image_id}{extension}", segmentation.size
-    if id_of(file_name, "segments") != image_id:
+    try:
+        check_path(file_name)
+    except InvalidInput as error:
+        raise InvalidInput(f"segments: {error}") from error
+    if as_image_id(file_name) != image_id:
         raise InvalidInput(
             f"extension: expected one such as '.jpg', so that {image_id!r} is read back, got "
             f"{extension!r}."

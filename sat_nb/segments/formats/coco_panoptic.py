@@ -7,7 +7,7 @@ The PNGs lie beside the JSON, or in a folder beside it that has the JSON's name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
-from sat_nb.segments.formats.json_files import JsonSet
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
+from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
+from sat_nb.segments.formats.json_text import SetFile
 from sat_nb.segments.formats.limits import (
-    EncodedMask,
     brief,
     check_inside,
     checked_dict,
     checked_list,
-    decode_masks,
+    checked_size,
 )
 from sat_nb.segments.formats.png_files import read_picture
-from sat_nb.segments.segmentation import SegmentationMap
 
 
-def index_coco_panoptic(file: Path, text: str) -> dict[str, Callable[[], SegmentationMap]]:
-    """{image_id: function that reads its segments} of a file whose text (latin-1) this is."""
-    return index(file, text, partial(_read, file))
+def index_coco_panoptic(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+    """(file_name, function that reads the image) of a file whose text (latin-1) this is."""
+    return index(file, text, refuse, partial(_read, file.path))
 
 
-def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> SegmentationMap:
+def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Reading:
     """The segments of one annotation and its PNG (H, W, 3), in the annotation's order.
 
     Raises InvalidInput for ids that are only in one of the two.
@@ -67,17 +67,15 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Segme
     ])  # fmt: skip
 
 
-def _read(
-    file: Path, entry: dict[str, Any], annotations: list[Any], names: Names
-) -> SegmentationMap:
+def _read(file: Path, entry: dict[str, Any], annotations: list[Any], names: Names) -> Reading:
     if not annotations:
         return decode_masks([])
     if len(annotations) > 1:
         raise InvalidInput(f"annotations: expected one an image, got {len(annotations)}.")
     picture = _find_png(file, checked_dict(annotations[0], "annotation").get("file_name"))
     pixels = read_picture(picture)
-    size = [entry.get("height"), entry.get("width")]
-    if list(pixels.shape[:2]) != size:
+    size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
+    if pixels.shape[:2] != size:
         raise InvalidInput(f"{picture.name}: expected {size} pixels, got {pixels.shape[:2]}.")
     return parse_coco_panoptic(annotations[0], pixels, names)
 

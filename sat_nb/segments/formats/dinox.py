@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import written_whole
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
-    EncodedMask,
     brief,
     check_count,
     checked_dict,
     checked_name,
     checked_number,
-    decode_masks,
 )
 from sat_nb.segments.formats.rle import CODECS, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
@@ -38,7 +37,7 @@ def is_dinox(document: object) -> bool:
     return _objects(document) is not None
 
 
-def parse_dinox(document: object) -> SegmentationMap:
+def parse_dinox(document: object) -> Reading:
     """The segments of one parsed export, in the export's order, names as written.
 
     Raises InvalidInput that names the field (``objects[3].mask.size``).
@@ -50,7 +49,8 @@ def parse_dinox(document: object) -> SegmentationMap:
             "`data.result`); export the detection result as JSON."
         )
     check_count(objects, "objects")
-    return decode_masks([_encoded(item, f"objects[{i}]") for i, item in enumerate(objects)])
+    items = ((f"objects[{i}]", item) for i, item in enumerate(objects))
+    return decode_masks(encode_each(items, _encoded))
 
 
 def write_dinox(

@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 
 from sat_nb.errors import InvalidInput
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
-    EncodedMask,
     checked_dict,
     checked_list,
     checked_name,
     checked_number,
-    decode_masks,
 )
 from sat_nb.segments.formats.rle import rle_decoder
-from sat_nb.segments.segmentation import SegmentationMap
 
 
 def is_grounded_sam_2(document: object) -> bool:
@@ -31,7 +29,7 @@ def is_grounded_sam_2(document: object) -> bool:
     return isinstance(document, dict) and keys <= document.keys()
 
 
-def parse_grounded_sam_2(document: Any) -> SegmentationMap:
+def parse_grounded_sam_2(document: Any) -> Reading:
     """The segments of one parsed file, in its order, names as written.
 
     Raises InvalidInput that names the field.
@@ -39,7 +37,8 @@ def parse_grounded_sam_2(document: Any) -> SegmentationMap:
     annotations = checked_list(
         checked_dict(document, "the document").get("annotations"), "annotations"
     )
-    return decode_masks([_encoded(item, f"annotations[{i}]") for i, item in enumerate(annotations)])
+    items = ((f"annotations[{i}]", item) for i, item in enumerate(annotations))
+    return decode_masks(encode_each(items, _encoded))
 
 
 def is_grounded_sam_1(document: object) -> bool:
@@ -51,7 +50,7 @@ def is_grounded_sam_1(document: object) -> bool:
     )
 
 
-def refuse_grounded_sam_1(document: object) -> SegmentationMap:
+def refuse_grounded_sam_1(document: object) -> Reading:
     """Raise InvalidInput that says why the masks cannot be recovered."""
     raise InvalidInput(
         "Grounded-SAM 1's mask.json holds names and boxes only. Its masks are in mask.jpg, a plot "

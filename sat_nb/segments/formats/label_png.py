@@ -18,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.json_files import NAMES_FILE, read_json
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
+from sat_nb.segments.formats.json_files import NAMES_FILE
+from sat_nb.segments.formats.json_text import read_json
 from sat_nb.segments.formats.limits import (
-    EncodedMask,
     brief,
     check_inside,
     checked_name,
-    decode_masks,
 )
 from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture
-from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import Format, Source
 
 _NOTHING = {0, 255}
@@ -46,7 +45,7 @@ def detects_label_pngs(root: Path) -> bool:
     return pngs_are_masks(root) and bool(open_label_pngs(root))
 
 
-def open_label_pngs(root: Path) -> dict[str, Source[SegmentationMap]]:
+def open_label_pngs(root: Path) -> dict[str, Source[Reading]]:
     """The PNGs that a labels.json applies to; one image each."""
     folder = root.absolute()
     top = folder.parent if folder.is_dir() else folder.parent.parent
@@ -62,7 +61,7 @@ def open_label_pngs(root: Path) -> dict[str, Source[SegmentationMap]]:
     return sources
 
 
-def parse_label_png(picture: LabelPicture) -> SegmentationMap:
+def parse_label_png(picture: LabelPicture) -> Reading:
     """The segments of one label picture, by ascending value, names as written.
 
     Raises InvalidInput for colour pictures and for values without a name.
@@ -114,7 +113,7 @@ def _names(labels: Any) -> dict[int, str | None]:
     }
 
 
-def _read(file: Path, file_id: str, names_file: Path) -> SegmentationMap:
+def _read(file: Path, file_id: str, names_file: Path) -> Reading:
     check_inside(names_file, names_file.parent)
     try:
         labels = read_json(names_file)

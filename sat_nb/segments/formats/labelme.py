@@ -16,20 +16,18 @@ import numpy as np
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
-    EncodedMask,
     brief,
     checked_dict,
     checked_list,
     checked_name,
     checked_points,
     checked_size,
-    decode_masks,
 )
 from sat_nb.segments.formats.png_files import read_picture, two_valued
 from sat_nb.segments.formats.polygons import fill_labelme
-from sat_nb.segments.segmentation import SegmentationMap
 
 SHAPES = ("polygon", "rectangle", "circle", "mask")
 
@@ -39,7 +37,7 @@ def is_labelme(document: object) -> bool:
     return isinstance(document, dict) and {"shapes", "imageHeight"} <= document.keys()
 
 
-def parse_labelme(document: Any) -> SegmentationMap:
+def parse_labelme(document: Any) -> Reading:
     """The segments of one parsed file, one a shape, in the file's order, names as written.
 
     Raises InvalidInput that names the field.
@@ -48,10 +46,11 @@ def parse_labelme(document: Any) -> SegmentationMap:
     shapes = checked_list(document.get("shapes"), "shapes")
     stated = [document.get("imageHeight"), document.get("imageWidth")]
     size = checked_size(stated, "[imageHeight, imageWidth]")
-    return decode_masks([_encoded(shape, size, f"shapes[{i}]") for i, shape in enumerate(shapes)])
+    items = [(f"shapes[{i}]", shape) for i, shape in enumerate(shapes)]
+    return decode_masks(encode_each(items, partial(_encoded, size=size)))
 
 
-def _encoded(shape: Any, size: Size, field: str) -> EncodedMask:
+def _encoded(shape: Any, field: str, *, size: Size) -> EncodedMask:
     shape = checked_dict(shape, field)
     name = checked_name(shape.get("label"), f"{field}.label")
     kind = shape.get("shape_type") or "polygon"  # old versions do not write it

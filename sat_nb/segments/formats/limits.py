@@ -1,18 +1,16 @@
 """What a mask file may contain and cost: files come from anywhere, and memory is the user's.
 
 One image's masks take MAX_MASK_BYTES at most (a byte a pixel and mask), plus one mask that is
-being decoded. A reader therefore describes every mask by an EncodedMask first, so that an image
-that would cost too much is refused before the first mask is decoded. A JSON file of one image has
-MAX_JSON_BYTES at most and MAX_JSON_VALUES (a quarter of a gigabyte once parsed); a JSON file of
-many images has MAX_SET_BYTES, of which one annotation is parsed at a time.
+being decoded. A JSON file of one image has MAX_JSON_BYTES at most and MAX_JSON_VALUES (a quarter
+of a gigabyte once parsed); a JSON file of many images has MAX_SET_BYTES, of which one annotation
+is parsed at a time.
 """
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
@@ -20,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float64, Mask, Size
+from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.segmentation import SegmentationMap
 
 MAX_PIXELS = 2**28  # of one mask, 268 megapixels: a larger size is an error or an attack
 MAX_MASK_BYTES = 2**30  # of all masks of an image
@@ -34,75 +31,31 @@ MAX_SET_BYTES = 2**30
 MAX_OUTLINE_PX = 2**22  # length of a polygon's outline
 
 
-class NoPixel(InvalidInput):
-    """A mask that covers no pixel; ``fetch_masks`` leaves such objects out of its exports."""
+def whole_number(value: Any) -> int | None:
+    """``value`` as a whole number, also where a tool wrote 480.0 or "480"; None if it is none.
 
-
-@dataclass(frozen=True)
-class EncodedMask:
-    """A mask that is not decoded yet.
-
-    ``field`` is its place in the file, for messages; ``decode()`` returns the mask (H, W).
+    >>> whole_number(480), whole_number(480.0), whole_number("480"), whole_number(480.5)
+    (480, 480, 480, None)
     """
-
-    field: str
-    name: str
-    size: Size
-    decode: Callable[[], Mask]
-    score: float = np.nan
-
-
-def decode_masks(encoded: Sequence[EncodedMask]) -> SegmentationMap:
-    """The decoded masks as one SegmentationMap, in their order, names as written.
-
-    Raises InvalidInput for an invalid name, for masks of several sizes, for a mask without pixels,
-    and for masks that would take more than MAX_MASK_BYTES together.
-    """
-    if not encoded:
-        return SegmentationMap((), np.zeros((0, 0, 0), dtype=bool))
-    size = _common_size(encoded)
-    names = tuple(checked_name(mask.name, f"{mask.field}: the name") for mask in encoded)
-    masks = np.empty((len(encoded), *size), dtype=bool)
-    for mask, out in zip(encoded, masks, strict=True):
-        out[...] = mask.decode()
-        if not out.any():
-            raise NoPixel(f"{mask.field}: the mask has no pixel; remove the object.")
-    masks.flags.writeable = False  # SegmentationMap copies arrays that are writeable
-    return SegmentationMap(names, masks, _scores(encoded))
-
-
-def _common_size(encoded: Sequence[EncodedMask]) -> Size:
-    check_count(encoded, "objects")
-    sizes = sorted({mask.size for mask in encoded})
-    if len(sizes) > 1:
-        raise InvalidInput(f"objects: expected masks of one size, got {sizes[0]} and {sizes[1]}.")
-    (height, width), n = sizes[0], len(encoded)
-    if n * height * width > MAX_MASK_BYTES:
-        raise InvalidInput(
-            f"objects: {n} masks of {height} x {width} pixels need {n * height * width} bytes, "
-            f"the limit is {MAX_MASK_BYTES}; export fewer or smaller masks."
-        )
-    return height, width
-
-
-def _scores(encoded: Sequence[EncodedMask]) -> Float64 | None:
-    scores = np.array([mask.score for mask in encoded])
-    return None if np.isnan(scores).all() else scores
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
+        return int(value)
+    return None
 
 
 def checked_size(size: Any, field: str) -> Size:
     """``size`` as (height, width), or InvalidInput that names the field."""
-    whole = (
-        isinstance(size, list | tuple)
-        and len(size) == 2
-        and all(type(s) is int and s > 0 for s in size)
-    )
-    if not whole or size[0] * size[1] > MAX_PIXELS:
+    pair = size if isinstance(size, list | tuple) and len(size) == 2 else (None, None)
+    height, width = map(whole_number, pair)
+    if not height or not width or min(height, width) < 0 or height * width > MAX_PIXELS:
         raise InvalidInput(
             f"{field}: expected [height, width] of at most {MAX_PIXELS} pixels, got "
             f"{brief(size)}; export the masks again, at a smaller size if need be."
         )
-    return size[0], size[1]
+    return height, width
 
 
 def checked_name(name: Any, field: str) -> str:

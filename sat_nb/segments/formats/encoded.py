@@ -1,0 +1,144 @@
+"""From the items of a file to the masks of one image: described first, decoded last.
+
+A reader describes every mask by an EncodedMask, so that an image that would cost too much memory
+is refused before the first mask is decoded. One item that cannot be read does not cost the
+others: a Reading holds what could be read, and what was refused. Whether refused items are an
+error is the decision of who asked, not of the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from sat_nb.arrays import Float64, Mask, Masks, Size
+from sat_nb.errors import InvalidInput
+from sat_nb.segments.formats.limits import MAX_MASK_BYTES, check_count, checked_name
+from sat_nb.segments.segmentation import SegmentationMap
+
+T = TypeVar("T")
+
+
+class NoPixel(InvalidInput):
+    """A mask that covers no pixel; ``fetch_masks`` leaves such objects out of its exports."""
+
+
+@dataclass(frozen=True)
+class EncodedMask:
+    """A mask that is not decoded yet.
+
+    ``field`` is its place in the file, for messages; ``decode()`` returns the mask (H, W). Masks
+    of one name and one ``instance`` (not None) are parts of one object, which is their union.
+    """
+
+    field: str
+    name: str
+    size: Size
+    decode: Callable[[], Mask]
+    score: float = np.nan
+    instance: Hashable = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file holds of one image: its segments, and the errors of the items without them."""
+
+    segmentation: SegmentationMap
+    refused: tuple[InvalidInput, ...] = ()
+
+    def whole(self) -> SegmentationMap:
+        """The segments; the first of the errors, if there is one."""
+        if self.refused:
+            raise self.refused[0]
+        return self.segmentation
+
+
+def encode_each(
+    items: Iterable[tuple[str, T]], encode: Callable[[T, str], EncodedMask]
+) -> Iterator[EncodedMask | InvalidInput]:
+    """``encode(item, field)`` of each (field, item), or the InvalidInput that it raises."""
+    for field, item in items:
+        try:
+            yield encode(item, field)
+        except InvalidInput as error:
+            yield error
+
+
+def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
+    """Decode the masks of one image, in their order, names as written.
+
+    Refused are the errors among ``items``, invalid names, masks that cannot be decoded, and masks
+    without a pixel. Raises InvalidInput for masks of several sizes, and for masks that would take
+    more than MAX_MASK_BYTES together.
+    """
+    refused: list[InvalidInput] = []
+    described = list(_named(items, refused))
+    if not described:
+        return Reading(SegmentationMap((), np.zeros((0, 0, 0), dtype=bool)), tuple(refused))
+    masks = np.empty((len(described), *_common_size(described)), dtype=bool)
+    kept: list[EncodedMask] = []
+    for mask in described:
+        out = masks[len(kept)]
+        try:
+            out[...] = mask.decode()
+            if not out.any():
+                raise NoPixel(f"{mask.field}: the mask has no pixel; remove the object.")
+        except InvalidInput as error:
+            refused.append(error)
+        else:
+            kept.append(mask)
+    kept, masks = _instances(kept, masks[: len(kept)])
+    masks.flags.writeable = False  # SegmentationMap copies arrays that are writeable
+    names = tuple(mask.name for mask in kept)
+    return Reading(SegmentationMap(names, masks, _scores(kept)), tuple(refused))
+
+
+def _named(
+    items: Iterable[EncodedMask | InvalidInput], refused: list[InvalidInput]
+) -> Iterator[EncodedMask]:
+    for item in items:
+        if isinstance(item, InvalidInput):
+            refused.append(item)
+            continue
+        try:
+            checked_name(item.name, f"{item.field}: the name")
+        except InvalidInput as error:
+            refused.append(error)
+        else:
+            yield item
+
+
+def _common_size(described: Sequence[EncodedMask]) -> Size:
+    check_count(described, "objects")
+    sizes = sorted({mask.size for mask in described})
+    if len(sizes) > 1:
+        raise InvalidInput(f"objects: expected masks of one size, got {sizes[0]} and {sizes[1]}.")
+    (height, width), n = sizes[0], len(described)
+    if n * height * width > MAX_MASK_BYTES:
+        raise InvalidInput(
+            f"objects: {n} masks of {height} x {width} pixels need {n * height * width} bytes, "
+            f"the limit is {MAX_MASK_BYTES}; export fewer or smaller masks."
+        )
+    return height, width
+
+
+def _instances(parts: list[EncodedMask], masks: Masks) -> tuple[list[EncodedMask], Masks]:
+    """One mask an instance: parts of one object are united, in the place of the first."""
+    first: dict[Hashable, int] = {}
+    whole: dict[int, EncodedMask] = {}
+    for i, part in enumerate(parts):
+        at = i if part.instance is None else first.setdefault((part.name, part.instance), i)
+        if at == i:
+            whole[i] = part
+        else:
+            masks[at] |= masks[i]
+            whole[at] = replace(whole[at], score=float(np.fmax(whole[at].score, part.score)))
+    return list(whole.values()), masks if len(whole) == len(parts) else masks[list(whole)]
+
+
+def _scores(kept: Sequence[EncodedMask]) -> Float64 | None:
+    scores = np.array([mask.score for mask in kept], dtype=np.float64)
+    return None if np.isnan(scores).all() else scores

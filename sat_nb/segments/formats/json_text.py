@@ -1,0 +1,181 @@
+"""JSON from anywhere, read within limits: whole, or element by element."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from sat_nb.errors import InvalidInput
+from sat_nb.segments.formats.limits import MAX_JSON_BYTES, MAX_JSON_VALUES, MAX_SET_BYTES
+
+Span = tuple[int, int]
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def read_json(file: Path) -> Any:
+    """The document of a file; InvalidInput (without the file's name) where it is not strict JSON.
+
+    Refused are keys that occur twice (parsers disagree on which one counts), nesting deeper than
+    Python's stack, files larger than MAX_JSON_BYTES, and files with more than MAX_JSON_VALUES
+    values: small values take twenty times their bytes once they are parsed. NaN and infinities,
+    which JSON does not have but tools write, are read: readers check the numbers that they use.
+    """
+    return parse_json(read_bytes(file, MAX_JSON_BYTES))
+
+
+def read_bytes(file: Path, limit: int) -> bytes:
+    """The content of a file of at most ``limit`` bytes."""
+    try:
+        size = file.stat().st_size
+        if size > limit:
+            raise InvalidInput(
+                f"has {size} bytes, the limit is {limit}; export fewer objects, or one file an "
+                "image."
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"not readable ({error}).") from error
+
+
+def parse_json(raw: bytes) -> Any:
+    """As ``read_json``, from bytes.
+
+    >>> parse_json(b'{"a": [1, 2]}')
+    {'a': [1, 2]}
+    """
+    large = len(raw) > MAX_JSON_VALUES
+    if large and sum(map(raw.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise InvalidInput(
+            f"holds more than {MAX_JSON_VALUES} values; export fewer objects, or one file an image."
+        )
+    try:
+        return json.loads(raw, object_pairs_hook=_no_key_twice)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
+
+
+def has_list(text: str, key: str) -> bool:
+    """Whether the text has a list under ``key`` anywhere: a quick test before it is parsed."""
+    return re.search(rf'"{key}"\s*:\s*\[', text) is not None
+
+
+def elements(text: str) -> Iterator[tuple[str, Any, Span]]:
+    """(key, element, span of the element in the text) of ``{key: [element, ...], ...}``.
+
+    One element is parsed at a time, so that the memory of a large file is bounded. A value that is
+    not a list counts as one element. Raises InvalidInput as ``read_json`` does.
+
+    >>> [(key, element) for key, element, _ in elements('{"a": [1, {}], "b": 2}')]
+    [('a', 1), ('a', {}), ('b', 2)]
+    """
+    try:
+        yield from _members(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
+
+
+def _members(text: str) -> Iterator[tuple[str, Any, Span]]:
+    seen: set[str] = set()
+    at = _step(text, 0, "{")
+    while text[at : at + 1] != "}":
+        if seen:
+            at = _step(text, at, ",")
+        key, at = _DECODER.raw_decode(text, at)
+        if not isinstance(key, str) or key in seen:
+            raise ValueError(f"expected each key once, as text, got {key!r}")
+        seen.add(key)
+        at = _step(text, at, ":")
+        at = _blanks(text, (yield from _items(text, at, key)))
+    if _step(text, at, "}") != len(text):
+        raise ValueError("text after the end of the document")
+
+
+def _items(text: str, at: int, key: str) -> Generator[tuple[str, Any, Span], None, int]:
+    if text[at : at + 1] != "[":
+        value, end = _DECODER.raw_decode(text, at)
+        yield key, value, (at, end)
+        return end
+    at, first = _step(text, at, "["), True
+    while text[at : at + 1] != "]":
+        if not first:
+            at = _step(text, at, ",")
+        value, end = _DECODER.raw_decode(text, at)
+        yield key, value, (at, end)
+        at, first = _blanks(text, end), False
+    return at + 1
+
+
+def _step(text: str, at: int, character: str) -> int:
+    """The position after blanks, the required character, and blanks."""
+    at = _blanks(text, at)
+    if text[at : at + 1] != character:
+        raise ValueError(f"expected {character!r} at character {at}")
+    return _blanks(text, at + 1)
+
+
+def _blanks(text: str, at: int) -> int:
+    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it matches "" as well
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice[:80]!r} occurs twice")
+    return members
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
+
+
+@dataclass(frozen=True)
+class SetFile:
+    """A JSON file of many images, of which parts are read again by their positions.
+
+    ``path`` is the file; ``transcoded`` its content in UTF-8, if the file has another encoding.
+    """
+
+    path: Path
+    transcoded: bytes | None = None
+
+    def parts(self, spans: Sequence[Span]) -> list[Any]:
+        """The parsed elements at these positions."""
+        try:
+            stream: IO[bytes] = (
+                self.path.open("rb") if self.transcoded is None else io.BytesIO(self.transcoded)
+            )
+            with stream:
+                return [parse_json(_span(stream, span)) for span in spans]
+        except OSError as error:
+            raise InvalidInput(f"not readable ({error}).") from error
+
+
+def _span(stream: IO[bytes], span: Span) -> bytes:
+    stream.seek(span[0], os.SEEK_SET)
+    return stream.read(span[1] - span[0])
+
+
+def open_set(path: Path) -> tuple[SetFile, str]:
+    """The file, and its text decoded as latin-1, so that positions in it are those of its bytes.
+
+    Files of Windows programs in UTF-16, or with a byte order mark, are read as well.
+    """
+    raw = read_bytes(path, MAX_SET_BYTES)
+    encoding = json.detect_encoding(raw)  # as json.loads does
+    if encoding == "utf-8":
+        return SetFile(path), raw.decode("latin-1")
+    if encoding == "utf-8-sig":  # blanks in place of the mark keep the positions
+        return SetFile(path), "   " + raw[3:].decode("latin-1")
+    try:
+        transcoded = raw.decode(encoding).encode("utf-8")
+    except UnicodeError as error:
+        raise InvalidInput(f"not readable as JSON in {encoding} ({error}).") from error
+    return SetFile(path, transcoded), transcoded.decode("latin-1")
