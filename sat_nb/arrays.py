@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-Pixels = NDArray[np.uint8]
-"""A photo (H, W, 3) in RGB."""
+Pixels = NDArray[Any]
+"""A photo (H, W, 3) in RGB: uint8, 0 to 255; uint16 or float32 as stored; float32 windowed."""
 
 Mask = NDArray[np.bool_]
 """One mask (H, W)."""

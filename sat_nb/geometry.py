@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -135,13 +136,18 @@ class Fit(Entry):
     frame: Place
 
     def image(self, pixels: Pixels, size: Size) -> Pixels:
-        """Bring (H, W, 3) uint8 to ``size`` (bilinear, antialiased), with black bars beside it."""
+        """Bring (H, W, 3) to ``size`` (bilinear, antialiased), with black bars beside it.
+
+        uint8 stays uint8; other photos become float32 where they are resized. Black is 0, or the
+        photo's lowest value where that is negative.
+        """
         size = size[0], size[1]
         frame = self.frame((pixels.shape[0], pixels.shape[1]), size)
         scaled = stretch_image(pixels, frame.scaled)
         if frame.scaled == size:
             return scaled
-        fitted = np.zeros((*size, 3), dtype=np.uint8)
+        black = min(0, pixels.min())
+        fitted = np.full((*size, 3), black, dtype=scaled.dtype)
         there, here = frame.on(size)
         fitted[there] = scaled[here]
         return fitted
@@ -172,11 +178,22 @@ class Fit(Entry):
 
 
 def stretch_image(pixels: Pixels, size: Size) -> Pixels:
-    """Resize (H, W, 3) uint8 to ``size``, ignoring the aspect ratio (bilinear, antialiased)."""
+    """Resize (H, W, 3) to ``size``, ignoring the aspect ratio (bilinear, antialiased).
+
+    Photos of more than 8 bits become float32, so that nothing is rounded.
+    """
     if pixels.shape[:2] == tuple(size):
         return pixels
+    if pixels.dtype == np.uint8:
+        return _resized(pixels, size)
+    return np.dstack([_resized(one, size) for one in np.moveaxis(pixels, 2, 0)])
+
+
+def _resized(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
+    """(H, W, 3) uint8, or (H, W) of another type, which becomes float32."""
     height, width = size
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+    numbers = pixels if pixels.ndim == 3 else np.ascontiguousarray(pixels, dtype=np.float32)
+    return np.asarray(Image.fromarray(numbers).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def stretch_masks(masks: Masks, size: Size) -> Masks:

@@ -3,55 +3,126 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from sat_nb.arrays import Pixels, Size
 from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing, files_by_id
+from sat_nb.files import existing
+from sat_nb.photos.folder import Folder, image_id_of, read_folder, warn_of
+from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, format_of, photo_files
+from sat_nb.photos.photo import Photo, photo_of
+from sat_nb.photos.suffixes import IMAGE_SUFFIXES
+from sat_nb.photos.window import Window, checked_window, windowed
+from sat_nb.registry import lists
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+__all__ = ["IMAGE_SUFFIXES", "ImageSet", "read_images"]
 
 
 class ImageSet(ById[Pixels]):
-    """Photos by id, read when they are asked for: a Mapping {image_id: uint8 (H, W, 3)}, RGB.
+    """Photos by id, read when they are asked for: a Mapping {image_id: (H, W, 3)}, RGB.
 
-    EXIF orientation is applied, so that pixels are as a viewer shows them.
+    Photos of 8 bits are uint8, from 0 (black) to 255. Deeper ones keep the numbers that are stored:
+    uint16, or float32 for signed numbers, 32 bits and floats. Under a ``window`` they are float32
+    from 0 to 255, not rounded. Grey photos have three equal channels.
+
+    Photos are turned by the orientation in EXIF alone. See-through parts lie over white, as
+    browsers and notebooks show them; the first such photo is named in a warning.
 
     Parameters
     ----------
     sources : Mapping[str, str or PathLike or ndarray]
-        {image_id: file, or uint8 (H, W, 3) in RGB}.
+        {image_id: file, or array}. An array is (H, W, 3) in RGB, or (H, W) in grey: uint8, uint16,
+        or other real numbers, which become float32.
+    window : tuple of float, str or Mapping, optional
+        How stored numbers become 0 to 255; see :func:`read_images`.
+
+    Attributes
+    ----------
+    left_out : Mapping[str, str]
+        {path: why}: the files of the folder that ``read_images`` left out, relative to it.
 
     Raises
     ------
     InvalidInput
-        For an array of another type or shape.
+        For an array of another type or shape, with NaN or infinite values, and for a window of
+        another form.
+    IdMismatch
+        For a window of an image that is not there.
 
     Examples
     --------
     >>> images = ImageSet({"a": np.zeros((4, 6, 3), np.uint8)})
     >>> images, images["a"].shape, images.size("a")
     (ImageSet(1 images: 'a'), (4, 6, 3), (4, 6))
+    >>> deep = ImageSet({"ct": np.array([[-1000, 0, 400]], np.int16)}, window=(-160, 240))
+    >>> deep["ct"][0, :, 0]
+    array([  0., 102., 255.], dtype=float32)
     """
 
     holds = "photo"
 
-    def __init__(self, sources: Mapping[str, str | os.PathLike[str] | Pixels]) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, str | os.PathLike[str] | Pixels | PhotoFile | Photo],
+        *,
+        window: Window | Mapping[str, Window] | None = None,
+    ) -> None:
         checked = {str(i): _checked_source(i, source) for i, source in sources.items()}
         self._sources = MappingProxyType(checked)
+        self._window = checked_window(window)
+        for image_id in self._window if isinstance(self._window, dict) else ():
+            if image_id not in self:
+                raise self._missing(image_id)
+        self.left_out: Mapping[str, str] = MappingProxyType({})
+        self._told_see_through = False
 
     def _keys(self) -> Collection[str]:
         return self._sources
 
     def _value(self, key: str) -> Pixels:
         source = self._sources[key]
-        return source if isinstance(source, np.ndarray) else _read_pixels(source)
+        photo = source if isinstance(source, Photo) else source.read()
+        self._tell(key, photo)
+        window = self._window_of(key)
+        if window is None:
+            return photo.pixels
+        try:
+            return windowed(photo, window)
+        except InvalidInput as error:
+            raise InvalidInput(f"image {key!r}: {error}") from None
+
+    def _window_of(self, image_id: str) -> Window | None:
+        return self._window.get(image_id) if isinstance(self._window, dict) else self._window
+
+    def _tell(self, image_id: str, photo: Photo) -> None:
+        """Warn of the first photo that is see-through."""
+        if photo.see_through and not self._told_see_through:
+            self._told_see_through = True
+            warnings.warn(
+                f"image {image_id!r}: {photo.see_through:.0%} of its pixels are see-through, and "
+                "lie over white, as in a browser; so do those of other photos. For another "
+                "background, save the photos without transparency.",
+                stacklevel=4,
+            )
+
+    def has_window(self, image_id: str) -> bool:
+        """Whether a window brings this photo to 0..255.
+
+        Parameters
+        ----------
+        image_id : str
+            The photo's id.
+
+        Returns
+        -------
+        bool
+            True if ``window`` was given for it.
+        """
+        return self._window_of(image_id) is not None
 
     def size(self, image_id: str) -> Size:
         """The size of a photo after EXIF orientation.
@@ -90,21 +161,45 @@ class ImageSet(ById[Pixels]):
         unknown = [i for i in image_ids if i not in self]
         if unknown:
             raise self._missing(unknown[0])
-        return ImageSet({i: self._sources[i] for i in image_ids})
+        window = self._window
+        if isinstance(window, dict):
+            window = {i: window[i] for i in image_ids if i in window}
+        selected = ImageSet({i: self._sources[i] for i in image_ids}, window=window)
+        selected.left_out = self.left_out
+        return selected
 
 
-def read_images(path: str | os.PathLike[str]) -> ImageSet:
+@lists(formats=PHOTO_FORMATS)
+def read_images(
+    path: str | os.PathLike[str], *, window: Window | Mapping[str, Window] | None = None
+) -> ImageSet:
     """Read the photos of a folder and its subfolders, or one photo.
+
+    Files that look like photos but cannot be read (HEIC without its plug-in, a camera's raw files)
+    are named in a warning; ``left_out`` of the result lists all files that are not taken. Formats:
+
+    [[formats]]
 
     Parameters
     ----------
     path : str or PathLike
         The folder, or the file.
+    window : tuple of float, str or Mapping, optional
+        How photos of more than 8 bits, or of floats, become 0 (black) to 255 (white), as a viewer
+        does it: (low, high) in stored numbers, which become 0 and 255, and what lies beyond is cut
+        off; "dtype" for the whole range of the stored type (0 to 65535; 0 to 4095 for 12 bits);
+        "file" for the window that a DICOM or NIfTI file names; or {image_id: one of these}. DICOM
+        of the kind MONOCHROME1, in which low numbers are bright, is inverted. The result is
+        float32 and not rounded, as 8 bits would merge levels. By default photos keep the
+        numbers that are stored, which ``explain`` takes with a ``preprocess`` of your own.
 
     Returns
     -------
     ImageSet
         The photos by image id: the path relative to the folder, without extension, with ``/``.
+        Volumes and files of several frames have an id for each slice or frame, counted from 0:
+        ``scan/000``, ``scan/001``. A slice of a NIfTI file is ``data[:, :, k]``, its rows along
+        the first axis, and is not turned.
 
     Raises
     ------
@@ -112,6 +207,13 @@ def read_images(path: str | os.PathLike[str]) -> ImageSet:
         If ``path`` does not exist.
     InvalidInput
         For a folder without photos, or with two photos of one id.
+    IdMismatch
+        For a window of an image that is not there.
+
+    Warns
+    -----
+    UserWarning
+        If files that look like photos were left out.
 
     Examples
     --------
@@ -123,43 +225,39 @@ def read_images(path: str | os.PathLike[str]) -> ImageSet:
     (4, 6, 3)
     """
     root = existing(path)
-    if root.is_file():
-        return ImageSet({root.stem: root})
-    files = files_by_id(root, IMAGE_SUFFIXES)
-    if not files:
-        raise InvalidInput(
-            f"path: no photo in {str(root)!r}; expected files that end with "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return ImageSet(files)
+    found = _one_file(root) if root.is_file() else read_folder(root)
+    if not found.photos:
+        raise InvalidInput(_no_photo(root, found))
+    images = ImageSet(found.photos, window=window)
+    images.left_out = MappingProxyType(found.left_out)
+    warn_of(found, root)
+    return images
 
 
-def _checked_source(image_id: str, source: object) -> Path | Pixels:
-    if isinstance(source, str | os.PathLike):
-        return Path(source)
-    if (
-        isinstance(source, np.ndarray)
-        and source.dtype == np.uint8
-        and source.ndim == 3
-        and source.shape[2] == 3
-    ):
-        return source
-    came = (
-        f"{source.dtype} {source.shape}"
-        if isinstance(source, np.ndarray)
-        else type(source).__name__
-    )
-    raise InvalidInput(
-        f"image {image_id!r}: expected a file or a uint8 array (H, W, 3) in RGB, got {came}."
-    )
-
-
-def _read_pixels(file: Path) -> Pixels:
-    existing(file, "image")
+def _one_file(file: Path) -> Folder:
     try:
-        with Image.open(file) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidInput(
-            f"{file}: not readable as a photo ({error}); replace it, or remove it."
-        ) from error
+        photos = photo_files(file)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {str(error).rstrip('.')}.") from error
+    return Folder({image_id_of(file.name, one.part, len(photos)): one for one in photos})
+
+
+def _no_photo(root: Path, found: Folder) -> str:
+    reasons = [f"{name!r} ({found.left_out[name]})" for name in found.suspects[:3]]
+    left_out = f" Left out: {'; '.join(reasons)}." if reasons else ""
+    return (
+        f"path: no photo in {str(root)!r}; expected files that end with .jpg, .png, .tif or "
+        f"another ending of photos.{left_out}"
+    )
+
+
+def _checked_source(image_id: str, source: object) -> PhotoFile | Photo:
+    if isinstance(source, PhotoFile | Photo):
+        return source
+    if isinstance(source, str | os.PathLike):
+        file = Path(source)
+        return PhotoFile(file, format_of(file))
+    try:
+        return photo_of(source)
+    except InvalidInput as error:
+        raise InvalidInput(f"image {image_id!r}: {error}") from None

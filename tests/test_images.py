@@ -85,9 +85,22 @@ def test_select_and_unknown_ids() -> None:
             ask("d")
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 2, 3)), np.zeros((2, 2), np.uint8), 3])
-def test_arrays_are_checked(wrong: object) -> None:
-    with pytest.raises(InvalidInput, match=r"image 'a': expected a file or a uint8 array"):
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (3, "expected a file or an array .*, got int"),
+        (np.zeros((2, 2, 3), bool), "got bool"),
+        (np.zeros((2, 2, 3), complex), "got complex128"),
+        (np.zeros((2, 2, 4), np.uint8), "leave the fourth channel out"),
+        (np.zeros((3, 5, 4), np.uint8), "fourth channel"),
+        (np.zeros((3, 5, 7), np.uint8), "numpy.moveaxis"),
+        (np.zeros((0, 2, 3), np.uint8), "got uint8"),
+        (np.full((2, 2, 3), np.nan), "12 of 12 values are NaN or infinite"),
+        (np.full((2, 2, 3), 1e39), "12 of 12 values are NaN or infinite"),
+    ],
+)
+def test_arrays_are_checked(wrong: object, says: str) -> None:
+    with pytest.raises(InvalidInput, match=f"image 'a': .*{says}"):
         ImageSet({"a": wrong})  # type: ignore[dict-item]
 
 

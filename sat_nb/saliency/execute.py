@@ -20,7 +20,7 @@ from sat_nb.images import ImageSet
 from sat_nb.saliency.method import OWN, Method
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.own_methods import Explained, own_map
-from sat_nb.saliency.preprocess import Preprocess, apply_preprocess
+from sat_nb.saliency.preprocess import Preprocess, apply_preprocess, check_range
 from sat_nb.saliency.process.budget import RequestKind
 from sat_nb.saliency.process.pool import Sender, WorkerPool, ask, ask_with_retry
 from sat_nb.saliency.progress import run_batches
@@ -29,6 +29,8 @@ from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.chunks import text_sha256
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import ImageFacts, Record, Run
+
+LUMA = np.array([0.299, 0.587, 0.114])
 
 Hashes = tuple[str, str | None]
 """Of an image's pixels, and of the masks whose ranks its sampling settles."""
@@ -99,7 +101,10 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     """Compute and keep the maps that these images lack; ``bar`` shows the progress."""
     pixels = {image_id: job.images[image_id] for image_id in image_ids}
     masks = {image_id: job.masks(image_id) for image_id in image_ids} if job.masks else {}
-    hashes = {i: (array_sha256(pixels[i]), _sha256_of(masks, i)) for i in image_ids}
+    for image_id in image_ids:
+        has_window = job.images.has_window(image_id)
+        check_range(job.preprocess, image_id, pixels[image_id], has_window)
+    hashes = {i: (_photo_sha256(job, pixels[i]), _sha256_of(masks, i)) for i in image_ids}
     new = [i for i in image_ids if not _is_current(job, i, hashes[i])]
     todo = [i for i in image_ids if i in new or any(job.missing(m, [i]) for m in job.methods)]
     bar.update((len(image_ids) - len(todo)) * len(job.methods))
@@ -140,8 +145,16 @@ def _model_inputs(job: Job, pixels: Sequence[Pixels]) -> Float32:
 
 def _with_channels(image: Pixels, channels: int) -> Float32:
     if channels == 1:
-        image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+        image = _grey(image)[..., None]
     return image.astype(np.float32)
+
+
+def _grey(image: Pixels) -> Pixels:
+    """(H, W): the luma of ITU-R 601, as Pillow computes it; equal channels stay as they are."""
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).convert("L"))
+    luma = image.astype(np.float64) @ LUMA
+    return np.where((image == image[..., :1]).all(axis=2), image[..., 0], luma)
 
 
 def _start(job: Job, bar: Any) -> None:
@@ -326,6 +339,19 @@ def _put(job: Job, method: Method, chunks: Mapping[str, Chunk]) -> None:
 def _seed(seed: int, image_id: str) -> int:
     """A seed for this image, whatever other images are explained beside it."""
     return int(text_sha256(f"{seed}:{image_id}")[:16], 16)
+
+
+def _photo_sha256(job: Job, pixels: Pixels) -> str:
+    """A hash of the photo.
+
+    A function of the user's own is identified by what it does to numbers from 0 to 255, which says
+    nothing of what it does to others: for deeper photos, its result is hashed with them.
+    """
+    found = array_sha256(pixels)
+    if pixels.dtype == np.uint8 or isinstance(job.preprocess, str):
+        return found
+    with job.lock:
+        return text_sha256(found + array_sha256(_model_inputs(job, [pixels])))
 
 
 def _sha256_of(masks: Mapping[str, Masks], image_id: str) -> str | None:

@@ -82,13 +82,15 @@ def explain(
         The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model:
         Functional or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits.
     images : ImageSet or Mapping[str, array]
-        An ImageSet, or {image_id: uint8 (H, W, 3) in RGB}.
+        An ImageSet, or {image_id: array (H, W, 3) in RGB, or (H, W) in grey}. Photos of more than 8
+        bits, or of floats, need a window (see :func:`read_images`) or a ``preprocess`` function.
     methods : str, Method or iterable of these
         Names in METHODS, for example PAPER_METHODS, or methods of your own: see :class:`Method`.
         With ``out``, a method of your own needs a version.
     preprocess : str or callable
         What turns photos into the model's input. A function takes float32 (n, H, W, 3), RGB,
-        0..255, and returns the same shape; a name is one of:
+        0..255 (of deeper photos without a window, the stored numbers), and returns the same
+        shape; a name is one of:
 
         [[preprocess]]
     target : str, int, tuple, sequence or mapping, default "predicted"
@@ -265,7 +267,7 @@ def _checked_images(images: Any) -> ImageSet:
     if not isinstance(images, ImageSet):
         if not isinstance(images, Mapping):
             raise InvalidInput(
-                f"images: expected an ImageSet or {{image_id: uint8 (H, W, 3)}}, got "
+                f"images: expected an ImageSet or {{image_id: array (H, W, 3)}}, got "
                 f"{type(images).__name__}; use read_images(folder)."
             )
         images = ImageSet(images)

@@ -1,7 +1,7 @@
 """From photos to what a model was trained on. To add a preprocessing, add an entry to PREPROCESS.
 
 Each takes photos as float32 (n, H, W, 3), RGB, values 0..255, and returns float32 of the same
-shape.
+shape. A function of the user's own also takes deeper photos, with the numbers that are stored.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Float32, Pixels
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.photos.window import HINT
 from sat_nb.registry import Entry, registry
 
 Preprocess = Callable[[Float32], Any]
@@ -91,10 +92,26 @@ def get_preprocess(preprocess: str | Preprocess) -> Preprocess:
     return PREPROCESS[preprocess]
 
 
+def check_range(
+    preprocess: str | Preprocess, image_id: str, pixels: Pixels, has_window: bool
+) -> None:
+    """InvalidInput where a registered preprocessing would take stored numbers for 0..255."""
+    is_own = callable(preprocess) and preprocess not in PREPROCESS.values()
+    if is_own or has_window or pixels.dtype == np.uint8:
+        return
+    raise InvalidInput(
+        f"images: photo {image_id!r} holds {pixels.dtype} from {pixels.min():g} to "
+        f"{pixels.max():g}, and preprocess={preprocess_name(preprocess)!r} expects 0 (black) to "
+        f"255 (white). Say how its numbers become that, as in read_images(path, window=(low, "
+        f"high)) or ImageSet(images, window=...): {HINT}. Or give a preprocess function of your "
+        "own, which gets the stored numbers as float32."
+    )
+
+
 def apply_preprocess(
     preprocess: str | Preprocess, batch: Float32, input_shape: tuple[int, int, int]
 ) -> Float32:
-    """``batch`` (n, H, W, C), 0..255, as the model takes it: float32 (n, *input_shape), finite.
+    """``batch`` (n, H, W, C) as the model takes it: float32 (n, *input_shape), finite.
 
     Raises InvalidInput where the function fails or returns something else.
     """
@@ -105,7 +122,8 @@ def apply_preprocess(
         raise
     except Exception as error:
         raise InvalidInput(
-            f"preprocess: {name} failed on a float32 batch {batch.shape} with values 0..255: "
+            f"preprocess: {name} failed on a float32 batch {batch.shape} with values from "
+            f"{batch.min():g} to {batch.max():g}: "
             f"{type(error).__name__}: {error}"
         ) from error
     expected = (len(batch), *input_shape)

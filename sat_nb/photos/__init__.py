@@ -1,0 +1,1 @@
+"""How photos are read: what a folder holds, the formats, the depth, the window."""

@@ -1,0 +1,161 @@
+"""Slices of DICOM and NIfTI files, through pydicom and nibabel: the extra [medical]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput
+from sat_nb.photos.photo import Photo, Range, check_size, in_colour, range_of, stored
+
+BYTES_OF_A_FRAME = 16  # at least, with its header: more frames than that are not in a file
+
+
+def dicom_parts(file: Path) -> int | None:
+    """The number of frames; None for a single photo."""
+    data = _header(file)
+    if "Rows" not in data or "Columns" not in data:
+        raise InvalidInput("a DICOM file without a picture")
+    if data.get("BitsAllocated") == 1:
+        raise InvalidInput("a DICOM file of masks (1 bit), which is no photo")
+    n_frames = int(data.get("NumberOfFrames") or 1)
+    if not 1 <= n_frames <= max(1, file.stat().st_size // BYTES_OF_A_FRAME):
+        raise InvalidInput(f"a damaged DICOM file: it claims {n_frames} frames")
+    return n_frames if n_frames > 1 else None
+
+
+def read_dicom(file: Path, part: int | None = None) -> Photo:
+    """One frame in the units of the modality (CT: Hounsfield), as it is stored, not turned."""
+    from pydicom.pixels import apply_color_lut, pixel_array
+
+    data = _header(file)
+    check_size(int(data.Rows), int(data.Columns))
+    frame = part or 0
+    pixels = pixel_array(_readable(file, data), index=frame)
+    kind = data.PhotometricInterpretation
+    if kind == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, data)
+        return Photo(stored(pixels), range_of(pixels.dtype))
+    if not kind.startswith("MONOCHROME"):
+        return Photo(stored(pixels), range_of(pixels.dtype))
+    pixels, full = _rescaled(pixels, data, frame)
+    return Photo(in_colour(stored(pixels)), full, _own_window(data, frame), kind == "MONOCHROME1")
+
+
+def _header(file: Path) -> Any:
+    from pydicom import dcmread
+
+    return dcmread(file, stop_before_pixels=True, force=True)
+
+
+def _readable(file: Path, data: Any) -> Any:
+    """What pydicom decodes: the file, or for old files without a preamble, the data set itself."""
+    from pydicom import dcmread, uid
+
+    if "TransferSyntaxUID" in data.file_meta:
+        return file
+    data = dcmread(file, force=True)
+    is_implicit, is_little = data.original_encoding
+    explicit = uid.ExplicitVRLittleEndian if is_little else uid.ExplicitVRBigEndian
+    data.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else explicit
+    return data
+
+
+def _rescaled(pixels: NDArray[Any], data: Any, frame: int) -> tuple[NDArray[Any], Range | None]:
+    """Stored numbers in the modality's units, and the range that they can have."""
+    if "ModalityLUTSequence" in data:
+        from pydicom.pixels import apply_modality_lut
+
+        return apply_modality_lut(pixels, data), None
+    where = _of_frame(data, frame, "PixelValueTransformationSequence", "RescaleSlope")
+    slope = float(where.get("RescaleSlope") or 1)
+    intercept = float(where.get("RescaleIntercept") or 0)
+    bits = int(data.get("BitsStored") or 8 * pixels.dtype.itemsize)
+    low, high = (
+        (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if pixels.dtype.kind == "i"
+        else (
+            0,
+            2**bits - 1,
+        )
+    )
+    if (slope, intercept) == (1, 0):
+        return pixels, (float(low), float(high))
+    ends = sorted((low * slope + intercept, high * slope + intercept))
+    return pixels * slope + intercept, (ends[0], ends[1])
+
+
+def _own_window(data: Any, frame: int) -> Range | None:
+    """The first window of a frame, (low, high) as DICOM PS3.3 C.11.2.1.2 defines them."""
+    where = _of_frame(data, frame, "FrameVOILUTSequence", "WindowCenter")
+    center, width = (where.get(name) for name in ("WindowCenter", "WindowWidth"))
+    center, width = (v[0] if hasattr(v, "__len__") and len(v) else v for v in (center, width))
+    how = where.get("VOILUTFunction") or "LINEAR"
+    if center in (None, "") or width in (None, "") or how not in ("LINEAR", "LINEAR_EXACT"):
+        return None
+    center, width = float(center), float(width)
+    if how == "LINEAR":
+        center, width = center - 0.5, width - 1
+    return (center - width / 2, center + width / 2) if width > 0 else None
+
+
+def _of_frame(data: Any, frame: int, sequence: str, name: str) -> Any:
+    """The data set that holds a value: that of the frame, of all frames, or of the file."""
+    groups = data.get("PerFrameFunctionalGroupsSequence") or []
+    of_frame = [groups[frame]] if frame < len(groups) else []
+    for group in (*of_frame, *(data.get("SharedFunctionalGroupsSequence") or [])):
+        for item in group.get(sequence) or []:
+            if name in item:
+                return item
+    return data
+
+
+def nifti_parts(file: Path) -> int | None:
+    """The number of slices along the third axis; None for a single one."""
+    shape = _slices_shape(_nifti(file))
+    return int(shape[2]) if len(shape) == 3 else None
+
+
+def read_nifti(file: Path, part: int | None = None) -> Photo:
+    """A slice: rows along the first axis, columns along the second, as nibabel gives them.
+
+    Nothing is turned, so that masks made from the same array fit. Numbers are scaled as the header
+    says.
+    """
+    image = _nifti(file)
+    shape = _slices_shape(image)
+    check_size(int(shape[0]), int(shape[1]))
+    index = (slice(None), slice(None), *[0] * (image.ndim - 2))
+    if part is not None:
+        index = (*index[:2], part, *index[3:])
+    numbers = np.asanyarray(image.dataobj[index])
+    if numbers.dtype.names:  # RGB24 and RGBA32
+        numbers = np.stack([numbers[name] for name in numbers.dtype.names[:3]], axis=2)
+    low, high = (float(image.header[name]) for name in ("cal_min", "cal_max"))
+    own = (low, high) if low < high else None
+    pixels = np.ascontiguousarray(stored(numbers))
+    return Photo(in_colour(pixels), range_of(numbers.dtype), own)
+
+
+def _nifti(file: Path) -> Any:
+    import nibabel
+
+    return nibabel.load(file)
+
+
+def _slices_shape(image: Any) -> tuple[int, ...]:
+    """(rows, columns), or (rows, columns, slices)."""
+    shape = list(image.shape)
+    while len(shape) > 2 and shape[-1] == 1:
+        shape.pop()
+    if len(shape) not in (2, 3):
+        raise InvalidInput(
+            f"an array of the shape {tuple(image.shape)}; save one volume (x, y, z), such as "
+            "nibabel.save(image.slicer[..., 0], name)."
+        )
+    if np.dtype(image.get_data_dtype()).kind == "c":
+        raise InvalidInput("complex numbers; save their magnitude.")
+    return tuple(shape)

@@ -1,0 +1,88 @@
+"""Photos that Pillow reads: as deep as they are stored, upright, over white where see-through."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from sat_nb.photos.deep import codes_of, is_misread, samples
+from sat_nb.photos.photo import Photo, in_colour, over_white
+from sat_nb.photos.tiff import is_tiff, read_tifffile
+from sat_nb.photos.turns import ORIENTATION, turned
+
+NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
+"""Formats that Pillow registers, but that hold documents, films, drawings or raw numbers."""
+
+REGISTER = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}
+"""Plug-ins, and what is called beside importing them."""
+
+
+@cache
+def load_plug_ins() -> None:
+    """Let Pillow know the plug-ins that are installed, and all of its own."""
+    for module, register in REGISTER.items():
+        if find_spec(module):
+            plug_in = import_module(module)
+            if register:
+                getattr(plug_in, register)()
+    Image.init()
+
+
+def pillow_suffixes() -> frozenset[str]:
+    """The endings of photos that the installed Pillow and its plug-ins read."""
+    load_plug_ins()
+    return frozenset(
+        suffix
+        for suffix, name in Image.registered_extensions().items()
+        if (name in Image.OPEN or name == "MPO") and name not in NO_PHOTOS
+    )
+
+
+def read_pillow(file: Path, part: int | None = None) -> Photo:
+    """The first picture of a file; see-through parts lie over white.
+
+    Browsers, notebooks and matplotlib show transparent pictures on white; the colour that is
+    stored under a transparent pixel is never seen.
+    """
+    load_plug_ins()
+    try:
+        image = Image.open(file)
+    except UnidentifiedImageError:
+        if is_tiff(file):
+            return read_tifffile(file)
+        raise
+    with image:
+        if is_misread(image):
+            return read_tifffile(file)
+        pixels, full = samples(file, image, codes_of(image))
+        image.load()  # turns a TIFF, and reads what stands behind the pixels of a PNG
+        pixels, share = _opaque(image, pixels)
+        pixels = turned(pixels, orientation(image))
+    return Photo(in_colour(pixels), full, see_through=share)
+
+
+def orientation(image: Image.Image) -> Any:
+    """The orientation in EXIF (or in XMP, as Pillow reads it); 1 where EXIF is damaged."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # damaged EXIF makes Pillow raise errors of many kinds
+        return 1
+
+
+def _opaque(image: Image.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """The picture over white, and the share of its pixels that are see-through."""
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        return over_white(pixels[..., :3], pixels[..., 3])
+    key = image.info.get("transparency")
+    if pixels.dtype == np.uint16 and image.format == "PNG" and key is not None:
+        hidden = pixels == np.asarray(key)
+        hidden = hidden.all(axis=2) if pixels.ndim == 3 else hidden
+        return over_white(in_colour(pixels), np.where(hidden, 0, 65535).astype(np.uint16))
+    return pixels, 0.0

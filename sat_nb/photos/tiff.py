@@ -1,0 +1,71 @@
+"""TIFF files that Pillow cannot read, or reads wrongly: colours of floats, planes of 16 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.errors import InvalidInput
+from sat_nb.photos.photo import Photo, check_size, in_colour, over_white, range_of, stored
+from sat_nb.photos.turns import ORIENTATION, turned
+
+
+def is_tiff(file: Path) -> bool:
+    """Whether a file begins as TIFF and BigTIFF do."""
+    with file.open("rb") as stream:
+        return stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def read_tifffile(file: Path) -> Photo:
+    """The first page of a TIFF; see-through parts lie over white."""
+    try:
+        import tifffile
+    except ImportError as error:
+        raise InvalidInput(
+            "a TIFF that Pillow cannot read, such as one with colours of floats; run "
+            "`pip install tifffile`, or save it as PNG or TIFF of 16 bits."
+        ) from error
+    with tifffile.TiffFile(file) as tiff:
+        page: Any = tiff.pages[0]
+        _check_page(page)
+        check_size(page.imagelength, page.imagewidth)
+        array = page.asarray()
+        array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else np.atleast_3d(array)
+        pixels, share = _without_extras(array, [kind.name for kind in page.extrasamples])
+        full = range_of(pixels.dtype)
+        if page.photometric.name == "MINISWHITE":
+            pixels = _black_is_zero(pixels)
+        turn = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
+    upright = np.ascontiguousarray(turned(stored(pixels), turn))
+    return Photo(in_colour(upright), full, see_through=share)
+
+
+def _check_page(page: Any) -> None:
+    colours = page.photometric.name
+    if page.axes not in ("YX", "YXS", "SYX") or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
+        raise InvalidInput(
+            f"a TIFF with axes {page.axes} and colours {colours}; save it in grey or RGB."
+        )
+
+
+def _without_extras(array: NDArray[Any], kinds: list[str]) -> tuple[NDArray[Any], float]:
+    """(H, W) or (H, W, 3) of (H, W, C): alpha laid over white, other extra channels left out."""
+    n_colours = array.shape[2] - len(kinds)
+    if n_colours not in (1, 3):
+        raise InvalidInput(f"{n_colours} channels; save it in grey or RGB.")
+    colours = array[..., 0] if n_colours == 1 else array[..., :3]
+    if not kinds or "UNSPECIFIED" in kinds:
+        return colours, 0.0
+    if kinds != ["UNASSALPHA"] or array.dtype.kind != "u":
+        raise InvalidInput(f"alpha of the kind {kinds[0]}; save it without alpha.")
+    return over_white(in_colour(colours), array[..., -1])
+
+
+def _black_is_zero(pixels: NDArray[Any]) -> NDArray[Any]:
+    if pixels.dtype.kind != "u":
+        raise InvalidInput("numbers of which 0 is white; save it with 0 as black.")
+    inverted: NDArray[Any] = np.iinfo(pixels.dtype).max - pixels
+    return inverted
