@@ -145,18 +145,23 @@ def by_image_id(
 
 def _id_of(found_id: str, source: Source[T], image_id: ImageId | None) -> str:
     if image_id is not None:
-        name = found_id if source.name is None else source.name
-        file = source.files[0] if source.files else Path()
-        two: Any = image_id
-        found_id = two(name, file) if takes_two(image_id) else two(name)
-        if not isinstance(found_id, str) or not found_id:
-            raise InvalidInput(
-                f"image_id: expected an image id, a str, for {brief(name)}, got {brief(found_id)}."
-            )
-    elif source.name is not None:
-        check_path(found_id)
-        found_id = found_id.replace("\\", "/")
-    return as_image_id(found_id)
+        return _own_id(found_id, source, image_id)
+    if source.name is None:
+        return as_image_id(found_id)
+    check_path(found_id)
+    return as_image_id(found_id.replace("\\", "/"))
+
+
+def _own_id(found_id: str, source: Source[T], image_id: Any) -> str:
+    name = found_id if source.name is None else source.name
+    file = source.files[0] if source.files else Path()
+    own_id = image_id(name, file) if takes_two(image_id) else image_id(name)
+    if not isinstance(own_id, str) or not own_id:
+        raise InvalidInput(
+            f"image_id: expected an image id, a str, for {brief(name)}, got {brief(own_id)}."
+        )
+    # names of files come without an extension: what looks like one is what the user wants
+    return unicodedata.normalize("NFC", own_id) if source.name is None else as_image_id(own_id)
 
 
 def as_image_id(name: str) -> str:
