@@ -260,4 +260,5 @@ def _checked_source(image_id: str, source: object) -> PhotoFile | Photo:
     try:
         return photo_of(source)
     except InvalidInput as error:
-        raise InvalidInput(f"image {image_id!r}: {error}") from None
+        says = str(error).replace("expected an array", "expected a file or an array")
+        raise InvalidInput(f"image {image_id!r}: {says}") from None

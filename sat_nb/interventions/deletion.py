@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Mask, Masks, Pixels
 from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
+from sat_nb.images import ImageSet
 from sat_nb.interventions.logits import Logits, load_logits
 from sat_nb.registry import Entry, chosen, lists, registry
-from sat_nb.saliency.preprocess import get_preprocess
+from sat_nb.saliency.preprocess import check_range, get_preprocess
 from sat_nb.segments.segmentation import SegmentationMap
 
 COLUMNS = ("image_id", "segment", "deletion", "logit", "effect", "mask_px")
@@ -36,8 +37,9 @@ class Deletion(Entry):
     parameters : Mapping
         Not used.
     function : callable
-        ``(pixels, mask) -> pixels``: uint8 (H, W, 3) and bool (H, W) to uint8 (H, W, 3), the photo
-        without what the mask covers. The pixels passed in must stay as they are.
+        ``(pixels, mask) -> pixels``: a photo (H, W, 3), from 0 to 255, and bool (H, W) to the photo
+        without what the mask covers, of the same type: uint8, or float32 under a window. The
+        pixels passed in must stay as they are.
 
     Examples
     --------
@@ -83,7 +85,8 @@ def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
 
 def _filled(pixels: Pixels, mask: Mask, colours: Any) -> Pixels:
     filled = np.where(mask[..., None], colours, pixels)
-    return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+    filled = np.rint(filled) if pixels.dtype == np.uint8 else filled
+    return np.clip(filled, 0, 255).astype(pixels.dtype)
 
 
 DELETIONS: dict[str, Deletion] = registry(
@@ -129,8 +132,9 @@ def deletion_effects(
     ----------
     model : path
         A saved Keras classifier.
-    images : Mapping[str, array of uint8, shape (H, W, 3)]
-        {image_id: photo}, stretched to the model's input.
+    images : Mapping[str, array of shape (H, W, 3)]
+        {image_id: photo}, stretched to the model's input. Photos of more than 8 bits, or of floats,
+        need a window: see :func:`read_images`.
     segments : Mapping[str, SegmentationMap]
         {image_id: SegmentationMap}.
     targets : Mapping[str, int]
@@ -158,7 +162,8 @@ def deletion_effects(
     Raises
     ------
     InvalidInput
-        For an unknown deletion, and for an entry of your own without a version.
+        For an unknown deletion, for an entry of your own without a version, and for photos whose
+        numbers are not from 0 to 255.
     """
     from tqdm.auto import tqdm
 
@@ -172,7 +177,11 @@ def deletion_effects(
 
         def measured(missing: Sequence[Deletion], image_id: str = image_id) -> pd.DataFrame:
             size = logits.input_size
-            pixels = get_fit("stretch").image(images[image_id], size)
+            photo = images[image_id]
+            has_window = isinstance(images, ImageSet) and images.has_window(image_id)
+            # A deletion by a colour needs black and white, whatever the preprocessing takes.
+            check_range("none", image_id, photo, has_window)
+            pixels = get_fit("stretch").image(photo, size)
             masks = segments[image_id].merged().resize(size, fit="stretch", pad_px=pad_px)
             rows = _image_effects(pixels, masks, targets[image_id], missing, logits, preprocess)
             return rows.assign(image_id=image_id)[list(COLUMNS)]
@@ -234,7 +243,7 @@ def _image_effects(
     )
 
 
-def without(pixels: Pixels, masks: Masks, deletion: Deletion) -> NDArray[np.uint8]:
-    """Photos uint8 (n, H, W, 3), each without what one of the masks (n, H, W) covers."""
+def without(pixels: Pixels, masks: Masks, deletion: Deletion) -> NDArray[Any]:
+    """Photos (n, H, W, 3), each without what one of the masks (n, H, W) covers."""
     photos = [deletion(pixels, mask) for mask in masks]
-    return np.stack(photos) if photos else np.zeros((0, *pixels.shape), dtype=np.uint8)
+    return np.stack(photos) if photos else np.zeros((0, *pixels.shape), dtype=pixels.dtype)

@@ -118,6 +118,6 @@ def _expected(came: object) -> str:
     elif isinstance(came, np.ndarray) and came.ndim == 3 and came.shape[0] in (1, 3):
         remedy = "; move the channels to the end with numpy.moveaxis(array, 0, -1)"
     return (
-        "expected a file or an array (H, W, 3) in RGB, or (H, W) in grey, of uint8, uint16 or "
+        "expected an array (H, W, 3) in RGB, or (H, W) in grey, of uint8, uint16 or "
         f"float, got {got}{remedy}."
     )

@@ -117,7 +117,7 @@ def plot_image(
     Parameters
     ----------
     pixels : ndarray
-        The photo, uint8 (H, W, 3).
+        The photo, (H, W, 3).
     rows : DataFrame
         Its rows of ``build`` under one method, with the columns that ``plot_image_table`` needs.
     attribution : ndarray, optional
@@ -183,7 +183,7 @@ def plot_overview(
     Parameters
     ----------
     pixels : ndarray
-        The photo, uint8 (H, W, 3).
+        The photo, (H, W, 3).
     attribution : ndarray
         Its map, float (h, w) or (h, w, C); colours as in ``plot_overlay``.
     segmentation : SegmentationMap

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sat_nb.arguments import channel_sum
 from sat_nb.arrays import Pixels
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.photos.window import shown
 from sat_nb.plots import style
-from sat_nb.plots.overlay import attribution_colours, check_pixels, limit_of, plot_overlay
+from sat_nb.plots.overlay import attribution_colours, limit_of, plot_overlay
 from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def plot_map_grid(
     Parameters
     ----------
     images : mapping
-        Photos, {image_id: uint8 (H, W, 3)}, such as an ImageSet.
+        Photos, {image_id: array (H, W, 3)}, such as an ImageSet.
     maps : mapping
         Maps, {column: {image_id: float (h, w) or (h, w, C)}}, such as an AttributionStore, or a
         dict {model: store[method]}.
@@ -73,7 +74,7 @@ def plot_map_grid(
     >>> [ax.get_title() for ax in plot_map_grid(photos, maps).axes[:3]]
     ['photo', 'sharp', 'noisy']
     """
-    columns, fit = list(maps), fit or str(getattr(maps, "fit", "stretch"))
+    columns, fit = list(maps), fit or getattr(maps, "fit", None) or "stretch"
     ids = _rows(images, maps, image_ids)
     n_across = 1 + len(columns)
     side = min(1.6, (style.PAGE - 0.3) / n_across)
@@ -81,8 +82,7 @@ def plot_map_grid(
     axes = figure.subplots(len(ids), n_across, squeeze=False)
     limits = []
     for image_id, row in zip(ids, axes, strict=True):
-        pixels = images[image_id]
-        check_pixels(pixels, f"images[{image_id!r}]")
+        pixels = shown(images[image_id], f"images[{image_id!r}]")
         plot_overlay(pixels, ax=row[0])
         row[0].text(
             -0.04,

@@ -12,6 +12,7 @@ from sat_nb.arguments import channel_sum, is_number
 from sat_nb.arrays import Map, Mask, Pixels
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import FITS, get_fit
+from sat_nb.photos.window import shown
 from sat_nb.plots import style
 from sat_nb.plots.style import INK, SMALL
 from sat_nb.registry import lists
@@ -43,7 +44,8 @@ def plot_overlay(
     Parameters
     ----------
     pixels : ndarray
-        The photo, uint8 (H, W, 3).
+        The photo, (H, W, 3). One of more than 8 bits, or of floats beyond 0 to 255, is shown from
+        its lowest value (black) to its highest.
     attribution : ndarray, optional
         Its map, float (h, w) or (h, w, C); channels are summed. Dark red speaks for the target,
         light blue against it; the colour scale ends at the 99th percentile of the absolute values.
@@ -78,7 +80,7 @@ def plot_overlay(
     >>> len(ax.images), ax.get_xlim()
     (2, (0.0, 32.0))
     """
-    check_pixels(pixels)
+    pixels = shown(pixels)
     if not is_number(opacity) or not 0 <= opacity <= 1:
         raise InvalidInput(f"opacity: expected a number from 0 to 1, got {opacity!r}.")
     height, width = pixels.shape[:2]
@@ -104,13 +106,6 @@ def plot_overlay(
         _write_legend(ax, texts, across, math.inf if own else 0.5 * down)
         _write_numbers(ax, segmentation.merged(), (width, height))
     return ax
-
-
-def check_pixels(pixels: object, argument: str = "pixels") -> None:
-    """Raise InvalidInput unless these are uint8 (H, W, 3)."""
-    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.shape[2] != 3:
-        got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels)
-        raise InvalidInput(f"{argument}: expected uint8 (H, W, 3), got {got}.")
 
 
 def map_extent(

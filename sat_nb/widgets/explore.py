@@ -32,7 +32,7 @@ def explore(
     table : DataFrame
         From ``build``; it may hold several models, classes and methods.
     images : Mapping, default None
-        The photos, {image_id: uint8 (H, W, 3)}, such as an ``ImageSet``.
+        The photos, {image_id: array (H, W, 3)}, such as an ``ImageSet``.
     maps : Mapping, default None
         The attribution maps, {method: {image_id: map}}, such as an ``AttributionStore``; those
         of several models as {model: maps}.

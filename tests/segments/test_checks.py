@@ -296,6 +296,26 @@ def test_errors_come_first_and_names_are_text() -> None:
     assert "\x1b" not in str(result)
 
 
+def test_the_depth_of_photos_is_said_and_changes_nothing_else() -> None:
+    photos, segments = photographed(8)
+    deep = {i: one.astype(np.uint16) * 16 for i, one in photos.items()}
+    signed = {i: one.astype(np.float32) * 7.5 - 1000 for i, one in photos.items()}
+    plain = sat.check_masks(segments, photos, progress=False)
+    for images, kind in ((deep, "uint16"), (signed, "float32")):
+        found = sat.check_masks(segments, images, progress=False)
+        (row,) = found.findings[found.findings["kind"] == "depth"].itertuples()
+        assert f"8 of 8 photos are not of 8 bits, but hold {kind} from" in row.message
+        assert row.image_ids == tuple(segments)
+        assert len(found.findings) == len(plain.findings) + 1
+        np.testing.assert_allclose(found.edges, plain.edges, rtol=1e-2)
+    mixed = sat.check_masks(segments, {**photos, "p00": deep["p00"]}, progress=False)
+    assert mixed.findings.query("kind == 'depth'").image_ids.tolist() == [("p00",)]
+    windowed = sat.ImageSet(deep, window=(0, 4080))
+    assert list(sat.check_masks(segments, windowed, progress=False).findings["kind"]) == list(
+        plain.findings["kind"]
+    )
+
+
 @pytest.mark.parametrize("wrong", [{}, 3])
 def test_what_it_refuses(wrong: object) -> None:
     with pytest.raises(InvalidInput, match=r"segments: expected \{image_id: SegmentationMap\}"):
@@ -309,13 +329,14 @@ def test_sound_masks_raise_no_suspicion() -> None:
 @pytest.fixture(scope="module")
 def faulty() -> list[sat.MaskCheck]:
     """Checks of masks that together have every fault there is a finding for."""
-    unlike, broken = one_unlike(), damaged()
+    unlike, broken, deep = one_unlike(), damaged(), photographed(2)
     empty = {"none": SegmentationMap((), np.zeros((0, 0, 0), bool)), **photographed(2)[1]}
     return [
         sat.check_masks(unlike[1], unlike[0], progress=False),
         sat.check_masks(broken[1], broken[0], progress=False),
         sat.check_masks(suspicious(), progress=False),
         sat.check_masks(empty, progress=False),
+        sat.check_masks(deep[1], {i: one.astype(np.uint16) for i, one in deep[0].items()}),
     ]
 
 

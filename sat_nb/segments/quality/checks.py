@@ -10,11 +10,16 @@ import numpy as np
 
 from sat_nb.arrays import Pixels, Size
 from sat_nb.errors import InvalidInput, SatError
+from sat_nb.geometry import relation
+from sat_nb.images import ImageSet
+from sat_nb.photos.folder import left_out_ids
+from sat_nb.photos.photo import photo_of
 from sat_nb.registry import lists
 from sat_nb.segments.quality.findings import (
     FINDINGS,
     HUGE_FRACTION,
     TINY_FRACTION,
+    Depth,
     Measurements,
 )
 from sat_nb.segments.quality.measures import Profile, edge_profile, measure_names, measure_pairs
@@ -103,6 +108,7 @@ class _Collected:
     photo_sizes: dict[str, Size] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    depths: dict[str, Depth] = field(default_factory=dict)
 
 
 @lists(findings=FINDINGS)
@@ -119,7 +125,7 @@ def check_masks(
     segments : Mapping[str, SegmentationMap]
         {image_id: SegmentationMap}, as from ``read_segments``; one is in memory at a time.
     images : Mapping[str, ndarray], default None
-        {image_id: uint8 (H, W, 3)}, as from ``read_images``. With them, ids and sizes are checked,
+        {image_id: array (H, W, 3)}, as from ``read_images``. With them, ids and sizes are checked,
         and whether the outlines of masks lie on edges of the photos: when they are moved by a few
         pixels in any direction, they should meet less edge.
     progress : bool, default True
@@ -182,12 +188,20 @@ def _measure(
     collected.pairs += [{"image_id": image_id, **row} for row in measure_pairs(segmentation)]
     if images is None or image_id not in images:
         return
-    pixels = images[image_id]
-    collected.photo_sizes[image_id] = pixels.shape[0], pixels.shape[1]
-    if len(segmentation) and segmentation.size == pixels.shape[:2]:
+    pixels = photo_of(images[image_id]).pixels
+    size = pixels.shape[0], pixels.shape[1]
+    collected.photo_sizes[image_id] = size
+    if pixels.dtype != np.uint8 and not _has_window(images, image_id):
+        ends = float(pixels.min()), float(pixels.max())
+        collected.depths[image_id] = str(pixels.dtype), *ends
+    if len(segmentation) and relation(segmentation.size, size) in ("same", "scaled"):
         profile = edge_profile(pixels, segmentation.masks)
         if np.isfinite(profile).all():
             collected.profiles[image_id] = profile
+
+
+def _has_window(images: Mapping[str, Pixels], image_id: str) -> bool:
+    return isinstance(images, ImageSet) and images.has_window(image_id)
 
 
 def _measurements(
@@ -206,6 +220,8 @@ def _measurements(
         unread=collected.unread,
         without_photo=() if images is None else tuple(i for i in segments if i not in images),
         without_masks=() if images is None else tuple(i for i in images if i not in segments),
+        depths=collected.depths,
+        left_out=left_out_ids(getattr(images, "left_out", {})),
     )
 
 

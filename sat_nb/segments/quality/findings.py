@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
 from sat_nb.errors import shorten
+from sat_nb.geometry import relation
 from sat_nb.registry import Entry, registry
 from sat_nb.segments.quality.measures import REACH, SIDE, Profile, best_move
 
@@ -46,6 +47,10 @@ class Finding:
     image_ids: tuple[str, ...] = ()
 
 
+Depth = tuple[str, float, float]
+"""The type of a photo's numbers, the lowest and the highest."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measurements:
     """What ``check_masks`` measured on all images.
@@ -56,6 +61,8 @@ class Measurements:
     ``photo_sizes`` : {image_id: size of the photo}; None without photos.
     ``profiles`` : {image_id: edge profile}.
     ``unread`` : {image_id: why its masks or its photo cannot be read}.
+    ``depths`` : {image_id: type and range of a photo's numbers}, where they are not 0..255.
+    ``left_out`` : {image_id: the file of that id that ``read_images`` left out, and why}.
     """
 
     rows: pd.DataFrame
@@ -66,6 +73,8 @@ class Measurements:
     unread: dict[str, str] = field(default_factory=dict)
     without_photo: tuple[str, ...] = ()
     without_masks: tuple[str, ...] = ()
+    depths: dict[str, Depth] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> tuple[str, ...]:
@@ -87,27 +96,64 @@ def unmatched(measured: Measurements) -> Iterator[Finding]:
         (measured.without_masks, "photos have no export of their id"),
     ):
         if ids:
+            files = [measured.left_out[i] for i in ids if i in measured.left_out]
+            left_out = f" read_images left out {', '.join(files[:3])}." if files else ""
             message = f"{len(ids)} {what}: {shorten(ids)}; ids are paths without extension."
-            yield Finding(level, "unmatched", message, image_ids=ids)
+            yield Finding(level, "unmatched", message + left_out, image_ids=ids)
 
 
 def sizes(measured: Measurements) -> Iterator[Finding]:
-    """Masks whose size is not that of their photo, which ``build`` refuses."""
-    for image_id, size in measured.sizes.items():
-        photo = (measured.photo_sizes or {}).get(image_id)
-        if photo is None or size == photo or image_id in measured.empty:
-            continue
-        turned = size == photo[::-1]
-        remedy = (
-            "the photo's EXIF orientation turns it; turn the masks or the photo"
-            if turned
-            else "export the masks from the same file that is explained"
-        )
+    """Masks of another shape than their photo, which ``build`` refuses, or of another scale."""
+    scaled = []
+    for image_id, photo in (measured.photo_sizes or {}).items():
+        size = measured.sizes.get(image_id, photo)
+        related = "same" if image_id in measured.empty else relation(size, photo)
+        if related == "scaled":
+            scaled.append(image_id)
+        if related in _WRONG_SIZES:
+            message = f"{_sizes_of(image_id, measured)}: {_WRONG_SIZES[related]}."
+            yield Finding("error", "size", message, image_ids=(image_id,))
+    if scaled:
         message = (
-            f"masks of {image_id!r} are {size[0]} x {size[1]} px (height x width), its photo is "
-            f"{photo[0]} x {photo[1]}: {remedy}."
+            f"masks of another scale, same shape, in {len(scaled)} of {len(measured.sizes)} "
+            f"images, such as: {_sizes_of(scaled[0], measured)}. They are joined as they are: "
+            "masks are brought to the grid of the maps anyway."
         )
-        yield Finding("error", "size", message, image_ids=(image_id,))
+        yield Finding("warning", "scale", message, image_ids=tuple(scaled))
+
+
+_WRONG_SIZES = {
+    "turned": (
+        "the photo's EXIF orientation turns it, and the masks were drawn on the photo as it is "
+        "stored (turn them with SegmentationMap.turn(orientation)), or their file swaps height and "
+        "width (correct it there)"
+    ),
+    "other": (
+        "export the masks from the same file that is explained; masks of the whole photo that were "
+        "squeezed into another shape go back with SegmentationMap.resize(images.size(image_id))"
+    ),
+}
+
+
+def _sizes_of(image_id: str, measured: Measurements) -> str:
+    size, photo = measured.sizes[image_id], (measured.photo_sizes or {})[image_id]
+    return (
+        f"masks of {image_id!r} are {size[0]} x {size[1]} px (height x width), its photo is "
+        f"{photo[0]} x {photo[1]}"
+    )
+
+
+def depth(measured: Measurements) -> Iterator[Finding]:
+    """Photos of more than 8 bits, or of floats, without a window."""
+    for kind in sorted({kind for kind, _, _ in measured.depths.values()}):
+        found = {i: ends for i, (one, *ends) in measured.depths.items() if one == kind}
+        low, high = min(low for low, _ in found.values()), max(high for _, high in found.values())
+        message = (
+            f"{len(found)} of {len(measured.photo_sizes or {})} photos are not of 8 bits, but hold "
+            f"{kind} from {low:g} to {high:g}: {shorten(found)}; explain needs "
+            "read_images(path, window=(low, high)), or a preprocess function of your own."
+        )
+        yield Finding("warning", "depth", message, image_ids=tuple(found))
 
 
 def empty(measured: Measurements) -> Iterator[Finding]:
@@ -262,7 +308,8 @@ def _mask_test(name: str, about: str, function: Callable, *kinds: str) -> MaskTe
 FINDINGS: dict[str, MaskTest] = registry(
     _mask_test("unreadable", "Exports and photos that cannot be read.", unreadable),
     _mask_test("unmatched", "Masks without a photo and photos without masks.", unmatched),
-    _mask_test("sizes", "Masks whose size is not that of their photo.", sizes, "size"),
+    _mask_test("sizes", "Masks of another size than their photo.", sizes, "size", "scale"),
+    _mask_test("depth", "Photos of more than 8 bits, or of floats, without a window.", depth),
     _mask_test("empty", "Exports without any mask.", empty),
     _mask_test("edges", "Masks beside the edges of their photos.", edges, "shifted", "unrelated"),
     _mask_test("duplicates", "Two names with nearly the same masks.", duplicates, "duplicate"),

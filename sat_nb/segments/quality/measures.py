@@ -111,7 +111,7 @@ def edge_profile(pixels: Pixels, masks: Masks) -> Profile:
     Parameters
     ----------
     pixels : ndarray
-        uint8 (H, W, 3).
+        (H, W, 3) of any type: the profile has no unit.
     masks : ndarray
         bool (n, H, W).
 

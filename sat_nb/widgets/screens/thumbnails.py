@@ -10,6 +10,7 @@ from PIL import Image
 
 from sat_nb.arguments import channel_sum
 from sat_nb.arrays import Float32, Map, Mask, Pixels, Size
+from sat_nb.photos.window import shown
 from sat_nb.plots.overlay import WASHED, by_sign, limit_of, map_extent, strength_of
 from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
 
@@ -22,8 +23,8 @@ Colour = Pixels
 
 
 def small(pixels: Pixels, longer_side: int = LONGER_SIDE) -> Pixels:
-    """A photo (H, W, 3), resized so that its longer side has that many pixels."""
-    image = Image.fromarray(pixels)
+    """A photo (H, W, 3) as uint8, resized so that its longer side has that many pixels."""
+    image = Image.fromarray(shown(pixels))
     scale = longer_side / max(image.size)
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
