@@ -78,7 +78,6 @@ from .saliency.explain import (
 )
 from .saliency.external.adopt import (
     maps_from_arrays,
-    paint_superpixels,
     read_maps,
 )
 from .saliency.external.formats import (
@@ -87,6 +86,9 @@ from .saliency.external.formats import (
 from .saliency.external.maps import (
     SIGNS,
     ExternalMaps,
+)
+from .saliency.external.superpixels import (
+    paint_superpixels,
 )
 from .saliency.method import (
     Method,
@@ -207,6 +209,9 @@ from .table.aggregations import (
 from .table.build import (
     build,
 )
+from .table.fitting import (
+    PAD_UNITS,
+)
 from .table.join import (
     MERGES,
     POOLS,
@@ -251,6 +256,7 @@ __all__ = [
     "MASK_CHANGES",
     "MERGES",
     "METHODS",
+    "PAD_UNITS",
     "PAPER_METHODS",
     "PARITY_METHODS",
     "POOLS",

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import unicodedata
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from sat_nb.errors import IdMismatch, shorten, unknown_name
+from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 
 Value = TypeVar("Value", covariant=True)
+
+
+def composed(image_id: str) -> str:
+    """An image id in composed Unicode (NFC): macOS decomposes names of files, others do not."""
+    return image_id if image_id.isascii() else unicodedata.normalize("NFC", image_id)
+
+
+def keys_by_id(keys: Iterable[Any], argument: str) -> dict[str, str]:
+    r"""{image id in composed Unicode: key}, to join mappings whose keys are composed or not.
+
+    Raises InvalidInput for keys that are no text, and for two keys of one id.
+
+    >>> keys_by_id(["cat", "Ma\u0308hne"], "labels") == {"cat": "cat", "M\xe4hne": "Ma\u0308hne"}
+    True
+    """
+    found: dict[str, str] = {}
+    for key in keys:
+        if not isinstance(key, str):
+            raise InvalidInput(
+                f"{argument}: image ids are text, got {type(key).__name__} {key!r}; name each "
+                "image by the id that read_images gives it, or by str(...) on all sides."
+            )
+        image_id = composed(key)
+        if image_id in found:
+            raise InvalidInput(
+                f"{argument}: {found[image_id]!a} and {key!a} are one id in two Unicode "
+                "forms; rename one of them, or leave it out."
+            )
+        found[image_id] = key
+    return found
 
 
 class Lazy(Mapping[str, Value]):

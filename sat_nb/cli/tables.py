@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 import sat_nb as sat
+from sat_nb.by_id import ById
 from sat_nb.cli.options import Command, named, readable_errors
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
@@ -85,6 +87,13 @@ FORMAT = named(
     own=False,
 )
 @click.option("--pad-px", default=2, show_default=True, help="Pixels by which masks are padded.")
+@named(
+    "--pad-unit",
+    "sat_nb:PAD_UNITS",
+    "What a pixel of --pad-px is.",
+    default="map",
+    own=False,
+)
 @named("--pool", "sat_nb:POOLS", "How channels become one number per pixel.", default="sum")
 @named("--merge", "sat_nb:MERGES", "What to do with several masks of one name.", default="union")
 @named(
@@ -124,7 +133,8 @@ def build(
     masks = sat.read_segments(segments, format=mask_format, rename=rename)
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
-    joining = {name: options.pop(name) for name in ("pool", "merge", "rank_by", "missing")}
+    of_join = ("pad_px", "pad_unit", "pool", "merge", "rank_by", "missing")
+    joining = {name: options.pop(name) for name in of_join}
     store = sat.explain(
         existing(model, "model"),
         photos,
@@ -132,12 +142,12 @@ def build(
         target=_target(target),
         parameters=_by_method(given) or None,
         samples=int(samples) if samples and samples.isdigit() else samples,
-        segments=masks if samples == "auto" else None,
+        **_settling(masks, samples, joining),
         input_size=input_size or None,
         out=maps,
         **options,
     )
-    table = sat.build(store, masks, labels=true_classes, pad_px=options["pad_px"], **joining)
+    table = sat.build(store, masks, labels=true_classes, **joining)
     sat.write_table(table, out)
     n_images, n_methods = table["image_id"].nunique(), table["method"].nunique()
     click.echo(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
@@ -263,6 +273,32 @@ def explore(table: str, **options: Any) -> None:
     from sat_nb.widgets.serve import serve
 
     serve(table, announce=click.echo, **options)
+
+
+class _Padded(ById[Any]):
+    """Masks that have grown by that many of their own pixels."""
+
+    holds = "masks"
+
+    def __init__(self, masks: Mapping[str, sat.SegmentationMap], px: int) -> None:
+        self.masks, self.px = masks, px
+
+    def _keys(self) -> Collection[str]:
+        return self.masks.keys()
+
+    def _value(self, key: str) -> sat.SegmentationMap:
+        return self.masks[key].pad(self.px)
+
+
+def _settling(
+    masks: Mapping[str, sat.SegmentationMap], samples: str | None, joining: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The masks whose ranks settle with samples='auto', padded as the join pads them."""
+    if samples != "auto":
+        return {}
+    if joining["pad_unit"] == "photo":  # `explain` pads on the grid of the maps
+        return {"segments": _Padded(masks, joining["pad_px"]), "pad_px": 0}
+    return {"segments": masks, "pad_px": joining["pad_px"]}
 
 
 def _target(text: str) -> Any:

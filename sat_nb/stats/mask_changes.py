@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +15,14 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number
 from sat_nb.arrays import Size
+from sat_nb.by_id import composed, keys_by_id
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.outlines import OnMap, Trial, outlined, padded, steps_of
 from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
+from sat_nb.table.fitting import photo_size
 from sat_nb.table.join import MERGES
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
@@ -47,15 +51,25 @@ class Original:
 
     @property
     def fit(self) -> str:
-        """The geometry from image to map."""
-        return str(self.options.get("fit") or getattr(self.maps, "fit", "stretch"))
+        """The geometry from image to map, as the table was joined."""
+        return str(self.table.attrs["sat_nb"]["fit"])
 
-    def on_map(self, size: Size) -> OnMap:
-        """How masks are brought to a map of that size."""
+    def on_map(self, image_id: str, size: Size) -> OnMap:
+        """How masks of an image are brought to a map of that size."""
         merge = self.options.get("merge", "union")
         if not isinstance(merge, str) or merge not in MERGES:  # outlines are merged again
             raise unknown_name("merge", merge, MERGES)
-        return OnMap(size, self.fit, self.options["pad_px"], merge)
+        pad_px, pad_unit = self.options["pad_px"], self.options.get("pad_unit", "map")
+        return OnMap(size, self.fit, pad_px, merge, pad_unit, self.photo(image_id))
+
+    def photo(self, image_id: str) -> Size | None:
+        """The size of the photo, where the maps know it."""
+        return self._photos.get(composed(image_id))
+
+    @cached_property
+    def _photos(self) -> dict[str, Size | None]:
+        facts = getattr(self.maps, "facts", {})
+        return {i: photo_size(facts[key]) for i, key in keys_by_id(facts, "maps.facts").items()}
 
 
 MaskFunction = Callable[[SegmentationMap, float, np.random.Generator], SegmentationMap]
@@ -165,6 +179,7 @@ def _joined_anew(
     function: MaskFunction, original: Original, trials: Sequence[Trial], advance: Advance
 ) -> list[pd.DataFrame]:
     """Tables of changed masks that are joined like the original ones."""
+    options = {**original.options, "fit": original.fit}
 
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         for trial in trials:
@@ -172,7 +187,10 @@ def _joined_anew(
                 i: _checked_masks(function(of, trial.amount, image_generator(trial.seed, i)))
                 for i, of in masks.items()
             }
-            yield build(maps, changed, **original.options)
+            with warnings.catch_warnings():  # the join of the original masks has warned
+                warnings.simplefilter("ignore", UserWarning)
+                table = build(maps, changed, **options)
+            yield table
 
     return _in_blocks(original, join, len(trials), advance)
 
@@ -181,7 +199,7 @@ def _padded(original: Original, trials: Sequence[Trial], advance: Advance) -> li
     pads = [int(trial.amount) for trial in trials]
 
     def change(image_id: str, masks: SegmentationMap, size: Size, first: Size) -> Changed:
-        return padded(masks, pads, original.on_map(size))
+        return padded(masks, pads, original.on_map(image_id, size))
 
     return _on_map(original, change, len(trials), advance)
 
@@ -189,7 +207,7 @@ def _padded(original: Original, trials: Sequence[Trial], advance: Advance) -> li
 def _outlined(original: Original, trials: Sequence[Trial], advance: Advance) -> list[pd.DataFrame]:
     def change(image_id: str, masks: SegmentationMap, size: Size, first: Size) -> Changed:
         steps = steps_of(image_id, masks, first, original.fit, trials)
-        return outlined(masks, steps, original.on_map(size))
+        return outlined(masks, steps, original.on_map(image_id, size))
 
     return _on_map(original, change, len(trials), advance)
 
@@ -204,7 +222,7 @@ def _on_map(
 
     ``change`` takes the image's id and masks, and the sizes of this map and of the first one.
     """
-    joining = {**original.options, "fit": "stretch", "pad_px": 0}
+    joining = {**original.options, "fit": "stretch", "pad_px": 0, "pad_unit": "map"}
 
     def join(maps: Maps, masks: Segments) -> Iterator[pd.DataFrame]:
         first = next(iter(maps.values()))
@@ -250,11 +268,16 @@ def _in_blocks(
 ) -> list[pd.DataFrame]:
     """One table a trial, joined a few images at a time, so that masks are read only once."""
     ids = list(original.table["image_id"].unique())
+    of_masks = keys_by_id(original.segments, "segments")
+    of_maps = {m: keys_by_id(by_id, f"maps[{m!r}]") for m, by_id in original.maps.items()}
     parts: list[list[pd.DataFrame]] = [[] for _ in range(n_trials)]
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
-        masks = {i: original.segments[i] for i in block}
-        maps = {m: {i: np.asarray(of[i]) for i in block} for m, of in original.maps.items()}
+        masks = {i: original.segments[of_masks[composed(i)]] for i in block}
+        maps = {
+            m: {i: np.asarray(by_id[of_maps[m][composed(i)]]) for i in block}
+            for m, by_id in original.maps.items()
+        }
         for part, table in zip(parts, join(maps, masks), strict=True):
             part.append(table[NEEDED])
             advance(len(block))
@@ -317,7 +340,8 @@ def _is_share(amount: Any) -> bool:
 MASK_CHANGES: dict[str, MaskChange] = registry(
     MaskChange(
         name="pad",
-        about="Masks are padded by that many pixels of the map, in place of ``pad_px``.",
+        about="Masks are padded by that many pixels in place of ``pad_px``: of the map, or as "
+        "``pad_unit`` says.",
         tables=_padded,
         amounts=(0, 1, 2, 4, 8),
         unit="px",

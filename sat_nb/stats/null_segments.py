@@ -300,11 +300,12 @@ def _with_every_segment(tests: pd.DataFrame, table: pd.DataFrame) -> pd.DataFram
 def _check_pair(table: pd.DataFrame, null_table: pd.DataFrame) -> None:
     """Raise an error unless both tables are of the same maps, built with the same options."""
     first, second = table.attrs.get("sat_nb", {}), null_table.attrs.get("sat_nb", {})
-    for option in ("pad_px", "pool", "fit"):
-        if option in first and option in second and first[option] != second[option]:
+    for option, usual in (("pad_px", None), ("pad_unit", "map"), ("pool", None), ("fit", None)):
+        one, other = first.get(option, usual), second.get(option, usual)
+        if None not in (one, other) and one != other:
             raise InvalidInput(
-                f"null_table: built with {option}={second[option]!r}, table with "
-                f"{first[option]!r}; build both with the same options."
+                f"null_table: built with {option}={other!r}, table with {one!r}; build both with "
+                "the same options."
             )
     keys = [pd.MultiIndex.from_frame(t[["method", "image_id"]]) for t in (table, null_table)]
     lacking = keys[0].difference(keys[1])

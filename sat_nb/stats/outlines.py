@@ -13,6 +13,7 @@ from sat_nb.geometry import get_fit
 from sat_nb.segments.quality.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.seeds import image_generator
+from sat_nb.table.fitting import Fitting
 from sat_nb.table.join import MERGES
 
 
@@ -26,12 +27,21 @@ class Trial:
 
 @dataclass(frozen=True)
 class OnMap:
-    """How masks are brought to a map: its size (height, width), and the options of ``build``."""
+    """How masks are brought to a map: its size (height, width), and the options of ``build``.
+
+    ``photo`` is the size of the photo, by default that of the masks.
+    """
 
     size: Size
     fit: str
     pad_px: int
     merge: str
+    pad_unit: str = "map"
+    photo: Size | None = None
+
+    def masks(self, merged: SegmentationMap, pad_px: int) -> SegmentationMap:
+        """Merged masks on the map, padded."""
+        return Fitting(self.fit, pad_px, self.pad_unit).masks(merged, self.size, self.photo)
 
 
 def steps_of(
@@ -53,12 +63,16 @@ def steps_of(
 
 
 def padded(masks: SegmentationMap, pads: Sequence[int], on_map: OnMap) -> list[SegmentationMap]:
-    """One SegmentationMap of the map's size for each pad, which is in pixels of the map."""
+    """One SegmentationMap of the map's size for each pad."""
     if not len(masks):
         return [masks] * len(pads)
-    fitted = MERGES[on_map.merge](masks).resize(on_map.size, fit=on_map.fit)
+    merged = MERGES[on_map.merge](masks)
+    if on_map.pad_unit != "map":
+        return [on_map.masks(merged, px) for px in pads]
+    fitted = on_map.masks(merged, 0)  # once for all pads
     grown = [fitted.pad(px) for px in pads]
-    photo = get_fit(on_map.fit).photo(masks.size, on_map.size)  # without a letterbox's bars
+    size = on_map.photo or masks.size
+    photo = get_fit(on_map.fit).photo(size, on_map.size)  # without a letterbox's bars
     return [SegmentationMap(one.names, one.masks & photo) for one in grown]
 
 
@@ -109,7 +123,7 @@ def _fitted(
             distances[i].grow(step, out)
     grown.flags.writeable = False  # a SegmentationMap copies what can still be changed
     numbered = SegmentationMap(tuple(str(i) for i in range(len(keys))), grown)
-    shown = numbered.resize(on_map.size, fit=on_map.fit, pad_px=on_map.pad_px)
+    shown = on_map.masks(numbered, on_map.pad_px)
     fitted: dict[tuple[int, ...], NDArray[np.bool_] | None] = dict.fromkeys(keys)
     return fitted | {keys[int(i)]: mask for i, mask in zip(shown.names, shown.masks, strict=True)}
 

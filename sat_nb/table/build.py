@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.errors import unknown_name
+from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
+from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import (
+    PAD_UNITS,
+    Fitting,
+    check_masks_size,
+    photo_size,
+    warning_of_padding,
+    warning_of_turned_maps,
+)
 from sat_nb.table.join import (
     MERGES,
     POOLS,
@@ -23,17 +34,21 @@ from sat_nb.table.join import (
     Pool,
     image_rows,
 )
+from sat_nb.table.matching import Match, facts_of, labels_of, matched
 from sat_nb.table.schema import COLUMNS, RANK_BY, local_rank
+
+LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
 
 MISSING = ("error", "skip")
 
 
-@lists(pool=POOLS, merge=MERGES)
+@lists(pad_unit=PAD_UNITS, pool=POOLS, merge=MERGES, fit=FITS)
 def build(
     maps: Maps,
     segments: Mapping[str, SegmentationMap],
     *,
     pad_px: int = 2,
+    pad_unit: str = "map",
     pool: str | Pool = "sum",
     merge: str | Merge = "union",
     rank_by: str = "abs_mean_attribution",
@@ -56,7 +71,13 @@ def build(
     segments : mapping
         ``{image_id: SegmentationMap}``, as from ``read_segments``.
     pad_px : int, default 2
-        Pixels of the map by which masks grow to all sides.
+        Pixels by which masks grow to all sides. On a coarse map, such as the 7 x 7 of a Grad-CAM,
+        two of its pixels are most of the image: pass 0 there, or pixels of the photo.
+    pad_unit : str, default "map"
+        What a pixel of ``pad_px`` is, a name in ``PAD_UNITS``:
+
+        [[pad_unit]]
+
     pool : str or Pool, default "sum"
         How channels become one number a pixel: a name in ``POOLS``, or a :class:`Pool` of your
         own.
@@ -72,12 +93,20 @@ def build(
     rank_by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
         The column that segments are ranked by within their image; the largest has rank 1.
     labels : mapping, optional
-        ``{image_id: true class}``.
+        ``{image_id: true class}``; they may name further images.
     model : str, optional
         Name of the model; by default that of the store, or "model".
     fit : str, optional
-        Geometry from image to map, a name in ``FITS``; by default that of the store, or
-        "stretch". A segment that "crop" cuts off entirely is missing from its image.
+        Geometry from photo to map, by default that of a store, or what ``read_maps`` was told. It
+        must be declared for maps of another shape than their photo, since a map does not tell
+        whether its photo was stretched or cropped. Where the shapes agree but for rounding, the
+        default is "stretch"; a margin that was cropped from square photos
+        ("crop_224_of_256") cannot be seen in sizes. The size of a photo is that of its masks where
+        ``maps`` do not know it. A segment that a crop cuts off entirely is missing from its image.
+        A name in ``FITS``:
+
+        [[fit]]
+
     missing : {"error", "skip"}, default "error"
         What to do with images that lack maps or masks. "skip" leaves them out, with a warning
         and a note in ``table.attrs``.
@@ -92,14 +121,18 @@ def build(
     Raises
     ------
     IdMismatch
-        If maps and masks do not name the same images.
+        If maps and masks do not name the same images, or labels none of them. Ids are text, and
+        are compared in composed Unicode (NFC).
     InvalidInput
-        For values that are not finite, shapes that do not fit, and unknown names.
+        For values that are not finite, ids that are no text, unknown names, maps of another shape
+        than their photo without ``fit``, and masks of another shape than their photo. Masks of
+        another scale are brought to the map like any others.
 
     Warns
     -----
     UserWarning
-        If ``missing="skip"`` leaves images out.
+        If ``missing="skip"`` leaves images out, if padding makes the median mask more than three
+        times as large, and if maps have height and width of their photo swapped.
 
     References
     ----------
@@ -115,70 +148,76 @@ def build(
     0     sky               4.0   1.0       top-left
     1     sea              -2.0   2.0  bottom-centre
     """
-    _check_names(rank_by=rank_by, missing=missing)
+    _check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit)
+    declared = fit or getattr(maps, "fit", None)
     options = JoinOptions(
-        pad_px=pad_px,
         pool=chosen("pool", pool, POOLS, own=Pool, kept=True),
         merge=chosen("merge", merge, MERGES, own=Merge, kept=True),
-        fit=fit or str(getattr(maps, "fit", "stretch")),
+        fitting=Fitting(get_fit(declared or "stretch").name, pad_px, pad_unit),
+        is_declared=declared is not None,
     )
-    image_ids, left_out = _matching_ids(maps, segments, missing)
-    facts = getattr(maps, "facts", {})
-    blocks = [
-        rows
-        for image_id in image_ids
-        for rows in image_rows(image_id, maps, segments[image_id], options, facts.get(image_id))
-    ]
-    model = model or str(getattr(maps, "model", "model"))
-    table = _assemble(blocks, model, labels or {}, rank_by)
+    images, left_out = matched(maps, segments, missing)
+    facts = facts_of(maps, images)
+    ids = [image.image_id for image in images]
+    classes = dict(zip(ids, labels_of(labels, images), strict=True))
+    blocks = list(_blocks(maps, segments, images, facts, options))
+    _warn(blocks, options, maps)
+    table = _assemble(blocks, model or str(getattr(maps, "model", "model")), classes, rank_by)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps)
     return table
 
 
-def _check_names(*, rank_by: str, missing: str) -> None:
+def _check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:
+    if not isinstance(pad_unit, str) or pad_unit not in PAD_UNITS:
+        raise unknown_name("pad_unit", pad_unit, PAD_UNITS)
     if rank_by not in RANK_BY:
         raise unknown_name("rank_by", rank_by, RANK_BY)
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
 
 
-def _matching_ids(
-    maps: Maps, segments: Mapping[str, SegmentationMap], missing: str
-) -> tuple[list[str], dict[str, list[str]]]:
-    """The ids that the masks and every method's maps have, and those left out, by reason."""
-    _check_maps(maps)
-    in_any = list(dict.fromkeys(i for by_id in maps.values() for i in by_id))
-    matched = [i for i in in_any if i in segments and all(i in by_id for by_id in maps.values())]
-    kept = set(matched)
-    left_out = {
-        "maps without masks": [i for i in in_any if i not in segments],
-        "masks without maps": [i for i in segments if i not in set(in_any)],
-        "images that some method lacks": [i for i in in_any if i in segments and i not in kept],
-    }
-    left_out = {reason: ids for reason, ids in left_out.items() if ids}
-    reasons = "; ".join(f"{len(ids)} {why}: {shorten(ids)}" for why, ids in left_out.items())
-    if left_out and (missing == "error" or not matched):
-        raise IdMismatch(
-            f"maps and segments do not name the same images: {reasons}. Ids are file paths "
-            "without extension; pass missing='skip' to join what matches."
-        )
-    if left_out:
-        warnings.warn(f"left out: {reasons}.", stacklevel=3)
-    return matched, left_out
+def _blocks(
+    maps: Maps,
+    segments: Mapping[str, SegmentationMap],
+    images: list[Match],
+    facts: list[Any],
+    options: JoinOptions,
+) -> Iterator[ImageRows]:
+    """The rows of all images; masks that do not show their photo are refused."""
+    for image, of_photo in zip(images, facts, strict=True):
+        masks, photo = segments[image.masks], photo_size(of_photo)
+        if len(masks):
+            swapped = partial(_swapped_sizes, maps, segments, images, facts)
+            check_masks_size(image.image_id, masks.size, photo, swapped)
+        yield from image_rows(image.image_id, maps, image.maps, masks, options, of_photo)
 
 
-def _check_maps(maps: Maps) -> None:
-    if not isinstance(maps, Mapping) or not all(isinstance(m, Mapping) for m in maps.values()):
-        raise InvalidInput(
-            "maps: expected an AttributionStore or {method: {image_id: array}}, got "
-            f"{type(maps).__name__}; one method's maps go in as {{'my method': {{id: array}}}}."
+def _swapped_sizes(
+    maps: Maps, segments: Mapping[str, SegmentationMap], images: list[Match], facts: list[Any]
+) -> str:
+    """What to say first where photo_sizes swaps height and width of the first images, or ""."""
+    if not isinstance(maps, ExternalMaps):  # a store has seen the photos
+        return ""
+    some = zip(images[:LOOKED_AT], facts[:LOOKED_AT], strict=True)
+    first = [(segments[image.masks], photo_size(known)) for image, known in some]
+    return swapped_sizes((m.size, size) for m, size in first if len(m) and size)
+
+
+def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
+    """Warn of padding that blows up masks, and of maps that look turned though a fit is given."""
+    fitted = {id(block.segments): block.segments for block in blocks}.values()
+    grown = ((f.size, f.unpadded, f.fractions) for f in fitted if f.unpadded is not None)
+    texts = [warning_of_padding(grown, options.fitting)]
+    if not hasattr(maps, "chunk"):  # the maps of a store have the size of the model's input
+        texts.append(
+            warning_of_turned_maps((b.image_id, b.segments.size, b.segments.photo) for b in blocks)
         )
-    if not maps:
-        raise InvalidInput("maps: expected at least one method, got none.")
+    for text in filter(None, texts):
+        warnings.warn(text, stacklevel=3)
 
 
 def _assemble(
-    blocks: list[ImageRows], model: str, labels: Mapping[str, int], rank_by: str
+    blocks: list[ImageRows], model: str, labels: Mapping[str, int | None], rank_by: str
 ) -> pd.DataFrame:
     """One frame of all rows; a block without segments becomes one row without a segment."""
     counts = np.array([len(block.segments.names) for block in blocks])
@@ -192,7 +231,10 @@ def _assemble(
 
 
 def _image_columns(
-    blocks: list[ImageRows], model: str, labels: Mapping[str, int], n_rows: NDArray[np.int64]
+    blocks: list[ImageRows],
+    model: str,
+    labels: Mapping[str, int | None],
+    n_rows: NDArray[np.int64],
 ) -> dict[str, Any]:
     """The columns that are the same in all rows of a block."""
 
@@ -248,13 +290,19 @@ def _settings(
     """The options and versions behind the table, as plain data that JSON can hold."""
     from sat_nb import __version__
 
+    fitting, of_maps = options.fitting, getattr(maps, "settings", None)
+    if of_maps and "fit" in of_maps and of_maps["fit"] is None:  # not declared: as it was used
+        of_maps = {**of_maps, "fit": fitting.fit}
+    # Tables from before there was a choice have no unit; "map" is not noted, so that they join.
+    unit = {} if fitting.pad_unit == "map" else {"pad_unit": fitting.pad_unit}
     return {
         "version": __version__,
-        "pad_px": options.pad_px,
+        "pad_px": fitting.pad_px,
+        **unit,
         "pool": options.pool.key,
         "merge": options.merge.key,
-        "fit": options.fit,
+        "fit": fitting.fit,
         "rank_by": rank_by,
         "left_out": left_out,
-        "maps": getattr(maps, "settings", None),
+        "maps": of_maps,
     }

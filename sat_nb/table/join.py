@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -17,6 +17,7 @@ from sat_nb.registry import Entry, registry
 from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import Fitting, check_declared, photo_size
 from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
@@ -180,21 +181,28 @@ POSITIONS = np.array(
 class JoinOptions:
     """The options of ``build`` that decide what stands in a row."""
 
-    pad_px: int
     pool: Pool
     merge: Merge
-    fit: str
+    fitting: Fitting
+    is_declared: bool
 
 
 @dataclass(frozen=True)
 class FittedSegments:
-    """The segments of one image on the grid of its maps."""
+    """The segments of one image on the grid of its maps.
 
+    ``photo`` is the size of the photo, or else that of the masks; ``unpadded`` holds the fractions
+    before padding, where the pad is wide.
+    """
+
+    size: Size
+    photo: Size
     names: tuple[str, ...]
     runs: MaskRuns
     fractions: Float64
     positions: NDArray[Any]
     scores: Float64
+    unpadded: Float64 | None
 
     @property
     def px(self) -> NDArray[np.int64]:
@@ -216,21 +224,29 @@ class ImageRows:
 
 
 def image_rows(
-    image_id: str, maps: Maps, segmentation: SegmentationMap, options: JoinOptions, facts: Any
+    image_id: str,
+    maps: Maps,
+    keys: Mapping[str, str],
+    segmentation: SegmentationMap,
+    options: JoinOptions,
+    facts: Any,
 ) -> Iterable[ImageRows]:
-    """The rows of one image, method by method.
+    """The rows of one image, method by method; ``keys`` holds its key in each method's maps.
 
     Masks are fitted once for all methods whose maps have the same size.
     """
-    _check_size(image_id, segmentation, facts)
+    photo, masks = photo_size(facts), segmentation.size
     merged = options.merge(segmentation)
     fitted: dict[Size, FittedSegments] = {}
     for method in maps:
-        chunk = _chunk(maps, method, image_id)
+        chunk = _chunk(maps, method, keys[method])
         attribution = _checked_map(chunk.attribution, image_id, method)
         size = attribution.shape[0], attribution.shape[1]
         if size not in fitted:
-            fitted[size] = _fitted(image_id, merged, size, options)
+            if len(merged):
+                what = f"maps[{method!r}][{image_id!r}]"
+                check_declared(what, size, masks, photo, options.is_declared)
+            fitted[size] = _fitted(image_id, merged, size, photo, options.fitting)
         segments = fitted[size]
         sums = segment_sums(options.pool(attribution), segments.runs)
         if not math.isfinite(sums.sum()):
@@ -243,37 +259,42 @@ def image_rows(
         yield ImageRows(image_id, method, segments, sums[:-1], errors, n_samples, facts)
 
 
-def _chunk(maps: Maps, method: str, image_id: str) -> Chunk:
+def _chunk(maps: Maps, method: str, key: str) -> Chunk:
     """The map, and what a store keeps beside it."""
     if hasattr(maps, "chunk"):
-        return maps.chunk(method, image_id)
-    return Chunk(maps[method][image_id])
+        return maps.chunk(method, key)
+    return Chunk(maps[method][key])
 
 
 def _fitted(
-    image_id: str, merged: SegmentationMap, size: Size, options: JoinOptions
+    image_id: str, merged: SegmentationMap, size: Size, photo: Size | None, fitting: Fitting
 ) -> FittedSegments:
     try:
-        fitted = merged.resize(size, fit=options.fit, pad_px=options.pad_px)
+        fitted = fitting.masks(merged, size, photo)
         runs = mask_runs(fitted.masks)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
     row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
-    scores = np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores
-    fractions = runs.px / (size[0] * size[1])
-    return FittedSegments(fitted.names, runs, fractions, POSITIONS[3 * row + column], scores)
+    return FittedSegments(
+        size=size,
+        photo=photo or merged.size,
+        names=fitted.names,
+        runs=runs,
+        fractions=runs.px / (size[0] * size[1]),
+        positions=POSITIONS[3 * row + column],
+        scores=np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores,
+        unpadded=_unpadded(merged, size, photo, fitting),
+    )
 
 
-def _check_size(image_id: str, segmentation: SegmentationMap, facts: Any) -> None:
-    if facts is None or len(segmentation) == 0:
-        return
-    photo = (facts.height, facts.width)
-    if segmentation.size != photo:
-        raise InvalidInput(
-            f"masks of image {image_id!r} are {segmentation.size[0]} x {segmentation.size[1]} px "
-            f"(height x width), its photo is {photo[0]} x {photo[1]}; export the masks from the "
-            "same file that is explained."
-        )
+def _unpadded(
+    merged: SegmentationMap, size: Size, photo: Size | None, fitting: Fitting
+) -> Float64 | None:
+    """Shares of the map before padding; None where the pad is no wide one."""
+    if not len(merged) or not fitting.is_wide(size, photo or merged.size):
+        return None
+    masks = replace(fitting, pad_px=0).masks(merged, size, photo).masks
+    return masks.mean(axis=(1, 2))
 
 
 def _checked_map(attribution: Any, image_id: str, method: str) -> Map:

@@ -145,7 +145,8 @@ class Data:
         """How photos were fitted to the maps, a name in FITS."""
         if self.maps is None:
             return "stretch"
-        return str(getattr(self.maps_of(model), "fit", "stretch"))
+        of_table = self.table.attrs.get("sat_nb", {}).get("fit")  # maps may not know theirs
+        return str(getattr(self.maps_of(model), "fit", None) or of_table or "stretch")
 
     def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
         filters = row_filters(state)

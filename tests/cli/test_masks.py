@@ -40,7 +40,7 @@ def test_names_are_toml_that_check_takes(folder: Path) -> None:
 
 
 def test_errors_are_the_exit_status(folder: Path) -> None:
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "photos" / "p03.png")
+    Image.fromarray(np.zeros((9, 5, 3), np.uint8)).save(folder / "photos" / "p03.png")
     (folder / "exports" / "p04.json").write_text("{")
     result = run("masks", "check", folder / "exports", "--images", folder / "photos")
     assert result.exit_code == 1

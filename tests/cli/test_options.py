@@ -283,6 +283,7 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("build", "methods"): is_explained("methods"),
     ("build", "output"): is_explained("output"),
     ("build", "dtype"): is_explained("dtype"),
+    ("build", "pad_unit"): is_joined("pad-unit"),
     ("build", "pool"): is_joined("pool"),
     ("build", "merge"): is_joined("merge"),
     ("build", "rank_by"): is_joined("rank-by"),

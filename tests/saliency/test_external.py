@@ -75,8 +75,8 @@ def test_the_order_of_axes_does_not_matter(
         turned, method="m", layout=layout, sign="signed", image_ids=ids, target=targets
     )
     masks = segments_of(ids, (5, 6))
-    table = sat.build(maps, masks)
-    same(table, sat.build({"m": plain}, masks), but=("target",))
+    table = sat.build(maps, masks, fit="stretch", pad_px=0)
+    same(table, sat.build({"m": plain}, masks, fit="stretch", pad_px=0), but=("target",))
     assert table.groupby("image_id")["target"].first().tolist() == targets
 
 

@@ -227,6 +227,36 @@ def test_sizes_ids_and_files_are_errors() -> None:
     assert ("error", "unmatched") in kinds(apart)
 
 
+def test_masks_of_another_scale_are_one_warning_and_meet_the_same_edges() -> None:
+    """Open Images' masks have up to 1600 px where the photos have 1024."""
+    photos, segments = photographed(8)
+    large = {
+        i: SegmentationMap(one.names, one.masks.repeat(2, axis=1).repeat(2, axis=2), one.scores)
+        for i, one in segments.items()
+    }
+    found = sat.check_masks(large, photos, progress=False)
+    plain = sat.check_masks(segments, photos, progress=False)
+    assert found.errors == ()
+    (scale,) = found.findings[found.findings["kind"] == "scale"].itertuples()
+    assert scale.level == "warning"
+    assert scale.image_ids == tuple(segments)
+    assert "masks of another scale, same shape, in 8 of 8 images" in scale.message
+    assert "masks of 'p00' are 128 x 128 px (height x width), its photo is 64 x 64" in scale.message
+    assert len(found.findings) == len(plain.findings) + 1
+    np.testing.assert_array_equal(found.edges, plain.edges)
+
+
+def test_turned_masks_of_any_scale_are_errors_that_say_what_to_do() -> None:
+    photos, segments = photographed(1)
+    photos["p05"] = photos.pop("p00")[:40]
+    masks = segments.pop("p00").masks[:, :, :40]
+    for times in (1, 2):
+        large = SegmentationMap(("a",), masks[:1].repeat(times, axis=1).repeat(times, axis=2))
+        (error,) = sat.check_masks({"p05": large}, photos, progress=False).errors
+        assert "EXIF" in error
+        assert "SegmentationMap.turn(orientation)" in error
+
+
 def test_empty_exports() -> None:
     nothing = SegmentationMap((), np.zeros((0, 0, 0), bool))
     _, segments = photographed(8)
@@ -336,6 +366,7 @@ def faulty() -> list[sat.MaskCheck]:
         sat.check_masks(broken[1], broken[0], progress=False),
         sat.check_masks(suspicious(), progress=False),
         sat.check_masks(empty, progress=False),
+        sat.check_masks(deep[1], {i: one[::2, ::2] for i, one in deep[0].items()}),
         sat.check_masks(deep[1], {i: one.astype(np.uint16) for i, one in deep[0].items()}),
     ]
 

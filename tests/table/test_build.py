@@ -59,7 +59,7 @@ def test_the_join_brings_masks_to_the_maps_grid() -> None:
     masks = rng.random((3, 11, 9)) < 0.3
     segments = {"i": SegmentationMap(("a", "b", "a"), masks)}
     maps = {"m": {"i": rng.normal(size=(6, 7, 3))}}
-    assert_equal_rows(sat.build(maps, segments), oracle.rows(maps, segments))
+    assert_equal_rows(sat.build(maps, segments, fit="stretch"), oracle.rows(maps, segments))
 
 
 def assert_equal_rows(table: pd.DataFrame, rows: list[dict[str, Any]]) -> None:

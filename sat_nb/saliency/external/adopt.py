@@ -1,4 +1,4 @@
-"""Adopt attribution maps of other tools: maps_from_arrays, read_maps, paint_superpixels.
+"""Adopt attribution maps of other tools: maps_from_arrays and read_maps.
 
 An array does not tell what its axes are or what its sign means, so both are declared. The
 declaration is checked as far as the numbers allow, and travels with the table.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import operator
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sat_nb.by_id import composed, keys_by_id
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing
 from sat_nb.geometry import FITS, get_fit
@@ -33,7 +33,7 @@ from sat_nb.saliency.external.maps import (
     check_axes,
 )
 from sat_nb.saliency.targets import read_targets, target_settings
-from sat_nb.sources import Format, Source, with_image_ids
+from sat_nb.sources import Format, ImageId, Source, by_image_id
 
 ClassIndex = int | Sequence[int] | Mapping[str, int]
 
@@ -47,7 +47,7 @@ def maps_from_arrays(
     sign: str,
     image_ids: Iterable[str] | None = None,
     target: ClassIndex | None = None,
-    fit: str = "stretch",
+    fit: str | None = None,
     model: str = "model",
     photo_sizes: Mapping[str, tuple[int, int]] | None = None,
 ) -> ExternalMaps:
@@ -72,14 +72,20 @@ def maps_from_arrays(
         One id an image, in order. For {image_id: array} they are the keys.
     target : int, sequence of int or Mapping[str, int], default None
         The explained class: one for all, one an image, or {image_id: index}; it selects along K.
-    fit : str, default "stretch"
-        How photos were brought to the size of the maps, a name in FITS:
+    fit : str, default None
+        How the tool brought photos to the size of the maps, a name in FITS:
 
         [[fit]]
+
+        ``build`` needs it where maps have another shape than their photos; where the shapes agree
+        but for rounding, the default means "stretch". A margin that was cropped from square photos
+        cannot be seen in sizes: declare "crop_224_of_256" then.
     model : str, default "model"
         The name of the model, for the table.
     photo_sizes : Mapping[str, tuple of int], default None
-        {image_id: (height, width)} in pixels; ``build`` then checks the sizes of the masks.
+        {image_id: (height, width)} in pixels. ``build`` then compares sizes of maps and masks with
+        those of the photos, and masks may be of another scale; by default photos have the size of
+        their masks.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def maps_from_arrays(
     InvalidInput
         For values that are not finite, and for a layout or sign that the numbers contradict.
     IdMismatch
-        If ``photo_sizes`` lacks an image.
+        If ``photo_sizes`` or ``target`` lacks an image.
 
     Examples
     --------
@@ -121,9 +127,9 @@ def read_maps(
     layout: str = "HW",
     format: str | Format | None = None,
     zero: float | None = None,
-    image_id: Callable[[str], str] | None = None,
+    image_id: ImageId | None = None,
     target: ClassIndex | None = None,
-    fit: str = "stretch",
+    fit: str | None = None,
     model: str = "model",
     photo_sizes: Mapping[str, tuple[int, int]] | None = None,
 ) -> ExternalMaps:
@@ -149,11 +155,14 @@ def read_maps(
         need it (128 or 32768 for most tools). Where a tool stretched each picture to the full
         range, ranks within an image are right, and means over images are not.
     image_id : callable, default None
-        Turns a file's id into the image's.
+        Turns a file's id, ``image_id(id)`` or ``image_id(id, file)``, into the image's.
     target : int, sequence of int or Mapping[str, int], default None
         The explained class, as for ``maps_from_arrays``.
-    fit, model : str, default "stretch" and "model"
-        The geometry, and the name of the model, as for ``maps_from_arrays``.
+    fit : str, default None
+        The geometry from photo to map, as for ``maps_from_arrays``: ``build`` needs it where maps
+        have another shape than their photos.
+    model : str, default "model"
+        The name of the model, for the table.
     photo_sizes : Mapping[str, tuple of int], default None
         {image_id: (height, width)} in pixels, as for ``maps_from_arrays``.
 
@@ -185,64 +194,11 @@ def read_maps(
             f"zero: {stored_as.title} with sign={sign!r} needs the grey level that means 0 "
             "(zero=128, or 32768 with 16 bits); declare sign='unsigned' for magnitudes."
         )
-    sources = with_image_ids(stored_as.open(root), image_id)
+    sources = by_image_id(stored_as.open(root).items(), image_id)
     if not sources:
         raise InvalidInput(f"path: {str(root)!r} holds no map; expected {stored_as.title}.")
     declared = {"layout": layout, "zero": zero, "file": root.resolve().name}
     return _adopt(sources, recipe, declared, target, fit, model, photo_sizes)
-
-
-def paint_superpixels(
-    weights: Mapping[int, float] | Iterable[tuple[int, float]], superpixels: Any
-) -> NDArray[np.float64]:
-    """Paint the map (H, W) of an explanation by superpixels, as LIME returns it.
-
-    Every pixel gets the weight of its superpixel, as in LIME's own pictures; superpixels without a
-    weight get 0.
-
-    Parameters
-    ----------
-    weights : Mapping[int, float] or iterable of pairs
-        {superpixel: weight}, or pairs; LIME's ``explanation.local_exp[target]``.
-    superpixels : array_like
-        Whole numbers (H, W); LIME's ``explanation.segments``.
-
-    Returns
-    -------
-    ndarray
-        The map, float64 (H, W).
-
-    Raises
-    ------
-    InvalidInput
-        For other shapes, for a superpixel that has two weights, and for one that is not there.
-
-    References
-    ----------
-    Ribeiro, Singh and Guestrin 2016, "Why should I trust you?", KDD.
-
-    Examples
-    --------
-    >>> paint_superpixels([(1, 0.5), (2, -1.0)], [[0, 1], [2, 2]]).tolist()
-    [[0.0, 0.5], [-1.0, -1.0]]
-    """
-    labels = as_array(superpixels, "superpixels")
-    if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
-        raise InvalidInput(
-            f"superpixels: expected whole numbers (H, W), got {labels.dtype} {labels.shape}."
-        )
-    pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
-    names, places = np.unique(labels, return_inverse=True)
-    by_name = dict(pairs)
-    unknown = [name for name in by_name if name not in set(names.tolist())]
-    if unknown or len(by_name) < len(pairs):
-        wrong = f"unknown {shorten(unknown)}" if unknown else "one of them twice"
-        raise InvalidInput(
-            f"weights: expected one for each superpixel of {names[0]}..{names[-1]}, got {wrong}; "
-            "give the weights and the superpixels of one explanation."
-        )
-    painted = np.array([by_name.get(name, 0.0) for name in names.tolist()], dtype=np.float64)
-    return painted[places.reshape(labels.shape)]
 
 
 def _adopt(
@@ -250,11 +206,12 @@ def _adopt(
     recipe: Recipe,
     declared: dict[str, Any],
     target: ClassIndex | None,
-    fit: str,
+    fit: str | None,
     model: str,
     photo_sizes: Mapping[str, tuple[int, int]] | None,
 ) -> ExternalMaps:
-    get_fit(fit)
+    if fit is not None:
+        get_fit(fit)
     targets = _targets(target, list(sources), recipe.layout)
     noted = None if target is None else target_settings(target)
     settings = {**declared, "sign": recipe.sign, "target": noted}
@@ -298,12 +255,16 @@ def _checked_ids(image_ids: Iterable[str]) -> list[str]:
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     wrong = [i for i in ids if not isinstance(i, str)]
     if wrong:
-        raise InvalidInput(f"image_ids: expected str, got {shorten(wrong)}; ids are file paths.")
+        raise InvalidInput(
+            f"image_ids: expected str, got {shorten(wrong)}; ids are file paths: give those of "
+            "read_images, or str(...) of yours."
+        )
     twice = [i for i, n in Counter(ids).items() if n > 1]
     if twice:
         raise InvalidInput(
             f"image_ids: given twice: {shorten(twice)}; every image needs an id of its own."
         )
+    keys_by_id(ids, "image_ids")
     return ids
 
 
@@ -315,7 +276,7 @@ def _targets(target: ClassIndex | None, ids: list[str], layout: str) -> Mapping[
         )
     if target is None:
         return {}
-    targets = read_targets(target, ids)
+    targets = read_targets(_with_keys_of(target, ids, "target"), ids)
     if targets is None:
         raise InvalidInput(
             f"target: {target!r} is not known from maps; give the index of the explained class."
@@ -330,6 +291,7 @@ def _facts(
 ) -> Mapping[str, PhotoFacts]:
     if photo_sizes is None:
         return MappingProxyType({i: PhotoFacts(targets[i]) for i in ids if i in targets})
+    photo_sizes = _with_keys_of(photo_sizes, ids, "photo_sizes")
     missing = [i for i in ids if i not in photo_sizes]
     if missing:
         raise IdMismatch(
@@ -340,11 +302,26 @@ def _facts(
     return MappingProxyType({i: PhotoFacts(targets.get(i), None, *sizes[i]) for i in ids})
 
 
+def _with_keys_of(given: Any, ids: list[str], argument: str) -> Any:
+    """A mapping by image id under those of ``ids``, whatever their Unicode form; else as given."""
+    if not hasattr(given, "keys"):
+        return given
+    keys = keys_by_id(given.keys(), argument)
+    named = {i: keys[composed(i)] for i in ids if composed(i) in keys}
+    return {i: given[key] for i, key in named.items()} or given
+
+
 def _photo_size(image_id: str, size: Any) -> tuple[int, int]:
     try:
         height, width = map(operator.index, size)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}."
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}; give "
+            "two whole numbers."
         ) from error
+    if min(height, width) < 1:
+        raise InvalidInput(
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}; a photo "
+            "has at least one pixel."
+        )
     return height, width

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,27 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Map
+from sat_nb.arrays import Map, Size
 from sat_nb.by_id import ById, ByMethod
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.geometry import relation
 from sat_nb.registry import Entry, registry
 from sat_nb.sources import Source
-
-
-class _AnySize:
-    """Equals every height and width: the photo's size was not declared."""
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return "any"
-
-
-ANY_SIZE = _AnySize()
 
 
 @dataclass(frozen=True)
@@ -39,11 +24,38 @@ class PhotoFacts:
 
     target: int | None = None
     predicted: int | None = None
-    height: int | _AnySize = ANY_SIZE
-    width: int | _AnySize = ANY_SIZE
+    height: int | None = None
+    width: int | None = None
+
+    @property
+    def size(self) -> Size | None:
+        """The photo's (height, width), if it was declared."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
+
+    def agrees(self, other: PhotoFacts) -> bool:
+        """Whether both can be true of one photo and target."""
+        known = self.size is not None and other.size is not None
+        return self.target == other.target and (self.size == other.size or not known)
 
 
 NO_FACTS = PhotoFacts()
+
+
+def swapped_sizes(pairs: Iterable[tuple[Size, Size]]) -> str:
+    """What to say first where photo_sizes swaps height and width of all photos; "" otherwise.
+
+    ``pairs`` holds (size of the map or the masks, size in photo_sizes).
+
+    >>> swapped_sizes([((4, 3), (3, 4)), ((4, 3), (4, 3))])
+    ''
+    """
+    oblong = [(size, photo) for size, photo in pairs if photo[0] != photo[1]]
+    if not oblong or any(relation(size, photo) != "turned" for size, photo in oblong):
+        return ""
+    return (
+        f"photo_sizes takes (height, width), and all of its {len(oblong)} sizes seem to be (width, "
+        "height): give {i: (h, w) for i, (w, h) in photo_sizes.items()}. If they are right: "
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,8 +71,8 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
         {method: {image_id: map}}.
     methods : Mapping[str, Mapping]
         {method: its declaration}: plain data that travels with the table.
-    fit : str
-        How photos were brought to the maps' size: a name in FITS.
+    fit : str or None
+        How photos were brought to the maps' size: a name in FITS; None where it was not declared.
     model : str
         The name of the explained model.
     facts : Mapping[str, PhotoFacts]
@@ -83,7 +95,7 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
 
     maps: Mapping[str, Mapping[str, Map]]
     methods: Mapping[str, Mapping[str, Any]]
-    fit: str
+    fit: str | None
     model: str
     facts: Mapping[str, PhotoFacts]
 
@@ -132,12 +144,13 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
             if getattr(self, name) != getattr(other, name):
                 raise InvalidInput(
                     f"maps: {name} is {getattr(self, name)!r} on one side of | and "
-                    f"{getattr(other, name)!r} on the other; build one table each."
+                    f"{getattr(other, name)!r} on the other; declare the same {name}= for both, "
+                    "or build one table each."
                 )
         different = [
             i
             for i in self._ids() & other._ids()
-            if self.facts.get(i, NO_FACTS) != other.facts.get(i, NO_FACTS)
+            if not self.facts.get(i, NO_FACTS).agrees(other.facts.get(i, NO_FACTS))
         ]
         if different:
             raise InvalidInput(
@@ -147,7 +160,7 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
 
     def _facts_with(self, other: ExternalMaps) -> Mapping[str, PhotoFacts]:
         """The facts of both sides; of two about one image, the one that has the photo's size."""
-        known = {i: facts for i, facts in self.facts.items() if facts.height is not ANY_SIZE}
+        known = {i: facts for i, facts in self.facts.items() if facts.size is not None}
         return MappingProxyType({**self.facts, **other.facts, **known})
 
     def _ids(self) -> set[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ATTRS = b"PANDAS_ATTRS"  # the key under which pandas keeps the attrs of a frame
 
-SETTINGS_OF_ROWS = ("pad_px", "pool", "merge", "fit", "rank_by")
+SETTINGS_OF_ROWS = ("pad_px", "pad_unit", "pool", "merge", "fit", "rank_by")
 """Settings of ``build`` that decide what the numbers mean; all shards of a folder share them."""
 
 

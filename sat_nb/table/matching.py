@@ -1,0 +1,118 @@
+"""Which maps, masks and labels belong to one image: ids are matched, positions never."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sat_nb.arguments import is_number
+from sat_nb.by_id import composed, keys_by_id
+from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.join import Maps
+
+
+@dataclass(frozen=True)
+class Match:
+    """One image: its id in the table, its key in each method's maps, and that of its masks."""
+
+    image_id: str
+    maps: Mapping[str, str]
+    masks: str
+
+
+def matched(
+    maps: Maps, segments: Mapping[str, SegmentationMap], missing: str
+) -> tuple[list[Match], dict[str, list[str]]]:
+    """The images that the masks and every method's maps have, and those left out, by reason.
+
+    Ids are compared in composed Unicode, since macOS decomposes names of files.
+    """
+    _check_maps(maps)
+    of_maps = {m: keys_by_id(by_id, f"maps[{m!r}]") for m, by_id in maps.items()}
+    of_masks = keys_by_id(segments, "segments")
+    in_any = list(dict.fromkeys(i for keys in of_maps.values() for i in keys))
+    found = [i for i in in_any if i in of_masks and all(i in keys for keys in of_maps.values())]
+    kept = set(found)
+    left_out = {
+        "maps without masks": [i for i in in_any if i not in of_masks],
+        "masks without maps": [i for i in of_masks if i not in set(in_any)],
+        "images that some method lacks": [i for i in in_any if i in of_masks and i not in kept],
+    }
+    left_out = {reason: ids for reason, ids in left_out.items() if ids}
+    _report(left_out, missing if found else "error")
+    images = [Match(i, {m: keys[i] for m, keys in of_maps.items()}, of_masks[i]) for i in found]
+    return [_named_as_all_do(image) for image in images], left_out
+
+
+def _named_as_all_do(image: Match) -> Match:
+    """Under the key that all sides have, even a decomposed one, so that it is found there."""
+    keys = {image.masks, *image.maps.values()}
+    return Match(keys.pop(), image.maps, image.masks) if len(keys) == 1 else image
+
+
+def _report(left_out: Mapping[str, list[str]], missing: str) -> None:
+    reasons = "; ".join(f"{len(ids)} {why}: {shorten(ids)}" for why, ids in left_out.items())
+    if left_out and missing == "error":
+        raise IdMismatch(
+            f"maps and segments do not name the same images: {reasons}. Ids are file paths "
+            "without extension; pass missing='skip' to join what matches."
+        )
+    if left_out:
+        warnings.warn(f"left out: {reasons}.", stacklevel=4)
+
+
+def _check_maps(maps: Maps) -> None:
+    if not isinstance(maps, Mapping) or not all(isinstance(m, Mapping) for m in maps.values()):
+        raise InvalidInput(
+            "maps: expected an AttributionStore or {method: {image_id: array}}, got "
+            f"{type(maps).__name__}; one method's maps go in as {{'my method': {{id: array}}}}."
+        )
+    if not maps:
+        raise InvalidInput("maps: expected at least one method, got none.")
+
+
+def facts_of(maps: Maps, images: list[Match]) -> list[Any]:
+    """What the maps know about each image's photo; None where they know nothing."""
+    facts = getattr(maps, "facts", {})
+    keys = keys_by_id(facts, "maps.facts")
+    known = {i: facts[key] for i, key in keys.items()}
+    return [known.get(composed(image.image_id)) for image in images]
+
+
+def labels_of(labels: Any, images: list[Match]) -> list[int | None]:
+    """The true class of each image, None where it is not known.
+
+    ``labels`` is a mapping or a pandas.Series by image id. Labels of other images are no fault,
+    as they often name a whole data set; labels of no image at all are.
+    """
+    if labels is None or len(labels) == 0:
+        return [None] * len(images)
+    if not hasattr(labels, "keys"):
+        raise InvalidInput(
+            f"labels: expected {{image_id: class}}, got {type(labels).__name__}; classes in the "
+            "order of the images go in as dict(zip(image_ids, classes))."
+        )
+    keys = keys_by_id(labels.keys(), "labels")
+    ids = [composed(image.image_id) for image in images]
+    if not any(i in keys for i in ids):
+        raise IdMismatch(
+            f"labels: name none of the {len(ids)} images of maps and segments ({shorten(ids)}); "
+            f"they name {shorten(keys)}. Ids are file paths without extension."
+        )
+    return [_label(i, labels[keys[i]]) if i in keys else None for i in ids]
+
+
+def _label(image_id: str, label: Any) -> int | None:
+    if label is None or label is pd.NA or label != label:
+        return None
+    if isinstance(label, bool) or (is_number(label) and label % 1 == 0):
+        return int(label)
+    raise InvalidInput(
+        f"labels[{image_id!r}]: expected the number of a class, got {type(label).__name__} "
+        f"{label!r}; give its index among the model's outputs."
+    )
