@@ -11,9 +11,8 @@ from types import MappingProxyType
 from sat_nb.arrays import Pixels, Size
 from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing
-from sat_nb.photos.folder import Folder, image_id_of, read_folder, warn_of
-from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, format_of, photo_files
+from sat_nb.photos.folder import find_photos
+from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, format_of
 from sat_nb.photos.photo import Photo, photo_of
 from sat_nb.photos.suffixes import IMAGE_SUFFIXES
 from sat_nb.photos.window import Window, checked_window, windowed
@@ -224,31 +223,10 @@ def read_images(
     ...     read_images(folder)["cat"].shape
     (4, 6, 3)
     """
-    root = existing(path)
-    found = _one_file(root) if root.is_file() else read_folder(root)
-    if not found.photos:
-        raise InvalidInput(_no_photo(root, found))
+    found = find_photos(path)
     images = ImageSet(found.photos, window=window)
     images.left_out = MappingProxyType(found.left_out)
-    warn_of(found, root)
     return images
-
-
-def _one_file(file: Path) -> Folder:
-    try:
-        photos = photo_files(file)
-    except InvalidInput as error:
-        raise InvalidInput(f"{file}: {str(error).rstrip('.')}.") from error
-    return Folder({image_id_of(file.name, one.part, len(photos)): one for one in photos})
-
-
-def _no_photo(root: Path, found: Folder) -> str:
-    reasons = [f"{name!r} ({found.left_out[name]})" for name in found.suspects[:3]]
-    left_out = f" Left out: {'; '.join(reasons)}." if reasons else ""
-    return (
-        f"path: no photo in {str(root)!r}; expected files that end with .jpg, .png, .tif or "
-        f"another ending of photos.{left_out}"
-    )
 
 
 def _checked_source(image_id: str, source: object) -> PhotoFile | Photo:

@@ -43,6 +43,11 @@ def is_misread(image: Image.Image) -> bool:
     return tags.get(PLANAR) == 2 or any(code.startswith("RGBa") for code in codes_of(image))
 
 
+def is_deep(image: Image.Image) -> bool:
+    """Whether samples of an opened picture, not yet loaded, have more than 8 bits."""
+    return image.mode[0] in "IF" or any(map(REDUCED.fullmatch, codes_of(image)))
+
+
 def samples(file: Path, image: Image.Image, codes: list[str]) -> Samples:
     """The stored numbers of a picture that Pillow has opened, but not yet loaded."""
     colours = next(filter(None, map(SIXTEEN_BITS.fullmatch, codes)), None)
@@ -57,10 +62,11 @@ def samples(file: Path, image: Image.Image, codes: list[str]) -> Samples:
     if image.mode in ("I", "F") or (image.mode == "L" and _is_signed(image)):
         return _numbers(image, codes)
     _check_not_reduced(file, image, codes)
-    return np.array(image.convert("RGBA" if _has_alpha(image) else "RGB")), (0.0, 255.0)
+    return np.array(image.convert("RGBA" if has_alpha(image) else "RGB")), (0.0, 255.0)
 
 
-def _has_alpha(image: Image.Image) -> bool:
+def has_alpha(image: Image.Image) -> bool:
+    """Whether a picture can have transparent pixels."""
     return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
 
 
@@ -141,10 +147,10 @@ def _portable(file: Path, image: Image.Image, top: int) -> NDArray[np.uint16]:
 
 
 def _check_not_reduced(file: Path, image: Image.Image, codes: list[str]) -> None:
-    is_deep = any(map(REDUCED.fullmatch, codes))
+    loses = any(map(REDUCED.fullmatch, codes))
     if image.format == "JPEG2000":
-        is_deep = _jpeg2000_bits(file)[0] > 8
-    if is_deep:
+        loses = _jpeg2000_bits(file)[0] > 8
+    if loses:
         raise InvalidInput(
             f"colours of more than 8 bits in a file of {image.format}, of which Pillow keeps 8; "
             "save it as PNG or TIFF of 16 bits."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sat_nb.errors import InvalidInput
+from sat_nb.files import existing
 from sat_nb.photos import suffixes
 from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, head_of, photo_files
 
@@ -51,8 +52,38 @@ class Folder:
             self.suspects.append(name)
 
 
-def read_folder(root: Path) -> Folder:
-    """The photos of a folder and its subfolders; hidden files and folders are left out."""
+def find_photos(path: str | os.PathLike[str], argument: str = "path") -> Folder:
+    """The photos of a folder and its subfolders, or of one file.
+
+    Hidden files and folders are left out; a warning names other files that look like photos.
+    Without any photo, or where nothing is there, it is an error.
+    """
+    root = existing(path, argument)
+    found = _one_file(root) if root.is_file() else _read_folder(root)
+    if not found.photos:
+        raise InvalidInput(f"{argument}: {_no_photo(root, found)}")
+    _warn_of(found, root)
+    return found
+
+
+def _one_file(file: Path) -> Folder:
+    try:
+        photos = photo_files(file)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {str(error).rstrip('.')}.") from error
+    return Folder({image_id_of(file.name, one.part, len(photos)): one for one in photos})
+
+
+def _no_photo(root: Path, found: Folder) -> str:
+    reasons = [f"{name!r} ({found.left_out[name]})" for name in found.suspects[:N_NAMED]]
+    left_out = f" Left out: {'; '.join(reasons)}." if reasons else ""
+    return (
+        f"no photo in {str(root)!r}; expected files that end with .jpg, .png, .tif or another "
+        f"ending of photos.{left_out}"
+    )
+
+
+def _read_folder(root: Path) -> Folder:
     found = Folder()
     known = frozenset().union(*(known.suffixes() for known in PHOTO_FORMATS.values()))
     for name, file in _walk(root, found):
@@ -87,7 +118,7 @@ def _suffix(name: str) -> str:
     return suffixes.image_suffix(Path(name).name) or (ending if rare else "")
 
 
-def warn_of(found: Folder, root: Path) -> None:
+def _warn_of(found: Folder, root: Path) -> None:
     """One warning where files that look like photos were left out."""
     if not found.suspects:
         return
@@ -97,7 +128,7 @@ def warn_of(found: Folder, root: Path) -> None:
         f"{root}: {len(found.suspects)} files that look like photos were left out: {named}"
         f"{f' and {more} more' if more > 0 else ''}. `left_out` of the ImageSet lists all files "
         "that were left out.",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

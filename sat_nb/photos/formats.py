@@ -97,18 +97,24 @@ class PhotoFile:
         """The photo; InvalidInput that names the file for whatever goes wrong."""
         existing(self.file, "image")
         try:
+            return self.content()
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.file}: {error}") from error
+
+    def content(self) -> Photo:
+        """As ``read``; errors do not name the file."""
+        try:
             if self.format.lacks:
                 raise InvalidInput(f"{self.format.lacks}.")
             n_parts = self.format.parts(self.file) if self.part is None else None
             if n_parts is not None:
                 raise InvalidInput(f"holds {n_parts} photos; read_images(file) gives each its id.")
             return self.format.read(self.file, self.part)
-        except InvalidInput as error:
-            raise InvalidInput(f"{self.file}: {error}") from error
+        except InvalidInput:
+            raise
         except Exception as error:  # damaged files make the readers raise errors of many kinds
             raise InvalidInput(
-                f"{self.file}: not readable as a photo ({_reason(self.file, error)}); replace it, "
-                "or remove it."
+                f"not readable as a photo ({_reason(self.file, error)}); replace it, or remove it."
             ) from error
 
 

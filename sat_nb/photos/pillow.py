@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sat_nb.photos.deep import codes_of, is_misread, samples
+from sat_nb.photos.deep import codes_of, has_alpha, is_deep, is_misread, samples
 from sat_nb.photos.photo import Photo, in_colour, over_white
 from sat_nb.photos.tiff import is_tiff, read_tifffile
-from sat_nb.photos.turns import ORIENTATION, turned
+from sat_nb.photos.turns import ORIENTATION, TURNS, turned
 
 NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
 """Formats that Pillow registers, but that hold documents, films, drawings or raw numbers."""
@@ -74,6 +74,12 @@ def orientation(image: Image.Image) -> Any:
         return image.getexif().get(ORIENTATION, 1)
     except Exception:  # damaged EXIF makes Pillow raise errors of many kinds
         return 1
+
+
+def is_shown_as_stored(image: Image.Image) -> bool:
+    """Whether any viewer shows the pixels of an opened picture as they are stored."""
+    is_upright = orientation(image) not in TURNS
+    return is_upright and not has_alpha(image) and not is_deep(image)
 
 
 def _opaque(image: Image.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput, shorten
-from sat_nb.files import existing, files_by_id
-from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.photos.folder import find_photos
+from sat_nb.photos.formats import PhotoFile
+from sat_nb.photos.pillow import is_shown_as_stored
+from sat_nb.photos.window import shown
 from sat_nb.segments.dinox_api.client import PhotoFailed
 from sat_nb.segments.formats.dinox import parse_dinox
 from sat_nb.segments.formats.encoded import NoPixel
@@ -52,36 +54,21 @@ def detection_request(
     }
 
 
-def photo_files(photos: str | os.PathLike[str]) -> dict[str, Path]:
-    """{image_id: file} of a folder of photos, or of one."""
-    root = existing(photos, "photos")
-    if root.is_file():
-        return {root.stem: root}
-    files = files_by_id(root, IMAGE_SUFFIXES)
-    if not files:
-        raise InvalidInput(f"photos: no photo in {str(root)!r}.")
-    return files
+def photo_files(photos: str | os.PathLike[str]) -> dict[str, PhotoFile]:
+    """{image_id: photo} of a folder of photos, or of one."""
+    return find_photos(photos, "photos").photos
 
 
-def encoded(file: Path, max_bytes: int) -> tuple[str, tuple[int, int]]:
+def encoded(photo: PhotoFile, max_bytes: int) -> tuple[str, tuple[int, int]]:
     """A photo as a data URL, and its (height, width) after EXIF orientation."""
-    from PIL import Image, ImageOps
+    raw = read_bytes(photo.file, 16 * max_bytes)  # a PNG of other formats is smaller
+    kind, size = _sent_unchanged(photo, raw)
+    if not kind:
+        from PIL import Image
 
-    try:
-        raw = read_bytes(file, 16 * max_bytes)  # a PNG of other formats is smaller
-        with Image.open(io.BytesIO(raw)) as image:
-            kind = SENT_UNCHANGED.get(image.format or "")
-            turned = image.getexif().get(0x0112, 1) != 1
-            shown = ImageOps.exif_transpose(image) if turned else image
-            if kind is None or turned:
-                stream, kind = io.BytesIO(), "png"
-                shown.convert("RGB").save(stream, "PNG")
-                raw = stream.getvalue()
-            size = (shown.height, shown.width)
-    except InvalidInput:
-        raise
-    except Exception as error:  # damaged files make Pillow raise errors of many kinds
-        raise InvalidInput(f"not readable as a photo ({error}).") from None
+        pixels, stream, kind = shown(photo.content().pixels), io.BytesIO(), "png"
+        Image.fromarray(pixels).save(stream, "PNG")
+        raw, size = stream.getvalue(), (pixels.shape[0], pixels.shape[1])
     if len(raw) > max_bytes:
         raise InvalidInput(
             f"has {len(raw)} bytes, the limit is {max_bytes}; shrink the photo, or raise "
@@ -90,9 +77,21 @@ def encoded(file: Path, max_bytes: int) -> tuple[str, tuple[int, int]]:
     return f"data:image/{kind};base64,{base64.b64encode(raw).decode('ascii')}", size
 
 
+def _sent_unchanged(photo: PhotoFile, raw: bytes) -> tuple[str, tuple[int, int]]:
+    """The kind of a file that every viewer shows as it is stored, "" for others; and its size."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(raw)) as image:
+            kind = SENT_UNCHANGED.get(image.format or "", "")
+            return kind if is_shown_as_stored(image) else "", (image.height, image.width)
+    except Exception:  # DICOM and others; of what cannot be read at all, the reader says why
+        return "", (0, 0)
+
+
 def split_by_export(
-    files: Mapping[str, Path], out: Path, request: Mapping[str, Any]
-) -> tuple[list[str], dict[str, Path]]:
+    files: Mapping[str, PhotoFile], out: Path, request: Mapping[str, Any]
+) -> tuple[list[str], dict[str, PhotoFile]]:
     """The ids that have a valid export, and {image_id: photo} of the others."""
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, unknown_name
 from sat_nb.files import written_whole
+from sat_nb.photos.formats import PhotoFile
 from sat_nb.segments.dinox_api.client import (
     BASE_URL,
     TOKEN_VARIABLE,
@@ -96,8 +97,9 @@ def fetch_masks(
     ----------
     photos : str or PathLike
         A folder (its subfolders included), or one photo. Photos are sent as files; those that EXIF
-        turns, and those that are not JPEG, PNG or WebP, are sent as a PNG of what ``read_images``
-        shows.
+        turns, see-through ones, those of more than 8 bits, and those that are not JPEG, PNG or
+        WebP, are sent as a PNG of 8 bits of what ``read_images`` gives, from its lowest value to
+        its highest.
     prompts : sequence of str
         Names of what to find, such as ``sat_nb.prompts("zebra")``, without full stops.
     out : str or PathLike
@@ -182,7 +184,7 @@ def fetch_masks(
 class _Run:
     """The photos without an export, and what became of them."""
 
-    files: Mapping[str, Path]
+    files: Mapping[str, PhotoFile]
     out: Path
     request: Mapping[str, Any]
     max_photo_bytes: int
@@ -206,23 +208,23 @@ class _Run:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, api: DinoxApi, waiting: Iterator[tuple[str, Path]]) -> None:
-        for image_id, file in waiting:
+    async def _work(self, api: DinoxApi, waiting: Iterator[tuple[str, PhotoFile]]) -> None:
+        for image_id, photo in waiting:
             try:
-                await self._fetch_one(api, image_id, file)
+                await self._fetch_one(api, image_id, photo)
                 self.unanswered = 0
             except TryAgain as error:
                 self.unanswered += 1
                 if self.unanswered >= MAX_UNANSWERED:
                     raise Stop(f"{error}.") from None
-                self.problems[image_id] = f"{file}: {error}."
+                self.problems[image_id] = f"{photo.file}: {error}."
             except (PhotoFailed, InvalidInput) as error:
-                self.problems[image_id] = f"{file}: {error}"
+                self.problems[image_id] = f"{photo.file}: {error}"
                 self.unanswered = 0
             self.bar.update()
 
-    async def _fetch_one(self, api: DinoxApi, image_id: str, file: Path) -> None:
-        picture, size = encoded(file, self.max_photo_bytes)
+    async def _fetch_one(self, api: DinoxApi, image_id: str, photo: PhotoFile) -> None:
+        picture, size = encoded(photo, self.max_photo_bytes)
         result = await api.detect({**self.request, "image": picture})
         export, target = checked_export(result, size, self.request), export_file(self.out, image_id)
         try:
