@@ -24,3 +24,16 @@ Map = NDArray[np.floating[Any]]
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+def true_or_false(array: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A boolean array whose bytes are all 0 or 1; a copy if some are not.
+
+    NumPy and compiled code count on these bytes. Pillow's 1-bit pictures and ``view(bool)`` of
+    grey values have others.
+
+    >>> true_or_false(np.array([0, 255, 2], np.uint8).view(bool)).view(np.uint8).tolist()
+    [0, 1, 1]
+    """
+    cells = array.view(np.uint8)
+    return array if cells.size == 0 or cells.max() <= 1 else cells != 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sat_nb.arrays import Mask, Masks, Pixels, Size
+from sat_nb.arrays import Mask, Masks, Pixels, Size, true_or_false
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 
@@ -33,6 +33,11 @@ def covered_areas(
            [1, 5]])
     """
     covered = np.zeros((rows[1, -1] + 1, columns[1, -1] + 1), dtype=np.int64)
+    if mask.shape != (rows[0, -1] + 1, columns[0, -1] + 1):
+        raise InvalidInput(
+            f"mask: expected bool {rows[0, -1] + 1, columns[0, -1] + 1}, got {mask.shape}."
+        )
+    mask = np.asarray(mask, dtype=bool).view(np.uint8)  # a byte that is on need not be 1
     rows = _within(mask.any(axis=1), rows)
     if rows.size:
         band = mask[rows[0, 0] : rows[0, -1] + 1]
@@ -71,7 +76,7 @@ def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
             current = row
             line[first:last] = 0
             for k in range(n):
-                line[columns[1, k]] += mask[row, columns[0, k]] * columns[2, k]
+                line[columns[1, k]] += (mask[row, columns[0, k]] != 0) * columns[2, k]
         for j in range(first, last):
             covered[cell, j] += height * line[j]
 
@@ -162,7 +167,7 @@ class Fit(Entry):
         if len(masks) == 0:
             return np.zeros((0, *size), dtype=bool)
         frame = self.frame(photo or (masks.shape[1], masks.shape[2]), size)
-        scaled = stretch_masks(masks, frame.scaled)
+        scaled = true_or_false(stretch_masks(masks, frame.scaled))
         if frame.scaled == size:
             return scaled
         fitted = np.zeros((len(masks), *size), dtype=bool)

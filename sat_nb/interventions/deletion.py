@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Mask, Masks, Pixels
+from sat_nb.arrays import Mask, Masks, Pixels, true_or_false
+from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
@@ -55,7 +56,12 @@ class Deletion(Entry):
 
     def __call__(self, pixels: Pixels, mask: Mask) -> Pixels:
         """The photo without what the mask covers."""
-        return self.function(pixels, mask)
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != pixels.shape[:2]:
+            raise InvalidInput(
+                f"mask: expected bool {pixels.shape[:2]}, got {mask.dtype} {mask.shape}."
+            )
+        return self.function(pixels, true_or_false(mask))
 
 
 def grey(pixels: Pixels, mask: Mask) -> Pixels:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number
-from sat_nb.arrays import Float64, Masks, Size
+from sat_nb.arrays import Float64, Masks, Size, true_or_false
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
 
@@ -52,8 +52,9 @@ class SegmentationMap:
     scores: Float64 | None = None
 
     def __post_init__(self) -> None:
-        masks = _read_only(np.asarray(self.masks))
+        masks = np.asarray(self.masks)
         _check_masks(masks)
+        masks = _read_only(true_or_false(masks))
         object.__setattr__(self, "masks", masks)
         object.__setattr__(self, "names", _checked_names(self.names, masks))
         if self.scores is not None:

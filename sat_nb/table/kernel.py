@@ -13,6 +13,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Size
+from sat_nb.errors import InvalidInput
+
 
 @dataclass(frozen=True)
 class MaskRuns:
@@ -20,7 +23,7 @@ class MaskRuns:
 
     ``starts`` and ``stops`` are pixel positions in the flattened map, ``masks`` the number of
     each run's mask. ``px`` (n,) counts pixels; ``centroids`` (n, 2) holds (row, column) of the
-    masks' centres as shares of height and width.
+    masks' centres as shares of height and width. ``size`` is the masks' (height, width).
     """
 
     starts: NDArray[np.int64]
@@ -28,20 +31,21 @@ class MaskRuns:
     masks: NDArray[np.int64]
     px: NDArray[np.int64]
     centroids: NDArray[np.float64]
+    size: Size
 
 
 def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
     """The runs of boolean masks (n, H, W)."""
     n, height, width = masks.shape
     if width % 8 == 0:  # rows are read as words of eight cells
-        cells = np.ascontiguousarray(masks)
+        cells = np.ascontiguousarray(masks, dtype=bool)
     else:
         cells = np.zeros((n, height, width // 8 * 8 + 8), dtype=bool)
         cells[:, :, :width] = masks
     (starts, stops, owners), moments = _find_runs(cells.view(np.uint64), width)
     px = moments[:n, 0]
     centroids = moments[:n, 1:] / px[:, None] / (height, width)
-    return MaskRuns(starts, stops, owners, px.astype(np.int64), centroids)
+    return MaskRuns(starts, stops, owners, px.astype(np.int64), centroids, (height, width))
 
 
 def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
@@ -49,6 +53,10 @@ def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
 
     Every pixel is in at least one sum, so if the map is not finite, neither is one of the sums.
     """
+    if attribution.shape[:2] != runs.size:
+        raise InvalidInput(
+            f"attribution: expected the masks' size {runs.size}, got {attribution.shape[:2]}."
+        )
     flat = np.ascontiguousarray(attribution).reshape(-1)
     sums = np.zeros(runs.px.size + 1)
     _add_runs(flat, attribution.shape[2], runs.starts, runs.stops, runs.masks, sums)
@@ -70,8 +78,11 @@ def _find_runs(words, width):  # type: ignore[no-untyped-def]
         free = np.full(n_words, _ALL_ON)
         for mask in range(n + 1):
             line = words[mask, row] if mask < n else free
-            if not _any(line):
+            seen = _any_of(line)
+            if seen == 0:
                 continue
+            if seen & ~_ALL_ON:
+                line = _ones(line)
             n_changes = _row_changes(line, width, changes)
             if mask < n:
                 for word in range(line.size):
@@ -113,11 +124,21 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _any(line):  # type: ignore[no-untyped-def]
+def _any_of(line):  # type: ignore[no-untyped-def]
+    """The bits that any word has."""
     found = np.uint64(0)
     for word in range(line.size):
         found |= line[word]
-    return found != 0
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _ones(line):  # type: ignore[no-untyped-def]
+    """A copy in which every cell that is not 0 is 1, as the other functions count on."""
+    cells = line.copy().view(np.uint8)
+    for cell in range(cells.size):
+        cells[cell] = cells[cell] != 0
+    return cells.view(np.uint64)
 
 
 @numba.njit(cache=True, nogil=True)
