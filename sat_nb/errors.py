@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_SHOWN = 200
+"""Characters of an unknown name that are shown: names in files may be of any length."""
+
 
 class SatError(Exception):
     """Anything that sat_nb refuses or cannot finish."""
@@ -49,12 +52,13 @@ def unknown_name(
     >>> str(unknown_name("how", "relativ", ["relative", "absolute"]))
     "how: unknown name 'relativ'. Did you mean 'relative'? Valid: 'relative', 'absolute'."
     """
-    names = list(valid)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    names, given = list(valid), repr(name)
+    close = difflib.get_close_matches(str(name)[:LONGEST_SHOWN], names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
+    if len(given) > LONGEST_SHOWN:
+        given = f"{given[:LONGEST_SHOWN]}..."
     return InvalidInput(
-        f"{argument}: unknown name {name!r}.{hint} Valid: "
-        f"{', '.join([*map(repr, names), *others])}."
+        f"{argument}: unknown name {given}.{hint} Valid: {', '.join([*map(repr, names), *others])}."
     )
 
 

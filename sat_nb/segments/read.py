@@ -15,6 +15,7 @@ from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.registry import chosen, lists
 from sat_nb.segments.formats import SEGMENT_FORMATS
 from sat_nb.segments.formats.encoded import Reading
+from sat_nb.segments.formats.foreign import foreign_in
 from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.segments.names import folded_renames, normalize
@@ -179,15 +180,26 @@ def read_segments(
     renames = {} if rename is None else folded_renames(rename)
     sources = by_image_id(find_sources(root, named, refuse), image_id, refuse)
     if not sources and not problems:
-        known = SEGMENT_FORMATS if named is None else {named.name: named}
-        raise InvalidInput(
-            f"path: no mask file in {str(root)!r}; known formats are {titles_of(known)}."
-        )
+        raise _no_masks(root, named)
     if errors == "raise":
         return SegmentFiles(sources, normalize_names, renames)
     readable = problems.readable(sources)
     noted = {where: "\n".join(messages) for where, messages in problems.items()}
     return SegmentFiles(readable, normalize_names, renames, noted)
+
+
+def _no_masks(root: Path, named: Format | None) -> InvalidInput:
+    foreign = foreign_in(root) if named is None else None
+    if foreign is not None:
+        file, tool = foreign
+        return InvalidInput(
+            f"path: no mask file in {str(root)!r}; {file.name!r} is not an export of a known mask "
+            f"format, but of {tool.says()}."
+        )
+    known = SEGMENT_FORMATS if named is None else {named.name: named}
+    return InvalidInput(
+        f"path: no mask file in {str(root)!r}; known formats are {titles_of(known)}."
+    )
 
 
 def find_sources(

@@ -20,7 +20,6 @@ from sat_nb.files import written_whole
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
-    brief,
     check_count,
     checked_dict,
     checked_name,
@@ -30,11 +29,32 @@ from sat_nb.segments.formats.rle import CODECS, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 
 _PATHS = ((), ("result",), ("data", "result"))
+_OTHERS = frozenset((
+    "classTitle", "geometryType", "imgHeight", "info", "label", "points", "polygon",
+    "segmentation", "size", "tags",
+))  # fmt: skip
+"""Keys beside ``objects``, or within an object, that Supervisely, Cityscapes and others write."""
 
 
 def is_dinox(document: object) -> bool:
-    """Whether a parsed JSON document is a DINO-X export: it has a list ``objects``."""
-    return _objects(document) is not None
+    """Whether a parsed JSON document is a DINO-X export: a list ``objects``, empty or of its kind.
+
+    Other tools have such a list, too: one object of DINO-X's is enough, and the others are refused
+    one by one. A list that is empty is DINO-X's where nothing stands beside it that says otherwise.
+    """
+    objects = _objects(document)
+    if objects is None:
+        return False
+    if objects:
+        return any(map(_is_object, objects))
+    return isinstance(document, dict) and _OTHERS.isdisjoint(document)
+
+
+def _is_object(item: Any) -> bool:
+    """Whether an element of ``objects`` is DINO-X's, perhaps damaged, and no other tool's."""
+    if not isinstance(item, dict):
+        return True
+    return not {"category", "mask"}.isdisjoint(item) and _OTHERS.isdisjoint(item)
 
 
 def parse_dinox(document: object) -> Reading:
@@ -127,8 +147,7 @@ def _encoded(item: Any, field: str) -> EncodedMask:
         )
     codec = mask.get("format", "dds_rle")
     if not isinstance(codec, str) or codec not in CODECS:
-        given = codec[:80] if isinstance(codec, str) else brief(codec)
-        raise unknown_name(f"{field}.format", given, CODECS)
+        raise unknown_name(f"{field}.format", codec, CODECS)
     return EncodedMask(field, name, *rle_decoder(mask, codec, field), score)
 
 

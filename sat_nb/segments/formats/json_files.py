@@ -16,6 +16,7 @@ from typing import Any
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id
 from sat_nb.segments.formats.encoded import Reading
+from sat_nb.segments.formats.foreign import not_known, read_document, tool_of
 from sat_nb.segments.formats.json_text import SetFile, open_set, read_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.sources import Format, Refuse, Source, by_image_id, check_path, titles_of
@@ -153,14 +154,12 @@ def _id_in(folder: PurePosixPath, name: str, file: Path) -> str:
 
 
 def _read_document(file: Path, formats: Sequence[JsonFormat], named: bool) -> Reading:
-    document = read_json(file)
+    document = read_document(file)
     for known in formats:
         if isinstance(known, JsonDocument) and (named or known.recognises(document)):
             return known.parse(document)
-    raise InvalidInput(
-        "not an export of a known mask format; known are "
-        f"{titles_of({known.name: known for known in formats})}."
-    )
+    known_are = f"known are {titles_of({known.name: known for known in formats})}."
+    raise not_known(tool_of(file.name, document), known_are)
 
 
 def _raise(where: str, error: InvalidInput) -> None:

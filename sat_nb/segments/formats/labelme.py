@@ -19,7 +19,6 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
-    brief,
     checked_dict,
     checked_list,
     checked_name,
@@ -55,7 +54,7 @@ def _encoded(shape: Any, field: str, *, size: Size) -> EncodedMask:
     name = checked_name(shape.get("label"), f"{field}.label")
     kind = shape.get("shape_type") or "polygon"  # old versions do not write it
     if kind not in SHAPES:
-        raise unknown_name(f"{field}.shape_type", brief(kind), SHAPES)
+        raise unknown_name(f"{field}.shape_type", kind, SHAPES)
     draw = _place if kind == "mask" else partial(_fill, kind)
     return EncodedMask(field, name, size, partial(draw, shape, size, field))
 
