@@ -115,7 +115,7 @@ def _both_bytes(file: Path, layout: str, order: str) -> NDArray[np.uint16]:
 
 def _decoded(file: Path, code: str) -> NDArray[np.uint8]:
     """The picture, its samples unpacked as the code says."""
-    with Image.open(file) as image:
+    with file.open("rb") as stream, Image.open(stream) as image:
         image.tile = [_with_code(tile, code) for tile in image.tile]
         return np.array(image)
 

@@ -109,7 +109,10 @@ class PhotoFile:
             n_parts = self.format.parts(self.file) if self.part is None else None
             if n_parts is not None:
                 raise InvalidInput(f"holds {n_parts} photos; read_images(file) gives each its id.")
-            return self.format.read(self.file, self.part)
+            photo = self.format.read(self.file, self.part)
+            if not photo.pixels.size:
+                raise InvalidInput("holds no pixel; replace it, or remove it.")
+            return photo
         except InvalidInput:
             raise
         except Exception as error:  # damaged files make the readers raise errors of many kinds
@@ -158,7 +161,9 @@ def _reason(file: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return content_of(head_of(file))
     text = str(error) or type(error).__name__
-    return text.replace(repr(str(file)), "it").replace(str(file), "it").rstrip(".")
+    for name in (f"File {file}", repr(str(file)), str(file)):
+        text = text.replace(name, "it")
+    return text.rstrip(".")
 
 
 def content_of(head: bytes) -> str:

@@ -42,7 +42,10 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
     if not kind.startswith("MONOCHROME"):
         return Photo(stored(pixels), range_of(pixels.dtype))
     pixels, full = _rescaled(pixels, data, frame)
-    return Photo(in_colour(stored(pixels)), full, _own_window(data, frame), kind == "MONOCHROME1")
+    is_inverted = kind == "MONOCHROME1"
+    if is_inverted and pixels.dtype == np.uint8:
+        pixels = pixels.astype(np.uint16)  # as uint8, 0 would be taken for black
+    return Photo(in_colour(stored(pixels)), full, _own_window(data, frame), is_inverted)
 
 
 def _header(file: Path) -> Any:

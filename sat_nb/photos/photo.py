@@ -35,7 +35,7 @@ class Photo:
     @property
     def is_shown_as_stored(self) -> bool:
         """Whether the stored numbers are what a viewer shows, 0 black and 255 white."""
-        return self.pixels.dtype == np.uint8 and not self.inverted
+        return self.pixels.dtype == np.uint8
 
 
 def photo_of(array: object) -> Photo:
@@ -88,7 +88,7 @@ def in_colour(pixels: NDArray[Any]) -> Pixels:
 def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """Colours (H, W, 3) laid over white, and the share of pixels that are see-through.
 
-    Both are whole numbers without sign; the largest alpha is opaque.
+    Both are of one type of whole numbers without sign; the largest alpha is opaque.
 
     >>> over_white(np.array([[[9, 9, 9]]], np.uint8), np.array([[0]], np.uint8))
     (array([[[255, 255, 255]]], dtype=uint8), 1.0)
@@ -96,8 +96,8 @@ def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> tuple[NDArray[Any]
     top = int(np.iinfo(alpha.dtype).max)
     if (alpha == top).all():
         return colours, 0.0
-    share = alpha.astype(np.float64)[..., None] / top
-    laid = np.rint(colours * share + np.iinfo(colours.dtype).max * (1 - share))
+    opacity = alpha.astype(np.uint32)[..., None]
+    laid = (colours * opacity + top * (top - opacity) + top // 2) // top
     return laid.astype(colours.dtype), float((alpha < top).mean())
 
 

@@ -52,19 +52,24 @@ def read_pillow(file: Path, part: int | None = None) -> Photo:
     stored under a transparent pixel is never seen.
     """
     load_plug_ins()
-    try:
-        image = Image.open(file)
-    except UnidentifiedImageError:
-        if is_tiff(file):
-            return read_tifffile(file)
-        raise
-    with image:
-        if is_misread(image):
-            return read_tifffile(file)
-        pixels, full = samples(file, image, codes_of(image))
-        image.load()  # turns a TIFF, and reads what stands behind the pixels of a PNG
-        pixels, share = _opaque(image, pixels)
-        pixels = turned(pixels, orientation(image))
+    with file.open("rb") as stream:  # of a path, Pillow mixes up the rows of some turned TIFFs
+        try:
+            image = Image.open(stream)
+        except UnidentifiedImageError:
+            if is_tiff(file):
+                return read_tifffile(file)
+            raise
+        with image:
+            return _read(file, image)
+
+
+def _read(file: Path, image: Image.Image) -> Photo:
+    if is_misread(image):
+        return read_tifffile(file)
+    pixels, full = samples(file, image, codes_of(image))
+    image.load()  # turns a TIFF, and reads what stands behind the pixels of a PNG
+    pixels, share = _opaque(image, pixels)
+    pixels = np.ascontiguousarray(turned(pixels, orientation(image)))
     return Photo(in_colour(pixels), full, see_through=share)
 
 

@@ -30,7 +30,7 @@ def read_tifffile(file: Path) -> Photo:
         ) from error
     with tifffile.TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
-        _check_page(page)
+        _check_page(page, file.stat().st_size)
         check_size(page.imagelength, page.imagewidth)
         array = page.asarray()
         array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else np.atleast_3d(array)
@@ -43,8 +43,12 @@ def read_tifffile(file: Path) -> Photo:
     return Photo(in_colour(upright), full, see_through=share)
 
 
-def _check_page(page: Any) -> None:
-    colours = page.photometric.name
+def _check_page(page: Any, file_size: int) -> None:
+    ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    n_bytes = page.nbytes if page.compression == 1 else 1
+    if not ends or max(ends) > file_size or sum(page.databytecounts) < n_bytes:
+        raise InvalidInput("a damaged TIFF: pixels are missing.")
+    colours = getattr(page.photometric, "name", page.photometric)
     if page.axes not in ("YX", "YXS", "SYX") or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise InvalidInput(
             f"a TIFF with axes {page.axes} and colours {colours}; save it in grey or RGB."
