@@ -24,6 +24,7 @@ from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
 from sat_nb.table.fitting import photo_size
 from sat_nb.table.join import MERGES
+from sat_nb.table.matching import facts_by_id
 from sat_nb.table.schema import rerank
 from sat_nb.table.select import with_images_left
 
@@ -68,8 +69,7 @@ class Original:
 
     @cached_property
     def _photos(self) -> dict[str, Size | None]:
-        facts = getattr(self.maps, "facts", {})
-        return {i: photo_size(facts[key]) for i, key in keys_by_id(facts, "maps.facts").items()}
+        return {i: photo_size(facts) for i, facts in facts_by_id(self.maps).items()}
 
 
 MaskFunction = Callable[[SegmentationMap, float, np.random.Generator], SegmentationMap]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.by_id import composed
 from sat_nb.errors import unknown_name
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
@@ -34,7 +35,7 @@ from sat_nb.table.join import (
     Pool,
     image_rows,
 )
-from sat_nb.table.matching import Match, facts_of, labels_of, matched
+from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
 from sat_nb.table.schema import COLUMNS, RANK_BY, local_rank
 
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
@@ -157,7 +158,8 @@ def build(
         is_declared=declared is not None,
     )
     images, left_out = matched(maps, segments, missing)
-    facts = facts_of(maps, images)
+    known = facts_by_id(maps)
+    facts = [known.get(composed(image.image_id)) for image in images]
     ids = [image.image_id for image in images]
     classes = dict(zip(ids, labels_of(labels, images), strict=True))
     blocks = list(_blocks(maps, segments, images, facts, options))

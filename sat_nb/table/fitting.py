@@ -14,6 +14,9 @@ from sat_nb.geometry import relation, same_shape, undeclared_fit
 from sat_nb.registry import Entry, registry
 from sat_nb.segments.segmentation import SegmentationMap
 
+# On coarse grids rounding explains much: 7 x 7 pixels could show a whole photo of 8 : 7, or lack a
+# seventh of it.
+CLOSE_SHAPE = 0.03
 WIDE_PAD = 0.05  # of the shorter side: 2 px of 224 px are 0.9 %, of a 7 x 7 grid 29 %
 TOO_MUCH_GROWTH = 3.0  # the median padded mask is then at most a third mask
 SMALL_MASK = 0.01  # of the map: a mask that is still smaller after padding is a detail
@@ -120,9 +123,15 @@ def check_declared(
 
     Where the size of the photo is not known, it is that of the masks.
     """
-    if not is_declared and not same_shape(size, photo or masks):
+    if not is_declared and not _is_unambiguous(size, photo or masks):
         of = "its photo is" if photo else "its masks, and so its photo, are"
         raise undeclared_fit(what, size, of, photo or masks)
+
+
+def _is_unambiguous(size: Size, photo: Size) -> bool:
+    """Whether stretched and cropped photos would cover a map of ``size`` alike."""
+    tall, wide = size[0] * photo[1], size[1] * photo[0]
+    return same_shape(size, photo) and abs(tall - wide) <= CLOSE_SHAPE * max(tall, wide)
 
 
 def warning_of_padding(

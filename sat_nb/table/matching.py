@@ -13,6 +13,7 @@ from sat_nb.arguments import is_number
 from sat_nb.by_id import composed, keys_by_id
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import photo_size
 from sat_nb.table.join import Maps
 
 
@@ -76,12 +77,17 @@ def _check_maps(maps: Maps) -> None:
         raise InvalidInput("maps: expected at least one method, got none.")
 
 
-def facts_of(maps: Maps, images: list[Match]) -> list[Any]:
-    """What the maps know about each image's photo; None where they know nothing."""
+def facts_by_id(maps: Maps) -> dict[str, Any]:
+    """{id in composed Unicode: what the maps know about that photo}, as far as they do.
+
+    Where tools were joined, those facts that have the size of the photo.
+    """
     facts = getattr(maps, "facts", {})
-    keys = keys_by_id(facts, "maps.facts")
-    known = {i: facts[key] for i, key in keys.items()}
-    return [known.get(composed(image.image_id)) for image in images]
+    found: dict[str, Any] = {}
+    for key in facts:
+        if photo_size(found.get(composed(key))) is None:
+            found[composed(key)] = facts[key]
+    return found
 
 
 def labels_of(labels: Any, images: list[Match]) -> list[int | None]:

@@ -265,7 +265,7 @@ def test_what_cannot_be_written(table: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(sat.CannotWrite, match=r"path: cannot write .*t' \(Not a directory"):
         sat.write_table(table, file, partition_by=BY)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(sat.CannotWrite, match=r"folder' \(Is a directory\); give a file that can"):
+    with pytest.raises(sat.CannotWrite, match=r"folder' \(it is a folder\); give another name"):
         sat.write_table(table, tmp_path / "folder")
     table.attrs["mine"] = object()
     with pytest.raises(sat.InvalidInput, match="table.attrs is what JSON can hold"):

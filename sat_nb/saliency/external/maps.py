@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Map, Size
-from sat_nb.by_id import ById, ByMethod
+from sat_nb.by_id import ById, ByMethod, composed
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.geometry import relation
 from sat_nb.registry import Entry, registry
@@ -147,11 +147,8 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
                     f"{getattr(other, name)!r} on the other; declare the same {name}= for both, "
                     "or build one table each."
                 )
-        different = [
-            i
-            for i in self._ids() & other._ids()
-            if not self.facts.get(i, NO_FACTS).agrees(other.facts.get(i, NO_FACTS))
-        ]
+        mine, theirs = self._facts_by_id(), other._facts_by_id()
+        different = [i for i in set(mine) & set(theirs) if not mine[i].agrees(theirs[i])]
         if different:
             raise InvalidInput(
                 f"maps: targets or sizes of photos differ between the sides of | for "
@@ -163,8 +160,10 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
         known = {i: facts for i, facts in self.facts.items() if facts.size is not None}
         return MappingProxyType({**self.facts, **other.facts, **known})
 
-    def _ids(self) -> set[str]:
-        return {image_id for by_id in self.maps.values() for image_id in by_id}
+    def _facts_by_id(self) -> dict[str, PhotoFacts]:
+        """The facts of all images under their ids in composed Unicode."""
+        ids = {image_id for by_id in self.maps.values() for image_id in by_id}
+        return {composed(i): self.facts.get(i, NO_FACTS) for i in ids}
 
 
 AXES = {"N": "images", "H": "rows", "W": "columns", "C": "channels", "K": "classes"}
