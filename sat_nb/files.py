@@ -2,33 +2,148 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import time
 import unicodedata
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sat_nb.errors import FileMissing, InvalidInput
+from sat_nb.errors import CannotWrite, FileMissing, InvalidInput, SatError
+from sat_nb.temporary import new_part
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str], argument: str = "path") -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it to ``path`` when the block succeeds.
 
-    An error or an interrupt within the block leaves ``path`` as it was.
+    An error or an interrupt within the block leaves ``path`` as it was. The content is on the disk
+    before it takes its name, so that a power cut leaves the old file or the new one. CannotWrite,
+    which names the argument and the file, says why a file cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
+    with writing(path, argument):
+        check_target(path, argument)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = new_part(path)
+        try:
+            yield part
+            part.chmod(0o666 & ~umask())
+            flush(part)
+            os.replace(part, path)
+        finally:
+            with suppress(OSError):
+                part.unlink()
+        flush_folder(path.parent)
+
+
+@contextmanager
+def writing(path: Path, argument: str) -> Iterator[None]:
+    """Raise CannotWrite for the OSErrors of a block that writes the file or folder ``path``."""
     try:
-        yield part
-        part.chmod(0o666 & ~umask())
-        os.replace(part, path)
+        yield
+    except SatError:
+        raise
+    except (OSError, ValueError) as error:
+        if not _is_of_writing(error, path):
+            raise
+        raise cannot_write(path, argument, error) from error
+
+
+def _is_of_writing(error: OSError | ValueError, path: Path) -> bool:
+    """Whether an error is about this path: others are of what was read to write it."""
+    if isinstance(error, ValueError):  # "embedded null byte", letters that have no bytes
+        return "\0" in str(path) or _as_bytes(path) is None
+    named = error.filename
+    if not isinstance(named, str):
+        return True
+    return Path(named) in (path, *path.parents) or Path(named).is_relative_to(path.parent)
+
+
+def check_target(path: Path, argument: str) -> None:
+    """CannotWrite where no file can take this name: said before its content is computed."""
+    name = _as_bytes(Path(path.name))
+    if name is None or "\0" in str(path):
+        raise _refused(path, argument, "no file can have this name", "give another name")
+    if len(name) > LONGEST_NAME:
+        reason = f"its name has {len(name)} bytes, file systems take {LONGEST_NAME}"
+        raise _refused(path, argument, reason, "give a shorter name")
+    with writing(path, argument):
+        folder, other = path.is_dir(), path.exists() and not path.is_file()
+    if folder:
+        raise _refused(path, argument, "it is a folder", "give another name, or remove it")
+    if other:
+        raise _refused(path, argument, "it is a device or a pipe", "give the name of a plain file")
+
+
+_flushed: dict[Path, float] = {}
+LONGEST_NAME = 255
+"""Bytes of a file's name that common file systems take."""
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space, or give another folder",
+    errno.EDQUOT: "your share of the disk is used up: free some space, or give another folder",
+    errno.EFBIG: "the system allows no file of this size here: raise the limit (ulimit -f), or "
+    "give another folder",
+    errno.EROFS: "the disk is read-only: give another folder",
+    errno.EACCES: "writing is not allowed there: change that, or give another folder",
+    errno.EPERM: "writing is not allowed there: change that, or give another folder",
+    errno.ENOTDIR: "a file has the name of a folder on the way: give another folder",
+    errno.EEXIST: "a file has the name of a folder on the way: give another folder",
+    errno.ENAMETOOLONG: "a name may have 255 bytes, a path 4,096: give a shorter one",
+}
+
+
+def cannot_write(path: Path, argument: str, error: Exception) -> CannotWrite:
+    """The error for a file or folder that could not be written: why, and what to do."""
+    code = error.errno if isinstance(error, OSError) else None
+    # strerror of libraries names the file again, or holds lines of theirs.
+    reason = os.strerror(code) if code else str(error) or type(error).__name__
+    return _refused(
+        path, argument, reason, _REMEDIES.get(code or 0, "give a path that can be written to")
+    )
+
+
+def _refused(path: Path, argument: str, reason: str, remedy: str) -> CannotWrite:
+    shown = str(path) if len(str(path)) <= 400 else f"{str(path)[:200]}...{str(path)[-100:]}"
+    return CannotWrite(f"{argument}: cannot write {shown!r} ({reason}); {remedy}.")
+
+
+def _as_bytes(path: Path) -> bytes | None:
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        return None
+
+
+def flush(file: Path) -> None:
+    """Wait until a file's content is on the disk."""
+    handle = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks cannot
+            raise
     finally:
-        part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system offers it.
+
+    At most once a second for a folder: of thousands of small files, the names of the last second
+    may be missing after a power cut, but not the half of any file.
+    """
+    if time.monotonic() < _flushed.get(folder, -1) + 1:
+        return
+    _flushed[folder] = time.monotonic()
+    with suppress(OSError):  # Windows opens no folders, some file systems flush none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def umask() -> int:

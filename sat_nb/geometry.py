@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sat_nb.arrays import Mask, Masks, Pixels, Size, true_or_false
+from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 
@@ -64,7 +64,7 @@ def _within(on: NDArray[np.bool_], parts: NDArray[np.int64]) -> NDArray[np.int64
     return parts[:, begin:end]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
     line = np.zeros(covered.shape[1], dtype=np.int64)
     n = columns.shape[1]

@@ -1,10 +1,62 @@
 from __future__ import annotations
 
+import errno
+import functools
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
+import sat_nb as sat
+from sat_nb import files, temporary
+from sat_nb.errors import CannotWrite
 from sat_nb.files import written_whole
+from sat_nb.plots.export import save_figure
+from sat_nb.toy import toy
+
+LONG = "n" * 260
+EYE = sat.SegmentationMap(("eye",), np.eye(3, dtype=bool)[None])
+TABLE = sat.build(*toy())
+
+
+@functools.cache
+def bars() -> Axes:
+    return sat.plot_segments(sat.aggregate(TABLE))
+
+
+def write_text(path: Path) -> None:
+    with written_whole(path) as part:
+        part.write_text("x" * 5000)
+
+
+WRITERS = {
+    "written_whole": write_text,
+    "write_dinox": lambda path: sat.write_dinox(path, EYE),
+    "write_coco": lambda path: sat.write_coco(path, {"a": EYE}),
+    "write_table": lambda path: sat.write_table(TABLE, path),
+    "save_figure": lambda path: save_figure(bars(), path.with_suffix(""), formats=["svg"]),
+}
+"""What writes one file, whose name ends with .svg."""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """A folder in which nothing may change."""
+    (tmp_path / "folder.svg").mkdir()
+    (tmp_path / "file").write_text("kept")
+    before = sorted(tmp_path.rglob("*"))
+    yield tmp_path
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -31,3 +83,182 @@ def test_a_block_that_ends_well_replaces_it(tmp_path: Path) -> None:
         assert part.suffix == ".txt"
     assert file.read_text() == "whole"
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        (f"{LONG}.svg", "264 bytes, file systems take 255.*shorter name"),
+        ("folder.svg", "it is a folder.*another name"),
+        ("file/a.svg", "Not a directory|File exists"),
+        (f"{'é' * 126}.svg", "256 bytes"),
+        ("\0.svg", "no file can have this name"),
+        ("\ud800.svg", "no file can have this name"),
+        ("/".join(["d" * 200] * 25) + ".svg", "File name too long"),
+    ],
+    ids=["long", "folder", "below a file", "long in bytes", "NUL", "surrogate", "long path"],
+)
+def test_no_file_can_be_there(writer: str, name: str, match: str, tree: Path) -> None:
+    with pytest.raises(CannotWrite, match=match) as caught:
+        WRITERS[writer](tree / name)
+    text = str(caught.value)
+    assert text.count(repr(str(tree / name))[1:60]) == 1, "the file is named once"
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
+def test_a_device_is_never_replaced(device: str) -> None:
+    with pytest.raises(CannotWrite, match="it is a device or a pipe"):
+        write_text(Path(device))
+    assert not Path(device).is_file()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_and_a_read_only_disk(small_disk: Path) -> None:
+    (small_disk / "old.svg").write_text("old")
+    (small_disk / "filling").write_bytes(bytes(60_000))
+    for writer, write in WRITERS.items():
+        if writer in ("write_dinox", "write_coco"):  # small enough for what is left
+            continue
+        with pytest.raises(CannotWrite, match="the disk is full: free some space"):
+            write(small_disk / "old.svg")
+    big = sat.SegmentationMap(("a",), np.random.default_rng(0).random((1, 300, 300)) < 0.5)
+    with pytest.raises(CannotWrite, match="the disk is full"):
+        sat.write_dinox(small_disk / "old.svg", big)
+    with pytest.raises(CannotWrite, match="the disk is full"):
+        sat.write_coco(small_disk / "old.svg", {"a": big})
+    assert sorted(os.listdir(small_disk)) == ["filling", "old.svg"]
+    assert (small_disk / "old.svg").read_text() == "old"
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for write in WRITERS.values():
+        with pytest.raises(CannotWrite, match="the disk is read-only: give another folder"):
+            write(small_disk / "old.svg")
+
+
+def test_a_limit_of_the_size_of_files(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(CannotWrite, match="File too large.*ulimit -f"):
+            write_text(tmp_path / "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_errors_of_what_is_read_stay_their_own(tmp_path: Path) -> None:
+    elsewhere = str(tmp_path.parent / "elsewhere.png")
+
+    def reads() -> None:
+        with written_whole(tmp_path / "a"):
+            raise PermissionError(errno.EACCES, "Permission denied", elsewhere)
+
+    with pytest.raises(PermissionError, match="elsewhere.png"):
+        reads()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_content_is_on_the_disk_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (done.append("flush"), fsync(handle))[1])
+    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("move"), replace(a, b))[1])
+    for name, write in WRITERS.items():
+        done.clear()
+        files._flushed.clear()
+        write(tmp_path / name / "a.svg")
+        n_files = len(list((tmp_path / name).iterdir()))
+        assert done.count("move") == n_files, name
+        assert done[0] == "flush", name
+        assert "flush" in done[done.index("move") :], f"{name}: names are flushed as well"
+    done.clear()
+    sat.write_table(TABLE, tmp_path / "shards", partition_by=["method"])
+    assert done == ["flush", "flush", "move", "flush"]
+
+
+# --- what killed runs leave ---------------------------------------------------------------------
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from sat_nb.files import written_whole
+from sat_nb.temporary import new_part_folder
+folder = Path(sys.argv[1])
+stage = new_part_folder(folder)
+(stage / "shard.parquet").write_text("half")
+with written_whole(folder / "a.txt") as part:
+    part.write_text("half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writing(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that is writing a file and a folder."""
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+        process.kill()
+
+
+def left(folder: Path) -> list[Path]:
+    return list(folder.glob(".part-*"))
+
+
+def test_a_killed_run_is_cleaned_up_by_the_next(
+    writing: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    mine = tmp_path / ".part-of-a-cake"
+    mine.write_text("of the user")
+    write_text(tmp_path / "b.txt")
+    assert len(left(tmp_path)) == 3, "a running process keeps what it writes"
+    temporary._next_look.clear()
+    writing.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, writing.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+    write_text(tmp_path / "b.txt")
+    assert left(tmp_path) == [mine]
+
+
+def test_what_other_machines_write_is_left_alone_for_a_day(tmp_path: Path) -> None:
+    for name in (".part-00000000-1-abcdefgh.json", ".part-abcd_fgh.parquet"):
+        file = tmp_path / name
+        file.write_text("half")
+        write_text(tmp_path / "b.txt")
+        assert file.exists()
+        os.utime(file, (0, time.time() - 25 * 3600))
+        temporary._next_look.clear()
+        write_text(tmp_path / "b.txt")
+        assert not file.exists()
+
+
+def test_of_two_writers_both_end_well(writing: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text() == "x" * 5000
+    assert len(left(tmp_path)) == 2
+
+
+def test_a_table_goes_into_a_folder_that_a_killed_run_left(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    stale = tmp_path / "t" / ".part-abcdefgh"
+    stale.mkdir()
+    os.utime(stale, (0, 0))
+    sat.write_table(TABLE, tmp_path / "t", partition_by=["method"])
+    assert left(tmp_path / "t") == []
+    assert len(sat.read_table(tmp_path / "t")) == len(TABLE)

@@ -207,7 +207,7 @@ def aggregate(
     if out is None:
         click.echo(summary.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
         return
-    with written_whole(out) as part:
+    with written_whole(out, "--out") as part:
         summary.to_csv(part, index=False)
     click.echo(f"{out}: {len(summary)} rows")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sat_nb.errors import CannotWrite, InvalidInput, unknown_name
-from sat_nb.files import written_whole
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import check_target, flush, written_whole
 from sat_nb.plots.critical_difference import numbers
 from sat_nb.plots.style import numbers_of
 
@@ -106,10 +106,13 @@ def save_figure(
         if name not in _METADATA:
             raise unknown_name("formats", name, FIGURE_FORMATS)
     formats = [formats] if isinstance(formats, str) else list(formats)
+    files = {name: _file(Path(path), name) for name in [*formats, "csv"]}
+    for file in files.values():
+        check_target(file, "path")
     numbers = _numbers(figure) if data is None else data
     contents = {name: drawn(figure, name, dpi) for name in formats}
     contents["csv"] = numbers.to_csv(index=False, float_format="%.10g").encode()
-    return _write_all(Path(path), contents)
+    return _write_all(files, contents)
 
 
 def _figure_of(picture: Any) -> Any:
@@ -148,19 +151,17 @@ def drawn(figure: Figure, name: str, dpi: float) -> bytes:
     return buffer.getvalue()
 
 
-def _write_all(path: Path, contents: dict[str, bytes]) -> list[Path]:
+def _file(path: Path, kind: str) -> Path:
+    return path.parent / f"{path.name}.{kind}"
+
+
+def _write_all(files: dict[str, Path], contents: dict[str, bytes]) -> list[Path]:
     """Write every file beside its place; then, when all are complete, move them there."""
-    files = {name: path.with_name(f"{path.name}.{name}") for name in contents}
-    folders = [file for file in files.values() if file.is_dir()]
-    if folders:
-        raise CannotWrite(f"path: {folders[0]} is a folder; give another name, or remove it.")
-    try:
-        with ExitStack() as stack:
-            parts = {name: stack.enter_context(written_whole(files[name])) for name in contents}
-            for name, content in contents.items():
-                parts[name].write_bytes(content)
-    except OSError as error:
-        raise CannotWrite(f"path: {path} cannot be written ({error}).") from error
+    with ExitStack() as stack:
+        parts = {name: stack.enter_context(written_whole(files[name])) for name in contents}
+        for name, content in contents.items():
+            parts[name].write_bytes(content)
+            flush(parts[name])
     return list(files.values())
 
 

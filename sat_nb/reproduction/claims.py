@@ -157,7 +157,7 @@ def update_report(file: str | os.PathLike[str], figures: str | os.PathLike[str])
             "table belongs."
         )
     table = as_markdown(all_claims(figures))
-    with written_whole(file) as part:
+    with written_whole(file, "report") as part:
         part.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
     return Path(file)
 

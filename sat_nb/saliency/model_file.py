@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def model_file(model: Any, *, input_size: tuple[int, int] | None = None) -> Iter
         path = existing(model, "model")
         yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size)
     elif callable(getattr(model, "save", None)) and hasattr(model, "layers"):
-        with tempfile.TemporaryDirectory(prefix="sat_nb-") as folder:
-            path = _save(model, Path(folder) / "model.h5")
+        with temporary_folder() as folder:
+            path = _save(model, folder / "model.h5")
             yield ModelFile(str(path), str(model.name), content_sha256(path), size)
     else:
         raise InvalidInput(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from sat_nb.compiled import compiled
 
 EXACT_UP_TO = 50  # differences; above it the normal approximation, as in scipy
 
@@ -78,7 +79,7 @@ def _exact_p(signed: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(1.0, 2 * _tails(np.ascontiguousarray(sizes), smaller))
 
 
-@numba.njit(cache=True)
+@compiled()
 def _tails(ranks: NDArray[np.int64], at_most: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probabilities, by row, that a random half of the whole ranks adds up to ``at_most`` or less.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
+from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
 
 
@@ -66,7 +66,7 @@ def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
 _ALL_ON = np.uint64(0x0101010101010101)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _find_runs(words, width):  # type: ignore[no-untyped-def]
     """Runs (3, m) of masks given eight cells to a word, and each mask's px and centre moments."""
     n, height, n_words = words.shape
@@ -99,7 +99,7 @@ def _find_runs(words, width):  # type: ignore[no-untyped-def]
     return runs[:count].T.copy(), moments
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
     """Columns at which a row turns on and off, alternately; the last run ends at the width."""
     count = 0
@@ -123,7 +123,7 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _any_of(line):  # type: ignore[no-untyped-def]
     """The bits that any word has."""
     found = np.uint64(0)
@@ -132,7 +132,7 @@ def _any_of(line):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _ones(line):  # type: ignore[no-untyped-def]
     """A copy in which every cell that is not 0 is 1, as the other functions count on."""
     cells = line.copy().view(np.uint8)
@@ -141,7 +141,7 @@ def _ones(line):  # type: ignore[no-untyped-def]
     return cells.view(np.uint64)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _first_cell(word):  # type: ignore[no-untyped-def]
     """The number of the first of a word's eight cells that is on, by bisection."""
     cell = 0
@@ -152,7 +152,7 @@ def _first_cell(word):  # type: ignore[no-untyped-def]
     return cell + (word & np.uint64(0xFF) == 0)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _add_runs(flat, n_channels, starts, stops, masks, sums):  # type: ignore[no-untyped-def]
     for run in range(starts.size):
         part = flat[starts[run] * n_channels : stops[run] * n_channels]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
-from sat_nb.errors import CannotWrite, SatError
+from sat_nb.errors import SatError
 from sat_nb.files import written_whole
 from sat_nb.widgets.fields import button
 from sat_nb.widgets.markup import data_uri, page_of, png_of, table_html
@@ -88,11 +88,8 @@ def save_new(
         else drawn(content, kind, 300)
     )
     path = _new_path(Path(folder), name, kind)
-    try:
-        with written_whole(path) as part:
-            part.write_bytes(data)
-    except OSError as error:
-        raise CannotWrite(f"folder: {path} cannot be written ({error}).") from error
+    with written_whole(path, "folder") as part:
+        part.write_bytes(data)
     return path
 
 

@@ -540,7 +540,7 @@ def test_folders_that_do_not_serve(dinox: Dinox, photos: Path, tmp_path: Path) -
 
 def test_what_cannot_be_written_ends_it(dinox: Dinox, photos: Path) -> None:
     (photos.parent / "exports" / "1.json").mkdir(parents=True)
-    with pytest.raises(sat.CannotWrite, match=r"out: .*1\.json cannot be written"):
+    with pytest.raises(sat.CannotWrite, match=r"out: cannot write .*1\.json. \(it is a folder"):
         fetched(dinox, photos, in_flight=1)
     assert list(exports(photos)) == ["0"], "and nothing half-written"
 

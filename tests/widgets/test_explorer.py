@@ -324,7 +324,7 @@ def test_a_folder_that_cannot_be_written_is_said(explorer: Explorer, tmp_path: P
     (tmp_path / "taken").write_text("")
     explorer.folder = str(tmp_path / "taken")
     click(explorer, "sat-save-csv")
-    assert "cannot be written" in with_class(explorer, "sat-saved")[0].value
+    assert "folder: cannot write" in with_class(explorer, "sat-saved")[0].value
 
 
 def test_pictures_follow_the_theme(explorer: Explorer) -> None:

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from sat_nb.errors import WorkerFailed
 from sat_nb.saliency.process.budget import in_words
 from sat_nb.saliency.process.messages import receive, send, widen
 from sat_nb.saliency.process.server import OUT_OF_MEMORY, OVER_LIMIT
+from sat_nb.temporary import temporary_file
 
 _PROGRAM = (
     "import sys, json; path, limit = json.loads(sys.argv[1]); sys.path[:] = path; "
@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, *, n_threads: int | None = None, max_memory: int | None = None) -> None:
         self._lock = threading.Lock()
         self._max_memory = max_memory
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker
+        self._log = temporary_file()  # open as long as the worker
         self._process = _start(self._log, n_threads, max_memory)
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)

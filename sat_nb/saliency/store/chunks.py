@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
-from sat_nb.errors import CannotWrite, InvalidInput
+from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.saliency.store.codec import Chunk, Header, decode, encode, read_header
 
@@ -143,20 +142,8 @@ class FolderChunks:
 
 def write_file(file: Path, content: bytes) -> None:
     """Write a file of a store whole or not at all; CannotWrite says why and what to do."""
-    try:
-        with written_whole(file) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        remedies = {
-            errno.ENOSPC: "the disk is full: free some space or give another folder",
-            errno.EROFS: "the disk is read-only: give another folder to compute what is missing",
-            errno.EACCES: "writing is not allowed there: change that, or give another folder",
-        }
-        remedy = remedies.get(error.errno or 0, "give a folder that can be written to")
-        raise CannotWrite(
-            f"out: cannot write {str(file)!r} ({error.strerror or error}); {remedy}, and call "
-            "again. Nothing of this file is kept; everything written before it is."
-        ) from error
+    with written_whole(file, "out") as part:
+        part.write_bytes(content)
 
 
 def file_name(image_id: str) -> str:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole
-from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, unknown_name
+from sat_nb.errors import CannotFetch, InvalidInput, unknown_name
 from sat_nb.files import written_whole
 from sat_nb.photos.formats import PhotoFile
 from sat_nb.segments.dinox_api.client import (
@@ -227,11 +227,8 @@ class _Run:
         picture, size = encoded(photo, self.max_photo_bytes)
         result = await api.detect({**self.request, "image": picture})
         export, target = checked_export(result, size, self.request), export_file(self.out, image_id)
-        try:
-            with written_whole(target) as part:
-                part.write_text(export, encoding="utf-8")
-        except OSError as error:
-            raise CannotWrite(f"out: {target} cannot be written ({error}).") from error
+        with written_whole(target, "out") as part:
+            part.write_text(export, encoding="utf-8")
         self.new.append(image_id)
 
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from sat_nb.arrays import Mask, Size
+from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.limits import MAX_PIXELS, checked_size
 
@@ -38,7 +38,7 @@ def decode_coco(counts: str, size: Size) -> Mask:
     return mask.view(bool)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill_columns(codes, mask):  # type: ignore[no-untyped-def]
     """Set the foreground runs of a string in an empty (H, W) mask; return whether it fits exactly.
 

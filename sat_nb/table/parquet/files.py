@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sat_nb.errors import CannotWrite, InvalidInput, SatError, unknown_name
-from sat_nb.files import existing, written_whole
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import existing, writing, written_whole
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
 from sat_nb.table.schema import COLUMNS, check_table
@@ -79,20 +79,12 @@ def write_table(
     """
     path = Path(path)
     partition_by = [partition_by] if isinstance(partition_by, str) else list(partition_by)
-    try:
-        if partition_by:
+    if partition_by:
+        with writing(path, "path"):
             _write_shards(check_table(table), path, partition_by)
-        else:
-            with written_whole(path) as part:
-                _write_file(check_table(table), part)
-    except SatError:
-        raise
-    except OSError as error:
-        kind = "folder" if partition_by else "file"
-        raise CannotWrite(
-            f"path: cannot write {str(path)!r} ({error.strerror or error}); give a {kind} that can "
-            "be written to."
-        ) from error
+    else:
+        with written_whole(path) as part:
+            _write_file(check_table(table), part)
     return path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.files import files_by_id, umask
+from sat_nb.files import files_by_id, flush, flush_folder, umask
 from sat_nb.table.schema import COLUMNS
+from sat_nb.temporary import new_part_folder
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -95,17 +95,22 @@ def staged(folder: Path) -> Iterator[Path]:
     new = not folder.is_dir() or not any(folder.iterdir())
     beside = folder.parent if new else folder
     beside.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(dir=beside, prefix=".part-"))
+    stage = new_part_folder(beside)
     try:
         yield stage
+        files = sorted(stage.rglob("*.parquet"))
+        for file in files:
+            flush(file)
         if new:
             stage.chmod(0o777 & ~umask())
             os.replace(stage, folder)
+            flush_folder(beside)
             return
-        for file in sorted(stage.rglob("*.parquet")):
+        for file in files:
             place = folder / file.relative_to(stage)
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, place)
+            flush_folder(place.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 

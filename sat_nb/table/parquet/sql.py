@@ -7,16 +7,16 @@ columns are quoted.
 from __future__ import annotations
 
 import glob
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import CannotWrite, InvalidInput
 from sat_nb.table.parquet.footer import FOOTER_KEY, Footer, read_footer
+from sat_nb.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +68,10 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
     """Connect to a new database in memory, which loads no extensions and leaves no files."""
     import duckdb
 
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = ""  # without one, DuckDB uses memory only
+        with suppress(CannotWrite):
+            folder = str(stack.enter_context(temporary_folder()))
         settings: dict[str, Any] = {
             "memory_limit": MEMORY,
             "temp_directory": folder,
