@@ -91,8 +91,8 @@ FEW = {"n_samples": 2, "n_nodes": 3, "augment_by_n": 2, "steps": 2, "epsilon": 0
 
 
 @pytest.fixture(scope="module")
-def tiny_files(keras, tmp_path_factory) -> list[Path]:
-    """Two convolutions and two dense layers with biases, on photos of 6 x 6 px; in two files."""
+def tiny(keras, tmp_path_factory) -> Path:
+    """Two convolutions and two dense layers with biases, on photos of 6 x 6 px."""
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -106,45 +106,31 @@ def tiny_files(keras, tmp_path_factory) -> list[Path]:
     )
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0.05, 0.4, w.shape) for w in model.get_weights()])
-    folder = tmp_path_factory.mktemp("tiny")
-    for name in ("tiny.h5", "tiny.keras"):
-        model.save(folder / name)
-    return sorted(folder.iterdir())
-
-
-@pytest.fixture(scope="module")
-def tiny(tiny_files) -> Path:
-    return tiny_files[0]
+    file = tmp_path_factory.mktemp("tiny") / "tiny.h5"
+    model.save(file)
+    return file
 
 
 PHOTO = np.random.default_rng(1).integers(0, 256, (6, 6, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
-def maps(tiny_files) -> dict[str, np.ndarray]:
-    """Every method's map of one photo, through all of explain.
-
-    With another file the worker starts anew with an empty graph: iNNvestigate searches all of it
-    for each analyzer, so 28 in one take four times as long.
-    """
-    names, found = list(METHODS), {}
-    for number, first in enumerate(range(0, len(names), 4)):
-        some = names[first : first + 4]
-        store = sat.explain(
-            tiny_files[number % 2],
-            {"a": PHOTO},
-            methods=some,
-            preprocess="signed",
-            target=0,
-            parameters={
-                name: {key: FEW[key] for key in METHODS[name].parameters if key in FEW}
-                for name in some
-            },
-            progress=False,
-        )
-        found.update({name: store[name]["a"] for name in store})
-    assert list(found) == names
-    return found
+def maps(tiny) -> dict[str, np.ndarray]:
+    """Every method's map of one photo, through all of explain."""
+    store = sat.explain(
+        tiny,
+        {"a": PHOTO},
+        methods=list(METHODS),
+        preprocess="signed",
+        target=0,
+        parameters={
+            name: {key: FEW[key] for key in method.parameters if key in FEW}
+            for name, method in METHODS.items()
+        },
+        progress=False,
+    )
+    assert list(store) == list(METHODS)
+    return {name: store[name]["a"] for name in store}
 
 
 # --- methods -----------------------------------------------------------------------------------

@@ -237,6 +237,18 @@ def test_innvestigate_takes_rewritten_models(build, keras, images):
         np.testing.assert_allclose(maps[ours]["a"], theirs, atol=1e-4 * np.abs(theirs).max())
 
 
+def test_innvestigates_own_layers_take_no_name_of_the_model(keras, images):
+    """Names that Keras gives by itself: LRP adds such layers, too."""
+    layers = keras.layers
+    inputs = layers.Input((SIZE, SIZE, 3))
+    convolved = layers.Conv2D(3, 3, padding="same", activation="relu")(inputs)
+    added = layers.Add(name="add")([convolved, layers.Conv2D(3, 1, activation="relu")(convolved)])
+    added = layers.Add(name="add_1")([added, convolved])
+    model = keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(added)))
+    name = "lrp.alpha_2_beta_1"
+    assert np.abs(explain(model, images, methods=name, **PRE)[name]["a"]).max() > 0
+
+
 def test_grad_cam_is_its_formula(build, keras, images):
     import tensorflow as tf
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import innvestigate
 import numpy as np
 import tensorflow as tf
+from keras.src import backend
+from keras.src.engine import base_layer_utils
 
 from sat_nb.arrays import Float32
 from sat_nb.saliency.engines.keras.graph import Graph, Node, built, read_weights
@@ -31,8 +34,11 @@ def analyzer(
     losing = losing_relevance(model, name)
     if losing:
         raise LosesRelevance(losing)
-    made = innvestigate.create_analyzer(name, model, neuron_selection_mode="index", **parameters)
-    made.create_analyzer_model()
+    with _weights_left_in_the_graph(), _layers_called_once(model):
+        made = innvestigate.create_analyzer(
+            name, model, neuron_selection_mode="index", **parameters
+        )
+        made.create_analyzer_model()
 
     def analyze(batch: Float32, outputs: Sequence[int]) -> Float32:
         # By keyword: iNNvestigate's wrappers pass a positional one on twice.
@@ -44,6 +50,40 @@ def analyzer(
     return analyze
 
 
+@contextmanager
+def _weights_left_in_the_graph() -> Iterator[None]:
+    """Build an analyzer without reading the value of every weight that an operation takes.
+
+    Keras makes a layer of each operation and evaluates what does not depend on the photo, so that
+    the model could be saved, which nobody does here. Every evaluation prepares the whole graph
+    anew: the more analyzers it holds, the longer, up to a minute for one. The maps are the same.
+    """
+    before = base_layer_utils._UNSAFE_GRAPH_OP_LAYER_CREATION
+    base_layer_utils._UNSAFE_GRAPH_OP_LAYER_CREATION = True
+    try:
+        yield
+    finally:
+        base_layer_utils._UNSAFE_GRAPH_OP_LAYER_CREATION = before
+
+
+@contextmanager
+def _layers_called_once(model: Any) -> Iterator[None]:
+    """Forget the calls of the model's layers by an analyzer once it is built.
+
+    iNNvestigate takes a layer for the first only if all of its calls are on the input, and some
+    analyzers call layers on tensors of their own: one built later would treat it as any other.
+    """
+    calls = [
+        calls for layer in model.layers for calls in (layer._inbound_nodes, layer._outbound_nodes)
+    ]
+    counts = [len(own) for own in calls]
+    try:
+        yield
+    finally:
+        for own, count in zip(calls, counts, strict=True):
+            del own[count:]
+
+
 def keras_model(graph: Graph) -> Any:
     """The graph as a Keras model, in layers that iNNvestigate's analyzers support.
 
@@ -53,7 +93,17 @@ def keras_model(graph: Graph) -> Any:
     known = built(_relu_into_the_layer_before(_ordinary_convolutions(_fresh(graph))))
     # iNNvestigate adds inputs that must not take this one's name, so it has an odd one.
     tensor = layers.Input(known.shape, name="explained_photo")
+    _reserve_names(node.layer.name for node in known.nodes)
     return tf.keras.Model(tensor, known.keras(tensor))
+
+
+def _reserve_names(names: Iterable[str]) -> None:
+    """Keep Keras from giving one of these, such as "add_1", to a layer that an analyzer adds."""
+    numbers = backend.get_default_graph_uid_map()
+    for name in names:
+        stem, _, number = name.rpartition("_")
+        stem, next_number = (stem, int(number) + 1) if number.isdecimal() else (name, 1)
+        numbers["", stem] = max(numbers["", stem], next_number)
 
 
 def _fresh(graph: Graph) -> Graph:
