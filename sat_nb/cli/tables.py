@@ -27,6 +27,11 @@ FORMAT = named(
 @click.command(cls=Command)
 @click.option("--model", required=True, help="Keras model file (.h5, .keras).")
 @click.option("--images", required=True, help="Folder of photos, or one photo.")
+@click.option(
+    "--window",
+    help="How photos of more than 8 bits become 0 to 255: LOW,HIGH in stored numbers, 'dtype' for "
+    "the whole range of their type, or 'file' for what DICOM and NIfTI name.",
+)
 @click.option("--segments", required=True, help="Folder of mask exports, or one file.")
 @FORMAT
 @click.option("--rename", help="TOML file of segment names to replace.")
@@ -79,6 +84,11 @@ FORMAT = named(
 @click.option("--max-memory", help="Memory that a worker may use, such as 4GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes that share the photos.")
 @click.option("--maps", help="Folder that keeps the maps; a run that was stopped resumes there.")
+@click.option(
+    "--trust-model",
+    is_flag=True,
+    help="Let the model file run code of its own; only for files whose author you know.",
+)
 @named(
     "--dtype",
     "sat_nb.saliency.store.codec:DTYPES",
@@ -114,6 +124,7 @@ FORMAT = named(
 def build(
     model: str,
     images: str,
+    window: str | None,
     segments: str,
     mask_format: Any,
     rename: str | None,
@@ -129,7 +140,7 @@ def build(
 ) -> None:
     """Explain photos and join the maps with masks: a table in Parquet."""
     true_classes = _read_labels(labels) if labels else None
-    photos = sat.read_images(images)
+    photos = sat.read_images(images, window=_read_window(window))
     masks = sat.read_segments(segments, format=mask_format, rename=rename)
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
@@ -341,6 +352,14 @@ def _by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             raise InvalidInput(f"--parameter: expected METHOD.NAME=VALUE, got {text!r}.")
         found.setdefault(method, {})[name] = value
     return found
+
+
+def _read_window(text: str | None) -> Any:
+    """The numbers of LOW,HIGH; other text as it is."""
+    try:
+        return tuple(map(float, text.split(","))) if text and "," in text else text
+    except ValueError:
+        return text
 
 
 def _read_labels(path: str) -> dict[str, int]:

@@ -19,6 +19,7 @@ from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
 from sat_nb.interventions.logits import Logits, load_logits
+from sat_nb.photos.photo import photo_of
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.saliency.preprocess import check_range, get_preprocess
 from sat_nb.segments.segmentation import SegmentationMap
@@ -183,7 +184,7 @@ def deletion_effects(
 
         def measured(missing: Sequence[Deletion], image_id: str = image_id) -> pd.DataFrame:
             size = logits.input_size
-            photo = images[image_id]
+            photo = photo_of(images[image_id]).pixels
             has_window = isinstance(images, ImageSet) and images.has_window(image_id)
             # A deletion by a colour needs black and white, whatever the preprocessing takes.
             check_range("none", image_id, photo, has_window)

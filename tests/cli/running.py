@@ -37,7 +37,7 @@ class Explained:
         monkeypatch.setattr(sat, "explain", self)
 
     def __call__(self, model: Path, photos: Any, **options: Any) -> dict[str, Any]:
-        self.options = options
+        self.options, self.photos = options, photos
         return {str(method): self.maps["sharp"] for method in options["methods"]}
 
     def run(self, *arguments: str) -> pd.DataFrame:

@@ -322,6 +322,17 @@ def test_targets_and_parameters_reach_explain(explained: Explained) -> None:
         explained.run("--parameter", "n_samples=4")
 
 
+def test_a_window_reaches_the_photos(explained: Explained) -> None:
+    explained.run()
+    assert not any(map(explained.photos.has_window, explained.photos))
+    for text in ("0,255", "dtype", "file"):
+        explained.run("--window", text)
+        assert all(map(explained.photos.has_window, explained.photos))
+    for wrong in ("auto", "1,x", "5"):
+        with pytest.raises(AssertionError, match=r"window: expected \(low, high\)"):
+            explained.run("--window", wrong)
+
+
 def test_intervals_take_no_parameters(table_file: Path) -> None:
     refused = run("aggregate", table_file, "--interval", "bca", "--parameter", "k=1")
     assert "--parameter cannot be combined with --interval" in refused.output

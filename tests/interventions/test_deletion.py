@@ -38,6 +38,31 @@ def test_only_the_segment_changes(name: str) -> None:
     assert DELETIONS[name](pixels, np.ones((H, W), bool)).shape == (H, W, 3)
 
 
+@pytest.mark.parametrize("name", DELETIONS)
+def test_photos_under_a_window_are_not_rounded(name: str) -> None:
+    pixels, mask = photo().astype(np.float32) * np.float32(0.99), halves().masks[1]
+    deleted = DELETIONS[name](pixels, mask)
+    assert deleted.dtype == np.float32
+    np.testing.assert_array_equal(deleted[~mask], pixels[~mask])
+    rounded = DELETIONS[name](np.rint(pixels).astype(np.uint8), mask)
+    assert np.abs(deleted[mask] - rounded[mask]).max() < 2.5
+
+
+def test_deep_photos_need_a_window(linear: Path, tmp_path: Path) -> None:
+    deep = {"a": photo().astype(np.uint16) * 16}
+    given = ({"a": halves()}, {"a": 0})
+    options = {"kept": tmp_path, "deletions": ["grey"]}
+    for preprocess in ("unit", lambda batch: batch / np.float32(4080)):
+        with pytest.raises(sat.InvalidInput, match=r"photo 'a' holds uint16.*window=\(low, high\)"):
+            deletion_effects(linear, deep, *given, preprocess=preprocess, **options)
+    images = sat.ImageSet(deep, window=(0, 4080))
+    found = deletion_effects(linear, images, *given, preprocess="unit", **options)
+    same = deletion_effects(
+        linear, {"a": photo()}, *given, preprocess="unit", kept=tmp_path / "8", deletions=["grey"]
+    )
+    np.testing.assert_allclose(found["effect"], same["effect"], atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["blur", "inpaint"])
 def test_a_plain_photo_stays_as_it_is(name: str) -> None:
     plain = np.full((H, W, 3), (10, 200, 90), dtype=np.uint8)

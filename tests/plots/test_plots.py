@@ -122,6 +122,19 @@ def test_overlay_draws_photo_map_and_outlines() -> None:
         sat.plot_overlay(pixels[..., :2])
 
 
+def test_photos_of_any_depth_are_drawn_alike() -> None:
+    levels = np.linspace(0, 255, 60).reshape(5, 4, 3).astype(np.uint8)
+    levels[0, 0], levels[-1, -1] = 0, 255
+    drawn = [
+        np.asarray(sat.plot_overlay(photo).images[0].get_array()).astype(int)
+        for photo in (levels, levels.astype(np.uint16) * 16, levels * np.float32(8) - 1000)
+    ]
+    for one in drawn[1:]:
+        assert np.abs(one - drawn[0]).max() <= 1
+    grey = sat.plot_overlay(levels[..., 0], np.ones((5, 4)))
+    assert grey.images[0].get_array().shape == (5, 4)
+
+
 def test_names_are_drawn_as_they_are(tmp_path) -> None:
     """Neither mathematics nor length breaks a picture, and axes of the caller's are used."""
     from matplotlib import pyplot

@@ -70,3 +70,11 @@ def test_small_photos_keep_their_shape_and_open_as_jpeg() -> None:
     assert small.shape == (116, 232, 3)
     with Image.open(io.BytesIO(thumbnails.jpeg(small))) as image:
         assert (image.format, image.size) == ("JPEG", (232, 116))
+
+
+def test_deep_photos_are_small_photos_of_8_bits() -> None:
+    levels = np.arange(0, 4096, 2, dtype=np.uint16).reshape(32, 64)
+    for photo in (levels, levels.astype(np.float32) - 1000):
+        made = thumbnails.small(np.repeat(photo[..., None], 3, axis=2), 64)
+        assert (made.dtype, made.shape) == (np.uint8, (32, 64, 3))
+        assert (made.min(), made.max()) == (0, 255)
