@@ -7,15 +7,18 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from reprlib import repr as brief
 from typing import Any, Generic, TypeVar
 
 from sat_nb.errors import InvalidInput
-from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.photos.suffixes import image_suffix
 from sat_nb.registry import Entry
 
 T = TypeVar("T", covariant=True)
+
+MAX_QUOTED = 160  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,16 @@ def _id_of(found_id: str, source: Source[T], image_id: ImageId | None) -> str:
         return _own_id(found_id, source, image_id)
     if source.name is None:
         return as_image_id(found_id)
-    check_path(found_id)
-    return as_image_id(found_id.replace("\\", "/"))
+    return as_image_id(path_of(found_id))
 
 
 def _own_id(found_id: str, source: Source[T], image_id: Any) -> str:
     name = found_id if source.name is None else source.name
     file = source.files[0] if source.files else Path()
-    own_id = image_id(name, file) if takes_two(image_id) else image_id(name)
+    try:
+        own_id = image_id(name, file) if takes_two(image_id) else image_id(name)
+    except Exception as error:
+        raise InvalidInput(f"image_id: fails for {brief(name)} with {error!r}.") from error
     if not isinstance(own_id, str) or not own_id:
         raise InvalidInput(
             f"image_id: expected an image id, a str, for {brief(name)}, got {brief(own_id)}."
@@ -174,22 +179,48 @@ def as_image_id(name: str) -> str:
     ('train/zebra.3', '1569478414.73587')
     """
     name = unicodedata.normalize("NFC", name)
-    stem, _, extension = name.rpartition(".")
-    known = stem and not stem.endswith("/") and f".{extension.lower()}" in IMAGE_SUFFIXES
-    return stem if known else name
+    suffix = image_suffix(name.rpartition("/")[2])
+    return name.removesuffix(suffix)
 
 
-def check_path(name: object) -> None:
-    """InvalidInput unless a name that stands in a file is a path within the folder of photos."""
-    text = name.replace("\\", "/") if isinstance(name, str) else ""
+def path_of(name: object) -> str:
+    r"""The path of a photo within the folder of photos, from its name as it stands in a file.
+
+    Raises InvalidInput for absolute paths, addresses and whatever else is no such path.
+
+    >>> path_of("train\\zebra.jpg ")
+    'train/zebra.jpg'
+    """
+    text = name.strip().replace("\\", "/") if isinstance(name, str) else ""
     path = PurePosixPath(text)
     control = any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
-    elsewhere = re.match(r"[A-Za-z]:/|[A-Za-z][A-Za-z0-9+.-]*://", text)
+    elsewhere = re.match(r"[A-Za-z]:/|[A-Za-z][A-Za-z0-9+.-]*://|data:", text)
     if not path.name or control or elsewhere or path.is_absolute() or ".." in path.parts:
         raise InvalidInput(
             "expected the name of a photo, a relative path within the folder of photos, got "
-            f"{brief(name)}; pass image_id=, a function from such names to image ids."
+            f"{_quoted(name)}; pass image_id=, a function from such names to image ids"
+            f"{_such_as(name)}."
         )
+    return path.as_posix()
+
+
+def _quoted(name: object) -> str:
+    return repr(name) if isinstance(name, str) and len(name) <= MAX_QUOTED else brief(name)
+
+
+def _such_as(name: object) -> str:
+    """An ``image_id=`` that keeps the last part of a path or an address."""
+    part = r"(?!data:).*[/\\][^/\\]+$"
+    if not isinstance(name, str) or not re.match(part, name):
+        return ""
+    last = "name"
+    if "?" in name and "?d=" not in name:  # what follows in an address is no part of the name
+        last += ".split('?')[0]"
+    last += r".replace('\\', '/')" if "\\" in name else ""
+    last += ".rsplit('/', 1)[-1]"
+    if re.search(r"/[0-9a-f]{8}-[^/]+$", name):  # Label Studio's code before the name of an upload
+        last += ".split('-', 1)[-1]"
+    return f", such as image_id=lambda name: {last}"
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
@@ -214,12 +245,21 @@ def _twice(one_id: str, sources: list[Source[T]], image_id: ImageId | None) -> I
             f"image_id: returns {one_id!r} for both {first} and {second}; every image needs an id "
             "of its own."
         )
+    if first == second:
+        return InvalidInput(f"names the image {one_id!r} twice; remove one of the two.")
     return InvalidInput(
-        f"has the image {one_id!r}, and so has {first}; keep one of them, or pass "
-        "image_id=lambda name, file: ... to tell them apart by their files."
-        if first != second
-        else f"names the image {one_id!r} twice; remove one of the two."
+        f"has the image {one_id!r}, and so has {first}; keep one of them, or tell them apart by "
+        f"their files: image_id=lambda name, file: {_apart(sources)}."
     )
+
+
+def _apart(sources: list[Source[T]]) -> str:
+    """The first of some expressions of name and file that tells these sources apart."""
+    for what in ("parent.name", "stem", "name"):
+        told = {attrgetter(what)(file) for source in sources for file in source.files[:1]}
+        if len(told) == len(sources):
+            break
+    return f'f"{{file.{what}}}/{{name}}"'
 
 
 def _raise(where: str, error: InvalidInput) -> None:

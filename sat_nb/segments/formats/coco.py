@@ -2,9 +2,10 @@
 
 ``{"images": [{"id", "file_name", "height", "width"}], "annotations": [{"image_id",
 "category_id", "segmentation"}], "categories": [{"id", "name"}]}``. A segmentation is a list of
-polygons, or run lengths as a string or as a list; a crowd is a segment like any other. The image
-id is ``file_name`` without a photo's extension. The file is walked through once; later, the
-annotations of one image are read from their positions in the file.
+polygons, or run lengths as a string or as a list; a crowd is a segment like any other. One outline
+without the list around it is read as well. The image id is ``file_name`` without a photo's
+extension. The file is walked through once; later, the annotations of one image are read from their
+positions in the file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,9 +41,10 @@ from sat_nb.segments.formats.limits import (
 from sat_nb.segments.formats.polygons import fill_coco
 from sat_nb.segments.formats.rle import encode_coco, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.sources import as_image_id, check_path
+from sat_nb.sources import as_image_id, path_of
 
-Names = Mapping[str, str]
+Names = Mapping[str, Any]
+"""{category id: what stands there as its name}."""
 Parse = Callable[[dict[str, Any], list[Any], Names], Reading]
 
 
@@ -83,9 +86,8 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
     Refused are annotations and categories that cannot be used, and annotations of images that are
     not listed.
     """
-    entries: dict[str, dict[str, Any]] = {}
+    entries, names = _Table("images"), _Table("categories")
     spans: dict[str, list[Span]] = {}
-    names: dict[str, str] = {}
     for key, element, span in elements(text):
         try:
             if key == "annotations":
@@ -93,22 +95,47 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
             elif key in ("images", "categories"):  # parsed again as UTF-8: ``text`` is latin-1
                 whole = parse_json(text[span[0] : span[1]].encode("latin-1"))
                 number = _id(whole, "id", key, span)
-                table, value = (entries, whole) if key == "images" else (names, _named(whole, span))
-                _add(table, number, value, key)
+                if key == "images":
+                    entries.add(number, whole)
+                else:
+                    names.add(number, whole.get("name"))
         except InvalidInput as error:
             refuse(error)
-    for key in spans.keys() - entries.keys():
-        n = len(spans[key])
+    for key in [key for key in spans if key not in entries.seen]:
         refuse(
             InvalidInput(
-                f"annotations: {n} belong to the image id {key[:80]}, which `images` does not "
-                "list; add the image, or remove them."
+                f"annotations: {len(spans[key])} belong to the image id {key[:80]}, which `images` "
+                "does not list; add the image, or remove them."
             )
         )
     for key, entry in entries.items():
         read = _Image(file, entry, spans.get(key, []), names, parse).read
-        name = entry.get("file_name")
-        yield name if isinstance(name, str) else "", read
+        yield Indexed(_photo_of(entry), read)
+
+
+class _Table(dict[str, Any]):
+    """{id: value} of a list; what two elements claim belongs to neither."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.seen = name, set[str]()
+
+    def add(self, number: str, value: Any) -> None:
+        if number in self.seen and self.get(number) != value:
+            self.pop(number, None)
+            raise InvalidInput(f"{self.name}: the id {number[:80]} occurs twice; remove one.")
+        if number not in self.seen:
+            self.seen.add(number)
+            self[number] = value
+
+
+def _photo_of(entry: dict[str, Any]) -> str:
+    """What an entry of ``images`` calls its photo; "" where it does not."""
+    for member in ("file_name", "path", "coco_url", "flickr_url"):
+        name = _text_id(entry.get(member))
+        if name and name.strip():
+            return name
+    return ""
 
 
 def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> Reading:
@@ -116,9 +143,10 @@ def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> R
 
     Raises InvalidInput that names the field.
     """
+    stated = [entry.get("height"), entry.get("width")]
     if not annotations:
         return decode_masks([])
-    size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
+    size = None if stated == [None, None] else checked_size(stated, "images: [height, width]")
     items = [("annotations", item) for item in annotations]
     return decode_masks(encode_each(items, partial(_encoded, size=size, names=names)))
 
@@ -129,33 +157,62 @@ def name_of(item: dict[str, Any], names: Names, field: str) -> str:
     if key is None or key not in names:
         given = brief(item.get("category_id"))
         raise InvalidInput(f"{field}.category_id: no category has the id {given}.")
-    return names[key]
+    return checked_name(names[key], f"{field}: the name of its category {key[:80]}")
 
 
-def _encoded(item: Any, field: str, *, size: Size, names: Names) -> EncodedMask:
+def _encoded(item: Any, field: str, *, size: Size | None, names: Names) -> EncodedMask:
     item = checked_dict(item, field)
     field = f"annotation {brief(item.get('id'))}"
-    name = name_of(item, names, field)
-    score = checked_number(item["score"], f"{field}.score") if "score" in item else np.nan
+    name, score = name_of(item, names, field), item.get("score")
+    score = np.nan if score is None else checked_number(score, f"{field}.score")
     segmentation, field = item.get("segmentation"), f"{field}.segmentation"
-    if isinstance(segmentation, dict):
-        own_size, decode = rle_decoder(segmentation, "coco_rle", field)
-        if own_size != size:
-            raise InvalidInput(f"{field}.size: expected the image's {size}, got {own_size}.")
-        return EncodedMask(field, name, size, decode, score)
     if not segmentation:
         raise InvalidInput(f"{field}: expected the mask of {name[:80]!r}, got none, as of a box.")
-    return EncodedMask(field, name, size, partial(fill_coco, segmentation, size, field), score)
+    if isinstance(segmentation, dict):
+        own_size, decode = rle_decoder(segmentation, "coco_rle", field)
+        _check_size(own_size, size, f"{field}.size")
+        return EncodedMask(field, name, own_size, decode, score)
+    if size is None:
+        raise InvalidInput(f"{field}: outlines need the image's height and width in `images`.")
+    outlines = _outlines(segmentation, field)
+    return EncodedMask(field, name, size, partial(fill_coco, outlines, size, field), score)
 
 
-def _named(category: Any, span: Span) -> str:
-    return checked_name(category.get("name"), f"categories, {_at(span)}: name")
+def _check_size(own_size: Size, size: Size | None, field: str) -> None:
+    if size is None or own_size == size:
+        return
+    turned = "; height and width are swapped" if own_size == size[::-1] else ""
+    raise InvalidInput(
+        f"{field}: expected the image's [height, width] {list(size)}, got {list(own_size)}{turned}."
+    )
 
 
-def _add(table: dict[str, Any], number: str, value: Any, key: str) -> None:
-    if number in table:
-        raise InvalidInput(f"{key}: the id {number[:80]} occurs twice.")
-    table[number] = value
+def _outlines(segmentation: Any, field: str) -> list[Any]:
+    """The outlines ``[x1, y1, ...]`` of a segmentation, however deep it is nested.
+
+    A part of fewer than three points encloses nothing, and does not cost the others.
+    """
+    if not isinstance(segmentation, list):
+        raise InvalidInput(
+            f"{field}: expected outlines [[x1, y1, x2, y2, ...], ...] or run lengths {{size, "
+            f"counts}}, got {brief(segmentation)}."
+        )
+    if all(map(_is_number, segmentation)) or (len(segmentation) > 2 and _is_pairs(segmentation)):
+        segmentation = [segmentation]
+    parts = [list(chain(*part)) if _is_pairs(part) else part for part in segmentation]
+    return [part for part in parts if isinstance(part, list) and len(part) > 5] or parts
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_pairs(part: Any) -> bool:
+    """Whether a list holds points [x, y]."""
+    return isinstance(part, list) and all(
+        isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))
+        for point in part
+    )
 
 
 def _id(element: Any, member: str, key: str, span: Span) -> str:
@@ -170,7 +227,8 @@ def _id(element: Any, member: str, key: str, span: Span) -> str:
 
 
 def _text_id(value: Any) -> str | None:
-    number = whole_number(value)
+    """Text as it is, so that "007" stays apart from 7."""
+    number = None if isinstance(value, str) else whole_number(value)
     return str(number) if number is not None else value if isinstance(value, str) else None
 
 
@@ -244,7 +302,7 @@ def _image(
 ) -> dict[str, Any]:
     file_name, (height, width) = f"{image_id}{extension}", segmentation.size
     try:
-        check_path(file_name)
+        path_of(file_name)
     except InvalidInput as error:
         raise InvalidInput(f"segments: {error}") from error
     if as_image_id(file_name) != image_id:

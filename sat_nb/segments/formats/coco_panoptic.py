@@ -2,14 +2,17 @@
 
 ``{"images": [...], "annotations": [{"image_id", "file_name": "3.png", "segments_info": [{"id",
 "category_id"}]}], "categories": [...]}``; a pixel's id is R + 256 G + 256^2 B, 0 is nothing.
-The PNGs lie beside the JSON, or in a folder beside it that has the JSON's name.
+Colours count, also those of a palette; an alpha channel does not. The PNGs lie beside the JSON, or
+in a folder beside it that has the JSON's name.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
-from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
 from sat_nb.segments.formats.json_text import SetFile
 from sat_nb.segments.formats.limits import (
@@ -26,8 +29,9 @@ from sat_nb.segments.formats.limits import (
     checked_dict,
     checked_list,
     checked_size,
+    whole_number,
 )
-from sat_nb.segments.formats.png_files import read_picture
+from sat_nb.segments.formats.png_files import opened
 
 
 def index_coco_panoptic(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
@@ -38,7 +42,7 @@ def index_coco_panoptic(file: SetFile, text: str, refuse: RefuseItem) -> Iterato
 def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Reading:
     """The segments of one annotation and its PNG (H, W, 3), in the annotation's order.
 
-    Raises InvalidInput for ids that are only in one of the two.
+    Refused are ids that are only in one of the two.
     """
     infos = checked_list(
         checked_dict(annotation, "annotation").get("segments_info"), "segments_info"
@@ -47,24 +51,40 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Readi
         raise InvalidInput(
             f"the PNG: expected RGB, with ids as colours, got {pixels.dtype} {pixels.shape}."
         )
-    height, width = pixels.shape[:2]
-    ids = pixels[..., :3] @ np.array([1, 256, 256**2], dtype=np.int32)
-    names_by_id = {}
-    for i, info in enumerate(infos):
-        info = checked_dict(info, f"segments_info[{i}]")
-        segment_id = info.get("id")
-        if type(segment_id) is not int or segment_id in names_by_id or not 0 < segment_id < 2**24:
-            raise InvalidInput(
-                f"segments_info[{i}].id: expected an id once, got {brief(segment_id)}."
-            )
-        names_by_id[segment_id] = name_of(info, names, f"segments_info[{i}]")
-    unnamed = set(np.unique(ids).tolist()) - names_by_id.keys() - {0}
+    ids = np.dot(pixels[..., :3], np.array([1, 256, 256**2], dtype=np.int32))
+    listed = _listed(infos)
+    items = ((f"segments_info[{i}]", info) for i, info in enumerate(infos))
+    encode = partial(_encoded, ids=ids, listed=listed, names=names)
+    return decode_masks(chain(encode_each(items, encode), _not_listed(ids, listed)))
+
+
+def _listed(infos: list[Any]) -> Counter[int]:
+    """How often each id of a segment is listed."""
+    found = (whole_number(info.get("id")) for info in infos if isinstance(info, dict))
+    return Counter(number for number in found if number is not None)
+
+
+def _encoded(
+    info: Any, field: str, *, ids: NDArray[np.int32], listed: Counter[int], names: Names
+) -> EncodedMask:
+    info = checked_dict(info, field)
+    number = whole_number(info.get("id"))
+    if number is None or not 0 < number < 2**24 or listed[number] > 1:
+        raise InvalidInput(f"{field}.id: expected an id once, got {brief(info.get('id'))}.")
+    height, width = ids.shape
+    name, field = name_of(info, names, field), f"segment {number}"
+    return EncodedMask(field, name, (height, width), partial(np.equal, ids, number))
+
+
+def _not_listed(ids: NDArray[np.int32], listed: Counter[int]) -> Iterator[InvalidInput]:
+    """An error for the pixels without a name: there may be thousands, in the PNG of another set."""
+    unnamed = [number for number in np.unique(ids).tolist() if number and number not in listed]
     if unnamed:
-        raise InvalidInput(f"the PNG has the id {min(unnamed)}, which segments_info lacks.")
-    return decode_masks([
-        EncodedMask(f"segment {number}", name, (height, width), partial(np.equal, ids, number))
-        for number, name in names_by_id.items()
-    ])  # fmt: skip
+        yield InvalidInput(
+            f"the PNG has the id {unnamed[0]}, which segments_info lacks"
+            f"{f', as it lacks {len(unnamed) - 1} more' if len(unnamed) > 1 else ''}; is it the "
+            "PNG of another set?"
+        )
 
 
 def _read(file: Path, entry: dict[str, Any], annotations: list[Any], names: Names) -> Reading:
@@ -73,16 +93,31 @@ def _read(file: Path, entry: dict[str, Any], annotations: list[Any], names: Name
     if len(annotations) > 1:
         raise InvalidInput(f"annotations: expected one an image, got {len(annotations)}.")
     picture = _find_png(file, checked_dict(annotations[0], "annotation").get("file_name"))
-    pixels = read_picture(picture)
-    size = checked_size([entry.get("height"), entry.get("width")], "images: [height, width]")
-    if pixels.shape[:2] != size:
-        raise InvalidInput(f"{picture.name}: expected {size} pixels, got {pixels.shape[:2]}.")
+    try:
+        pixels = _colours(picture)
+    except InvalidInput as error:
+        raise InvalidInput(f"{picture.name}: {error}") from error
+    stated = [entry.get("height"), entry.get("width")]
+    if stated != [None, None] and pixels.shape[:2] != checked_size(stated, "images: size"):
+        raise InvalidInput(
+            f"{picture.name}: expected the image's [height, width] {stated}, got "
+            f"{list(pixels.shape[:2])}."
+        )
     return parse_coco_panoptic(annotations[0], pixels, names)
+
+
+def _colours(picture: Path) -> NDArray:
+    """The colours (H, W, 3 or 4) that are shown: those of a palette where there is one."""
+    with opened(picture) as image:
+        return np.array(image.convert("RGB") if image.mode == "P" else image)
 
 
 def _find_png(file: Path, name: Any) -> Path:
     if not isinstance(name, str) or not name or "\0" in name or len(name) > 255:
         raise InvalidInput(f"annotation.file_name: expected a PNG's name, got {brief(name)}.")
+    name = name.replace("\\", "/")
+    if name.startswith("/") or name[1:3] == ":/":  # of another machine: the PNG may lie here
+        name = PurePosixPath(name).name
     for folder in (file.with_suffix(""), file.parent):
         picture = folder / name
         check_inside(picture, file.parent)

@@ -7,25 +7,47 @@ until it is read, so that a folder of thousands opens quickly.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from sat_nb.errors import InvalidInput
-from sat_nb.files import files_by_id
+from sat_nb.files import files_by_id, visible_files
+from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.formats.encoded import Reading
 from sat_nb.segments.formats.foreign import not_known, read_document, tool_of
 from sat_nb.segments.formats.json_text import SetFile, open_set, read_json
 from sat_nb.segments.formats.limits import check_inside
-from sat_nb.sources import Format, Refuse, Source, by_image_id, check_path, titles_of
+from sat_nb.sources import Format, Refuse, Source, by_image_id, path_of, titles_of
 
 NAMES_FILE = "labels.json"  # names of the values of label PNGs: holds no masks
 ROBOFLOW_FILE = "_annotations.coco.json"  # names photos of its own folder
 
-Indexed = tuple[str, Callable[[], Reading]]
+
+class Indexed(NamedTuple):
+    """An image of a set: what it is called there, and the function that reads it.
+
+    ``path`` is its path in the folder of photos, where what it is called is another way to say it.
+    """
+
+    name: str
+    read: Callable[[], Reading]
+    path: str | None = None
+
+
 RefuseItem = Callable[[InvalidInput], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a document of one image is: the file, its id, and the folder or file that is read."""
+
+    file: Path
+    file_id: str
+    root: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +80,17 @@ class JsonDocument(JsonFormat):
     """A format of one image a file. The image id is the file's path without ``.json``.
 
     ``recognises(document)`` returns whether a parsed document is of this format;
-    ``parse(document)`` returns its Reading, or raises InvalidInput that names the field.
+    ``parse(document)`` returns its Reading, or raises InvalidInput that names the field;
+    ``photo_of(file_id)`` returns the photo's id where files are named otherwise than photos.
     """
 
     recognises: Callable[[Any], bool]
     parse: Callable[[Any], Reading]
+    photo_of: Callable[[str], str] = str
+
+    def read(self, document: Any, place: Place) -> Reading:
+        """The Reading of a parsed document; overridden where the names lie beside the file."""
+        return self.parse(document)
 
     def recognises_file(self, file: Path) -> bool:
         """Whether the content of a file is of this format."""
@@ -77,9 +105,9 @@ class JsonSet(JsonFormat):
     """A format of many images a file, whose names are in the file.
 
     ``recognises(text)`` looks at the text, which is not parsed yet; ``index(file, text, refuse)``
-    walks through it and yields (name of the image as written, function that reads it). The text is
-    decoded as latin-1, so that positions in it are positions for ``file.parts``. Elements that
-    belong to no image are passed to ``refuse(error)``.
+    walks through it and yields an Indexed for each image. The text is decoded as latin-1, so that
+    positions in it are positions for ``file.parts``. Elements that belong to no image are passed to
+    ``refuse(error)``.
     """
 
     recognises: Callable[[str], bool]
@@ -109,12 +137,14 @@ def open_json(
     ``refuse(where, error)`` is called for what cannot be used. With ``named`` the user has named
     the one format, and no content is asked.
     """
+    photos = _Photos(root)
     for file_id, file in json_files(root).items() if formats else ():
         refused: list[InvalidInput] = []
         try:
             if root.is_dir():
                 check_inside(file, root)
-            found = list(_open_file(file, file_id, formats, refused.append, named))
+            place = Place(file, file_id, root)
+            found = list(_open_file(place, formats, refused.append, named, photos))
         except InvalidInput as error:
             refused, found = [error], []
         for reason in refused:
@@ -123,43 +153,90 @@ def open_json(
 
 
 def _open_file(
-    file: Path, file_id: str, formats: Sequence[JsonFormat], refuse: RefuseItem, named: bool
+    place: Place,
+    formats: Sequence[JsonFormat],
+    refuse: RefuseItem,
+    named: bool,
+    photos: _Photos,
 ) -> Iterator[tuple[str, Source[Reading]]]:
+    file = place.file
     sets = [known for known in formats if isinstance(known, JsonSet)]
     opened, text = open_set(file) if sets else (SetFile(file), "")
     for known in sets:
         if named or known.recognises(text):
-            folder = PurePosixPath(file_id).parent
-            for name, read in known.index(opened, text, refuse):
-                yield _id_in(folder, name, file), Source(str(file), read, (file,), name)
+            for name, read_image, path in known.index(opened, text, refuse):
+                found_id = photos.id_of(name if path is None else path, place)
+                yield found_id, Source(str(file), read_image, (file,), name)
             return
-    read = partial(_read_document, file, formats, named)
-    yield file_id, Source(str(file), read, (file,))
+    read = partial(_read_document, place, formats, named)
+    found_id = _photo_of(place.file_id, formats)
+    name = None if found_id == place.file_id else place.file_id
+    yield found_id, Source(str(file), read_image, (file,), name)
 
 
-def _id_in(folder: PurePosixPath, name: str, file: Path) -> str:
-    """The name of an image within the folder that is read: photos may lie beside their JSON.
+class _Photos:
+    """The photos of a folder that is read, for the ids of images that sets name in it.
 
-    Sets in subfolders name photos either from the top, or from the JSON's own folder. The latter
-    is Roboflow's way, and that of any set whose photo lies there.
+    Sets in subfolders name photos from the top, or from their own folder, or from one beside it, as
+    ``annotations/`` does. The id is that of the photo in the folder that is read, where one place
+    holds it; else the name itself.
     """
-    if folder == PurePosixPath():
-        return name
-    try:
-        check_path(name)
-        beside = file.name == ROBOFLOW_FILE or (file.parent / name).is_file()
-    except (InvalidInput, OSError):
-        beside = False
-    return f"{folder}/{name}" if beside else name
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def id_of(self, name: str, place: Place) -> str:
+        folder = PurePosixPath(place.file_id).parent
+        if folder == PurePosixPath():
+            return name
+        try:
+            relative = path_of(name)
+        except InvalidInput:
+            return name
+        if place.file.name == ROBOFLOW_FILE or self._is_there(place.file.parent / relative):
+            return f"{folder}/{relative}"
+        if self._is_there(self.root / relative):
+            return name
+        own = f"{PurePosixPath(place.file_id)}/"  # PNGs of masks have the names of their photos
+        others = [path for path in self._named(relative) if not path.startswith(own)]
+        return others[0] if len(others) == 1 else name
+
+    @staticmethod
+    def _is_there(file: Path) -> bool:
+        try:
+            return file.is_file()
+        except (OSError, ValueError):
+            return False
+
+    def _named(self, relative: str) -> list[str]:
+        """The photos, relative to the folder, whose path ends with this one."""
+        relative = unicodedata.normalize("NFC", relative)
+        named = self._by_name.get(relative.rpartition("/")[2], [])
+        return [path for path in named if path.endswith(f"/{relative}")]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for file in visible_files(self.root, IMAGE_SUFFIXES):
+            path = unicodedata.normalize("NFC", file.relative_to(self.root).as_posix())
+            found.setdefault(path.rpartition("/")[2], []).append(path)
+        return found
 
 
-def _read_document(file: Path, formats: Sequence[JsonFormat], named: bool) -> Reading:
-    document = read_document(file)
+def _read_document(place: Place, formats: Sequence[JsonFormat], named: bool) -> Reading:
+    document = read_document(place.file)
     for known in formats:
         if isinstance(known, JsonDocument) and (named or known.recognises(document)):
-            return known.parse(document)
+            return known.read(document, place)
     known_are = f"known are {titles_of({known.name: known for known in formats})}."
-    raise not_known(tool_of(file.name, document), known_are)
+    raise not_known(tool_of(place.file.name, document), known_are)
+
+
+def _photo_of(file_id: str, formats: Sequence[JsonFormat]) -> str:
+    for known in formats:
+        if isinstance(known, JsonDocument):
+            file_id = known.photo_of(file_id)
+    return file_id
 
 
 def _raise(where: str, error: InvalidInput) -> None:

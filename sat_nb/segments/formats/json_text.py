@@ -45,16 +45,16 @@ def read_bytes(file: Path, limit: int) -> bytes:
         raise InvalidInput(f"not readable ({error}).") from error
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes, max_values: int = MAX_JSON_VALUES) -> Any:
     """As ``read_json``, from bytes.
 
     >>> parse_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
-    large = len(raw) > MAX_JSON_VALUES
-    if large and sum(map(raw.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+    large = len(raw) > max_values
+    if large and sum(map(raw.count, (b",", b"[", b"{"))) > max_values:
         raise InvalidInput(
-            f"holds more than {MAX_JSON_VALUES} values; export fewer objects, or one file an image."
+            f"holds more than {max_values} values; export fewer objects, or one file an image."
         )
     try:
         return json.loads(raw, object_pairs_hook=_no_key_twice)
@@ -71,15 +71,28 @@ def elements(text: str) -> Iterator[tuple[str, Any, Span]]:
     """(key, element, span of the element in the text) of ``{key: [element, ...], ...}``.
 
     One element is parsed at a time, so that the memory of a large file is bounded. A value that is
-    not a list counts as one element. Raises InvalidInput as ``read_json`` does.
+    not a list counts as one element. A document that is a list has its elements under the key "".
+    Raises InvalidInput as ``read_json`` does.
 
     >>> [(key, element) for key, element, _ in elements('{"a": [1, {}], "b": 2}')]
     [('a', 1), ('a', {}), ('b', 2)]
+    >>> [(key, element) for key, element, _ in elements("[1, 2]")]
+    [('', 1), ('', 2)]
     """
     try:
-        yield from _members(text)
+        yield from _listed(text) if is_list(text) else _members(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
+
+
+def is_list(text: str) -> bool:
+    """Whether the document of a text is a list."""
+    return text[(at := _blanks(text, 0)) : at + 1] == "["
+
+
+def _listed(text: str) -> Iterator[tuple[str, Any, Span]]:
+    end = yield from _items(text, _blanks(text, 0), "")
+    _check_end(text, _blanks(text, end))
 
 
 def _members(text: str) -> Iterator[tuple[str, Any, Span]]:
@@ -94,7 +107,11 @@ def _members(text: str) -> Iterator[tuple[str, Any, Span]]:
         seen.add(key)
         at = _step(text, at, ":")
         at = _blanks(text, (yield from _items(text, at, key)))
-    if _step(text, at, "}") != len(text):
+    _check_end(text, _step(text, at, "}"))
+
+
+def _check_end(text: str, at: int) -> None:
+    if at != len(text):
         raise ValueError("text after the end of the document")
 
 
@@ -146,14 +163,14 @@ class SetFile:
     path: Path
     transcoded: bytes | None = None
 
-    def parts(self, spans: Sequence[Span]) -> list[Any]:
-        """The parsed elements at these positions."""
+    def parts(self, spans: Sequence[Span], max_values: int = MAX_JSON_VALUES) -> list[Any]:
+        """The parsed elements at these positions, of so many values each at most."""
         try:
             stream: IO[bytes] = (
                 self.path.open("rb") if self.transcoded is None else io.BytesIO(self.transcoded)
             )
             with stream:
-                return [parse_json(_span(stream, span)) for span in spans]
+                return [parse_json(_span(stream, span), max_values) for span in spans]
         except OSError as error:
             raise InvalidInput(f"not readable ({error}).") from error
 
