@@ -66,6 +66,15 @@ LABELME = {
     "imageHeight": 4,
     "imageWidth": 5,
 }
+CITYSCAPES = {
+    "imgHeight": 4,
+    "imgWidth": 5,
+    "objects": [
+        {"label": "eye", "polygon": [[1, 1], [2, 1], [2, 2], [1, 2]]},
+        {"label": "sky", "polygon": [[0, 0], [3, 0], [3, 3], [0, 3]], "deleted": 1},
+        {"label": "mane", "polygon": [[4, 0], [5, 0], [5, 3], [4, 3]]},
+    ],
+}
 
 
 def coco(eye: Any) -> dict[str, Any]:
@@ -161,6 +170,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "coco, string": write_json(coco(EYE)),
     "coco, counts": write_json(coco(EYE_RUNS)),
     "coco_panoptic": write_panoptic,
+    "cityscapes": write_json(CITYSCAPES),
     "label_png": write_labels,
     "celebamask": write_celebamask,
     "boolean, png": write_png_folder,

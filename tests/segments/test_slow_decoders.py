@@ -173,6 +173,28 @@ def panoptic(folder: Path, masks: np.ndarray, mode: str) -> Slow:
     }
 
 
+def cityscapes(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    """The boxes around the masks, painted over each other."""
+    height, width = masks.shape[1:]
+    objects = [
+        {"label": name, "polygon": corners(mask)} for name, mask in zip(NAMES, masks, strict=False)
+    ]
+    document = {"imgHeight": height, "imgWidth": width, "objects": objects}
+    file = write(folder / "a.json", document)
+    top = [[""] * width for _ in range(height)]
+    for item in json.loads(file.read_text())["objects"]:
+        (left, upper), _, (right, lower), _ = item["polygon"]
+        for y in range(upper, lower + 1):
+            top[y][left : right + 1] = [item["label"]] * (right + 1 - left)
+    return {name: [[on_top == name for on_top in line] for line in top] for name in NAMES}
+
+
+def corners(mask: np.ndarray) -> list[list[int]]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left, right, upper, lower = map(int, (columns[0], columns[-1], rows[0], rows[-1]))
+    return [[left, upper], [right, upper], [right, lower], [left, lower]]
+
+
 DOCUMENTS: dict[str, Callable[[list[Any], Any], Any]] = {
     "dinox": dinox_document,
     "grounded_sam_2": grounded_document,
@@ -182,6 +204,7 @@ FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
     **{kind: run_lengths(kind) for kind in DOCUMENTS},
     "coco_panoptic": panoptic,
     "labelme": labelme,
+    "cityscapes": cityscapes,
     "label_png": label_png,
     "celebamask": celebamask,
     "boolean": boolean_folder,

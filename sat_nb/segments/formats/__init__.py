@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sat_nb.registry import registry
 from sat_nb.segments.formats.boolean import BOOLEAN, CELEBAMASK
+from sat_nb.segments.formats.cityscapes import CITYSCAPES
 from sat_nb.segments.formats.coco import COCO
 from sat_nb.segments.formats.coco_panoptic import COCO_PANOPTIC
 from sat_nb.segments.formats.dinox import DINOX
@@ -17,6 +18,7 @@ SEGMENT_FORMATS: dict[str, Format] = registry(
     GROUNDED_SAM_2,
     GROUNDED_SAM_1,
     LABELME,
+    CITYSCAPES,
     LABEL_PNG,
     CELEBAMASK,
     BOOLEAN,
