@@ -171,7 +171,7 @@ def _open_file(
     read = partial(_read_document, place, formats, named)
     found_id = _photo_of(place.file_id, formats)
     name = None if found_id == place.file_id else place.file_id
-    yield found_id, Source(str(file), read_image, (file,), name)
+    yield found_id, Source(str(file), read, (file,), name)
 
 
 class _Photos:
