@@ -15,7 +15,7 @@ from sat_nb.plots.bars import plot_segments
 from sat_nb.plots.overlay import plot_overlay
 from sat_nb.plots.style import BARS, HATCHES, INK, PLAIN, QUIET, SMALL, TEXT
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.stats.local_ranks import held_fractions, rows_of_one_image
+from sat_nb.stats.local_ranks import held_fractions, noted_fit, rows_of_one_image
 from sat_nb.table.settled import open_gaps
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def plot_image(
     segmentation: SegmentationMap | None = None,
     highlight: str | Iterable[str] = (),
     most: int = 20,
-    fit: str = "stretch",
+    fit: str | None = None,
     figure: Figure | None = None,
 ) -> Figure:
     """Draw a photo, its map and masks above it, beside its own table.
@@ -128,8 +128,9 @@ def plot_image(
         Segments whose names and bars are coloured.
     most : int, default 20
         Draw at most this many segments in the table, the first by rank.
-    fit : str, default "stretch"
-        How the photo was brought to the grid of the map, a name in ``FITS``.
+    fit : str, default None
+        How the photo was brought to the grid of the map, a name in ``FITS``; by default as
+        ``build`` noted it in ``rows.attrs``, or "stretch".
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -153,13 +154,14 @@ def plot_image(
     >>> [ax.get_title() or ax.get_title(loc="left") for ax in figure.axes]
     ['image_00', 'sharp']
     """
+    fit = fit or noted_fit(rows)
     rows = rows_of_one_image(rows)
     if attribution is not None and segmentation is not None and "held_fraction" not in rows:
         rows = held_fractions(rows, attribution, segmentation, fit=fit)
     lines = min(len(rows), most)
     figure = style.figure_or_new(figure, style.PAGE, max(3.2, 0.9 + style.LINE_INCHES * lines))
     photo, table = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit)
+    plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit or "stretch")
     title = style.short(rows["image_id"].iloc[0])
     photo.set_title(title, fontsize=TEXT, color=INK, **PLAIN)
     plot_image_table(rows, ax=table, highlight=highlight, most=most)
@@ -175,7 +177,7 @@ def plot_overview(
     *,
     highlight: str | Iterable[str] = (),
     most: int = 12,
-    fit: str = "stretch",
+    fit: str | None = None,
     figure: Figure | None = None,
 ) -> Figure:
     """Draw the way from a photo to the aggregate: photo, map, masks, its table, all photos.
@@ -196,8 +198,9 @@ def plot_overview(
         Segments to colour in both tables.
     most : int, default 12
         Draw at most this many segments in each table.
-    fit : str, default "stretch"
-        How the photo was brought to the grid of the map, a name in ``FITS``.
+    fit : str, default None
+        How the photo was brought to the grid of the map, a name in ``FITS``; by default as
+        ``build`` noted it in ``rows.attrs``, or "stretch".
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -230,7 +233,7 @@ def plot_overview(
     photo, heat, masks = top.subplots(1, 3)
     one, many = bottom.subplots(1, 2)
     plot_overlay(pixels, ax=photo)
-    plot_overlay(pixels, attribution, ax=heat, fit=fit)
+    plot_overlay(pixels, attribution, ax=heat, fit=fit or noted_fit(rows) or "stretch")
     plot_overlay(pixels, segmentation=segmentation, ax=masks)
     plot_image_table(rows, ax=one, highlight=highlight, most=most)
     plot_segments(summary, ax=many, highlight=highlight, most=most)

@@ -9,6 +9,7 @@ from sat_nb.arguments import channel_sum
 from sat_nb.arrays import Map
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import check_declared
 from sat_nb.table.schema import need_columns
 
 OF_RANKS = ("image_id", "method", "model", "segment", "rank")
@@ -60,13 +61,18 @@ def rows_of_one_image(rows: pd.DataFrame) -> pd.DataFrame:
     return ranked.reset_index(drop=True)
 
 
+def noted_fit(rows: pd.DataFrame) -> str | None:
+    """How photos were brought to the maps of a table, as ``build`` noted it."""
+    return rows.attrs.get("sat_nb", {}).get("fit")
+
+
 def held_fractions(
     rows: pd.DataFrame,
     attribution: Map,
     segmentation: SegmentationMap,
     *,
     pad_px: int = 2,
-    fit: str = "stretch",
+    fit: str | None = None,
 ) -> pd.DataFrame:
     """Add the share of the attribution that the first segments of one image hold together.
 
@@ -81,8 +87,10 @@ def held_fractions(
         The masks of the image; it has a mask for every segment in ``rows``.
     pad_px : int, default 2
         Pixels by which masks are padded, as in ``build``.
-    fit : str, default "stretch"
-        How the photo was brought to the grid of the map, a name in ``FITS``.
+    fit : str, default None
+        How the photo was brought to the grid of the map, a name in ``FITS``; by default as
+        ``build`` noted it in ``rows.attrs``. It is needed for a map of another shape than its
+        photo whose rows have no note.
 
     Returns
     -------
@@ -94,8 +102,8 @@ def held_fractions(
     Raises
     ------
     InvalidInput
-        For rows of several images or methods, for a segment without a mask, and for a map that
-        is not finite.
+        For rows of several images or methods, for a segment without a mask, for a map that is
+        not finite, and for one whose ``fit`` is not known.
 
     Examples
     --------
@@ -108,10 +116,13 @@ def held_fractions(
     0     sky            0.5
     1     sea            1.0
     """
+    fit = fit or noted_fit(rows)
     rows = rows_of_one_image(rows)
     size = np.abs(channel_sum(attribution)).astype(np.float64)
     height, width = size.shape
-    masks = segmentation.merged().resize((height, width), fit=fit).pad(pad_px)
+    if len(segmentation):
+        check_declared("attribution", (height, width), segmentation.size, None, fit is not None)
+    masks = segmentation.merged().resize((height, width), fit=fit or "stretch", pad_px=pad_px)
     by_name = dict(zip(masks.names, masks.masks, strict=True))
     absent = [name for name in rows["segment"] if name not in by_name]
     if absent:

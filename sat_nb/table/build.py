@@ -16,6 +16,7 @@ from sat_nb.errors import unknown_name
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
+from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import (
     PAD_UNITS,
@@ -38,6 +39,7 @@ from sat_nb.table.join import (
 from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
 from sat_nb.table.schema import COLUMNS, RANK_BY, local_rank
 
+MAX_NOTED = 100  # messages about items that were left out
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
 
 MISSING = ("error", "skip")
@@ -115,7 +117,8 @@ def build(
     Returns
     -------
     DataFrame
-        A table with the columns of ``COLUMNS``. ``attrs["sat_nb"]`` holds settings and versions.
+        A table with the columns of ``COLUMNS``. ``attrs["sat_nb"]`` holds settings and versions,
+        and under ``left_out`` what was left out, when masks were read and when they were joined.
         Maps that a store keeps of a method that samples give the standard error of each
         segment's mean; see ``settled_ranks``.
 
@@ -158,6 +161,8 @@ def build(
         is_declared=declared is not None,
     )
     images, left_out = matched(maps, segments, missing)
+    if lines := first_lines(problems_of(segments), MAX_NOTED):
+        left_out["what read_segments left out"] = lines
     known = facts_by_id(maps)
     facts = [known.get(composed(image.image_id)) for image in images]
     ids = [image.image_id for image in images]

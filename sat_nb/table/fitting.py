@@ -87,12 +87,12 @@ def photo_size(facts: Any) -> Size | None:
 
 
 def check_masks_size(
-    image_id: str, size: Size, photo: Size | None, swapped: Callable[[], str]
+    image_id: str, size: Size, photo: Size | None, swapped: Callable[[], str] = str
 ) -> None:
     """InvalidInput for masks that do not show their photo, at whatever scale.
 
-    ``swapped`` tells whether the sizes of all photos are the wrong way round; it is called only
-    for an image whose size is.
+    ``swapped`` says what comes first if the sizes of all photos are the wrong way round; it is
+    called only for an image whose size is.
     """
     related = "same" if photo is None else relation(size, photo)
     if photo is None or related in ("same", "scaled"):

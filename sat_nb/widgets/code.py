@@ -28,6 +28,11 @@ def maps_of_model(offer: Offer, model: str | None) -> str:
     return f"maps[{model!r}]" if offer.maps_by_model else "maps"
 
 
+def fit_of(maps: str) -> str:
+    """How photos were brought to these maps, as code; maps of other tools may not know it."""
+    return f"getattr({maps}, 'fit', None) or table.attrs.get('sat_nb', {{}}).get('fit', 'stretch')"
+
+
 def row_filters(state: ExplorerState) -> dict[str, Any]:
     """The arguments of ``select`` for a state, without ``models`` and ``methods``."""
     wanted: dict[str, Any] = {}

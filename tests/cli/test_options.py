@@ -103,6 +103,15 @@ def test_an_entry_of_ones_own_is_named_by_its_module(table_file: Path) -> None:
     assert "how: 'tests.cli.test_options:NARROW' cannot be imported" in refused.output
 
 
+def test_ranks_settle_on_masks_that_are_padded_as_they_are_joined(explained: Explained) -> None:
+    for unit, px in (("map", 3), ("photo", 3)):
+        explained.run("--samples", "auto", "--pad-px", str(px), "--pad-unit", unit)
+        settling = explained.options["segments"]["image_00"]
+        masks = sat.read_segments(explained.folder / "exports")["image_00"]
+        assert settling == (masks.pad(px) if unit == "photo" else masks)
+        assert explained.options["pad_px"] == (0 if unit == "photo" else px)
+
+
 # --- runs of each command with each entry ---------------------------------------------------------
 
 
@@ -228,21 +237,25 @@ def is_joined(option: str) -> Callable[..., None]:
     return runs
 
 
-def reads_format(name: str, request: pytest.FixtureRequest) -> None:
+def reads_with(option: str) -> Callable[..., None]:
     """``read_segments`` gets the name; what it makes of it, its own tests say."""
-    monkeypatch, asked = request.getfixturevalue("monkeypatch"), []
 
-    def read(path: str, **options: Any) -> Any:
-        asked.append(options["format"])
-        return toy(2)[1]
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        monkeypatch, asked = request.getfixturevalue("monkeypatch"), []
 
-    monkeypatch.setattr(sat, "read_segments", read)
-    command = request.node.callspec.params["key"][:-1]
-    if command == ("build",):
-        request.getfixturevalue("explained").run("--format", name)
-    else:
-        assert run(*command, "exports", "--format", name).exit_code == 0
-    assert asked == [name]
+        def read(path: str, **options: Any) -> Any:
+            asked.append(options[option])
+            return toy(2)[1]
+
+        monkeypatch.setattr(sat, "read_segments", read)
+        command = request.node.callspec.params["key"][:-1]
+        if command == ("build",):
+            request.getfixturevalue("explained").run(f"--{option}", name)
+        else:
+            assert run(*command, "exports", f"--{option}", name).exit_code == 0
+        assert asked == [name]
+
+    return runs
 
 
 def runs_study(option: str) -> Callable[..., None]:
@@ -277,7 +290,7 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("figures", "value"): draws_value,
     ("figures", "interval"): draws_interval,
     ("figures", "formats"): draws_format,
-    ("build", "mask_format"): reads_format,
+    ("build", "mask_format"): reads_with("format"),
     ("build", "preprocess"): is_explained("preprocess"),
     ("build", "fit"): is_explained("fit"),
     ("build", "methods"): is_explained("methods"),
@@ -288,8 +301,11 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("build", "merge"): is_joined("merge"),
     ("build", "rank_by"): is_joined("rank-by"),
     ("build", "missing"): is_joined("missing"),
-    ("masks", "check", "mask_format"): reads_format,
-    ("masks", "names", "mask_format"): reads_format,
+    ("build", "errors"): reads_with("errors"),
+    ("masks", "check", "errors"): reads_with("errors"),
+    ("masks", "names", "errors"): reads_with("errors"),
+    ("masks", "check", "mask_format"): reads_with("format"),
+    ("masks", "names", "mask_format"): reads_with("format"),
     ("study", "name"): runs_study("name"),
     ("study", "size"): runs_study("size"),
     ("explore", "theme"): serves_theme,

@@ -260,6 +260,7 @@ def test_ranks_are_unsettled_below_two_standard_errors(segments: list[tuple]) ->
     assert open_gaps(rows).tolist() == [*expected, False]
 
 
+@pytest.mark.filterwarnings("ignore:pad_px=")
 @settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(0, 2))
 def test_held_fractions_count_each_pixel_once(seed: int, n: int, pad_px: int) -> None:
@@ -276,6 +277,22 @@ def test_held_fractions_count_each_pixel_once(seed: int, n: int, pad_px: int) ->
         seen |= {(r, c) for r in range(6) for c in range(7) if padded[r, c]}
         expected.append(sum(size[pixel] for pixel in seen) / size.sum())
     np.testing.assert_allclose(held["held_fraction"], expected)
+
+
+def test_held_fractions_follow_the_fit_of_the_rows() -> None:
+    """The crop shows the middle third: "left" is not in the map, "middle" fills it."""
+    masks = np.zeros((2, 4, 12), bool)
+    masks[0, :, :4] = masks[1, :2, 4:8] = True
+    segmentation, heat = sat.SegmentationMap(("left", "middle"), masks), np.ones((4, 4))
+    rows = sat.build({"m": {"a": heat}}, {"a": segmentation}, fit="crop", pad_px=0)
+    assert sat.held_fractions(rows, heat, segmentation, pad_px=0)["held_fraction"].tolist() == [0.5]
+    figure = sat.plot_image(
+        np.zeros((4, 12, 3), np.uint8), rows, attribution=heat, segmentation=segmentation
+    )
+    assert any(image.get_extent()[:2] == [4, 8] for image in figure.axes[0].images)
+    rows.attrs.clear()
+    with pytest.raises(sat.InvalidInput, match="attribution is 4 x 4 px .* are 4 x 12: another"):
+        sat.held_fractions(rows, heat, segmentation)
 
 
 def test_rows_of_several_images() -> None:

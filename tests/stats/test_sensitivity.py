@@ -105,6 +105,7 @@ def grown_slowly(image_id: str, masks: SegmentationMap, fit: str, one: Trial) ->
     return SegmentationMap(masks.names, np.stack(grown))
 
 
+@pytest.mark.filterwarnings("ignore:pad_px=")
 @pytest.mark.parametrize("merge", ["union", "numbered"])
 @pytest.mark.parametrize("fit", ["stretch", "letterbox", "crop"])
 def test_changes_join_as_build_does(fit: str, merge: str) -> None:

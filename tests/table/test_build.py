@@ -45,6 +45,7 @@ def joins(draw: st.DrawFn) -> tuple[dict, dict]:
     return maps, segments
 
 
+@pytest.mark.filterwarnings("ignore:pad_px=")
 @settings(max_examples=50)
 @given(joins(), st.integers(0, 3))
 def test_the_join_is_the_definition(join: tuple[dict, dict], pad_px: int) -> None:
@@ -374,6 +375,8 @@ def test_values_that_are_not_finite(bad: float, where: tuple[int, int, int]) -> 
         ({"m": {"image_00": np.zeros((2, 2), complex)}}, "got complex128"),
         ({"m": {"image_00": np.zeros((0, 2))}}, r"real numbers .* got float64 \(0, 2\)"),
         ({"m": {"image_00": np.array([["a"]])}}, "got <U1"),
+        ({"m": {"image_00": np.zeros((3, 20, 16))}}, r"\(C, H, W\), .*moveaxis.*layout='CHW'"),
+        ({"m": {"image_00": np.zeros((1, 20, 16))}}, r"shape \(1, 20, 16\) seems to be"),
     ],
 )
 def test_maps_that_are_none(maps: Any, said: str) -> None:

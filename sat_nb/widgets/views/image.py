@@ -9,7 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.image import plot_image, plot_image_table
-from sat_nb.widgets.code import call, highlight_of, maps_of_model
+from sat_nb.widgets.code import call, fit_of, highlight_of, maps_of_model
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
 from sat_nb.widgets.state import ExplorerState, Offer
@@ -69,7 +69,7 @@ def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     if offer.has_masks:
         arguments.append(f"segmentation=segments{key}")
     if offer.has_maps:
-        arguments.append(f"fit=getattr({maps}, 'fit', 'stretch')")
+        arguments.append(f"fit={fit_of(maps)}")
     return [*code, call("sat.plot_image", *arguments, **highlight_of(state))]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots.map_grid import plot_map_grid
-from sat_nb.widgets.code import call, maps_of_model
+from sat_nb.widgets.code import call, fit_of, maps_of_model
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, models_of
 from sat_nb.widgets.state import ORDERS, ExplorerState, Offer
@@ -97,7 +97,7 @@ def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
         f"{title!r}: {maps_of_model(offer, model)}[{method!r}]"
         for title, model, method in maps_shown(state)
     )
-    fit = f"getattr({maps_of_model(offer, state.model)}, 'fit', 'stretch')"
+    fit = fit_of(maps_of_model(offer, state.model))
     return [*code, f"sat.plot_map_grid(images, {{{maps}}}, image_ids=ids, fit={fit})"]
 
 
