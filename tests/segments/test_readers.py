@@ -226,7 +226,9 @@ def test_celebamask_as_it_is_published(tmp_path: Path) -> None:
     assert list(flat) == ["0", "1", "29999"], "as the photos are named"
     assert list(read_segments(root / "14")) == ["29999"]
     write(root / "0" / "00001_neck.png", made.png(np.zeros((4, 5), np.uint8)))
-    with pytest.raises(InvalidInput, match=r"00001_eye_g\.png: 00001_neck\\.png: the mask has no pixel"):
+    with pytest.raises(
+        InvalidInput, match=r"00001_eye_g\.png: 00001_neck\.png: the mask has no pixel"
+    ):
         read["0/00001"]
 
 
@@ -258,7 +260,7 @@ def test_nothing_and_void_need_no_name() -> None:
          r"shapes\[0\]\.points: expected 3 points or more, got 2"),
         ("a.json", {**made.labelme_mask(), "imageHeight": 2}, r"shapes\[0\]\.mask: .*2 x 2"),
         ("a.png", made.png(made.MASKS[0]), r"needs a labels\.json beside it"),
-        ("a/eye.png", made.png(np.arange(9, dtype=np.uint8)[:, None]), "two values, got 9, from 0 to 8"),
+        ("a/eye.png", made.png(np.arange(9, dtype=np.uint8)[:, None]), "two values, got 9, from 0"),
         ("a/eye.png", made.png(made.panoptic_pixels()), r"eye\.png.*\(4, 5, 3\)"),
         ("a/eye.png", made.png(np.zeros((2, 2), np.uint8)), "has no pixel"),
         ("a.npz", b"PK", r"not readable as \.npz"),

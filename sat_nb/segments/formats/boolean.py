@@ -1,8 +1,8 @@
 """Boolean masks as they are: a folder of PNGs an image, or a .npz file an image.
 
 A folder ``masks/zebra/3/`` with ``eye.png`` and ``mane.png`` is the image "zebra/3" with two
-segments; each PNG holds 0 and one other value. A .npz holds one array (H, W) a segment, under its
-name; or ``masks`` (n, H, W) and ``names`` (n,), and perhaps ``scores`` (n,).
+segments; each PNG shows its mask on black, or as what is opaque. A .npz holds one array (H, W) a
+segment, under its name; or ``masks`` (n, H, W) and ``names`` (n,), and perhaps ``scores`` (n,).
 
 CelebAMask-HQ has many images in one folder: ``00007_hair.png`` is a part of image "00007".
 """
@@ -12,26 +12,33 @@ from __future__ import annotations
 import math
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Mask
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
-from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import (
     MAX_MASK_BYTES,
     check_count,
     check_inside,
 )
-from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture, two_valued
+from sat_nb.segments.formats.png_files import (
+    png_files,
+    pngs_are_masks,
+    read_mask,
+    read_size,
+    two_valued,
+)
 from sat_nb.sources import Format, Source
 
+T = TypeVar("T")
 Arrays = dict[str, NDArray]
 Sources = dict[str, Source[Reading]]
 
@@ -65,31 +72,17 @@ def open_boolean(root: Path) -> Sources:
 
 
 def decode_boolean(arrays: Arrays) -> Reading:
-    """The segments of one image's arrays, names as written, in their order.
-
-    Raises InvalidInput that names the array.
-    """
-    masks, scores = _by_name(arrays)
+    """The segments of one image's arrays, names as written, in their order."""
+    masks = _by_name(arrays)
     check_count(masks, "masks")
-    return decode_masks([
-        _encoded(name, _mask(name, values), score)
-        for (name, values), score in zip(masks, scores, strict=True)
-    ])  # fmt: skip
+    return decode_masks(encode_each(masks, _encoded))
 
 
-def read_pngs(files: Sequence[Path], folder: Path) -> Arrays:
-    """{file's name without extension: values} of PNGs of a folder."""
-    check_count(files, "masks")
-    arrays: Arrays = {}
-    for file in files:
-        check_inside(file, folder)
-        try:
-            values = two_valued(read_picture(file))
-        except InvalidInput as error:
-            raise InvalidInput(f"{file.name}: {error}") from error
-        _check_bytes(sum(a.nbytes for a in arrays.values()) + values.nbytes)
-        arrays[file.stem] = values
-    return arrays
+def decode_pngs(files: Mapping[str, Path]) -> Reading:
+    """The segments of one image's PNGs {name: file}, in their order."""
+    check_count(list(files), "masks")
+    return decode_masks(encode_each(((file.name, (name, file)) for name, file in files.items()),
+                                    _encoded_png))  # fmt: skip
 
 
 def read_npz(file: Path) -> Arrays:
@@ -123,7 +116,7 @@ def _read_npz_masks(file: Path) -> Reading:
 
 def _read_png_masks(folder: Path) -> Reading:
     files = (file for file in visible_files(folder, {".png"}) if file.parent == folder)
-    return decode_boolean(read_pngs(sorted(files), folder))
+    return decode_pngs({file.stem: file for file in sorted(files)})
 
 
 def _refuse_single_png() -> Reading:
@@ -155,32 +148,58 @@ def _check_bytes(n_bytes: int) -> None:
         )
 
 
-def _by_name(arrays: Arrays) -> tuple[list[tuple[str, NDArray]], list[float]]:
-    if "names" not in arrays or "masks" not in arrays:
-        return list(arrays.items()), [math.nan] * len(arrays)
-    names, masks = arrays["names"], arrays["masks"]
-    scores = arrays.get("scores", np.full(len(masks) if masks.ndim else 0, math.nan))
+def _by_name(arrays: Arrays) -> list[tuple[str, tuple[str, NDArray, float]]]:
+    """(field, (name, array, score)) of each mask."""
+    masks = [(name, values, math.nan) for name, values in arrays.items()]
+    if "names" in arrays and "masks" in arrays:
+        masks = _of_stack(arrays["names"], arrays["masks"], arrays.get("scores"))
+    return [(f"mask {mask[0][:80]!r}", mask) for mask in masks]
+
+
+def _of_stack(
+    names: NDArray, masks: NDArray, scores: NDArray | None
+) -> list[tuple[str, NDArray, float]]:
+    if scores is None:
+        scores = np.full(len(masks) if masks.ndim else 0, math.nan)
     fits = masks.ndim == 3 and names.shape == scores.shape == masks.shape[:1]
     if not fits or names.dtype.kind != "U" or scores.dtype.kind not in "fiu":
         raise InvalidInput(
             "expected masks (n, H, W), names (n,) of str and, if known, scores (n,), got "
             f"{masks.shape}, {names.dtype} {names.shape} and {scores.dtype} {scores.shape}."
         )
-    return list(zip(names.tolist(), masks, strict=True)), scores.astype(float).tolist()
+    return list(zip(names.tolist(), masks, scores.astype(float).tolist(), strict=True))
 
 
-def _encoded(name: str, mask: Mask, score: float) -> EncodedMask:
-    height, width = mask.shape
+def _encoded(mask: tuple[str, NDArray, float], field: str) -> EncodedMask:
+    name, values, score = mask
+    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+    if values.ndim != 2:
+        raise InvalidInput(
+            f"{field}: expected a mask (H, W) of two whole values, got {values.dtype} "
+            f"{values.shape}; save several masks as masks (n, H, W) beside names (n,), with "
+            "numpy.savez(file, masks=masks, names=names), and of a colour picture one channel."
+        )
+    height, width = values.shape
     return EncodedMask(
-        f"mask {name[:80]!r}", name, (height, width), partial(np.asarray, mask), score
+        field, name, (height, width), partial(_named, two_valued, values, field), score
     )
 
 
-def _mask(name: str, values: NDArray) -> Mask:
+def _encoded_png(mask: tuple[str, Path], field: str) -> EncodedMask:
+    name, file = mask
+    check_inside(file, file.parent)
+    return EncodedMask(
+        field, name, _named(read_size, file, field), partial(_named, read_mask, file, field)
+    )
+
+
+def _named(function: Callable[[Any], T], argument: Any, field: str) -> T:
+    """``function(argument)``; its InvalidInput names the field."""
     try:
-        return two_valued(values)
+        return function(argument)
     except InvalidInput as error:
-        raise InvalidInput(f"{name[:80]!r}: {error}") from error
+        raise InvalidInput(f"{field}: {error}") from error
 
 
 PARTS = (
@@ -224,9 +243,8 @@ def _read_parts(file: Path) -> Reading:
     """The image that a part's PNG belongs to, its parts in the data set's order."""
     number = number_of(file)
     beside = [file.with_name(f"{number}_{part}{file.suffix}") for part in PARTS]
-    arrays = read_pngs([part for part in beside if part.is_file()], file.parent)
-    return decode_boolean({
-        name.removeprefix(f"{number}_"): values for name, values in arrays.items()
+    return decode_pngs({
+        part.stem.removeprefix(f"{number}_"): part for part in beside if part.is_file()
     })  # fmt: skip
 
 

@@ -78,17 +78,20 @@ def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
     described = list(_named(items, refused))
     if not described:
         return Reading(SegmentationMap((), np.zeros((0, 0, 0), dtype=bool)), tuple(refused))
-    masks = np.empty((len(described), *_common_size(described)), dtype=bool)
+    size = _common_size(described)
+    masks = np.empty((0, *size), dtype=bool)
     kept: list[EncodedMask] = []
     for mask in described:
-        out = masks[len(kept)]
         try:
-            out[...] = mask.decode()
-            if not out.any():
+            decoded = mask.decode()
+            if not decoded.any():
                 raise NoPixel(f"{mask.field}: the mask has no pixel; remove the object.")
         except InvalidInput as error:
             refused.append(error)
         else:
+            if not kept:  # only now is it known that there is something to hold
+                masks = np.empty((len(described), *size), dtype=bool)
+            masks[len(kept)] = decoded
             kept.append(mask)
     kept, masks = _instances(kept, masks[: len(kept)])
     masks.flags.writeable = False  # SegmentationMap copies arrays that are writeable

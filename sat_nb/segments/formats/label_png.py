@@ -26,7 +26,7 @@ from sat_nb.segments.formats.limits import (
     check_inside,
     checked_name,
 )
-from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_picture
+from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_labels
 from sat_nb.sources import Format, Source
 
 _NOTHING = {0, 255}
@@ -119,7 +119,7 @@ def _read(file: Path, file_id: str, names_file: Path) -> Reading:
         labels = read_json(names_file)
     except InvalidInput as error:
         raise InvalidInput(f"{names_file}: {error}") from error
-    return parse_label_png(LabelPicture(read_picture(file), names_of(labels, file_id, file.stem)))
+    return parse_label_png(LabelPicture(read_labels(file), names_of(labels, file_id, file.stem)))
 
 
 def _names_file(file: Path, top: Path) -> Path | None:
