@@ -77,7 +77,7 @@ class ImageSet(ById[Pixels]):
             if image_id not in self:
                 raise self._missing(image_id)
         self.left_out: Mapping[str, str] = MappingProxyType({})
-        self._told_see_through = False
+        self._told: set[str] = set()
 
     def _keys(self) -> Collection[str]:
         return self._sources
@@ -98,15 +98,12 @@ class ImageSet(ById[Pixels]):
         return self._window.get(image_id) if isinstance(self._window, dict) else self._window
 
     def _tell(self, image_id: str, photo: Photo) -> None:
-        """Warn of the first photo that is see-through."""
-        if photo.see_through and not self._told_see_through:
-            self._told_see_through = True
-            warnings.warn(
-                f"image {image_id!r}: {photo.see_through:.0%} of its pixels are see-through, and "
-                "lie over white, as in a browser; so do those of other photos. For another "
-                "background, save the photos without transparency.",
-                stacklevel=4,
-            )
+        """Warn of the first photo with a note of its kind."""
+        for kind, note in photo.notes.items():
+            if kind not in self._told:
+                self._told.add(kind)
+                text = f"image {image_id!r}: {note}. Others like it are not named."
+                warnings.warn(text, stacklevel=4)
 
     def has_window(self, image_id: str) -> bool:
         """Whether a window brings this photo to 0..255.

@@ -166,6 +166,14 @@ def _jpeg2000_bits(file: Path) -> tuple[int, bool]:
     return max((one & 0x7F) + 1 for one in bits), any(one & 0x80 for one in bits)
 
 
+def bits_of_avif(file: Path) -> int:
+    """The bits of a sample, as the file's configuration (``av1C``) tells them."""
+    data = file.read_bytes()
+    start = data.find(b"av1C")
+    flags = data[start + 6] if 0 <= start < len(data) - 6 else 0
+    return 12 if flags & 0x60 == 0x60 else 10 if flags & 0x40 else 8
+
+
 def _tags(image: Image.Image) -> Any:
     """The tags of a TIFF; empty for other pictures."""
     return image.tag_v2 if image.format == "TIFF" else {}  # type: ignore[attr-defined]

@@ -163,7 +163,7 @@ def _reason(file: Path, error: Exception) -> str:
     text = str(error) or type(error).__name__
     for name in (f"File {file}", repr(str(file)), str(file)):
         text = text.replace(name, "it")
-    return text.rstrip(".")
+    return " ".join(text.split()).rstrip(".")
 
 
 def content_of(head: bytes) -> str:

@@ -34,7 +34,16 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
     data = _header(file)
     check_size(int(data.Rows), int(data.Columns))
     frame = part or 0
-    pixels = pixel_array(_readable(file, data), index=frame)
+    try:
+        pixels = pixel_array(_readable(file, data), index=frame)
+    except RuntimeError as error:
+        if "missing dependencies" not in str(error):
+            raise
+        name = data.file_meta.TransferSyntaxUID.name
+        raise InvalidInput(
+            f"is compressed as {name}; run `pip install pylibjpeg pylibjpeg-libjpeg "
+            "pylibjpeg-openjpeg`, or save it without compression."
+        ) from error
     kind = data.PhotometricInterpretation
     if kind == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,14 @@ class Photo:
     ``full`` : the range that the stored numbers can have; None for floats, which have none.
     ``window`` : the file's own window.
     ``inverted`` : whether the file says that low numbers are bright.
-    ``see_through`` : the share of pixels that were partly or wholly transparent.
+    ``notes`` : what a reader of it should know, each under a word for its kind.
     """
 
     pixels: Pixels
     full: Range | None = None
     window: Range | None = None
     inverted: bool = False
-    see_through: float = 0.0
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_shown_as_stored(self) -> bool:
@@ -85,20 +86,24 @@ def in_colour(pixels: NDArray[Any]) -> Pixels:
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
-def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """Colours (H, W, 3) laid over white, and the share of pixels that are see-through.
+def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> tuple[NDArray[Any], dict[str, str]]:
+    """Colours (H, W, 3) laid over white, and a note if any pixel is see-through.
 
     Both are of one type of whole numbers without sign; the largest alpha is opaque.
 
-    >>> over_white(np.array([[[9, 9, 9]]], np.uint8), np.array([[0]], np.uint8))
-    (array([[[255, 255, 255]]], dtype=uint8), 1.0)
+    >>> over_white(np.array([[[9, 9, 9]]], np.uint8), np.array([[0]], np.uint8))[0]
+    array([[[255, 255, 255]]], dtype=uint8)
     """
     top = int(np.iinfo(alpha.dtype).max)
     if (alpha == top).all():
-        return colours, 0.0
+        return colours, {}
     opacity = alpha.astype(np.uint32)[..., None]
     laid = (colours * opacity + top * (top - opacity) + top // 2) // top
-    return laid.astype(colours.dtype), float((alpha < top).mean())
+    note = (
+        f"{(alpha < top).mean():.0%} of its pixels are see-through, and lie over white, as in a "
+        "browser. For another background, save the photos without transparency"
+    )
+    return laid.astype(colours.dtype), {"see-through": note}
 
 
 def range_of(dtype: np.dtype[Any]) -> Range | None:

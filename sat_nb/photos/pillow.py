@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sat_nb.photos.deep import codes_of, has_alpha, is_deep, is_misread, samples
+from sat_nb.photos.deep import bits_of_avif, codes_of, has_alpha, is_deep, is_misread, samples
 from sat_nb.photos.photo import Photo, in_colour, over_white
 from sat_nb.photos.tiff import is_tiff, read_tifffile
 from sat_nb.photos.turns import ORIENTATION, TURNS, turned
@@ -68,9 +68,9 @@ def _read(file: Path, image: Image.Image) -> Photo:
         return read_tifffile(file)
     pixels, full = samples(file, image, codes_of(image))
     image.load()  # turns a TIFF, and reads what stands behind the pixels of a PNG
-    pixels, share = _opaque(image, pixels)
+    pixels, notes = _opaque(image, pixels)
     pixels = np.ascontiguousarray(turned(pixels, orientation(image)))
-    return Photo(in_colour(pixels), full, see_through=share)
+    return Photo(in_colour(pixels), full, notes={**notes, **_lost(file, image)})
 
 
 def orientation(image: Image.Image) -> Any:
@@ -87,8 +87,26 @@ def is_shown_as_stored(image: Image.Image) -> bool:
     return is_upright and not has_alpha(image) and not is_deep(image)
 
 
-def _opaque(image: Image.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """The picture over white, and the share of its pixels that are see-through."""
+def _lost(file: Path, image: Image.Image) -> dict[str, str]:
+    """Notes on what the file holds beside what was read."""
+    notes = {}
+    n_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    if n_pages > 1:
+        notes["pages"] = (
+            f"its file has {n_pages} pages, of which the first is read. For the others, save each "
+            "as a file of its own"
+        )
+    bits = bits_of_avif(file) if image.format == "AVIF" else image.info.get("bit_depth", 8)
+    if bits > 8:
+        notes["bits"] = (
+            f"its file has {bits} bits, of which {image.format} readers give 8. For all of them, "
+            "save the photos as PNG or TIFF of 16 bits"
+        )
+    return notes
+
+
+def _opaque(image: Image.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], dict[str, str]]:
+    """The picture over white, and a note if any pixel is see-through."""
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         return over_white(pixels[..., :3], pixels[..., 3])
     key = image.info.get("transparency")
@@ -96,4 +114,4 @@ def _opaque(image: Image.Image, pixels: NDArray[Any]) -> tuple[NDArray[Any], flo
         hidden = pixels == np.asarray(key)
         hidden = hidden.all(axis=2) if pixels.ndim == 3 else hidden
         return over_white(in_colour(pixels), np.where(hidden, 0, 65535).astype(np.uint16))
-    return pixels, 0.0
+    return pixels, {}

@@ -34,13 +34,13 @@ def read_tifffile(file: Path) -> Photo:
         check_size(page.imagelength, page.imagewidth)
         array = page.asarray()
         array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else np.atleast_3d(array)
-        pixels, share = _without_extras(array, [kind.name for kind in page.extrasamples])
+        pixels, notes = _without_extras(array, [kind.name for kind in page.extrasamples])
         full = range_of(pixels.dtype)
         if page.photometric.name == "MINISWHITE":
             pixels = _black_is_zero(pixels)
         turn = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
     upright = np.ascontiguousarray(turned(stored(pixels), turn))
-    return Photo(in_colour(upright), full, see_through=share)
+    return Photo(in_colour(upright), full, notes=notes)
 
 
 def _check_page(page: Any, file_size: int) -> None:
@@ -55,14 +55,14 @@ def _check_page(page: Any, file_size: int) -> None:
         )
 
 
-def _without_extras(array: NDArray[Any], kinds: list[str]) -> tuple[NDArray[Any], float]:
+def _without_extras(array: NDArray[Any], kinds: list[str]) -> tuple[NDArray[Any], dict[str, str]]:
     """(H, W) or (H, W, 3) of (H, W, C): alpha laid over white, other extra channels left out."""
     n_colours = array.shape[2] - len(kinds)
     if n_colours not in (1, 3):
         raise InvalidInput(f"{n_colours} channels; save it in grey or RGB.")
     colours = array[..., 0] if n_colours == 1 else array[..., :3]
     if not kinds or "UNSPECIFIED" in kinds:
-        return colours, 0.0
+        return colours, {}
     if kinds != ["UNASSALPHA"] or array.dtype.kind != "u":
         raise InvalidInput(f"alpha of the kind {kinds[0]}; save it without alpha.")
     return over_white(in_colour(colours), array[..., -1])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from sat_nb import ImageSet, InvalidInput, read_images
 from sat_nb.geometry import FITS, get_fit
+from sat_nb.photos.deep import bits_of_avif
 from tests.photos.writers import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, write_png, write_portable
 
 RANDOM = np.random.default_rng(0)
@@ -186,6 +187,24 @@ def test_a_tiff_that_only_tifffile_reads(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
     with pytest.raises(InvalidInput, match=r"a\.tif: a TIFF .*`pip install tifffile`"):
         read_images(tmp_path)["a"]
+
+
+def test_what_is_not_read_of_a_file_is_said(tmp_path: Path) -> None:
+    for name in "ab":
+        tiff(np.stack([G16] * 5))(tmp_path / f"{name}.tif")
+    images = read_images(tmp_path)
+    with pytest.warns(
+        UserWarning, match="image 'a': its file has 5 pages, of which the first"
+    ) as w:
+        np.testing.assert_array_equal(images["a"], images["b"])
+    assert len(w) == 1
+
+
+@pytest.mark.parametrize(("flags", "bits"), [(0x0C, 8), (0x4C, 10), (0x6C, 12)])
+def test_the_bits_of_avif(tmp_path: Path, flags: int, bits: int) -> None:
+    """AV1-ISOBMFF 2.3.3: version, profile and level, then tier, high_bitdepth and twelve_bit."""
+    (tmp_path / "a").write_bytes(b"....av1C" + bytes([0x81, 0x20, flags, 0]))
+    assert bits_of_avif(tmp_path / "a") == bits
 
 
 def test_files_with_nan(tmp_path: Path) -> None:

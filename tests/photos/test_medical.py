@@ -164,6 +164,19 @@ def test_compressed_and_old_dicom(tmp_path: Path) -> None:
         np.testing.assert_array_equal(images[image_id][..., 0], STORED)
 
 
+def test_a_compression_without_a_decoder(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom", reason="needs sat-nb[medical]")
+    if pydicom.pixels.get_decoder("1.2.840.10008.1.2.4.70").is_available:
+        pytest.skip("a decoder of JPEG Lossless is installed")
+    data = data_set(STORED)
+    data.PixelData = pydicom.encaps.encapsulate([b"xx" * 40])
+    data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.70"
+    data["PixelData"].VR = "OB"
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InvalidInput, match=r"a\.dcm: is compressed as JPEG Lossless.*pip install"):
+        read_images(tmp_path)["a"]
+
+
 def test_dicom_that_is_no_photo_is_left_out(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", STORED)
     (tmp_path / "rubbish.dcm").write_bytes(b"rubbish" * 99)
