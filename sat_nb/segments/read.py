@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from sat_nb.by_id import ById
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing
-from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.images import IMAGE_SUFFIXES, ImageSet, read_images
 from sat_nb.registry import chosen, lists
 from sat_nb.segments.formats import SEGMENT_FORMATS
 from sat_nb.segments.formats.encoded import Reading
 from sat_nb.segments.formats.foreign import foreign_in
 from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
+from sat_nb.segments.formats.png_files import of_other_pictures
 from sat_nb.segments.names import folded_renames, normalize
+from sat_nb.segments.problems import Problems
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import Format, ImageId, Refuse, Source, by_image_id, titles_of
 
@@ -35,7 +38,8 @@ class SegmentFiles(ById[SegmentationMap]):
     """A lazy Mapping {image_id: SegmentationMap} of files, as ``read_segments`` returns it.
 
     Each image is read when it is asked for, so that one is in memory at a time. ``problems`` is
-    {file: messages, one a line} of what ``read_segments(..., errors="skip")`` left out.
+    {file: messages, one a line} of what ``read_segments(..., errors="skip")`` left out, and
+    ``problems.n_items`` how much that is. ``check_masks`` and ``build`` report it.
     """
 
     holds = "segmentation map"
@@ -45,20 +49,23 @@ class SegmentFiles(ById[SegmentationMap]):
         sources: Mapping[str, MaskSource],
         normalize_names: bool,
         renames: Mapping[str, str] = MappingProxyType({}),
-        problems: Mapping[str, str] | None = None,
+        problems: Problems | None = None,
     ) -> None:
         self._sources = MappingProxyType(dict(sources))
         self._normalize_names = normalize_names
         self._renames = MappingProxyType(dict(renames))
         self._skips = problems is not None
-        self.problems = MappingProxyType(dict(problems or {}))
+        self.problems: Mapping[str, str] = Problems() if problems is None else problems
 
     def _keys(self) -> Collection[str]:
         return self._sources
 
     def _value(self, key: str) -> SegmentationMap:
         source = self._sources[key]
-        reading = _read(source)
+        try:
+            reading = _read(source)
+        except InvalidInput as error:
+            raise InvalidInput(f"{error} {WAY_OUT}") from error
         if reading.refused and not self._skips:
             raise InvalidInput(f"{source.where}: {reading.refused[0]} {WAY_OUT}")
         segmentation = reading.segmentation
@@ -74,29 +81,23 @@ def _read(source: MaskSource) -> Reading:
     return found if isinstance(found, Reading) else Reading(found)
 
 
-class _Problems(dict[str, list[str]]):
-    """{file: messages} of what is left out."""
+def _readable(sources: Mapping[str, MaskSource], problems: Problems) -> dict[str, MaskSource]:
+    """Read every image once, and note what cannot be read; the sources that can be.
 
-    def note(self, where: str, error: InvalidInput) -> None:
-        self.setdefault(where, []).append(f"{where}: {error}")
-
-    def readable(self, sources: Mapping[str, MaskSource]) -> dict[str, MaskSource]:
-        """Read every image once, and note what cannot be read; the sources that can be.
-
-        An image of which no mask can be read is left out: it is not known to have none.
-        """
-        readable = {}
-        for image_id, source in sources.items():
-            try:
-                reading = _read(source)
-            except (InvalidInput, FileMissing) as error:  # these name the file themselves
-                self.setdefault(source.where, []).append(str(error))
-                continue
-            for refused in reading.refused:
-                self.note(source.where, refused)
-            if len(reading.segmentation) or not reading.refused:
-                readable[image_id] = source
-        return readable
+    An image of which no mask can be read is left out: it is not known to have none.
+    """
+    readable = {}
+    for image_id, source in sources.items():
+        try:
+            reading = _read(source)
+        except (InvalidInput, FileMissing) as error:
+            problems.note(source.where, error)
+            continue
+        for refused in reading.refused:
+            problems.note(source.where, refused)
+        if len(reading.segmentation) or not reading.refused:
+            readable[image_id] = source
+    return readable
 
 
 def _raise(where: str, error: InvalidInput) -> None:
@@ -111,6 +112,7 @@ def read_segments(
     image_id: ImageId | None = None,
     normalize_names: bool = True,
     rename: Renames | None = None,
+    photos: ImageSet | str | os.PathLike[str] | None = None,
     errors: str = "raise",
 ) -> SegmentFiles:
     """Read masks by image id, from a folder of mask files or from one file, in any known format.
@@ -137,6 +139,9 @@ def read_segments(
         Lower-case the names and reduce their blanks ("  Left EYE" becomes "left eye").
     rename : Mapping, DataFrame, str or PathLike, default None
         {old name: new name}, or anything else that ``rename_segments`` takes.
+    photos : ImageSet, str or PathLike, default None
+        The photos by image id, or their folder, for masks in fractions of the photo's sides
+        (YOLO) whose photos do not lie where the tool expects them. Other masks do not need them.
     errors : str, default "raise"
         "raise"; or "skip", to read every file once now, leave out the masks, images and files that
         cannot be read, and report them in ``problems``, {file: messages, one a line}, of the
@@ -175,17 +180,26 @@ def read_segments(
     if errors not in ERRORS:
         raise unknown_name("errors", errors, ERRORS)
     root = existing(path)
-    problems = _Problems()
+    problems = Problems()
     refuse: Refuse = problems.note if errors == "skip" else _raise
     renames = {} if rename is None else folded_renames(rename)
     sources = by_image_id(find_sources(root, named, refuse), image_id, refuse)
+    if photos is not None:
+        images = photos if isinstance(photos, ImageSet) else read_images(photos)
+        sources = {i: _sized(source, images, i) for i, source in sources.items()}
     if not sources and not problems:
         raise _no_masks(root, named)
     if errors == "raise":
         return SegmentFiles(sources, normalize_names, renames)
-    readable = problems.readable(sources)
-    noted = {where: "\n".join(messages) for where, messages in problems.items()}
-    return SegmentFiles(readable, normalize_names, renames, noted)
+    return SegmentFiles(_readable(sources, problems), normalize_names, renames, problems)
+
+
+def _sized(source: MaskSource, images: ImageSet, image_id: str) -> MaskSource:
+    """The source, which takes the photo's size from the images if it needs it and they know it."""
+    of_size = source.of_size
+    if of_size is None or image_id not in images:
+        return source
+    return replace(source, read=lambda: of_size(images.size(image_id)))
 
 
 def _no_masks(root: Path, named: Format | None) -> InvalidInput:
@@ -199,6 +213,7 @@ def _no_masks(root: Path, named: Format | None) -> InvalidInput:
     known = SEGMENT_FORMATS if named is None else {named.name: named}
     return InvalidInput(
         f"path: no mask file in {str(root)!r}; known formats are {titles_of(known)}."
+        f"{of_other_pictures(root)}"
     )
 
 

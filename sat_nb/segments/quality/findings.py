@@ -13,6 +13,7 @@ from sat_nb.arrays import Size
 from sat_nb.errors import shorten
 from sat_nb.geometry import relation
 from sat_nb.registry import Entry, registry
+from sat_nb.segments.problems import Problems, first_lines
 from sat_nb.segments.quality.measures import REACH, SIDE, Profile, best_move
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Measurements:
     ``unread`` : {image_id: why its masks or its photo cannot be read}.
     ``depths`` : {image_id: type and range of a photo's numbers}, where they are not 0..255.
     ``left_out`` : {image_id: the file of that id that ``read_images`` left out, and why}.
+    ``problems`` : what ``read_segments`` left out.
     """
 
     rows: pd.DataFrame
@@ -75,6 +77,7 @@ class Measurements:
     without_masks: tuple[str, ...] = ()
     depths: dict[str, Depth] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    problems: Problems = field(default_factory=Problems)
 
     @property
     def empty(self) -> tuple[str, ...]:
@@ -88,6 +91,17 @@ def unreadable(measured: Measurements) -> Iterator[Finding]:
         yield Finding("error", "unreadable", why, image_ids=(image_id,))
 
 
+def left_out(measured: Measurements) -> Iterator[Finding]:
+    """Items of mask files that were left out."""
+    problems = measured.problems
+    if problems:
+        message = (
+            f"left out were {problems!r}: {' '.join(first_lines(problems, 3))} `problems` of the "
+            "segments lists them."
+        )
+        yield Finding("warning", "left_out", message)
+
+
 def unmatched(measured: Measurements) -> Iterator[Finding]:
     """Masks without a photo and photos without masks; an error where none match."""
     level = "warning" if measured.photo_sizes else "error"
@@ -97,9 +111,9 @@ def unmatched(measured: Measurements) -> Iterator[Finding]:
     ):
         if ids:
             files = [measured.left_out[i] for i in ids if i in measured.left_out]
-            left_out = f" read_images left out {', '.join(files[:3])}." if files else ""
+            unread = f" read_images left out {', '.join(files[:3])}." if files else ""
             message = f"{len(ids)} {what}: {shorten(ids)}; ids are paths without extension."
-            yield Finding(level, "unmatched", message + left_out, image_ids=ids)
+            yield Finding(level, "unmatched", message + unread, image_ids=ids)
 
 
 def sizes(measured: Measurements) -> Iterator[Finding]:
@@ -307,6 +321,7 @@ def _mask_test(name: str, about: str, function: Callable, *kinds: str) -> MaskTe
 
 FINDINGS: dict[str, MaskTest] = registry(
     _mask_test("unreadable", "Exports and photos that cannot be read.", unreadable),
+    _mask_test("left_out", "Items that were left out when the files were read.", left_out),
     _mask_test("unmatched", "Masks without a photo and photos without masks.", unmatched),
     _mask_test("sizes", "Masks of another size than their photo.", sizes, "size", "scale"),
     _mask_test("depth", "Photos of more than 8 bits, or of floats, without a window.", depth),
