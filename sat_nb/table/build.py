@@ -135,8 +135,9 @@ def build(
     Warns
     -----
     UserWarning
-        If ``missing="skip"`` leaves images out, if padding makes the median mask more than three
-        times as large, and if maps have height and width of their photo swapped.
+        If ``missing="skip"`` leaves images out; if padding makes the median mask more than three
+        times as large, or adds a quarter of the map to it; and if maps have height and width of
+        their photo swapped.
 
     References
     ----------

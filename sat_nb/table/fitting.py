@@ -18,7 +18,8 @@ from sat_nb.segments.segmentation import SegmentationMap
 # seventh of it.
 CLOSE_SHAPE = 0.03
 WIDE_PAD = 0.05  # of the shorter side: 2 px of 224 px are 0.9 %, of a 7 x 7 grid 29 %
-TOO_MUCH_GROWTH = 3.0  # the median padded mask is then at most a third mask
+TOO_MUCH_GROWTH = 3.0  # times: the median padded mask is then at most a third mask
+TOO_MUCH_MORE = 0.25  # of the map, by which the median mask grows
 SMALL_MASK = 0.01  # of the map: a mask that is still smaller after padding is a detail
 
 
@@ -145,7 +146,7 @@ def warning_of_padding(
     for size, unpadded, padded in grown:
         by_size.setdefault(size, []).append((unpadded, padded))
     medians = [(*_medians(pairs), size) for size, pairs in by_size.items()]
-    large = [m for m in medians if m[1] > SMALL_MASK and m[1] > TOO_MUCH_GROWTH * m[0]]
+    large = [m for m in medians if _is_too_much(m[0], m[1])]
     if not large:
         return None
     before, after, (height, width) = max(large, key=lambda m: m[1] / m[0])
@@ -158,8 +159,13 @@ def warning_of_padding(
     return (
         f"pad_px={fitting.pad_px} (pixels {unit}) is large for maps of {height} x {width} px: the "
         f"median mask grows from {100 * before:.3g} % to {100 * after:.3g} % of the map, and its "
-        f"mean is mostly that of its surroundings. Pass pad_px=0, or {remedy}."
+        f"mean then says more about its surroundings than about the segment. Pass pad_px=0, or {remedy}."
     )
+
+
+def _is_too_much(before: float, after: float) -> bool:
+    grows = after > TOO_MUCH_GROWTH * before or after > TOO_MUCH_MORE + before
+    return grows and after > SMALL_MASK
 
 
 def _medians(pairs: list[tuple[Float64, Float64]]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Float32, Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.registry import Entry, registry
-from sat_nb.saliency.external.maps import MAX_CHANNELS
+from sat_nb.saliency.external.maps import MAX_CHANNELS, as_array
 from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
@@ -299,15 +299,17 @@ def _unpadded(
 
 
 def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
-    array = _as_map(attribution)
+    where = f"maps[{method!r}][{image_id!r}]"
+    numbers = as_array(attribution, where)
+    array = _as_map(numbers)
     if array is None:
         raise InvalidInput(
-            f"maps[{method!r}][{image_id!r}]: expected real numbers (H, W) or (H, W, C), got "
-            f"{np.asarray(attribution).dtype} {np.shape(attribution)}."
+            f"{where}: expected real numbers (H, W) or (H, W, C), got {numbers.dtype} "
+            f"{numbers.shape}; maps_from_arrays takes other axes, such as layout='NCHW'."
         )
     if array.shape[2] > MAX_CHANNELS >= array.shape[0]:
         raise InvalidInput(
-            f"maps[{method!r}][{image_id!r}]: shape {array.shape} seems to be (C, H, W), expected "
+            f"{where}: shape {array.shape} seems to be (C, H, W), expected "
             "(H, W) or (H, W, C); give numpy.moveaxis(map, 0, -1), or declare layout='CHW' to "
             "maps_from_arrays."
         )

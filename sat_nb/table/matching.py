@@ -45,6 +45,8 @@ def matched(
         "images that some method lacks": [i for i in in_any if i in of_masks and i not in kept],
     }
     left_out = {reason: ids for reason, ids in left_out.items() if ids}
+    if not in_any and not of_masks:
+        raise IdMismatch("maps and segments: expected at least one image, got none on both sides.")
     _report(left_out, missing if found else "error")
     images = [Match(i, {m: keys[i] for m, keys in of_maps.items()}, of_masks[i]) for i in found]
     return [_named_as_all_do(image) for image in images], left_out

@@ -391,6 +391,7 @@ def test_maps_that_are_none(maps: Any, said: str) -> None:
         ({"missing": "drop"}, "missing: unknown name"),
         ({"pad_px": -1}, "masks of image 'image_00': px: expected a whole number"),
         ({"fit": "cropped"}, "fit: unknown name .cropped."),
+        ({"fit": ["crop"]}, "fit: unknown name .*Valid: 'stretch'"),
     ],
 )
 def test_unknown_options(option: dict[str, Any], said: str) -> None:

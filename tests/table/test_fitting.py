@@ -335,6 +335,8 @@ def test_a_pad_too_large_for_the_grid_is_a_warning_with_numbers() -> None:
         r"2.04 % to 51 % of the map.*pad_px=0, .*pad_unit='photo'",
         said[0],
     )
+    (large,) = warned(*gradcam(7, share=0.2))
+    assert "from 18.4 % to 73.5 % of the map" in large
     for remedy in ({"pad_px": 0}, {"pad_unit": "photo"}):
         assert warned(maps, segments, **remedy) == []
 

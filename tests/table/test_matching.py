@@ -64,6 +64,11 @@ def test_what_was_declared_joins_in_any_unicode_form() -> None:
     assert len(built(maps | other, {NFC: MASKS})) == 4
 
 
+def test_no_images_at_all() -> None:
+    with pytest.raises(IdMismatch, match="expected at least one image, got none on both sides"):
+        built({"m": {}}, {})
+
+
 def test_two_ids_of_one_side_in_two_forms_are_an_error_that_names_both() -> None:
     one = r"'M\\xe4hne/\\xe9t\\xe9' and 'Ma\\u0308hne/e\\u0301te\\u0301' are one id"
     twice = {NFC: HEAT, NFD: HEAT}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -316,8 +317,8 @@ def _photo_size(image_id: str, size: Any) -> tuple[int, int]:
         height, width = map(operator.index, size)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}; give "
-            "two whole numbers."
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got "
+            f"{reprlib.repr(size)}; give two whole numbers, as images.size(image_id) does."
         ) from error
     if min(height, width) < 1:
         raise InvalidInput(
