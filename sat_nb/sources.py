@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from reprlib import repr as brief
 from typing import Any, Generic, TypeVar
 
+from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.suffixes import image_suffix
 from sat_nb.registry import Entry
@@ -35,6 +36,9 @@ class Source(Generic[T]):
         The files that it is read from. No second format reads a file that one has claimed.
     name : str, default None
         What the file calls the image, as it is written, where the id was made from that.
+    of_size : callable, default None
+        ``of_size((height, width))`` returns the value, where ``read`` has to look up the size of
+        the photo: for ``read_segments(..., photos=...)``.
 
     Examples
     --------
@@ -46,6 +50,7 @@ class Source(Generic[T]):
     read: Callable[[], T]
     files: tuple[Path, ...] = ()
     name: str | None = None
+    of_size: Callable[[Size], T] | None = None
 
     def value(self) -> T:
         """Read the value.

@@ -138,6 +138,13 @@ def write_labels(folder: Path) -> None:
     picture.save(folder / "a.png")
 
 
+def write_yolo(folder: Path) -> None:
+    write(folder / "data.yaml", b"names: [sky, eye, mane]\n")
+    lines = b"1 .2 .25 .4 .25 .4 .5 .2 .5\n2 0.8 0 0.8 0.75 0.8 0.5\n"
+    write(folder / "labels" / "a.txt", lines)
+    write(folder / "images" / "a.png", png(np.zeros((4, 5, 3), np.uint8)))
+
+
 def write_png_folder(folder: Path) -> None:
     write(folder / "a" / "eye.png", png(MASKS[0]))
     grey = (255 * MASKS[1]).astype(np.uint8)
@@ -171,11 +178,15 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "coco, counts": write_json(coco(EYE_RUNS)),
     "coco_panoptic": write_panoptic,
     "cityscapes": write_json(CITYSCAPES),
+    "yolo": write_yolo,
     "label_png": write_labels,
     "celebamask": write_celebamask,
     "boolean, png": write_png_folder,
     "boolean, npz": write_npz,
     "boolean, stacked npz": write_stacked_npz,
 }
-OTHERWISE = {"celebamask": ("0/00007", ("l_eye", "hair"))}
+OTHERWISE = {
+    "celebamask": ("0/00007", ("l_eye", "hair")),
+    "yolo": ("images/a", NAMES),
+}
 """Image id and names where a format has its own; else "a" and NAMES."""

@@ -95,6 +95,7 @@ EXAMPLES: dict[str, list[tuple[str, Any]]] = {
         ("a.json", GEOJSON),
         ("b.json", [{"type": "Feature", "geometry": {}}]),
     ],
+    "yolo_boxes": [("labels/a.txt", b"0 0.5 0.5 0.25 1\n1 0.1 .2 0.3 0.4\n")],
     "dota": [
         ("a.txt", b"imagesource:GoogleEarth\ngsd:0.1\n1 1 9.0 1 9 9 1 9 plane 0\n"),
         ("b.txt", b"1 1 9 1 9 9 1 9 plane"),

@@ -189,6 +189,28 @@ def cityscapes(folder: Path, masks: np.ndarray, mode: str) -> Slow:
     return {name: [[on_top == name for on_top in line] for line in top] for name in NAMES}
 
 
+def yolo(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    """The boxes around the masks, in six digits: the pixels within and on their corners."""
+    height, width = masks.shape[1:]
+    lines = [
+        " ".join([str(i), *(f"{x / width:.6f} {y / height:.6f}" for x, y in corners(mask))])
+        for i, mask in enumerate(masks)
+    ]
+    file = write(folder / "labels" / "a.txt", "\n".join(lines).encode())
+    write(folder / "labels" / "classes.txt", "\n".join(NAMES).encode())
+    saved(masks[0], mode, folder / "images" / "a.png")
+    found = {}
+    for line in file.read_text().splitlines():
+        number, *fractions = line.split()
+        x = [round(float(f) * width) for f in fractions[::2]]
+        y = [round(float(f) * height) for f in fractions[1::2]]
+        found[NAMES[int(number)]] = [
+            [min(x) <= column <= max(x) and min(y) <= row <= max(y) for column in range(width)]
+            for row in range(height)
+        ]
+    return found
+
+
 def corners(mask: np.ndarray) -> list[list[int]]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, right, upper, lower = map(int, (columns[0], columns[-1], rows[0], rows[-1]))
@@ -205,6 +227,7 @@ FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
     "coco_panoptic": panoptic,
     "labelme": labelme,
     "cityscapes": cityscapes,
+    "yolo": yolo,
     "label_png": label_png,
     "celebamask": celebamask,
     "boolean": boolean_folder,
@@ -229,7 +252,7 @@ def test_masks_equal_the_slow_decoders(name: str, masks: np.ndarray, mode: str) 
             sat.read_segments(folder),
             sat.read_segments(folder, format=name.split(",")[0]),
         ):
-            found = read["00007" if name == "celebamask" else "a"]
+            found = read[{"celebamask": "00007", "yolo": "images/a"}.get(name, "a")]
             seen = dict(zip(found.names, found.masks.tolist(), strict=True))
             assert len(seen) == len(found)
             assert seen == {k: mask for k, mask in slow.items() if any(map(any, mask))}

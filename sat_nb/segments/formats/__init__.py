@@ -11,6 +11,7 @@ from sat_nb.segments.formats.dinox import DINOX
 from sat_nb.segments.formats.grounded_sam import GROUNDED_SAM_1, GROUNDED_SAM_2
 from sat_nb.segments.formats.label_png import LABEL_PNG
 from sat_nb.segments.formats.labelme import LABELME
+from sat_nb.segments.formats.yolo import YOLO
 from sat_nb.sources import Format
 
 SEGMENT_FORMATS: dict[str, Format] = registry(
@@ -19,6 +20,7 @@ SEGMENT_FORMATS: dict[str, Format] = registry(
     GROUNDED_SAM_1,
     LABELME,
     CITYSCAPES,
+    YOLO,
     LABEL_PNG,
     CELEBAMASK,
     BOOLEAN,

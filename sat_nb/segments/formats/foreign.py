@@ -370,6 +370,13 @@ FOREIGN: dict[str, ForeignFile] = registry(
         detects=_either(_is_geojson, _text(r'"type"\s*:\s*"Feature')),
     ),
     ForeignFile(
+        name="yolo_boxes",
+        title="YOLO (boxes)",
+        advice="boxes are no masks; export outlines (YOLO-seg), or COCO",
+        files=("*.txt",),
+        detects=_is_lines_of(r"\s*\d+(?:\s+[01]?\.\d+|\s+[01]){4}\s*(?:\n|\Z)"),
+    ),
+    ForeignFile(
         name="dota",
         title="DOTA (corners of turned boxes)",
         advice="boxes are no masks; annotate outlines",
