@@ -52,12 +52,13 @@ def samples(file: Path, image: Image.Image, codes: list[str]) -> Samples:
     """The stored numbers of a picture that Pillow has opened, but not yet loaded."""
     colours = next(filter(None, map(SIXTEEN_BITS.fullmatch, codes)), None)
     if image.format == "PPM" and image.mode in ("I", "RGB"):
-        top = _largest(image)
+        top = _largest(image, codes)
         if top > 255:
             return _portable(file, image, top), (0.0, float(top))
     elif colours:
         return _both_bytes(file, colours[1], colours[2]), (0.0, 65535.0)
-    if image.mode.startswith("I;16"):
+    is_png = image.mode == "I" and image.format == "PNG"  # until Pillow 11
+    if image.mode.startswith("I;16") or is_png:
         return _grey_of_16_bits(file, image, codes)
     if image.mode in ("I", "F") or (image.mode == "L" and _is_signed(image)):
         return _numbers(image, codes)
@@ -71,7 +72,7 @@ def has_alpha(image: Image.Image) -> bool:
 
 
 def _grey_of_16_bits(file: Path, image: Image.Image, codes: list[str]) -> Samples:
-    pixels, bits = stored(np.array(image)), 12 if "I;12" in codes else 16
+    pixels, bits = stored(np.array(image).astype(np.uint16)), 12 if "I;12" in codes else 16
     if image.format == "JPEG2000":  # of which Pillow moves the bits up to 16
         bits, is_signed = _jpeg2000_bits(file)
         if is_signed:
@@ -125,10 +126,12 @@ def _with_code(tile: Any, code: str) -> Any:
     return tile._replace(args=args) if hasattr(tile, "_replace") else (*tile[:3], args)
 
 
-def _largest(image: Image.Image) -> int:
+def _largest(image: Image.Image, codes: list[str]) -> int:
     """The number that is white in a PGM or PPM."""
-    args = image.tile[0][3]  # type: ignore[attr-defined]
-    return int(args[1]) if isinstance(args, tuple) else 65535 if args == "I;16B" else 255
+    name, _, _, args = image.tile[0]  # type: ignore[attr-defined]
+    if name == "raw":
+        return 65535 if "I;16B" in codes else 255
+    return int(args[1])
 
 
 def _portable(file: Path, image: Image.Image, top: int) -> NDArray[np.uint16]:

@@ -67,9 +67,10 @@ def _read(file: Path, image: Image.Image) -> Photo:
     if is_misread(image):
         return read_tifffile(file)
     pixels, full = samples(file, image, codes_of(image))
-    image.load()  # turns a TIFF, and reads what stands behind the pixels of a PNG
+    image.load()  # reads what stands behind the pixels of a PNG
     pixels, notes = _opaque(image, pixels)
-    pixels = np.ascontiguousarray(turned(pixels, orientation(image)))
+    turn = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns TIFFs itself
+    pixels = np.ascontiguousarray(turned(pixels, turn))
     return Photo(in_colour(pixels), full, notes={**notes, **_lost(file, image)})
 
 

@@ -193,11 +193,9 @@ def test_what_is_not_read_of_a_file_is_said(tmp_path: Path) -> None:
     for name in "ab":
         tiff(np.stack([G16] * 5))(tmp_path / f"{name}.tif")
     images = read_images(tmp_path)
-    with pytest.warns(
-        UserWarning, match="image 'a': its file has 5 pages, of which the first"
-    ) as w:
+    with pytest.warns(UserWarning, match="image 'a': its file has 5 pages, of which") as told:
         np.testing.assert_array_equal(images["a"], images["b"])
-    assert len(w) == 1
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(("flags", "bits"), [(0x0C, 8), (0x4C, 10), (0x6C, 12)])
