@@ -282,7 +282,7 @@ FITS: dict[str, Fit] = registry(
 
 def get_fit(name: str) -> Fit:
     """The :class:`Fit` of that name, or an error that lists all names."""
-    if name not in FITS:
+    if not isinstance(name, str) or name not in FITS:
         raise unknown_name("fit", name, FITS)
     return FITS[name]
 

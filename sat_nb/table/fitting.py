@@ -108,12 +108,14 @@ def check_masks_size(
 TURNED_MASKS = (
     "height and width are swapped. Either the masks were drawn on the photo as it is stored, and "
     "its EXIF orientation turns it: turn the masks with SegmentationMap.turn(orientation). Or "
-    "their file swaps height and width: correct it there."
+    "their file swaps height and width: correct it there. check_masks(segments, images) lists all "
+    "such images; they may also be left out of segments, with missing='skip'."
 )
 OTHER_MASKS = (
     "another shape. Export the masks from the same file that is explained; masks of the whole "
     "photo that were squeezed into another shape go back with SegmentationMap.resize((height, "
-    "width)) of the photo."
+    "width)) of the photo. check_masks(segments, images) lists all such images; they may also be "
+    "left out of segments, with missing='skip'."
 )
 
 
@@ -159,7 +161,8 @@ def warning_of_padding(
     return (
         f"pad_px={fitting.pad_px} (pixels {unit}) is large for maps of {height} x {width} px: the "
         f"median mask grows from {100 * before:.3g} % to {100 * after:.3g} % of the map, and its "
-        f"mean then says more about its surroundings than about the segment. Pass pad_px=0, or {remedy}."
+        "mean then says more about its surroundings than about the segment. Pass pad_px=0, or "
+        f"{remedy}."
     )
 
 
