@@ -145,6 +145,15 @@ def write_yolo(folder: Path) -> None:
     write(folder / "images" / "a.png", png(np.zeros((4, 5, 3), np.uint8)))
 
 
+def write_voc(folder: Path) -> None:
+    values = np.zeros((4, 5), np.uint8)
+    values[MASKS[0]], values[MASKS[1]] = 1, 2
+    write(folder / "class_names.txt", b"_background_\neye\nmane\n")
+    write(folder / "SegmentationClass" / "a.png", png(np.where(values, values, 255)))
+    write(folder / "SegmentationObject" / "a.png", png(values))
+    write(folder / "JPEGImages" / "a.png", png(np.zeros((4, 5, 3), np.uint8)))
+
+
 def write_png_folder(folder: Path) -> None:
     write(folder / "a" / "eye.png", png(MASKS[0]))
     grey = (255 * MASKS[1]).astype(np.uint8)
@@ -179,6 +188,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "coco_panoptic": write_panoptic,
     "cityscapes": write_json(CITYSCAPES),
     "yolo": write_yolo,
+    "voc": write_voc,
     "label_png": write_labels,
     "celebamask": write_celebamask,
     "boolean, png": write_png_folder,

@@ -24,6 +24,7 @@ import sat_nb as sat
 from sat_nb.segments.formats.rle import encode_coco, encode_dds
 from tests.oracles import masks as oracle
 from tests.oracles.image_files import read_npy, read_png
+from tests.segments import formats as made
 from tests.segments.formats import png, write
 
 Slow = dict[str, list[list[bool]]]
@@ -211,6 +212,69 @@ def yolo(folder: Path, masks: np.ndarray, mode: str) -> Slow:
     return found
 
 
+def voc(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    """Values, or their colours where the picture is one of colours or has a palette."""
+    values = np.zeros(masks.shape[1:], np.uint8)
+    for i, mask in enumerate(masks, start=1):
+        values[mask] = i
+    colours = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
+    picture = Image.fromarray(np.array(colours, np.uint8)[values] if mode == "RGB" else values)
+    if mode == "P":
+        picture.putpalette([channel for colour in colours for channel in colour])
+    file = folder / "SegmentationClass" / "a.png"
+    file.parent.mkdir()
+    picture.save(file)
+    write(folder / "class_names.txt", "\n".join(["_background_", *NAMES]).encode())
+    lines = read_png(file.read_bytes())
+    shown = {name: colours[i] if mode == "RGB" else (i,) for i, name in enumerate(NAMES, start=1)}
+    shown["_background_"] = colours[0] if mode == "RGB" else (0,)
+    return {
+        name: [[tuple(pixel) == value for pixel in line] for line in lines]
+        for name, value in shown.items()
+    }
+
+
+def label_studio(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    """Brushes, decoded bit by bit into RGBA, of which alpha counts."""
+    height, width = masks.shape[1:]
+    regions = [
+        made.region("brushlabels", [name], format="rle", rle=made.brush(mask))
+        | {"original_width": width, "original_height": height}
+        for name, mask in zip(NAMES, masks, strict=False)
+    ]
+    file = write(folder / "tasks.json", [made.task(1, "a.png", *regions)])
+    found = {}
+    for region in json.loads(file.read_text())[0]["annotations"][0]["result"]:
+        values = oracle.unpack(region["value"]["rle"])
+        lines = [values[4 * y * width : 4 * (y + 1) * width] for y in range(height)]
+        (name,) = region["value"]["brushlabels"]
+        found[name] = [[alpha > 0 for alpha in line[3::4]] for line in lines]
+    return found
+
+
+def sam(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    codes = [{"size": list(mask.shape), "counts": encode_coco(mask)} for mask in masks]
+    document = [{"segmentation": code, "predicted_iou": 0.9} for code in codes]
+    write(folder / "a.json", document)
+    write(folder / "labels.json", {"a": list(NAMES)[: len(masks)]})
+    return {
+        name: oracle.decode(code["counts"], tuple(code["size"]), row_major=False).tolist()
+        for name, code in zip(NAMES, codes, strict=False)
+    }
+
+
+def sam_folder(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    for i, mask in enumerate(masks):
+        saved(mask, mode, folder / "a" / f"{i}.png")
+    rows = [f"{i},,,,,,,,0.9" for i in range(len(masks))]
+    write(folder / "a" / "metadata.csv", "\n".join([made.SAM_HEAD, *rows]).encode())
+    write(folder / "labels.json", {"a": list(NAMES)[: len(masks)]})
+    return {
+        name: on((folder / "a" / f"{i}.png").read_bytes())
+        for i, name in enumerate(NAMES[: len(masks)])
+    }
+
+
 def corners(mask: np.ndarray) -> list[list[int]]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, right, upper, lower = map(int, (columns[0], columns[-1], rows[0], rows[-1]))
@@ -228,6 +292,10 @@ FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
     "labelme": labelme,
     "cityscapes": cityscapes,
     "yolo": yolo,
+    "voc": voc,
+    "label_studio": label_studio,
+    "sam": sam,
+    "sam_folder": sam_folder,
     "label_png": label_png,
     "celebamask": celebamask,
     "boolean": boolean_folder,
@@ -237,7 +305,9 @@ FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
 
 def test_every_format_has_a_slow_decoder() -> None:
     known = {name.split(",")[0] for name in FORMATS}
-    assert known | {"grounded_sam"} == set(sat.SEGMENT_FORMATS), "FORMATS: write its slow decoder"
+    assert known | {"grounded_sam", "sam_numbered"} == set(sat.SEGMENT_FORMATS), (
+        "FORMATS: write its slow decoder"
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)

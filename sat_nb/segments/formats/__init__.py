@@ -11,6 +11,7 @@ from sat_nb.segments.formats.dinox import DINOX
 from sat_nb.segments.formats.grounded_sam import GROUNDED_SAM_1, GROUNDED_SAM_2
 from sat_nb.segments.formats.label_png import LABEL_PNG
 from sat_nb.segments.formats.labelme import LABELME
+from sat_nb.segments.formats.voc import VOC
 from sat_nb.segments.formats.yolo import YOLO
 from sat_nb.sources import Format
 
@@ -22,6 +23,7 @@ SEGMENT_FORMATS: dict[str, Format] = registry(
     CITYSCAPES,
     YOLO,
     LABEL_PNG,
+    VOC,
     CELEBAMASK,
     BOOLEAN,
     COCO,

@@ -27,6 +27,7 @@ from sat_nb.segments.formats.limits import (
     checked_name,
 )
 from sat_nb.segments.formats.png_files import png_files, pngs_are_masks, read_labels
+from sat_nb.segments.formats.voc_folders import INSTANCES, MASKS, photo_id
 from sat_nb.sources import Format, Source
 
 _NOTHING = {0, 255}
@@ -57,7 +58,9 @@ def open_label_pngs(root: Path) -> dict[str, Source[Reading]]:
         names_file = names_files[file.parent]
         if names_file is not None:
             read = partial(_read, file, file_id, names_file)
-            sources[file_id] = Source(str(file), read, (file,))
+            image_id = photo_id(file_id)
+            name = None if image_id == file_id else file_id
+            sources[image_id] = Source(str(file), read, (file,), name)
     return sources
 
 
@@ -119,7 +122,13 @@ def _read(file: Path, file_id: str, names_file: Path) -> Reading:
         labels = read_json(names_file)
     except InvalidInput as error:
         raise InvalidInput(f"{names_file}: {error}") from error
-    return parse_label_png(LabelPicture(read_labels(file), names_of(labels, file_id, file.stem)))
+    names = names_of(labels, file_id, file.stem)
+    if file.parent.name == INSTANCES and names is labels:
+        raise InvalidInput(
+            f"{INSTANCES} numbers the objects, whatever their class; give {MASKS[0]}, or names for "
+            f"each image in {NAMES_FILE}."
+        )
+    return parse_label_png(LabelPicture(read_labels(file), names))
 
 
 def _names_file(file: Path, top: Path) -> Path | None:

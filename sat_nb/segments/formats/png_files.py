@@ -23,12 +23,14 @@ from sat_nb.files import files_by_id, visible_files
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import checked_size
+from sat_nb.segments.formats.voc_folders import is_beside_masks
 
 
 def png_files(root: Path) -> dict[str, Path]:
-    """{id: PNG} of a folder, or of a single file."""
+    """{id: PNG} of a folder, or of a single file; without what lies beside Pascal VOC's masks."""
     if root.is_dir():
-        return files_by_id(root, {".png"})
+        files = files_by_id(root, {".png"})
+        return {i: file for i, file in files.items() if not is_beside_masks(file, root)}
     return {root.stem: root} if root.suffix.lower() == ".png" else {}
 
 
