@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import re
 from collections import Counter
@@ -28,7 +29,7 @@ def read_json(file: Path) -> Any:
     values: small values take twenty times their bytes once they are parsed. NaN and infinities,
     which JSON does not have but tools write, are read: readers check the numbers that they use.
     """
-    return parse_json(read_bytes(file, MAX_JSON_BYTES))
+    return parse_json(_without_photo(file))
 
 
 def read_bytes(file: Path, limit: int) -> bytes:
@@ -36,13 +37,59 @@ def read_bytes(file: Path, limit: int) -> bytes:
     try:
         size = file.stat().st_size
         if size > limit:
-            raise InvalidInput(
-                f"has {size} bytes, the limit is {limit}; export fewer objects, or one file an "
-                "image."
-            )
+            raise _too_large(size, limit)
         return file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"not readable ({error}).") from error
+
+
+def _too_large(size: int, limit: int) -> InvalidInput:
+    return InvalidInput(
+        f"has {size} bytes, the limit is {limit}; export fewer objects, or one file an image, and "
+        "leave photos out of it (in LabelMe: without Save With Image Data)."
+    )
+
+
+def _without_photo(file: Path) -> bytes:
+    """The content of a file; of a large one, without most of ``imageData``, a photo in base64.
+
+    The first KEPT_OF_PHOTO bytes of it are kept, as they tell the photo's size.
+    """
+    try:
+        if not MAX_JSON_BYTES < file.stat().st_size <= MAX_SET_BYTES:
+            return read_bytes(file, MAX_JSON_BYTES)
+        with file.open("rb") as stream:
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+                return _shortened(raw)
+    except OSError as error:
+        raise InvalidInput(f"not readable ({error}).") from error
+
+
+def _shortened(raw: mmap.mmap) -> bytes:
+    cuts = [found.span(2) for found in _PHOTO.finditer(raw)]
+    starts = [0, *(end for _, end in cuts)]
+    ends = [*(start for start, _ in cuts), len(raw)]
+    n_left = sum(ends) - sum(starts)
+    if n_left > MAX_JSON_BYTES:
+        raise _too_large(n_left, MAX_JSON_BYTES)
+    return b"".join(raw[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+KEPT_OF_PHOTO = 2**20
+
+
+def photo_pattern(n_kept: int) -> re.Pattern[bytes]:
+    """Finds ``imageData`` of more than ``n_kept`` characters: these, and the others.
+
+    >>> photo_pattern(2).search(b'{"imageData": "abcd"}').groups()
+    (b'ab', b'cd')
+    """
+    character = rb'(?:[^"\\]|\\.)'
+    kept, others = b"%b{%d}+" % (character, n_kept), rb'(?:[^"\\]++|\\.)*+'
+    return re.compile(rb'"imageData"\s*+:\s*+"(%b)(%b)"' % (kept, others), re.DOTALL)
+
+
+_PHOTO = photo_pattern(KEPT_OF_PHOTO)
 
 
 def parse_json(raw: bytes, max_values: int = MAX_JSON_VALUES) -> Any:
@@ -58,6 +105,10 @@ def parse_json(raw: bytes, max_values: int = MAX_JSON_VALUES) -> Any:
         )
     try:
         return json.loads(raw, object_pairs_hook=_no_key_twice)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"not readable as JSON: it is not text in UTF-8 ({error}); save it again in UTF-8."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
 

@@ -1,14 +1,16 @@
-"""LabelMe's JSON: shapes of an image, drawn by hand.
+"""LabelMe's JSON: shapes of an image, drawn by hand in LabelMe, X-AnyLabeling and their kin.
 
-``{"shapes": [{"label", "points": [[x, y], ...], "shape_type"}], "imageHeight", "imageWidth"}``.
-Polygons, rectangles and circles are filled as LabelMe does; a "mask" is a PNG in base64 that is
-placed at its box. Lines and points have no area and are refused.
+``{"shapes": [{"label", "points": [[x, y], ...], "shape_type", "group_id"}], "imageHeight",
+"imageWidth"}``. Shapes with an area are filled as LabelMe does; a "mask" is a PNG in base64 that is
+placed at its box. Lines and points have no area and are refused. As in LabelMe's own converters,
+shapes of one label and one ``group_id`` are parts of one instance.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -17,27 +19,45 @@ import numpy as np
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
-from sat_nb.segments.formats.json_files import JsonDocument
+from sat_nb.segments.formats.json_files import JsonDocument, Place
+from sat_nb.segments.formats.labelme_sizes import with_size
 from sat_nb.segments.formats.limits import (
+    brief,
     checked_dict,
     checked_list,
     checked_name,
     checked_points,
     checked_size,
+    whole_number,
 )
 from sat_nb.segments.formats.png_files import read_picture, two_valued
-from sat_nb.segments.formats.polygons import fill_labelme
+from sat_nb.segments.formats.polygons import LABELME_SHAPES, fill_labelme
 
-SHAPES = ("polygon", "rectangle", "circle", "mask")
+SHAPES = (*LABELME_SHAPES, "mask")
+WITHOUT_AREA = ("point", "points", "line", "lines", "linestrip", "cuboid")
+PHOTO_KEYS = {"imageHeight", "imagePath", "imageData"}
+NO_GROUP = (None, "", "null")
+
+
+class LabelMeFormat(JsonDocument):
+    """LabelMe's documents; old ones take their size from the photo."""
+
+    def read(self, document: Any, place: Place) -> Reading:
+        """The Reading of a parsed document."""
+        return self.parse(with_size(checked_dict(document, "the document"), place))
 
 
 def is_labelme(document: object) -> bool:
-    """Whether a parsed JSON document is LabelMe's: a list ``shapes`` beside the image's size."""
-    return isinstance(document, dict) and {"shapes", "imageHeight"} <= document.keys()
+    """Whether a parsed JSON document is LabelMe's: a list ``shapes``, and keys of the photo."""
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("shapes"), list)
+        and not PHOTO_KEYS.isdisjoint(document)
+    )
 
 
 def parse_labelme(document: Any) -> Reading:
-    """The segments of one parsed file, one a shape, in the file's order, names as written.
+    """The segments of one parsed file, one an instance, in the file's order, names as written.
 
     Raises InvalidInput that names the field.
     """
@@ -51,12 +71,27 @@ def parse_labelme(document: Any) -> Reading:
 
 def _encoded(shape: Any, field: str, *, size: Size) -> EncodedMask:
     shape = checked_dict(shape, field)
-    name = checked_name(shape.get("label"), f"{field}.label")
+    label = shape.get("label")
+    name = checked_name(str(label) if type(label) is int else label, f"{field}.label")
     kind = shape.get("shape_type") or "polygon"  # old versions do not write it
+    if kind in WITHOUT_AREA:
+        raise InvalidInput(
+            f"{field}: {name!r} is a {kind!r}, which has no area; draw its outline as a polygon."
+        )
     if kind not in SHAPES:
         raise unknown_name(f"{field}.shape_type", kind, SHAPES)
     draw = _place if kind == "mask" else partial(_fill, kind)
-    return EncodedMask(field, name, size, partial(draw, shape, size, field))
+    instance = _instance(shape.get("group_id"), f"{field}.group_id")
+    return EncodedMask(field, name, size, partial(draw, shape, size, field), instance=instance)
+
+
+def _instance(group: Any, field: str) -> Hashable:
+    if group in NO_GROUP:
+        return None
+    number = whole_number(group)
+    if number is None and not isinstance(group, str):
+        raise InvalidInput(f"{field}: expected a whole number or null, got {brief(group)}.")
+    return group if number is None else number
 
 
 def _fill(kind: str, shape: dict[str, Any], size: Size, field: str) -> Mask:
@@ -64,24 +99,31 @@ def _fill(kind: str, shape: dict[str, Any], size: Size, field: str) -> Mask:
 
 
 def _place(shape: dict[str, Any], size: Size, field: str) -> Mask:
+    """The mask that is stored for a box, which may reach beyond the photo.
+
+    A box that was moved has corners at fractions of a pixel: the first one is rounded.
+    """
     points = checked_points(shape.get("points"), size, f"{field}.points", least=2, most=2)
-    (left, top), (right, bottom) = points.astype(int).tolist()
     try:
         png = base64.b64decode(shape.get("mask") or "", validate=True)
         small = two_valued(read_picture(io.BytesIO(png)))
     except (InvalidInput, TypeError, ValueError) as error:
         raise InvalidInput(f"{field}.mask: expected a PNG in base64: {error}") from error
-    mask = np.zeros(size, dtype=bool)
-    if left < 0 or top < 0 or mask[top : bottom + 1, left : right + 1].shape != small.shape:
+    left, top = np.rint(points[0]).astype(int).tolist()
+    if (np.abs(points[1] - points[0] + 1 - small.shape[::-1]) >= 1).any():
         raise InvalidInput(
             f"{field}.mask: the PNG is {small.shape[0]} x {small.shape[1]} pixels, which is not "
-            f"the box {points.tolist()} within the image."
+            f"the box {points.tolist()}."
         )
-    mask[top : bottom + 1, left : right + 1] = small
+    mask = np.zeros(size, dtype=bool)
+    rows, columns = np.arange(small.shape[0]) + top, np.arange(small.shape[1]) + left
+    within = np.ix_((rows >= 0) & (rows < size[0]), (columns >= 0) & (columns < size[1]))
+    part = small[within]
+    mask[max(top, 0) :, max(left, 0) :][: part.shape[0], : part.shape[1]] = part
     return mask
 
 
-LABELME = JsonDocument(
+LABELME = LabelMeFormat(
     name="labelme",
     title="LabelMe (JSON)",
     about="Shapes that were drawn by hand in LabelMe.",

@@ -120,9 +120,15 @@ def checked_points(
     coordinates.
     """
     try:
-        array = np.array(points, dtype=np.float64).reshape(-1, 2)
+        array = np.array(points, dtype=np.float64)
+        if array.ndim > 1 and array.shape[1:] != (2,):  # three numbers a point are no pairs
+            raise ValueError
+        array = array.reshape(-1, 2)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidInput(f"{field}: expected points [x, y], got {brief(points)}.") from error
+    if not np.isfinite(array).all():
+        wrong = array[~np.isfinite(array).all(axis=1)][0].tolist()
+        raise InvalidInput(f"{field}: expected finite numbers, got the point {wrong}.")
     if len(array) < least or (most is not None and len(array) > most):
         raise InvalidInput(
             f"{field}: expected {least} points{'' if most else ' or more'}, "

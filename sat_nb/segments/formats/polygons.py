@@ -14,13 +14,14 @@ itself, the rule of the installed version holds.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
-from sat_nb.arrays import Mask, Size
+from sat_nb.arrays import Float64, Mask, Size
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.limits import brief, checked_list, checked_points
 
@@ -47,22 +48,56 @@ def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
 
 
 def fill_labelme(kind: str, points: Any, size: Size, field: str) -> Mask:
-    """The (H, W) mask of a shape of LabelMe: "polygon", "rectangle" or "circle".
-
-    A rectangle has two opposite corners; a circle its centre and a point on it.
+    """The (H, W) mask of a shape of LabelMe; ``kind`` is a key of LABELME_SHAPES.
 
     >>> fill_labelme("polygon", [[0, 0], [2, 0], [2, 2], [0, 2]], (3, 3), "points").all()
     True
     """
-    n = {"rectangle": 2, "circle": 2}.get(kind)
-    xy = checked_points(points, size, field, least=n or 3, most=n)
+    draw, counts = LABELME_SHAPES[kind]
+    xy = checked_points(points, size, field, least=min(counts, default=3))
+    if counts and len(xy) not in counts:
+        expected = " or ".join(map(str, counts))
+        raise InvalidInput(f"{field}: expected {expected} points, got {len(xy)}; redraw the shape.")
     canvas = Image.new("L", (size[1], size[0]), 0)
-    draw = ImageDraw.Draw(canvas)
-    if kind == "rectangle":
-        draw.rectangle([*xy.min(axis=0), *xy.max(axis=0)], outline=1, fill=1)
-    elif kind == "circle":
-        (x, y), radius = xy[0], math.dist(*xy)
-        draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=1, fill=1)
-    else:
-        draw.polygon([(x, y) for x, y in xy.tolist()], outline=1, fill=1)
+    draw(ImageDraw.Draw(canvas), xy)
     return np.array(canvas).view(bool)
+
+
+def _polygon(draw: ImageDraw.ImageDraw, xy: Float64) -> None:
+    draw.polygon([(x, y) for x, y in xy.tolist()], outline=1, fill=1)
+
+
+def _box(draw: ImageDraw.ImageDraw, xy: Float64) -> None:
+    """A rectangle of two opposite corners, or of four.
+
+    Four are a polygon where they were turned. Where they are upright they are the box of two,
+    which a polygon is not at every fraction of a pixel.
+    """
+    corners = np.stack([xy.min(axis=0), xy.max(axis=0)])
+    near = np.abs(xy[:, None] - corners) < UPRIGHT
+    if len(xy) == 2 or (near.any(axis=1).all() and len(np.unique(near[:, 1], axis=0)) == 4):
+        draw.rectangle([*corners[0], *corners[1]], outline=1, fill=1)
+    else:
+        _polygon(draw, xy)
+
+
+def _circle(draw: ImageDraw.ImageDraw, xy: Float64) -> None:
+    (x, y), radius = xy[0], math.dist(*xy)
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=1, fill=1)
+
+
+UPRIGHT = 1e-3  # pixels by which corners of an upright box may be off
+
+LABELME_SHAPES: dict[str, tuple[Callable[[ImageDraw.ImageDraw, Float64], None], Sequence[int]]] = {
+    "polygon": (_polygon, ()),
+    "rectangle": (_box, (2, 4)),
+    "circle": (_circle, (2,)),
+    "oriented_rectangle": (_polygon, (4,)),
+    "rotation": (_box, (4,)),
+    "quadrilateral": (_polygon, (4,)),
+}
+"""{kind: (how it is drawn, numbers of points that it may have)}; no number: three or more.
+
+A circle has its centre and a point on it. The last two are X-AnyLabeling's, which also writes the
+four corners of rectangles.
+"""
