@@ -6,6 +6,9 @@ from .agnostic.saliency import (
 from .agnostic.signatures import (
     class_signatures,
 )
+from .csv_files import (
+    spreadsheet_safe,
+)
 from .errors import (
     CannotFetch,
     CannotWrite,
@@ -351,6 +354,7 @@ __all__ = [
     "select",
     "settled_ranks",
     "size_effect",
+    "spreadsheet_safe",
     "suggest_renames",
     "to_latex",
     "unusual_images",

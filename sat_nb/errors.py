@@ -10,12 +10,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from sat_nb.printable import printable_lines
+
 LONGEST_SHOWN = 200
 """Characters of an unknown name that are shown: names in files may be of any length."""
 
 
 class SatError(Exception):
     """Anything that sat_nb refuses or cannot finish."""
+
+    def __str__(self) -> str:
+        return printable_lines(super().__str__())
 
 
 class InvalidInput(SatError, ValueError):

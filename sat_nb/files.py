@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import time
 import unicodedata
 from collections.abc import Collection, Iterator
@@ -115,6 +117,22 @@ def _as_bytes(path: Path) -> bytes | None:
         return os.fsencode(path)
     except UnicodeEncodeError:
         return None
+
+
+def plain_name(name: str) -> str:
+    """A part of a file's name for any text: two texts never share one, on any disk.
+
+    Text of small letters, digits, ``.``, ``-`` and ``_`` is kept. Any other loses what some disks
+    cannot tell apart, case included, and gets a hash.
+
+    >>> plain_name("lrp.z"), plain_name("LRP z")
+    ('lrp.z', 'lrp_z-e1cbb9f8')
+    """
+    plain = re.sub(r"[^a-z0-9._-]", "_", name.lower())[:80]
+    if plain == name:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{plain}-{digest[:8]}"
 
 
 def flush(file: Path) -> None:

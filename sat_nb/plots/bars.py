@@ -144,13 +144,14 @@ def _draw_group(
                 markersize=points,
                 markeredgecolor="white",
                 markeredgewidth=0.4,
-                label=name if i == 0 else None,
+                label=style.legend_text(name) if i == 0 else None,
                 gid="value",
                 zorder=4,
             )
     else:
         hatch = [HATCHES[1] if alone and s in marked else HATCHES[g % 7] for s in rows.index]
-        bars = ax.barh(heights, values.fillna(0.0), height=thick, color=colours, label=name)
+        bars = ax.barh(heights, values.fillna(0.0), height=thick, color=colours)
+        bars.set_label(style.legend_text(name))
         for bar, lines in zip(bars, hatch, strict=True):
             bar.set(hatch=lines, edgecolor="white", linewidth=0.0)
     if has_whiskers:
@@ -191,4 +192,5 @@ def _finish(ax: Axes, result: Result, groups: dict[str, pd.DataFrame], title: st
         columns = min(style.legend_columns(groups, root.get_figwidth()), 3)
         style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
     else:
-        ax.set_title(next(iter(groups), ""), fontsize=style.TEXT, color=QUIET, loc="left", **PLAIN)
+        title = style.short(next(iter(groups), ""), 60)
+        ax.set_title(title, fontsize=style.TEXT, color=QUIET, loc="left", **PLAIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sat_nb.csv_files import csv_of
+from sat_nb.csv_files import spreadsheet_safe as as_safe
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import check_target, flush, written_whole
 from sat_nb.plots.critical_difference import numbers
 from sat_nb.plots.style import numbers_of
+from sat_nb.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +35,8 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 FIGURE_FORMATS = tuple(_METADATA)
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sat_nb", "pdf.fonttype": 42}
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -55,6 +61,7 @@ def save_figure(
     data: pd.DataFrame | None = None,
     formats: Sequence[str] = FIGURE_FORMATS,
     dpi: float = 300,
+    spreadsheet_safe: bool = False,
 ) -> list[Path]:
     """Write a figure as SVG, PDF and PNG, and the numbers behind it as CSV.
 
@@ -74,6 +81,9 @@ def save_figure(
         The formats to write.
     dpi : float, default 300
         Pixels per inch of the PNG.
+    spreadsheet_safe : bool, default False
+        Whether names in the CSV that a spreadsheet would run as a formula get an apostrophe in
+        front, see ``spreadsheet_safe``.
 
     Returns
     -------
@@ -111,7 +121,8 @@ def save_figure(
         check_target(file, "path")
     numbers = _numbers(figure) if data is None else data
     contents = {name: drawn(figure, name, dpi) for name in formats}
-    contents["csv"] = numbers.to_csv(index=False, float_format="%.10g").encode()
+    numbers = as_safe(numbers) if spreadsheet_safe else numbers
+    contents["csv"] = csv_of(numbers, float_format="%.10g")
     return _write_all(files, contents)
 
 
@@ -148,7 +159,17 @@ def drawn(figure: Figure, name: str, dpi: float) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
         figure.savefig(buffer, format=name, dpi=dpi, metadata=_METADATA[name])
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return well_formed(content.decode("utf-8")).encode("utf-8") if name == "svg" else content
+
+
+def well_formed(xml: str) -> str:
+    r"""An SVG with escapes for characters that XML does not have; Matplotlib writes them as such.
+
+    >>> print(well_formed("<text>eye\x07</text>"))
+    <text>eye\x07</text>
+    """
+    return _NOT_IN_XML.sub(lambda found: printable(found[0]), xml)
 
 
 def _file(path: Path, kind: str) -> Path:
@@ -216,8 +237,8 @@ def to_latex(result: Any, *, digits: int = 2, caption: str | None = None) -> str
     texts = [_column(frame[name], digits) for name in frame]
     sides = "".join("r" if _is_number(frame[name]) else "l" for name in frame)
     lines = [f"\\begin{{tabular}}{{{sides}}}", "\\toprule"]
-    lines.append(" & ".join(escape(str(name).replace("_", " ")) for name in frame) + r" \\")
-    lines += ["\\midrule", *(" & ".join(cells) + r" \\" for cells in zip(*texts, strict=True))]
+    lines.append(_row([escape(str(name).replace("_", " ")) for name in frame]))
+    lines += ["\\midrule", *(_row(cells) for cells in zip(*texts, strict=True))]
     lines += ["\\bottomrule", "\\end{tabular}"]
     if caption is not None:
         head = ["\\begin{table}", "\\centering", f"\\caption{{{escape(caption)}}}"]
@@ -231,7 +252,19 @@ def escape(text: str) -> str:
     >>> print(escape("50_% {x}"))
     50\_\% \{x\}
     """
-    return "".join(_ESCAPES.get(sign, sign) for sign in " ".join(text.split()))
+    line = printable(" ".join(text.split()))
+    escaped = "".join(_ESCAPES.get(sign, sign) for sign in line)
+    return _LIGATURES.sub(r"\1{}", escaped)
+
+
+def _row(cells: Sequence[str]) -> str:
+    r"""A row of a table; ``\\`` and ``\midrule`` take a bracket or star that follows as theirs."""
+    line = " & ".join(cells) + r" \\"
+    return f"{{}}{line}" if line.startswith(("[", "*")) else line
+
+
+# Pairs that TeX would join: dashes, quotes, and the Spanish marks.
+_LIGATURES = re.compile(r"(-(?=-)|'(?=')|`(?=`)|,(?=,)|[?!](?=`))")
 
 
 def _frame_of(result: Any) -> pd.DataFrame:

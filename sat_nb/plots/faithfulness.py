@@ -73,7 +73,8 @@ def plot_deletion(
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, measured in zip(axes, panels, strict=True):
         _draw_deletions(ax, result[result["measured"] == measured], methods)
-        ax.set_title((titles or {}).get(measured, measured), fontsize=TEXT, color=INK, loc="left")
+        title = style.short((titles or {}).get(measured, measured), 60)
+        ax.set_title(title, fontsize=TEXT, color=INK, loc="left", **style.PLAIN)
     axes[0].set_ylim(len(methods) - 0.4, -0.6)
     axes[0].set_yticks(range(len(methods)), map(style.short, methods), fontsize=TEXT, **style.PLAIN)
     figure.supxlabel(
@@ -104,7 +105,7 @@ def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
             color=BARS[d % len(BARS)],
             markersize=3.5,
             elinewidth=1.1,
-            label=style.short(_title_of(deletion)),
+            label=style.legend_text(_title_of(deletion)),
         )
 
 
@@ -164,7 +165,8 @@ def plot_randomisation(
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, measure in zip(axes, panels, strict=True):
         _draw_similarities(ax, result[result["measure"] == measure])
-        ax.set_title((titles or {}).get(measure, measure), fontsize=TEXT, color=INK, loc="left")
+        title = style.short((titles or {}).get(measure, measure), 60)
+        ax.set_title(title, fontsize=TEXT, color=INK, loc="left", **style.PLAIN)
     axes[0].set_ylabel("similarity with the trained model's", fontsize=TEXT, color=INK)
     figure.supxlabel("random from the output down to", fontsize=TEXT, color=INK)
     style.legend_above(figure, axes[0])
@@ -191,7 +193,7 @@ def _draw_similarities(ax: Axes, rows: pd.DataFrame) -> None:
             linewidth=1.2,
             markersize=4,
             elinewidth=0.8,
-            label=style.short(method),
+            label=style.legend_text(method),
         )
         ax.plot(last + aside, own["noise"].iloc[0], marker, color=colour, markersize=4, mfc="white")
     ax.axhline(0, color=INK, linewidth=0.8, zorder=1)

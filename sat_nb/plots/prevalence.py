@@ -99,7 +99,7 @@ def _draw_panel(
             markersize=4.5,
             capsize=2,
             elinewidth=0.9,
-            label=style.short(name),
+            label=style.legend_text(name),
         )
 
 

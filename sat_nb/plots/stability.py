@@ -73,7 +73,7 @@ def plot_ranking_stability(
             linewidth=1.2,
             markersize=4,
             elinewidth=0.6,
-            label=style.short(method),
+            label=style.legend_text(method),
         )
     ax.axhline(enough, color=QUIET, linewidth=0.8, linestyle=":", gid="enough")
     _finish_stability(ax, np.unique(result["n_images"]), methods)
@@ -145,9 +145,11 @@ def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Ax
         heights = [lines[label] + step * (m - (len(methods) - 1) / 2) for label in own]
         colour = BARS[m % len(BARS)]
         ax.hlines(heights, rows["low"], rows["high"], color=colour, linewidth=1.6)
-        ax.plot(rows["tau"], heights, "o", color=colour, markersize=5, label=style.short(method))
+        ax.plot(
+            rows["tau"], heights, "o", color=colour, markersize=5, label=style.legend_text(method)
+        )
     ax.axvline(1.0, color=QUIET, linewidth=0.8, linestyle=":")
-    ax.set_yticks(range(len(lines)), list(lines), **PLAIN)
+    ax.set_yticks(range(len(lines)), [style.short(line, 60) for line in lines], **PLAIN)
     ax.invert_yaxis()
     ax.set_xlabel("Kendall's tau with the ranking of the unchanged masks")
     ax.spines[["top", "right"]].set_visible(False)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
+from sat_nb.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,11 +146,17 @@ def short(name: object, longest: int = 32) -> str:
     >>> short("the zebra's left front hoof, seen from the side, number 12")
     "the zebra's left fron…number 12"
     """
-    line = " ".join(str(name).split())
+    line = printable(" ".join(str(name).split()))
     if len(line) <= longest:
         return line
     tail = (longest - 1) // 3
     return f"{line[: longest - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
+
+
+def legend_text(name: object) -> str:
+    """A name for ``label=``; Matplotlib leaves labels that start with ``_`` out of legends."""
+    text = short(name)
+    return f" {text}" if text.startswith("_") else text
 
 
 def fitted(name: object, size: float, width: float) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sat_nb.csv_files import csv_of
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole
 
@@ -47,7 +48,7 @@ def write_claims(out: str | os.PathLike[str], study: str, claims: Iterable[Claim
     file = Path(out) / f"claims_{study}.csv"
     rows = pd.DataFrame([asdict(claim) for claim in claims], columns=list(COLUMNS))
     with written_whole(file) as part:
-        rows.to_csv(part, index=False)
+        part.write_bytes(csv_of(rows))
     return file
 
 
@@ -148,7 +149,7 @@ def all_claims(figures: str | os.PathLike[str]) -> pd.DataFrame:
 
 def update_report(file: str | os.PathLike[str], figures: str | os.PathLike[str]) -> Path:
     """Write the table of claims between the two markers of a Markdown file."""
-    text = existing(file, "report").read_text(encoding="utf-8")
+    text = _read_report(existing(file, "report"))
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -160,6 +161,17 @@ def update_report(file: str | os.PathLike[str], figures: str | os.PathLike[str])
     with written_whole(file, "report") as part:
         part.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
     return Path(file)
+
+
+def _read_report(file: Path) -> str:
+    if not file.is_file():
+        raise InvalidInput(f"report: expected a Markdown file, {str(file)!r} is none.")
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"report: {str(file)!r} is not readable as UTF-8 ({error}); save it as such."
+        ) from error
 
 
 def _found(rows: pd.DataFrame, *, name_data: bool) -> str:

@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import platform
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -22,8 +21,9 @@ from typing import Any
 import pandas as pd
 
 import sat_nb as sat
+from sat_nb.csv_files import csv_of
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
-from sat_nb.files import existing, written_whole
+from sat_nb.files import existing, plain_name, written_whole
 from sat_nb.registry import Entry, registry
 from sat_nb.reproduction.claims import Claim, write_claims
 
@@ -291,24 +291,25 @@ def draw_method(
     interval: str | sat.Interval = "bca",
     highlight: Iterable[str] = (),
     formats: Sequence[str] = FORMATS,
+    spreadsheet_safe: bool = False,
 ) -> list[Path]:
     """Draw the critical difference diagram and the bars of one method; the files written."""
     marked = tuple(highlight)
     result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
     summary = sat.intervals(table[table["method"] == method], value=value, interval=interval)
-    name = re.sub(r"[^\w.-]", "_", method)
+    name, options = plain_name(method), {"formats": formats, "spreadsheet_safe": spreadsheet_safe}
     diagram = sat.plot_critical_difference(result, highlight=marked)
     bars = sat.plot_segments(summary, highlight=marked)
     return [
-        *save(diagram, Path(out) / f"critical_difference_{name}", formats=formats),
-        *save(bars, Path(out) / f"segments_{name}", formats=formats),
+        *save(diagram, Path(out) / f"critical_difference_{name}", **options),
+        *save(bars, Path(out) / f"segments_{name}", **options),
     ]
 
 
 def save_numbers(table: pd.DataFrame, file: Path) -> Path:
     """Write a frame as CSV; the file."""
     with written_whole(file) as part:
-        table.to_csv(part, index=False)
+        part.write_bytes(csv_of(table))
     return file
 
 
@@ -318,10 +319,12 @@ def save(
     numbers: pd.DataFrame | None = None,
     *,
     formats: Sequence[str] = FORMATS,
+    spreadsheet_safe: bool = False,
 ) -> list[Path]:
     """Write a figure with its numbers as CSV, and close it; the files written."""
     import matplotlib.pyplot as plt
 
-    files = sat.save_figure(figure, path, data=numbers, formats=formats, dpi=150)
+    options = {"formats": formats, "dpi": 150, "spreadsheet_safe": spreadsheet_safe}
+    files = sat.save_figure(figure, path, data=numbers, **options)
     plt.close("all")
     return files

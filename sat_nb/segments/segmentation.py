@@ -15,6 +15,7 @@ from sat_nb.arguments import is_number
 from sat_nb.arrays import Float64, Masks, Size, true_or_false
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
+from sat_nb.printable import PLAIN_TEXT, as_html, printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,19 +224,22 @@ class SegmentationMap:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        names = ", ".join(self.names[:8]) + (f", ... {len(self)} in all" if len(self) > 8 else "")
+        names = ", ".join(map(printable, self.names[:8])) + (
+            f", ... {len(self)} in all" if len(self) > 8 else ""
+        )
         return f"SegmentationMap({self.size[0]} x {self.size[1]} px: {names or 'no segments'})"
 
     def _repr_html_(self) -> str:
         """A picture for notebooks: each mask in its colour with its name, smaller masks on top."""
         if len(self) == 0:
-            return html.escape(repr(self))
+            return f'<div class="{PLAIN_TEXT}">{html.escape(repr(self))}</div>'
         colours = distinct_colours(len(self))
         legend = " ".join(
-            f'<span style="color:rgb{tuple(c)}">&#9632;</span>&nbsp;{html.escape(name)}'
+            f'<span style="color:rgb{tuple(c)}">&#9632;</span>&nbsp;{as_html(name)}'
             for c, name in zip(colours.tolist(), self.names, strict=True)
         )
-        return f'<img src="data:image/png;base64,{_picture(self.masks, colours)}"><br>{legend}'
+        picture = f'<img src="data:image/png;base64,{_picture(self.masks, colours)}">'
+        return f'<div class="{PLAIN_TEXT}">{picture}<br>{legend}</div>'
 
     def _with_masks(self, masks: Masks) -> SegmentationMap:
         return SegmentationMap(self.names, masks, self.scores)

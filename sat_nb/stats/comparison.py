@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sat_nb.printable import printable
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -81,10 +83,11 @@ class Comparison:
     driven_by_presence: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
-        best = ", ".join(f"{name} {rank:.2f}" for name, rank in self.mean_ranks.head(3).items())
+        first = self.mean_ranks.head(3).items()
+        best = ", ".join(f"{printable(name)} {rank:.2f}" for name, rank in first)
         return (
-            f"Comparison({self.method}, {len(self.mean_ranks)} segments, {self.n_total} images, "
-            f"{self.test} at alpha {self.alpha:g}: {best}, ...)"
+            f"Comparison({printable(self.method)}, {len(self.mean_ranks)} segments, "
+            f"{self.n_total} images, {self.test} at alpha {self.alpha:g}: {best}, ...)"
         )
 
     @property

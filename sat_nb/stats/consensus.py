@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, shorten
+from sat_nb.printable import printable
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.stats.kendall import kendall_tau_b, kendall_w
 from sat_nb.stats.rows import KEY
@@ -61,7 +62,7 @@ class Consensus:
 
     def __repr__(self) -> str:
         best = ", ".join(
-            f"{name} {rank:.2f}" for name, rank in self.ranking["rank"].head(3).items()
+            f"{printable(name)} {rank:.2f}" for name, rank in self.ranking["rank"].head(3).items()
         )
         return (
             f"Consensus({len(self.methods)} methods, {len(self.ranking)} segments, "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
+from sat_nb.printable import printable
 from sat_nb.stats.bootstrap import (
     Interval,
     Levels,
@@ -65,9 +66,10 @@ class Difference:
         differ = self.table["adjusted_p_value"] <= self.alpha
         moved = self.table["rank_shift"]
         widest = moved[moved.abs().sort_values(ascending=False, kind="stable").index[:3]]
-        shifts = ", ".join(f"{name} {shift:+.2f}" for name, shift in widest.items())
+        shifts = ", ".join(f"{printable(name)} {shift:+.2f}" for name, shift in widest.items())
         return (
-            f"Difference({self.model_a} -> {self.model_b}, {self.method}, {self.n_total} images: "
+            f"Difference({printable(self.model_a)} -> {printable(self.model_b)}, "
+            f"{printable(self.method)}, {self.n_total} images: "
             f"{differ.sum()} of {len(differ)} segments differ at alpha {self.alpha:g}; "
             f"rank shifts {shifts}{', ...' if len(moved) > 3 else ''})"
         )

@@ -24,7 +24,6 @@ for the control of each field of the state, and on these CSS classes:
 from __future__ import annotations
 
 import asyncio
-import html
 import warnings
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -37,6 +36,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.errors import SatError, unknown_name
+from sat_nb.printable import escaped
 from sat_nb.widgets.choices import checked, nearest
 from sat_nb.widgets.control_panel import ControlPanel
 from sat_nb.widgets.data import Data
@@ -236,7 +236,7 @@ class Explorer:
                 self._main.children = [self._message, self._export.widget]
                 raise
         notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-        notes = [f'<p class="sat-note">{html.escape(note)}</p>' for note in dict.fromkeys(notes)]
+        notes = [f'<p class="sat-note">{escaped(note)}</p>' for note in dict.fromkeys(notes)]
         self._message.value, self._notes.value = message, "".join(notes)
         self._main.children = [self._message, *shown, self._notes, self._export.widget]
         self._export.put(snapshot.view.draw is not None)
@@ -320,7 +320,7 @@ def _note_on_missing_data(snapshot: Snapshot) -> list[str]:
 
 
 def _alert(text: str) -> str:
-    return f'<div class="sat-message" role="alert">{html.escape(text)}</div>'
+    return f'<div class="sat-message" role="alert">{escaped(text)}</div>'
 
 
 @cache

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
+from sat_nb.csv_files import csv_of
 from sat_nb.errors import SatError
 from sat_nb.files import written_whole
+from sat_nb.printable import PLAIN_TEXT, escaped
 from sat_nb.widgets.fields import button
 from sat_nb.widgets.markup import data_uri, page_of, png_of, table_html
 
@@ -73,7 +75,7 @@ class ExportBar:
         try:
             self._message.value = _saved_html(self._save_as(kind), kind)
         except SatError as error:
-            self._message.value = f'<span role="alert">{html.escape(str(error))}</span>'
+            self._message.value = f'<span role="alert">{escaped(str(error))}</span>'
 
 
 def save_new(
@@ -83,7 +85,7 @@ def save_new(
     from sat_nb.plots.export import drawn
 
     data = (
-        content.to_csv(index=False, float_format="%.10g").encode()
+        csv_of(content, float_format="%.10g")
         if isinstance(content, pd.DataFrame)
         else drawn(content, kind, 300)
     )
@@ -101,7 +103,7 @@ def static_bundle(
     By media type: "text/html" and, of the figure, "image/png".
     """
     bundle: dict[str, Any] = {}
-    parts = [f"<p>{html.escape(title)}</p>"]
+    parts = [f"<p>{escaped(title)}</p>"]
     try:
         found = table()
         rows, page, pages = page_of(found, page)
@@ -109,22 +111,22 @@ def static_bundle(
         if png is not None:
             bundle["image/png"] = base64.b64encode(png).decode("ascii")
             uri = data_uri(png, "image/png")
-            parts.append(f'<img style="max-width: 100%" alt="{html.escape(title)}" src="{uri}">')
+            parts.append(f'<img style="max-width: 100%" alt="{escaped(title)}" src="{uri}">')
         parts.append(table_html(rows))
         if pages > 1:
             parts.append(f"<p>page {page + 1} of {pages}, {len(found)} rows</p>")
     except SatError as error:
-        parts.append(f"<p>{html.escape(str(error))}</p>")
-    return {**bundle, "text/html": f'<div class="sat-static">{"".join(parts)}</div>'}
+        parts.append(f"<p>{escaped(str(error))}</p>")
+    return {**bundle, "text/html": f'<div class="sat-static {PLAIN_TEXT}">{"".join(parts)}</div>'}
 
 
 def _saved_html(path: Path, kind: str) -> str:
     """Where a file was written, and a link that contains it."""
-    name = html.escape(str(path))
+    name = escaped(str(path))
     content = path.read_bytes()
     link = ""
     if len(content) <= MAX_LINK_BYTES:
-        uri, file = data_uri(content, MEDIA_TYPES[kind]), html.escape(path.name)
+        uri, file = data_uri(content, MEDIA_TYPES[kind]), escaped(path.name)
         link = f' · <a download="{file}" href="{uri}">download {file}</a>'
     return f'<span role="status">Wrote <code>{name}</code>{link}</span>'
 

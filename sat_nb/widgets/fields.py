@@ -7,13 +7,14 @@ mathematics.) Numbers are typed, as a slider has no name for screen readers.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
 import traitlets
+
+from sat_nb.printable import escaped, printable
 
 Choices = Sequence[Any]
 OnChange = Callable[[Any], None]
@@ -31,12 +32,13 @@ def shortened(text: str, longest: int = BUTTON_LETTERS) -> str:
     >>> shortened("left front hoof", 8)
     'left fr…'
     """
+    text = printable(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def button(text: str, tip: str, css: str, on_click: Callable[[], None]) -> widgets.Button:
     """A button with plain text."""
-    made = widgets.Button(description=text, tooltip=tip, layout={"width": "auto"})
+    made = widgets.Button(description=text, tooltip=printable(tip), layout={"width": "auto"})
     made.add_class(css)
     made.on_click(lambda _: on_click())
     return made
@@ -152,7 +154,7 @@ class Chips(Field):
 
     def _chip(self, name: Any) -> widgets.ToggleButton:
         tip = f"{self._wording(name)}: {self._tip}"
-        chip = widgets.ToggleButton(tooltip=tip, layout={"width": "auto"})
+        chip = widgets.ToggleButton(tooltip=printable(tip), layout={"width": "auto"})
         chip.add_class("sat-chip")
         chip.observe(lambda _: self._press(), "value")
         return chip
@@ -224,7 +226,7 @@ class Toggle(Field):
     def __init__(self, on_change: OnChange, label: str, tip: str) -> None:
         super().__init__(on_change)
         self._label = label
-        self.widget = widgets.ToggleButton(tooltip=tip, layout={"width": "auto"})
+        self.widget = widgets.ToggleButton(tooltip=printable(tip), layout={"width": "auto"})
         self.widget.add_class("sat-chip")
         self.widget.observe(lambda _: self._describe(), "value")
         self._observe(self.widget)
@@ -279,6 +281,6 @@ class Tabs(Field):
 
 
 def _heading(label: str, tip: str) -> widgets.HTML:
-    title = widgets.HTML(value=f'<span title="{html.escape(tip)}">{html.escape(label)}</span>')
+    title = widgets.HTML(value=f'<span title="{escaped(tip)}">{escaped(label)}</span>')
     title.add_class("sat-label")
     return title

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sat_nb.plots.export import well_formed
 from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET, text_inches
+from sat_nb.printable import escaped, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,19 +127,19 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else f"{value:.4g}".replace("-", "−", int(value < 0))
-    return str(value)
+    return printable(value)
 
 
 def _head(name: str, number: bool, sort: str, descending: bool) -> str:
     kind = ' class="sat-number"' if number else ""
     order = f' aria-sort="{"descending" if descending else "ascending"}"' if name == sort else ""
-    return f'<th scope="col"{kind}{order}>{html.escape(name.replace("_", " "))}</th>'
+    return f'<th scope="col"{kind}{order}>{escaped(name.replace("_", " "))}</th>'
 
 
 def _data(text: str, number: bool) -> str:
     if number:
-        return f'<td class="sat-number">{html.escape(text)}</td>'
-    return f'<td title="{html.escape(text)}">{html.escape(text)}</td>'
+        return f'<td class="sat-number">{escaped(text)}</td>'
+    return f'<td title="{escaped(text)}">{escaped(text)}</td>'
 
 
 # Figures.
@@ -185,7 +187,7 @@ def svg_of(figure: Figure, description: str, *, themed: bool = True) -> str:
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
     left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
     root = (
-        f'<svg role="img" aria-label="{html.escape(description)}" '
+        f'<svg role="img" aria-label="{escaped(description)}" '
         f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" '
         f'style="max-width: {width * 96 / 72 * SCALE:.0f}px; stroke-linejoin: round; '
         'stroke-linecap: butt">'
@@ -233,7 +235,7 @@ def _as_svg(figure: Figure, *, transparent: bool) -> str:
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
-    return buffer.getvalue()
+    return well_formed(buffer.getvalue())
 
 
 def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:

@@ -128,7 +128,7 @@ def test_one_photo_and_one_segment_are_singular(data: dict[str, Any]) -> None:
     explorer = sat.explore(table)
     assert repr(explorer) == "Explorer(1 image, 1 method, 1 segment: bars)"
     explorer.state = ExplorerState(view="images", segment="eyes")
-    assert "<strong>1 photo with eyes</strong>" in shown_html(explorer)
+    assert "<strong>1 photo with <bdi>eyes</bdi></strong>" in shown_html(explorer)
 
 
 def test_photos_come_in_the_order_asked_for(explorer: Explorer) -> None:

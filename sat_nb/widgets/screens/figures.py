@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 
+from sat_nb.printable import escaped
 from sat_nb.widgets.data import Cache
 from sat_nb.widgets.markup import ROWS_PER_PAGE, SCALE, released, svg_of, table_html
 from sat_nb.widgets.panels import Panel
@@ -55,4 +55,4 @@ def _figure(snapshot: Snapshot, panel: Panel, result: Any) -> tuple[float, str]:
     width = figure.get_figwidth() * 96 * SCALE * (MIN_WIDTH_SHARE if view.themed else 1)
     description = f"{view.title}, {panel.title}: {view.about}"
     svg = svg_of(figure, description, themed=view.themed)
-    return width, f'<div class="{css}" title="{html.escape(panel.title)}">{svg}</div>'
+    return width, f'<div class="{css}" title="{escaped(panel.title)}">{svg}</div>'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from functools import partial
 
 import ipywidgets as widgets
 import pandas as pd
 
+from sat_nb.printable import escaped
 from sat_nb.widgets.fields import button, shortened
 from sat_nb.widgets.screens.screen import Navigation
 from sat_nb.widgets.snapshot import Snapshot
@@ -41,7 +41,7 @@ class LeadsScreen:
             if row["unusual"] == "image"
             else ("sat-drill-segment", "its photos", partial(to.to_segment, name))
         )
-        text = html.escape(f"{row['method']}: {row['says']}")
+        text = escaped(f"{row['method']}: {row['says']}")
         line = widgets.HBox(
             [
                 button(shortened(name, 26), f"{name}: see {what}", css, click),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from sat_nb.arrays import Float32, Pixels, Size
 from sat_nb.errors import IdMismatch
+from sat_nb.printable import as_html, escaped
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
 from sat_nb.widgets.markup import cell, count, data_uri, page_of
@@ -110,7 +110,7 @@ class Card:
         """Show a photo's row and its tiles."""
         self._image_id = row["image_id"]
         content = "".join(_tile_html(title, link, row["image_id"]) for title, link in tiles)
-        text = html.escape(_text_of(row))
+        text = escaped(_text_of(row))
         self._content.value = f'<div class="sat-tiles">{content}</div><div>{text}</div>'
         self.open.description = shortened(row["image_id"])
         self.open.tooltip = f"{row['image_id']}: see its own table"
@@ -136,8 +136,8 @@ def _outlined(data: Data, image_id: str, grid: Size, names: tuple[str, ...] | No
 
 
 def _tile_html(title: str, link: str, image_id: str) -> str:
-    caption = f"<figcaption>{html.escape(title)}</figcaption>" if title else ""
-    alt = html.escape(f"{image_id} {title}")
+    caption = f"<figcaption>{escaped(title)}</figcaption>" if title else ""
+    alt = escaped(f"{image_id} {title}")
     return f'<figure><img src="{link}" alt="{alt}">{caption}</figure>'
 
 
@@ -152,7 +152,7 @@ def _text_of(row: dict[str, Any]) -> str:
 
 
 def _heading(state: ExplorerState, n: int, data: Data) -> str:
-    having = "" if state.segment is None else f" with {state.segment}"
+    having = "" if state.segment is None else f" with {as_html(state.segment)}"
     legend = f"; {LEGEND}" if data.maps is not None and data.images is not None else ""
-    text = html.escape(f"{count(n, 'photo')}{having}")
+    text = f"{count(n, 'photo')}{having}"
     return f'<p class="sat-heading"><strong>{text}</strong>{legend}</p>'

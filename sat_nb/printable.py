@@ -1,0 +1,75 @@
+"""Names as people see them: what is invisible, or steers a terminal, is shown as an escape."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+PLAIN_TEXT = "tex2jax_ignore mathjax_ignore"
+"""The CSS classes of HTML in which notebooks and MathJax read no ``$...$`` as mathematics."""
+
+_SUSPECT = re.compile(r"[^\x20-\x7e]")
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+
+
+def printable(name: object) -> str:
+    r"""A name on one line, in which no character is invisible or moves others.
+
+    Control characters (escape sequences of terminals, line breaks), marks that turn the direction
+    of writing, characters without width, and halves of characters are written as Python writes
+    them. Joiners within words of other scripts and within emoji stay, as such words need them.
+
+    >>> print(printable("eye\x1b[2J"), printable("mane\u202egnp.\n"))
+    eye\x1b[2J mane\u202egnp.\n
+    """
+    text = str(name)
+    if text.isascii() and text.isprintable():
+        return text
+    return _SUSPECT.sub(lambda found: _shown(text, found.start()), text)
+
+
+def printable_lines(text: object) -> str:
+    r"""The same for a message of several lines, whose line breaks and tabs stay.
+
+    >>> printable_lines("one\ntwo\x07")
+    'one\ntwo\\x07'
+    """
+    text = str(text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        part if part in "\n\t" else printable(part) for part in re.split(r"([\n\t])", text)
+    )
+
+
+def escaped(text: object) -> str:
+    """Text within HTML, and within the quotes of its attributes.
+
+    >>> escaped("<b>\u200b & co")
+    '&lt;b&gt;\\\\u200b &amp; co'
+    """
+    return html.escape(printable_lines(text))
+
+
+def as_html(name: object) -> str:
+    """A name within HTML, whose direction of writing does not reach the text around it.
+
+    >>> as_html("<b> & co")
+    '<bdi>&lt;b&gt; &amp; co</bdi>'
+    """
+    return f"<bdi>{escaped(name)}</bdi>"
+
+
+def _shown(text: str, at: int) -> str:
+    letter = text[at]
+    if unicodedata.category(letter) not in _STEERING:
+        return letter
+    if letter in _JOINERS and _is_joined(text[at - 1 : at]) and _is_joined(text[at + 1 : at + 2]):
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def _is_joined(letter: str) -> bool:
+    return bool(letter) and not letter.isascii() and letter.isprintable()
