@@ -61,8 +61,12 @@ def _without_extras(array: NDArray[Any], kinds: list[str]) -> tuple[NDArray[Any]
     if n_colours not in (1, 3):
         raise InvalidInput(f"{n_colours} channels; save it in grey or RGB.")
     colours = array[..., 0] if n_colours == 1 else array[..., :3]
-    if not kinds or "UNSPECIFIED" in kinds:
+    if not kinds:
         return colours, {}
+    if "UNSPECIFIED" in kinds:
+        if n_colours == 1:
+            raise InvalidInput(f"{array.shape[2]} channels without colours; save it in RGB.")
+        return colours, {"channels": f"its file has {len(kinds)} channels beside RGB, unused here"}
     if kinds != ["UNASSALPHA"] or array.dtype.kind != "u":
         raise InvalidInput(f"alpha of the kind {kinds[0]}; save it without alpha.")
     return over_white(in_colour(colours), array[..., -1])

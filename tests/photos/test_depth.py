@@ -198,6 +198,21 @@ def test_what_is_not_read_of_a_file_is_said(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
+def test_channels_without_colours(tmp_path: Path) -> None:
+    bands = np.dstack([C16] * 2)
+    extras = ("unspecified",) * 5
+    tiff(bands, photometric="minisblack", planarconfig="contig", extrasamples=extras)(
+        tmp_path / "bands.tif"
+    )
+    with pytest.raises(InvalidInput, match=r"bands\.tif: 6 channels without colours"):
+        read_images(tmp_path)["bands"]
+    tiff(bands, photometric="rgb", planarconfig="contig", extrasamples=extras[:3])(
+        tmp_path / "rgb.tif"
+    )
+    with pytest.warns(UserWarning, match="3 channels beside RGB"):
+        np.testing.assert_array_equal(read_images(tmp_path)["rgb"], C16)
+
+
 @pytest.mark.parametrize(("flags", "bits"), [(0x0C, 8), (0x4C, 10), (0x6C, 12)])
 def test_the_bits_of_avif(tmp_path: Path, flags: int, bits: int) -> None:
     """AV1-ISOBMFF 2.3.3: version, profile and level, then tier, high_bitdepth and twelve_bit."""

@@ -13,7 +13,6 @@ from sat_nb.errors import InvalidInput, SatError
 from sat_nb.geometry import relation
 from sat_nb.images import ImageSet
 from sat_nb.photos.folder import left_out_ids
-from sat_nb.photos.photo import photo_of
 from sat_nb.registry import lists
 from sat_nb.segments.quality.findings import (
     FINDINGS,
@@ -188,20 +187,17 @@ def _measure(
     collected.pairs += [{"image_id": image_id, **row} for row in measure_pairs(segmentation)]
     if images is None or image_id not in images:
         return
-    pixels = photo_of(images[image_id]).pixels
+    photos = images if isinstance(images, ImageSet) else ImageSet({image_id: images[image_id]})
+    pixels = photos[image_id]
     size = pixels.shape[0], pixels.shape[1]
     collected.photo_sizes[image_id] = size
-    if pixels.dtype != np.uint8 and not _has_window(images, image_id):
+    if pixels.dtype != np.uint8 and not photos.has_window(image_id):
         ends = float(pixels.min()), float(pixels.max())
         collected.depths[image_id] = str(pixels.dtype), *ends
     if len(segmentation) and relation(segmentation.size, size) in ("same", "scaled"):
         profile = edge_profile(pixels, segmentation.masks)
         if np.isfinite(profile).all():
             collected.profiles[image_id] = profile
-
-
-def _has_window(images: Mapping[str, Pixels], image_id: str) -> bool:
-    return isinstance(images, ImageSet) and images.has_window(image_id)
 
 
 def _measurements(
