@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing
+from sat_nb.models.keras_file import check_outputs, load_keras
+from sat_nb.models.refused import Refused
 from sat_nb.registry import Entry, chosen, registry
 from sat_nb.saliency.engines.keras import eager_tensorflow
 from sat_nb.saliency.model_file import checked_size
@@ -180,10 +182,13 @@ class Network:
     features: Callable[[Any], Any] | None
 
 
-def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) -> Network:
+def read_network(
+    model: Any, input_size: tuple[int, int] | None, caller: str, *, trusted: bool = False
+) -> Network:
     """``model``, the path of a saved Keras model or a live one, as a Network.
 
-    Raises FileMissing, and InvalidInput where it is unreadable or no classifier of images.
+    Raises FileMissing, and InvalidInput where it is unreadable, refused, or no classifier of
+    images.
     """
     tf = eager_tensorflow(caller)
     size = checked_size(input_size)
@@ -194,12 +199,13 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
     )
     from sat_nb.saliency.engines.keras.graph import Unfit, built, unrolled
 
-    keras, name = _read(tf, model)
+    keras, name = _read(tf, model, trusted)
     try:
         fitting = with_input(checked_model(keras), size)
+        check_outputs(fitting)
         graph, head = without_activation(unrolled(fitting))
         graph = built(graph)
-    except Unfit as unfit:
+    except (Unfit, Refused) as unfit:
         raise InvalidInput(f"model: {name}: {unfit.problem}; {unfit.remedy}.") from unfit
     last = _last_features(graph)
 
@@ -218,7 +224,7 @@ def read_network(model: Any, input_size: tuple[int, int] | None, caller: str) ->
     )
 
 
-def _read(tf: Any, model: Any) -> tuple[Any, str]:
+def _read(tf: Any, model: Any, trusted: bool) -> tuple[Any, str]:
     """The Keras model, and its name for messages."""
     if not isinstance(model, str | os.PathLike):
         if not isinstance(model, tf.keras.Model):
@@ -227,15 +233,7 @@ def _read(tf: Any, model: Any) -> tuple[Any, str]:
                 f"{type(model).__name__}."
             )
         return model, repr(model.name)
-    path = existing(model, "model")
-    try:
-        return tf.keras.models.load_model(path, compile=False), repr(str(path))
-    except Exception as error:
-        raise InvalidInput(
-            f"model: {str(path)!r} cannot be read by the Keras of TensorFlow {tf.__version__} "
-            f"({type(error).__name__}: {str(error)[:500]}); expected a whole model (not weights "
-            "alone), saved by Keras 2 with model.save('model.h5')."
-        ) from error
+    return load_keras(Path(model), trusted=trusted), repr(str(model))
 
 
 def _last_features(graph: Any) -> int | None:

@@ -114,6 +114,7 @@ def input_agnostic_saliency(
     input_size: tuple[int, int] | None = None,
     seed: int = 0,
     progress: bool = True,
+    trust_model: bool = False,
 ) -> Any:
     """Find what speaks for a label by asking the model alone: no image is needed.
 
@@ -164,6 +165,8 @@ def input_agnostic_saliency(
         The start of the samples. The same seed gives the same map.
     progress : bool, default True
         Whether to show a progress bar.
+    trust_model : bool, default False
+        Whether a model file may run code of its own, as for :func:`explain`.
 
     Returns
     -------
@@ -174,8 +177,8 @@ def input_agnostic_saliency(
     Raises
     ------
     InvalidInput
-        For arguments and models that cannot be asked, labels out of range, samples of another
-        shape or outside the bounds, and NaN, before any work.
+        For arguments and models that cannot be asked, model files that are refused, labels out of
+        range, samples of another shape or outside the bounds, and NaN, before any work.
     FileMissing
         For a path that does not exist.
 
@@ -210,7 +213,7 @@ def input_agnostic_saliency(
     settings = read_settings(
         steps, norm, rate, batch_size, second_moment, refine_every, threshold, seed
     )
-    network = read_network(model, input_size, "input_agnostic_saliency")
+    network = read_network(model, input_size, "input_agnostic_saliency", trusted=trust_model)
     labels = _labels(target, network.n_classes)
     inputs = read_inputs(network.shape, bounds)
     draw = read_distribution(distribution, inputs)

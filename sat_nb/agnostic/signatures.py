@@ -115,8 +115,9 @@ def _maps(
 ) -> Mapping[int, InputAgnosticSaliency]:
     if not isinstance(model, Mapping):
         if labels is None:
-            input_size = options.get("input_size")
-            labels = range(read_network(model, input_size, "class_signatures").n_classes)
+            size, trusted = options.get("input_size"), options.get("trust_model", False)
+            network = read_network(model, size, "class_signatures", trusted=trusted)
+            labels = range(network.n_classes)
         return input_agnostic_saliency(model, list(labels), **{**DEFAULTS, **options})
     wrong = [v for v in model.values() if not isinstance(v, InputAgnosticSaliency)]
     if wrong or options:

@@ -23,6 +23,7 @@ from sat_nb.photos.photo import photo_of
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.saliency.preprocess import check_range, get_preprocess
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import check_masks_size
 
 COLUMNS = ("image_id", "segment", "deletion", "logit", "effect", "mask_px")
 
@@ -129,6 +130,7 @@ def deletion_effects(
     kept: str | os.PathLike[str],
     deletions: Iterable[str | Deletion] = tuple(DELETIONS),
     pad_px: int = 2,
+    trust_model: bool = False,
 ) -> pd.DataFrame:
     """Measure how far the target's logit falls when a segment is deleted, image by image.
 
@@ -158,6 +160,8 @@ def deletion_effects(
         [[deletions]]
     pad_px : int, default 2
         As for ``build``.
+    trust_model : bool, default False
+        Whether the model file may run code of its own, as for ``explain``.
 
     Returns
     -------
@@ -169,8 +173,8 @@ def deletion_effects(
     Raises
     ------
     InvalidInput
-        For an unknown deletion, for an entry of your own without a version, and for photos whose
-        numbers are not from 0 to 255.
+        For an unknown deletion, for an entry of your own without a version, for photos whose
+        numbers are not from 0 to 255, and for a model that is refused.
     """
     from tqdm.auto import tqdm
 
@@ -178,7 +182,7 @@ def deletion_effects(
     folders: dict[Path, list[Deletion]] = {}
     for entry in entries:
         folders.setdefault(_folder(kept, entry), []).append(entry)
-    logits = load_logits(model)
+    logits = load_logits(model, trusted=trust_model)
     parts = []
     for image_id in tqdm(targets, desc="deletion", unit="photo"):
 
@@ -189,7 +193,11 @@ def deletion_effects(
             # A deletion by a colour needs black and white, whatever the preprocessing takes.
             check_range("none", image_id, photo, has_window)
             pixels = get_fit("stretch").image(photo, size)
-            masks = segments[image_id].merged().resize(size, fit="stretch", pad_px=pad_px)
+            merged = segments[image_id].merged()
+            if len(merged):
+                height, width = photo.shape[:2]
+                check_masks_size(image_id, merged.size, (height, width))
+            masks = merged.resize(size, fit="stretch", pad_px=pad_px)
             rows = _image_effects(pixels, masks, targets[image_id], missing, logits, preprocess)
             return rows.assign(image_id=image_id)[list(COLUMNS)]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sat_nb.arrays import Float32, Size
-from sat_nb.files import existing
+from sat_nb.models.keras_file import load_keras
 from sat_nb.saliency.engines.keras import eager_tensorflow
 
 
@@ -30,15 +31,20 @@ class Logits:
         return np.concatenate(parts)
 
 
-def load_network(model: str | os.PathLike[str], caller: str) -> tuple[Any, Any]:
-    """TensorFlow and the saved model; InvalidInput that names ``caller`` in graph mode."""
+def load_network(
+    model: str | os.PathLike[str], caller: str, *, trusted: bool = False
+) -> tuple[Any, Any]:
+    """TensorFlow and the saved model.
+
+    Raises InvalidInput that names ``caller`` in graph mode, and for a model that is refused.
+    """
     tf = eager_tensorflow(caller)
-    return tf, tf.keras.models.load_model(existing(model, "model"), compile=False)
+    return tf, load_keras(Path(model), trusted=trusted)
 
 
-def load_logits(model: str | os.PathLike[str]) -> Logits:
+def load_logits(model: str | os.PathLike[str], *, trusted: bool = False) -> Logits:
     """The logits of a saved classifier that ends in a softmax or sigmoid, or in logits."""
-    tf, network = load_network(model, "deletion_effects")
+    tf, network = load_network(model, "deletion_effects", trusted=trusted)
     last = network.layers[-1]
     if isinstance(last, tf.keras.layers.Activation | tf.keras.layers.Softmax):
         network = tf.keras.Model(network.inputs, last.input)

@@ -15,13 +15,21 @@ from sat_nb.files import written_whole
 from sat_nb.interventions.logits import load_network
 
 
-def weighted_layers(model: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of a model's layers with weights, the one next to the output first."""
-    return _weighted(load_network(model, "weighted_layers")[1])
+def weighted_layers(model: str | os.PathLike[str], *, trust_model: bool = False) -> tuple[str, ...]:
+    """The names of a model's layers with weights, the one next to the output first.
+
+    ``trust_model`` is as for :func:`sat_nb.explain`.
+    """
+    return _weighted(load_network(model, "weighted_layers", trusted=trust_model)[1])
 
 
 def randomise_layers(
-    model: str | os.PathLike[str], depth: int, *, out: str | os.PathLike[str], seed: int = 0
+    model: str | os.PathLike[str],
+    depth: int,
+    *,
+    out: str | os.PathLike[str],
+    seed: int = 0,
+    trust_model: bool = False,
 ) -> Path:
     """Write a copy of a model whose ``depth`` last layers with weights are untrained.
 
@@ -40,6 +48,8 @@ def randomise_layers(
         The file to write; an existing one is left as it is.
     seed : int, default 0
         Of the random weights.
+    trust_model : bool, default False
+        Whether the model file may run code of its own, as for :func:`sat_nb.explain`.
 
     Returns
     -------
@@ -49,12 +59,12 @@ def randomise_layers(
     Raises
     ------
     InvalidInput
-        For a depth that the model does not have.
+        For a depth that the model does not have, and for a model that is refused.
     """
     file = Path(out)
     if file.exists():
         return file
-    tf, network = load_network(model, "randomise_layers")
+    tf, network = load_network(model, "randomise_layers", trusted=trust_model)
     names = _weighted(network)
     if checked_whole("depth", depth) > len(names):
         raise InvalidInput(

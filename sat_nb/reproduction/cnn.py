@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
-from sat_nb.files import existing, written_whole
+from sat_nb.files import written_whole
+from sat_nb.models.keras_file import load_keras
 from sat_nb.saliency.engines.keras import eager_tensorflow
 
 Images = Mapping[str, NDArray[np.uint8]]
@@ -167,9 +168,9 @@ def predicted(
     model: str | os.PathLike[str], images: Images, image_ids: Iterable[str]
 ) -> dict[str, int]:
     """{image_id: the class that the model file predicts}."""
-    tf = eager_tensorflow("accuracy")
+    eager_tensorflow("accuracy")
     ids = _ids(images, image_ids)
-    network = tf.keras.models.load_model(existing(model, "model"), compile=False)
+    network = load_keras(Path(model), trusted=False)
     found: dict[str, int] = {}
     for start in range(0, len(ids), 64):
         batch = ids[start : start + 64]

@@ -67,6 +67,7 @@ def explain(
     samples: int | str | None = None,
     segments: Mapping[str, SegmentationMap] | None = None,
     pad_px: int = 2,
+    trust_model: bool = False,
 ) -> AttributionStore:
     """Compute saliency maps of every image by every method.
 
@@ -143,6 +144,12 @@ def explain(
         to the model's input and padded as :func:`build` does.
     pad_px : int, default 2
         The padding of these masks in pixels of the model's input.
+    trust_model : bool, default False
+        Whether a model file may run code of its own. Model files are data: before one is loaded,
+        its layers, functions and operations are checked against those that only compute, its links
+        and sizes are bounded, and anything else (a Lambda layer, for one) is an error that says
+        what it would run. True loads it unchecked: do that for files whose author you know. Live
+        models are your own code, and are not checked.
 
     Returns
     -------
@@ -188,7 +195,7 @@ def explain(
     get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
     checked_whole("batch_size", batch_size, 1), checked_whole("seed", seed)
     pool = shared_pool(checked_whole("workers", workers, 1), max_memory=read_bytes(max_memory))
-    with model_file(model, input_size=input_size) as file:
+    with model_file(model, input_size=input_size, trusted=trust_model) as file:
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
         check_output(output, chosen, facts.head)

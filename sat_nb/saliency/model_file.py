@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing
+from sat_nb.models.keras_file import plain_model
 from sat_nb.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A saved model: its name for tables, the hash of its content, the wanted input (h, w)."""
+    """A saved model: its name for tables, the hash of its content, the wanted input (h, w).
+
+    ``trusted`` says that it may run code of its own: its user said so, or made it.
+    """
 
     path: str
     name: str
     sha256: str
     input_size: tuple[int, int] | None = None
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,22 @@ class ModelFacts:
 
 
 @contextmanager
-def model_file(model: Any, *, input_size: tuple[int, int] | None = None) -> Iterator[ModelFile]:
+def model_file(
+    model: Any, *, input_size: tuple[int, int] | None = None, trusted: bool = False
+) -> Iterator[ModelFile]:
     """``model``, a path or a live Keras model, as a file for as long as the block runs.
 
-    A live model is saved to a temporary .h5; TensorFlow is not imported for it.
+    A live model is saved to a temporary .h5, which is trusted: its code is the user's. TensorFlow
+    is not imported for it.
     """
     size = checked_size(input_size)
     if isinstance(model, str | os.PathLike):
-        path = existing(model, "model")
-        yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size)
+        path = plain_model(Path(model))
+        yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size, trusted)
     elif callable(getattr(model, "save", None)) and hasattr(model, "layers"):
         with temporary_folder() as folder:
             path = _save(model, folder / "model.h5")
-            yield ModelFile(str(path), str(model.name), content_sha256(path), size)
+            yield ModelFile(str(path), str(model.name), content_sha256(path), size, trusted=True)
     else:
         raise InvalidInput(
             f"model: expected the path of a saved Keras model or a Keras model, got "
@@ -64,6 +71,13 @@ def model_file(model: Any, *, input_size: tuple[int, int] | None = None) -> Iter
 
 def content_sha256(path: Path) -> str:
     """The hash of a file's content, or of all files of a folder (SavedModel), by name."""
+    try:
+        return _sha256(path)
+    except OSError as error:
+        raise InvalidInput(f"model: {str(path)!r} cannot be read ({error.strerror}).") from error
+
+
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:

@@ -190,7 +190,7 @@ def _registered(method: str) -> Method:
 
 
 def _identity(file: ModelFile) -> tuple[Any, ...]:
-    return file.sha256, file.input_size
+    return file.sha256, file.input_size, file.trusted
 
 
 def _with_completeness(chunks: list[Chunk], rises: Any) -> list[Chunk]:

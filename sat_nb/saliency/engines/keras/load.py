@@ -13,7 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from sat_nb.arrays import Float32
-from sat_nb.errors import FileMissing, InvalidInput
+from sat_nb.errors import InvalidInput
+from sat_nb.models.keras_file import check_outputs, load_keras
+from sat_nb.models.refused import Refused
 from sat_nb.saliency.engines.keras.classifier import (
     HEADS,
     checked_model,
@@ -74,14 +76,15 @@ def single_outputs(weights: Float32, method: str) -> list[int]:
 def read_classifier(file: ModelFile) -> Classifier:
     """The saved model, rewritten and compared with what it was.
 
-    Raises FileMissing and InvalidInput where it is absent, unreadable, or no classifier of
-    images.
+    Raises FileMissing and InvalidInput where it is absent, unreadable, refused, or no classifier
+    of images.
     """
     try:
         model = with_input(checked_model(_read(file)), file.input_size)
+        check_outputs(model)
         graph, head = without_activation(rewritten(unrolled(model)))
         graph = built(graph)
-    except Unfit as unfit:
+    except (Unfit, Refused) as unfit:
         raise InvalidInput(f"model: {file.path!r}: {unfit.problem}; {unfit.remedy}.") from unfit
     x = backend.placeholder((None, *graph.shape))
     logits = graph.run(graph.scaled(x))[graph.output]
@@ -97,18 +100,9 @@ def read_classifier(file: ModelFile) -> Classifier:
 
 
 def _read(file: ModelFile) -> Any:
-    if not Path(file.path).exists():
-        raise FileMissing(f"model: {file.path!r} does not exist; give the path of a saved model.")
     backend.set_learning_phase(0)  # or Keras also builds what each layer does in training
-    try:
-        with _weights_by_value():
-            return tf.keras.models.load_model(file.path, compile=False)
-    except Exception as error:
-        raise InvalidInput(
-            f"model: {file.path!r} cannot be read by the Keras of TensorFlow {tf.__version__} "
-            f"({type(error).__name__}: {str(error)[:500]}); expected a whole model (not weights "
-            "alone) without custom layers, saved by Keras 2 with model.save('model.h5')."
-        ) from error
+    with _weights_by_value():
+        return load_keras(Path(file.path), trusted=file.trusted)
 
 
 @contextmanager
