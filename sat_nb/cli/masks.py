@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.options import Command, readable_errors
-from sat_nb.cli.tables import FORMAT
+from sat_nb.cli.options import Command, readable_errors, say
+from sat_nb.cli.tables import ERRORS, FORMAT, IMAGE_ID, read_masks
 from sat_nb.errors import InvalidInput
 
 
@@ -20,16 +20,18 @@ def masks() -> None:
 @masks.command(cls=Command)
 @click.argument("exports")
 @FORMAT
+@IMAGE_ID
+@ERRORS
 @click.option("--images", help="Folder of photos: also checks ids, sizes and edges.")
 @click.option("--rename", help="TOML file of names to replace, as `masks names` writes it.")
 @readable_errors
-def check(exports: str, mask_format: Any, images: str | None, rename: str | None) -> None:
+def check(
+    exports: str, mask_format: Any, images: str | None, rename: str | None, **options: Any
+) -> None:
     """Print the names and findings; exit status 1 if masks cannot be used."""
-    result = sat.check_masks(
-        sat.read_segments(exports, format=mask_format, rename=rename),
-        sat.read_images(images) if images else None,
-    )
-    click.echo(str(result))
+    segments = read_masks(exports, format=mask_format, rename=rename, **options)
+    result = sat.check_masks(segments, sat.read_images(images) if images else None)
+    say(str(result))
     if result.errors:
         raise click.exceptions.Exit(1)
 
@@ -37,11 +39,12 @@ def check(exports: str, mask_format: Any, images: str | None, rename: str | None
 @masks.command(cls=Command)
 @click.argument("exports")
 @FORMAT
+@ERRORS
 @readable_errors
-def names(exports: str, mask_format: Any) -> None:
+def names(exports: str, mask_format: Any, errors: str) -> None:
     """Print names that may mean one thing, as TOML to edit, for --rename."""
-    segments = sat.read_segments(exports, format=mask_format)
-    click.echo(sat.renames_as_toml(sat.suggest_renames(segments)), nl=False)
+    segments = read_masks(exports, format=mask_format, errors=errors)
+    say(sat.renames_as_toml(sat.suggest_renames(segments)), nl=False)
 
 
 @masks.command(cls=Command)
@@ -75,8 +78,8 @@ def fetch(
     if base_url:
         options["base_url"] = base_url
     result = sat.fetch_masks(photos, names, out, **options)
-    click.echo(f"{out}: {result!r}")
+    say(f"{out}: {result!r}")
     for text in result.problems.values():
-        click.echo(f"problem: {text}", err=True)
+        say(f"problem: {text}", err=True)
     if result.problems:
         raise click.exceptions.Exit(1)

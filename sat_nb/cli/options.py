@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from sat_nb.errors import SatError, unknown_name
+from sat_nb.printable import printable_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +57,17 @@ class Named(click.ParamType):
             return _imported(text, argument)
         yours = ["module:name of your own"] if self.own else []
         raise click.ClickException(str(unknown_name(argument, text, valid, others=yours)))
+
+
+class Imported(click.ParamType):
+    """A function of the user's own, as ``module:name``."""
+
+    name = "module:name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What ``module:name`` refers to."""
+        argument = getattr(param, "name", None) or self.name
+        return _imported(value, argument) if isinstance(value, str) else value
 
 
 class NamedSeveral(Named):
@@ -113,6 +125,18 @@ def _text_of(entry: Any) -> str:
     return " ".join(parts)
 
 
+def say(text: object, **options: Any) -> None:
+    """Print text with names in it, none of whose characters steers the terminal."""
+    click.echo(printable_lines(text), **options)
+
+
+SPREADSHEET_SAFE = click.option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Put an apostrophe in front of names that a spreadsheet would run as a formula.",
+)
+
+
 def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
     """Report what sat_nb refuses in one line, with exit status 1 and without a traceback."""
 
@@ -121,9 +145,22 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except SatError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_as_options(str(error))) from error
 
     return wrapped
+
+
+SPELLED = {
+    "Pass errors='skip'": "Pass --errors skip",
+    "pass image_id=,": "pass --image-id module:function,",
+}
+"""Remedies as Python and as options of the commands."""
+
+
+def _as_options(text: str) -> str:
+    for python, option in SPELLED.items():
+        text = text.replace(python, option)
+    return text
 
 
 def _imported(text: str, argument: str) -> Any:

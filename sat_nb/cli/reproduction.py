@@ -6,7 +6,7 @@ import time
 
 import click
 
-from sat_nb.cli.options import Command, Named, readable_errors
+from sat_nb.cli.options import Command, Named, readable_errors, say
 
 
 @click.command()
@@ -19,8 +19,8 @@ def quickstart(out: str, work: str) -> None:
 
     result = study.run(work)
     for file in study.draw(result, out):
-        click.echo(f"wrote {file}")
-    click.echo(study.finding(result))
+        say(f"wrote {file}")
+    say(study.finding(result))
 
 
 @click.command(cls=Command)
@@ -64,10 +64,10 @@ def study(
     if name == "claims":
         if report:
             update_report(report, out or "figures")
-        click.echo(as_text(all_claims(out or "figures")))
+        say(as_text(all_claims(out or "figures")))
         return
     for chosen in chosen_studies(name, on_real=data is not None):
-        click.echo(f"{chosen}: {STUDIES[chosen].title}")
+        say(f"{chosen}: {STUDIES[chosen].title}")
         started = time.perf_counter()
         files, _ = run_study(
             chosen,
@@ -77,5 +77,5 @@ def study(
             data=data,
         )
         for file in files:
-            click.echo(f"wrote {file}")
-        click.echo(f"{chosen}: {(time.perf_counter() - started) / 60:.1f} minutes")
+            say(f"wrote {file}")
+        say(f"{chosen}: {(time.perf_counter() - started) / 60:.1f} minutes")

@@ -6,15 +6,28 @@ import csv
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import sat_nb as sat
 from sat_nb.by_id import ById
-from sat_nb.cli.options import Command, named, readable_errors
+from sat_nb.cli.options import (
+    SPREADSHEET_SAFE,
+    Command,
+    Imported,
+    named,
+    readable_errors,
+    say,
+)
+from sat_nb.csv_files import csv_of
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing, written_whole
+from sat_nb.printable import printable
+from sat_nb.segments.problems import problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = named(
     "--format",
@@ -22,6 +35,31 @@ FORMAT = named(
     "Format of the masks; detected by default.",
     argument="mask_format",
 )
+
+ERRORS = named(
+    "--errors",
+    "sat_nb.segments.read:ERRORS",
+    "What to do with masks and files that cannot be read; 'skip' leaves them out, and names them.",
+    default="raise",
+    own=False,
+)
+IMAGE_ID = click.option(
+    "--image-id",
+    type=Imported(),
+    help="module:function from what a mask file calls an image to the image's id.",
+)
+
+
+def read_masks(path: str, **options: Any) -> Mapping[str, sat.SegmentationMap]:
+    """The masks of a folder or file; what is left out of them goes to stderr."""
+    masks = sat.read_segments(path, **options)
+    problems = problems_of(masks)
+    for messages in problems.values():
+        for line in messages.split("\n"):
+            say(f"problem: {line}", err=True)
+    if problems:
+        say(f"left out: {problems!r}", err=True)
+    return masks
 
 
 @click.command(cls=Command)
@@ -34,6 +72,8 @@ FORMAT = named(
 )
 @click.option("--segments", required=True, help="Folder of mask exports, or one file.")
 @FORMAT
+@IMAGE_ID
+@ERRORS
 @click.option("--rename", help="TOML file of segment names to replace.")
 @click.option("--out", required=True, help="The table to write (.parquet).")
 @named(
@@ -127,6 +167,8 @@ def build(
     window: str | None,
     segments: str,
     mask_format: Any,
+    image_id: Any,
+    errors: str,
     rename: str | None,
     out: str,
     methods: list[Any] | None,
@@ -141,7 +183,9 @@ def build(
     """Explain photos and join the maps with masks: a table in Parquet."""
     true_classes = _read_labels(labels) if labels else None
     photos = sat.read_images(images, window=_read_window(window))
-    masks = sat.read_segments(segments, format=mask_format, rename=rename)
+    masks = read_masks(
+        segments, format=mask_format, image_id=image_id, rename=rename, errors=errors
+    )
     if options["missing"] == "skip":
         photos = photos.select([i for i in photos if i in masks]) or photos
     of_join = ("pad_px", "pad_unit", "pool", "merge", "rank_by", "missing")
@@ -161,7 +205,7 @@ def build(
     table = sat.build(store, masks, labels=true_classes, **joining)
     sat.write_table(table, out)
     n_images, n_methods = table["image_id"].nunique(), table["method"].nunique()
-    click.echo(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
+    say(f"{out}: {len(table)} rows, {n_images} images, {n_methods} methods")
 
 
 @click.command(cls=Command)
@@ -189,6 +233,7 @@ def build(
 )
 @click.option("--level", default=0.95, show_default=True, help="Level of the interval.")
 @click.option("--out", help="A CSV file to write; by default the result is printed.")
+@SPREADSHEET_SAFE
 @readable_errors
 def aggregate(
     table: str,
@@ -199,6 +244,7 @@ def aggregate(
     interval: Any,
     level: float,
     out: str | None,
+    spreadsheet_safe: bool,
 ) -> None:
     """Aggregate a table, a file or a folder of shards: one row for each segment."""
     entry = sat.AGGREGATIONS.get(how) if isinstance(how, str) else how
@@ -216,11 +262,12 @@ def aggregate(
         value = value or "mean_attribution"
         summary = sat.intervals(rows, value=value, interval=interval, level=level, **options)
     if out is None:
-        click.echo(summary.to_string(index=False, float_format=lambda x: f"{x:.4g}"))
+        say(as_text(summary))
         return
+    content = csv_of(sat.spreadsheet_safe(summary) if spreadsheet_safe else summary)
     with written_whole(out, "--out") as part:
-        summary.to_csv(part, index=False)
-    click.echo(f"{out}: {len(summary)} rows")
+        part.write_bytes(content)
+    say(f"{out}: {len(summary)} rows")
 
 
 @click.command(cls=Command)
@@ -255,6 +302,7 @@ def aggregate(
     several=True,
 )
 @click.option("--highlight", default="", help="Segments to colour, with commas.")
+@SPREADSHEET_SAFE
 @readable_errors
 def figures(table: str, methods: str | None, highlight: str, **options: Any) -> None:
     """Draw a table: a critical difference diagram and bars for each method, numbers as CSV."""
@@ -263,7 +311,7 @@ def figures(table: str, methods: str | None, highlight: str, **options: Any) -> 
     rows = sat.read_table(table)
     for method in methods.split(",") if methods else rows["method"].unique():
         for file in draw_method(rows, method, highlight=highlight.split(","), **options):
-            click.echo(file)
+            say(file)
 
 
 @click.command(cls=Command)
@@ -283,7 +331,14 @@ def explore(table: str, **options: Any) -> None:
     """Explore a table on a page that only this computer can open."""
     from sat_nb.widgets.serve import serve
 
-    serve(table, announce=click.echo, **options)
+    serve(table, announce=say, **options)
+
+
+def as_text(summary: pd.DataFrame) -> str:
+    """A table for the terminal."""
+    texts = summary.select_dtypes(exclude="number")
+    shown = summary.assign(**{name: texts[name].map(printable) for name in texts})
+    return shown.to_string(index=False, float_format=lambda x: f"{x:.4g}")
 
 
 class _Padded(ById[Any]):

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.printable import printable
 from sat_nb.registry import Entry, lists, registry
+from sat_nb.segments.problems import problems_of
 from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class RenamedSegments(ById[SegmentationMap]):
     @property
     def problems(self) -> Mapping[str, str]:
         """What ``read_segments(..., errors="skip")`` left out: {file: messages, one a line}."""
-        return getattr(self._segments, "problems", MappingProxyType({}))
+        return problems_of(self._segments)
 
     def _keys(self) -> Collection[str]:
         return self._segments.keys()
@@ -307,8 +309,9 @@ def renames_as_toml(suggestions: pd.DataFrame) -> str:
 
 
 def _quoted(name: Any) -> str:
-    """A basic string of TOML: JSON's, with DEL escaped, which JSON allows and TOML does not."""
-    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A basic string of TOML: JSON's, with escapes for all that is invisible or not allowed."""
+    text = json.dumps(name, ensure_ascii=False)
+    return "".join(c if printable(c) == c else f"\\U{ord(c):08x}" for c in text)
 
 
 def _proposals(counts: Mapping[str, int]) -> dict[str, tuple[str, str]]:

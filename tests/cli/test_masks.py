@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 import sat_nb as sat
 from tests.cli.running import run
+from tests.segments import formats as made
 from tests.segments.test_checks import photographed
 
 
@@ -50,3 +52,40 @@ def test_errors_are_the_exit_status(folder: Path) -> None:
     (folder / "exports" / "p04.json").unlink()
     assert run("masks", "check", folder / "exports").exit_code == 0
     assert "does not exist" in run("masks", "check", folder / "nowhere").output
+
+
+def test_what_is_left_out_is_named(folder: Path) -> None:
+    exports = folder / "exports"
+    (exports / "p04.json").write_text("{")
+    spoilt = json.loads((exports / "p05.json").read_text())
+    spoilt["objects"].append({"category": ""})
+    (exports / "p05.json").write_text(json.dumps(spoilt))
+    for command in ("check", "names"):
+        refused = run("masks", command, exports)
+        assert refused.exit_code == 1
+        done = run("masks", command, exports, "--errors", "skip")
+        assert done.exit_code == 0, done.output
+        assert "problem: " in done.stderr
+        assert "p04.json: not readable as JSON" in done.stderr
+        assert "p05.json: objects[2].category: expected a name" in done.stderr
+        assert "left out: 2 items of 2 files" in done.stderr
+    assert "Pass --errors skip to leave such items out" in refused.output
+    assert (
+        "warning: left out were 2 items of 2 files"
+        in run(*("masks", "check", exports, "--errors", "skip")).stdout
+    )
+
+
+def last_part(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def test_names_of_images_may_be_translated(tmp_path: Path) -> None:
+    document = made.coco(made.EYE)
+    document["images"] = [{**made.IMAGES[0], "file_name": "https://host/a.jpg"}]
+    file = made.write(tmp_path / "set.json", document)
+    refused = run("masks", "check", file)
+    assert refused.exit_code == 1
+    assert "pass --image-id module:function, a function from such names" in refused.output
+    done = run("masks", "check", file, "--image-id", f"{__name__}:last_part")
+    assert done.exit_code == 0, done.output

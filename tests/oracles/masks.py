@@ -205,3 +205,23 @@ def _crossings(p: tuple[int, int], edges: list[tuple[tuple[int, int], tuple[int,
         and p[0] < a[0] + Fraction((p[1] - a[1]) * (b[0] - a[0]), b[1] - a[1])
         for a, b in edges
     )
+
+
+def unpack(rle: list[int]) -> list[int]:
+    """The values that ``@thi.ng/rle-pack`` packed, bit by bit."""
+    bits = "".join(f"{byte:08b}" for byte in rle)
+    at = 0
+
+    def read(n: int) -> int:
+        nonlocal at
+        at += n
+        return int(bits[at - n : at], 2)
+
+    n_values, n_bits = read(32), read(5) + 1
+    lengths = [read(4) + 1 for _ in range(4)]
+    values: list[int] = []
+    while len(values) < n_values:
+        repeated, n = read(1), lengths[read(2)]
+        n = read(n) + 1
+        values += [read(n_bits)] * n if repeated else [read(n_bits) for _ in range(n)]
+    return values

@@ -97,6 +97,65 @@ PANOPTIC = {
 }
 
 
+SAM = [
+    {"segmentation": {"size": [4, 5], "counts": [0, 20]}, "predicted_iou": 1.0, "area": 20},
+    {"segmentation": EYE, "predicted_iou": 0.5, "stability_score": 0.9, "crop_box": [0, 0, 5, 4]},
+    {"segmentation": MANE, "predicted_iou": 0.25, "point_coords": [[4.5, 1.5]]},
+]
+SAM_NAMES = {"a": {"1": "eye", "2": "mane"}}
+SAM_HEAD = (
+    "id,area,bbox_x0,bbox_y0,bbox_w,bbox_h,point_input_x,point_input_y,predicted_iou,"
+    "stability_score,crop_box_x0,crop_box_y0,crop_box_w,crop_box_h"
+)
+
+
+def bytes_of(bits: str) -> list[int]:
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+
+
+def brush(mask: np.ndarray) -> list[int]:
+    """A code of Label Studio's brush: a run of single values a pixel, or of equal ones."""
+    bits = f"{4 * mask.size:032b}{7:05b}" + "".join(f"{n - 1:04b}" for n in (3, 4, 8, 16))
+    for i, on in enumerate(mask.ravel().tolist()):
+        single = i % 2 == 0  # 4 values in 3 bits: 3 = 4 - 1
+        pixel = f"{9 * (i % 3):08b}" * 3 + f"{200 * on:08b}"
+        same = f"{255 * on:08b}"
+        bits += f"000{3:03b}{pixel}" if single else f"100{3:03b}{same}"
+    return bytes_of(bits)
+
+
+def region(kind: str, labels: list[str], **value: Any) -> dict[str, Any]:
+    return {
+        "original_width": 5,
+        "original_height": 4,
+        "image_rotation": 0,
+        "value": {**value, kind: labels},
+        "id": f"{kind}{labels}",
+        "from_name": "label",
+        "to_name": "image",
+        "type": kind,
+    }
+
+
+def task(number: int, image: str, *regions: Any, **annotation: Any) -> dict[str, Any]:
+    given = {"id": 10 * number, "was_cancelled": False, "result": list(regions), **annotation}
+    return {"id": number, "data": {"image": image}, "annotations": [given], "predictions": []}
+
+
+EYE_IN_PERCENT = [[20, 25], [60, 25], [60, 75], [20, 75]]
+LABEL_STUDIO = [
+    task(
+        1,
+        "a.jpg",
+        region("polygonlabels", ["eye"], points=EYE_IN_PERCENT, closed=True),
+        region("brushlabels", ["mane"], format="rle", rle=brush(MASKS[1])),
+        {"type": "choices", "value": {"choices": ["zebra"]}, "id": "c", "from_name": "class"},
+    ),
+    task(2, "/data/local-files/?d=sub/nothing.jpg"),
+]
+
+
 def png(values: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(values).save(stream, "PNG")
@@ -129,6 +188,26 @@ def write_json(document: Any) -> Callable[[Path], None]:
 def write_panoptic(folder: Path) -> None:
     write(folder / "val.json", PANOPTIC)
     write(folder / "val" / "a.png", png(panoptic_pixels()))
+
+
+def write_sam(folder: Path) -> None:
+    write(folder / "a.json", SAM)
+    write(folder / "labels.json", SAM_NAMES)
+
+
+def write_sa_1b(folder: Path) -> None:
+    image = {"image_id": 1, "file_name": "a.jpg", "height": 4, "width": 5}
+    write(folder / "a.json", {"image": image, "annotations": SAM})
+    write(folder / "labels.json", [None, "eye", "mane"])
+
+
+def write_sam_folder(folder: Path) -> None:
+    masks = [np.ones((4, 5), bool), *MASKS]
+    for i, mask in enumerate(masks):
+        write(folder / "a" / f"{i}.png", png((255 * mask).astype(np.uint8)))
+    rows = [f"{i},9,0,0,5,4,1,1,{score},0.9,0,0,5,4" for i, score in enumerate((1, 0.5, 0.25))]
+    write(folder / "a" / "metadata.csv", "\n".join([SAM_HEAD, *rows]).encode())
+    write(folder / "labels.json", SAM_NAMES)
 
 
 def write_labels(folder: Path) -> None:
@@ -189,6 +268,11 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "cityscapes": write_json(CITYSCAPES),
     "yolo": write_yolo,
     "voc": write_voc,
+    "label_studio": write_json(LABEL_STUDIO),
+    "sam": write_sam,
+    "sam, SA-1B": write_sa_1b,
+    "sam_folder": write_sam_folder,
+    "sam_numbered": write_json(SAM[1:]),
     "label_png": write_labels,
     "celebamask": write_celebamask,
     "boolean, png": write_png_folder,
@@ -198,5 +282,9 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 OTHERWISE = {
     "celebamask": ("0/00007", ("l_eye", "hair")),
     "yolo": ("images/a", NAMES),
+    "sam_numbered": ("a", ("mask 0", "mask 1")),
 }
 """Image id and names where a format has its own; else "a" and NAMES."""
+ONLY_NAMED = {"sam_numbered"}
+"""Formats that are read only where ``format=`` names them."""
+SCORED = {"dinox", "grounded_sam_2", "sam", "sam_folder", "sam_numbered"}

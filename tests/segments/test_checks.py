@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,9 +24,11 @@ from sat_nb.segments.quality.measures import (
     measure_pairs,
     n_fragments,
 )
+from sat_nb.segments.read import SegmentFiles
 from sat_nb.toy import toy
 from tests.entries import is_described
 from tests.oracles import checks as oracle
+from tests.segments import formats as made
 
 Photos = dict[str, np.ndarray]
 Segments = dict[str, SegmentationMap]
@@ -357,7 +360,7 @@ def test_sound_masks_raise_no_suspicion() -> None:
 
 
 @pytest.fixture(scope="module")
-def faulty() -> list[sat.MaskCheck]:
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> list[sat.MaskCheck]:
     """Checks of masks that together have every fault there is a finding for."""
     unlike, broken, deep = one_unlike(), damaged(), photographed(2)
     empty = {"none": SegmentationMap((), np.zeros((0, 0, 0), bool)), **photographed(2)[1]}
@@ -368,7 +371,35 @@ def faulty() -> list[sat.MaskCheck]:
         sat.check_masks(empty, progress=False),
         sat.check_masks(deep[1], {i: one[::2, ::2] for i, one in deep[0].items()}),
         sat.check_masks(deep[1], {i: one.astype(np.uint16) for i, one in deep[0].items()}),
+        sat.check_masks(with_a_box(tmp_path_factory.mktemp("a"), 4), progress=False),
     ]
+
+
+def with_a_box(folder: Path, n_boxes: int) -> SegmentFiles:
+    """A mask, and boxes that are left out."""
+    document = made.coco(made.EYE)
+    boxes = [{"id": i, "image_id": 7, "category_id": 1} for i in range(10, 10 + n_boxes)]
+    document["annotations"] = [*document["annotations"], *boxes]
+    return sat.read_segments(made.write(folder / "set.json", document), errors="skip")
+
+
+def test_what_was_left_out_is_counted(tmp_path: Path) -> None:
+    segments = with_a_box(tmp_path, 4)
+    assert segments["a"].names == made.NAMES
+    assert segments.problems.n_items == 4
+    for read in (segments, sat.rename_segments(segments, {"eye": "iris"})):
+        checked = sat.check_masks(read, progress=False)
+        (finding,) = checked.findings.query("kind == 'left_out'").itertuples()
+        assert finding.level == "warning"
+        assert finding.message.startswith("left out were 4 items of 1 file: ")
+        assert finding.message.count("expected the mask of 'mane', got none, as of a box") == 3
+        assert checked.errors == ()
+
+
+def test_where_all_was_left_out_the_error_says_why(tmp_path: Path) -> None:
+    file = made.write(tmp_path / "a.json", b"{")
+    with pytest.raises(InvalidInput, match=r"got an empty one\. .*a\.json: not readable as JSON"):
+        sat.check_masks(sat.read_segments(file, errors="skip"))
 
 
 @pytest.mark.parametrize("name", FINDINGS)

@@ -52,6 +52,8 @@ DOCUMENTS = {
     "coco": made.coco(made.EYE_POLYGON),
     "coco, counts": made.coco(made.EYE_RUNS),
     "coco_panoptic": made.PANOPTIC,
+    "label_studio": made.LABEL_STUDIO,
+    "sam": made.SAM,
 }
 LEAVES = (
     st.none()
@@ -92,6 +94,7 @@ def test_changed_values(case: str, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "val" / "a.png", made.png(made.panoptic_pixels()))
         write(Path(folder) / "val.json", document)
+        write(Path(folder) / "labels.json", {"val": {"1": "eye", "2": "mane"}})
         read_all(Path(folder))
 
 

@@ -10,7 +10,9 @@ from sat_nb.segments.formats.coco_panoptic import COCO_PANOPTIC
 from sat_nb.segments.formats.dinox import DINOX
 from sat_nb.segments.formats.grounded_sam import GROUNDED_SAM_1, GROUNDED_SAM_2
 from sat_nb.segments.formats.label_png import LABEL_PNG
+from sat_nb.segments.formats.label_studio import LABEL_STUDIO
 from sat_nb.segments.formats.labelme import LABELME
+from sat_nb.segments.formats.sam import SAM, SAM_FOLDER, SAM_NUMBERED
 from sat_nb.segments.formats.voc import VOC
 from sat_nb.segments.formats.yolo import YOLO
 from sat_nb.sources import Format
@@ -22,11 +24,15 @@ SEGMENT_FORMATS: dict[str, Format] = registry(
     LABELME,
     CITYSCAPES,
     YOLO,
+    SAM,
+    SAM_FOLDER,
     LABEL_PNG,
     VOC,
     CELEBAMASK,
     BOOLEAN,
     COCO,
     COCO_PANOPTIC,
+    LABEL_STUDIO,
+    SAM_NUMBERED,
 )
 """Mask formats by name. A file that several formats detect is read in the first of them."""

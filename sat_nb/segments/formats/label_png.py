@@ -54,10 +54,10 @@ def open_label_pngs(root: Path) -> dict[str, Source[Reading]]:
     sources = {}
     for file_id, file in png_files(root).items():
         if file.parent not in names_files:
-            names_files[file.parent] = _names_file(file, top)
-        names_file = names_files[file.parent]
-        if names_file is not None:
-            read = partial(_read, file, file_id, names_file)
+            names_files[file.parent] = names_file(file, top)
+        found = names_files[file.parent]
+        if found is not None:
+            read = partial(_read, file, file_id, found)
             image_id = photo_id(file_id)
             name = None if image_id == file_id else file_id
             sources[image_id] = Source(str(file), read, (file,), name)
@@ -69,7 +69,7 @@ def parse_label_png(picture: LabelPicture) -> Reading:
 
     Raises InvalidInput for colour pictures and for values without a name.
     """
-    values, names = picture.values, _names(picture.names)
+    values, names = picture.values, numbered_names(picture.names)
     if values.ndim != 2 or values.dtype.kind not in "biu":
         raise InvalidInput(
             "expected a grey or palette PNG, whose values are labels, got "
@@ -99,7 +99,8 @@ def names_of(labels: Any, *ids: str) -> Any:
     return labels
 
 
-def _names(labels: Any) -> dict[int, str | None]:
+def numbered_names(labels: Any) -> dict[int, str | None]:
+    """{number: name} of {"1": name} or of a list; null leaves a number out."""
     if isinstance(labels, list):
         labels = {str(value): name for value, name in enumerate(labels)}
     if not isinstance(labels, dict):
@@ -116,12 +117,8 @@ def _names(labels: Any) -> dict[int, str | None]:
     }
 
 
-def _read(file: Path, file_id: str, names_file: Path) -> Reading:
-    check_inside(names_file, names_file.parent)
-    try:
-        labels = read_json(names_file)
-    except InvalidInput as error:
-        raise InvalidInput(f"{names_file}: {error}") from error
+def _read(file: Path, file_id: str, found: Path) -> Reading:
+    labels = read_names(found)
     names = names_of(labels, file_id, file.stem)
     if file.parent.name == INSTANCES and names is labels:
         raise InvalidInput(
@@ -131,7 +128,16 @@ def _read(file: Path, file_id: str, names_file: Path) -> Reading:
     return parse_label_png(LabelPicture(read_labels(file), names))
 
 
-def _names_file(file: Path, top: Path) -> Path | None:
+def read_names(file: Path) -> Any:
+    """What a labels.json holds."""
+    check_inside(file, file.parent)
+    try:
+        return read_json(file)
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {error}") from error
+
+
+def names_file(file: Path, top: Path) -> Path | None:
     """The nearest labels.json: beside the file, or in a folder above it, up to ``top``."""
     for folder in file.absolute().parents:
         if (folder / NAMES_FILE).is_file():

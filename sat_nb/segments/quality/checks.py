@@ -13,7 +13,9 @@ from sat_nb.errors import InvalidInput, SatError
 from sat_nb.geometry import relation
 from sat_nb.images import ImageSet
 from sat_nb.photos.folder import left_out_ids
+from sat_nb.printable import printable, printable_lines
 from sat_nb.registry import lists
+from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.quality.findings import (
     FINDINGS,
     HUGE_FRACTION,
@@ -86,15 +88,10 @@ class MaskCheck:
     def __str__(self) -> str:
         messages = [f"error: {text}" for text in self.errors]
         messages += [f"warning: {text}" for text in self.warnings]
-        plain = self.names.rename(index=_printable)
-        plain["overlaps_with"] = plain["overlaps_with"].map(_printable, na_action="ignore")
+        plain = self.names.rename(index=printable)
+        plain["overlaps_with"] = plain["overlaps_with"].map(printable, na_action="ignore")
         table = plain.to_string(float_format=lambda x: f"{x:.3g}")
-        return "\n".join([table, "", repr(self), *messages])
-
-
-def _printable(name: str) -> str:
-    """A name for the terminal, with control characters as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+        return "\n".join([table, "", repr(self), *map(printable_lines, messages)])
 
 
 @dataclass
@@ -156,7 +153,8 @@ def check_masks(
 
     if not isinstance(segments, Mapping) or not segments:
         came = "an empty one" if isinstance(segments, Mapping) else type(segments).__name__
-        raise InvalidInput(f"segments: expected {{image_id: SegmentationMap}}, got {came}.")
+        why = "".join(f" {line}" for line in first_lines(problems_of(segments), 1))
+        raise InvalidInput(f"segments: expected {{image_id: SegmentationMap}}, got {came}.{why}")
     if images is not None and not isinstance(images, Mapping):
         raise InvalidInput(
             f"images: expected an ImageSet or {{image_id: pixels}}, got {type(images).__name__}."
@@ -218,6 +216,7 @@ def _measurements(
         without_masks=() if images is None else tuple(i for i in images if i not in segments),
         depths=collected.depths,
         left_out=left_out_ids(getattr(images, "left_out", {})),
+        problems=problems_of(segments),
     )
 
 

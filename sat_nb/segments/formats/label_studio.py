@@ -1,0 +1,256 @@
+"""Label Studio's JSON: a list of tasks, an image each, with regions that people drew.
+
+``[{"data": {"image"}, "annotations": [{"result": [{"type": "polygonlabels", "value": {"points",
+"polygonlabels": [name]}, "original_width", "original_height"}]}]}]``, all coordinates in percent of
+the photo. Polygons and rectangles are filled by COCO's rule, ellipses where a pixel's centre is
+within; brushes are what is painted. A region of several labels is a mask of each. Predictions and
+answers to questions are no masks.
+
+The image is what ``data`` says: a path, or the ``d`` of ``/data/local-files/?d=path``. Uploads and
+addresses need an ``image_id``, because what was uploaded was renamed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+
+from sat_nb.arrays import Mask, Size
+from sat_nb.errors import InvalidInput, shorten
+from sat_nb.photos.suffixes import image_suffix
+from sat_nb.segments.formats.brush import decode_brush
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
+from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, is_list, parse_json
+from sat_nb.segments.formats.limits import (
+    brief,
+    checked_dict,
+    checked_list,
+    checked_number,
+    checked_size,
+)
+from sat_nb.segments.formats.polygons import fill_coco
+
+MAX_TASK_VALUES = 2**23  # of one task, whose brushes are lists of bytes: eight bytes a value
+LOCAL_FILES = "/data/local-files/?d="
+
+Decode = Callable[[dict[str, Any], Size, str], Mask]
+
+
+def is_label_studio(text: str) -> bool:
+    """Whether a JSON text, not parsed yet, looks like Label Studio's tasks."""
+    answered = has_list(text, "annotations") or has_list(text, "completions")
+    return is_list(text) and answered and re.search(r'"data"\s*:\s*\{', text) is not None
+
+
+def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+    """The images of a file whose text (latin-1) this is."""
+    for _, element, span in elements(text):
+        try:
+            part = text[span[0] : span[1]]
+            if not part.isascii():
+                element = parse_json(part.encode("latin-1"), MAX_TASK_VALUES)
+            task = checked_dict(element, f"the task at characters {span[0]} to {span[1]}")
+            name = _photo_of(task)
+        except InvalidInput as error:
+            refuse(error)
+        else:
+            yield Indexed(name, partial(_read, file, span), _path_in(name))
+
+
+def _path_in(name: str) -> str | None:
+    """The path that an address of Label Studio's local files holds."""
+    _, is_local, path = name.partition(LOCAL_FILES)
+    return unquote(path) if is_local else None
+
+
+def _read(file: SetFile, span: Span) -> Reading:
+    (task,) = file.parts([span], MAX_TASK_VALUES)
+    return parse_task(task)
+
+
+def _photo_of(task: dict[str, Any]) -> str:
+    """The photo that a task shows, as it is written."""
+    field = f"task {brief(task.get('id'))}"
+    data = checked_dict(task.get("data"), f"{field}: data")
+    texts = {key: value for key, value in data.items() if isinstance(value, str) and value}
+    photos = [value for value in texts.values() if image_suffix(value.partition("?")[0])]
+    photos = photos or [value for value in texts.values() if image_suffix(value)]
+    for found in ([texts["image"]] if "image" in texts else [], photos, list(texts.values())):
+        if len(found) == 1:
+            return found[0]
+    raise InvalidInput(
+        f"{field}: data: expected one photo, under 'image', got {shorten(data)}; export tasks that "
+        "show one photo each."
+    )
+
+
+def parse_task(task: Any) -> Reading:
+    """The segments of one task, in its order, names as written.
+
+    Raises InvalidInput that names the field.
+    """
+    task = checked_dict(task, "the task")
+    field = f"task {brief(task.get('id'))}"
+    result = checked_list(_annotation(task, field).get("result"), f"{field}: result")
+    regions = [item for item in result if isinstance(item, dict)]
+    labelled = {str(item.get("id")) for item in regions if _labels(item)}
+    items = [
+        (f"{field}, region {brief(item.get('id'))}", (item, name))
+        for item in regions
+        if _is_region(item) and (_labels(item) or str(item.get("id")) not in labelled)
+        for name in _labels(item) or [None]
+    ]
+    return decode_masks(encode_each(items, _encoded))
+
+
+def _annotation(task: dict[str, Any], field: str) -> dict[str, Any]:
+    """The one annotation that counts: the only one, or the only one that is the ground truth."""
+    given = task.get("annotations") or task.get("completions") or []
+    listed = [
+        checked_dict(item, f"{field}: annotations")
+        for item in checked_list(given, f"{field}: annotations")
+    ]
+    valid = [item for item in listed if not item.get("was_cancelled")]
+    true = [item for item in valid if item.get("ground_truth")]
+    if len(valid) > 1 and len(true) != 1:
+        raise InvalidInput(
+            f"{field}: has {len(valid)} annotations, {shorten(item.get('id') for item in valid)}; "
+            "star one of them as the ground truth in Label Studio, or delete the others."
+        )
+    if not valid:
+        why = "was skipped by its annotator" if listed else "has no annotation"
+        raise InvalidInput(
+            f"{field}: {why}; label the photo, or leave it out of the export. Predictions count "
+            "once they are accepted as annotations."
+        )
+    return (true or valid)[0]
+
+
+def _labels(item: dict[str, Any]) -> list[Any]:
+    """The names of a region: those of its own type, or those of a <Labels> tag."""
+    value, kind = item.get("value"), item.get("type")
+    if not isinstance(value, dict) or not isinstance(kind, str):
+        return []
+    found = value.get(kind, value.get("labels"))
+    return found if isinstance(found, list) else []
+
+
+def _is_region(item: dict[str, Any]) -> bool:
+    """Whether an item has a place in the photo; answers to questions have none."""
+    kind = item.get("type")
+    return isinstance(kind, str) and (kind.endswith("labels") or kind in _KINDS)
+
+
+_KINDS = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
+
+
+def _encoded(item_and_name: tuple[dict[str, Any], Any], field: str) -> EncodedMask:
+    item, name = item_and_name
+    value = checked_dict(item.get("value"), f"{field}: value")
+    if name is None:
+        raise InvalidInput(f"{field}: has no label; give it one in Label Studio.")
+    size = checked_size(
+        [item.get("original_height"), item.get("original_width")],
+        f"{field}: [original_height, original_width]",
+    )
+    turned = item.get("image_rotation") or 0
+    if turned:
+        raise InvalidInput(
+            f"{field}: was drawn on a photo that was turned by {brief(turned)} degrees in Label "
+            "Studio; turn it back there, and export again."
+        )
+    return EncodedMask(field, name, size, partial(_decode_of(value, field), value, size, field))
+
+
+def _decode_of(value: dict[str, Any], field: str) -> Decode:
+    """The reader of a region's shape, which its members tell."""
+    for members, decode in _SHAPES.items():
+        if members <= value.keys():
+            return decode
+    raise InvalidInput(
+        f"{field}: expected a polygon, a brush, a rectangle or an ellipse, got a region of "
+        f"{shorten(value)}; redraw it as one of these."
+    )
+
+
+def _brush(value: dict[str, Any], size: Size, field: str) -> Mask:
+    return decode_brush(value["rle"], size, f"{field}: rle")
+
+
+def _polygon(value: dict[str, Any], size: Size, field: str) -> Mask:
+    points = value["points"]
+    if value.get("closed") is False:
+        raise InvalidInput(f"{field}: is a line, which is not closed; close the polygon.")
+    if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
+        raise InvalidInput(f"{field}: points: expected [[x, y], ...], got {brief(points)}.")
+    percent = [checked_number(x, f"{field}: points") for point in points for x in point]
+    return _filled(np.array(percent).reshape(-1, 2) * _unit(size), size, field)
+
+
+def _rectangle(value: dict[str, Any], size: Size, field: str) -> Mask:
+    x, y, width, height = _numbers(value, ("x", "y", "width", "height"), field)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) * _unit(size)
+    turn = _turn(value, field)
+    return _filled(np.array([x, y]) * _unit(size) + corners @ turn, size, field)
+
+
+def _ellipse(value: dict[str, Any], size: Size, field: str) -> Mask:
+    """Pixels whose centre is within."""
+    centre, radii = np.reshape(_numbers(value, ("x", "y", "radiusX", "radiusY"), field), (2, 2))
+    if min(radii) <= 0:
+        return np.zeros(size, dtype=bool)
+    (x, y), (a, b), turn = centre * _unit(size), radii * _unit(size), _turn(value, field)
+    mask, n_rows = np.empty(size, dtype=bool), max(1, 2**20 // size[1])
+    right = np.arange(size[1]) + 0.5 - x
+    for top in range(0, size[0], n_rows):  # a part at a time: coordinates take 8 bytes a pixel
+        part = mask[top : top + n_rows]
+        down = np.arange(top, top + len(part))[:, None] + 0.5 - y
+        with np.errstate(all="ignore"):  # far outside, numbers overflow: no pixel is within
+            along = right * turn[0, 0] + down * turn[0, 1]
+            across = right * turn[1, 0] + down * turn[1, 1]
+            part[...] = (along / a) ** 2 + (across / b) ** 2 <= 1
+    return mask
+
+
+_SHAPES: dict[frozenset[str], Decode] = {
+    frozenset({"rle"}): _brush,
+    frozenset({"points"}): _polygon,
+    frozenset({"x", "y", "radiusX", "radiusY"}): _ellipse,
+    frozenset({"x", "y", "width", "height"}): _rectangle,
+}
+
+
+def _unit(size: Size) -> Any:
+    """Pixels (x, y) of one percent."""
+    return np.array([size[1], size[0]]) / 100
+
+
+def _turn(value: dict[str, Any], field: str) -> Any:
+    """What turns (x, y) clockwise, as rows, by the shape's rotation in degrees."""
+    angle = math.radians(checked_number(value.get("rotation") or 0, f"{field}: rotation"))
+    return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+
+
+def _numbers(value: dict[str, Any], members: tuple[str, ...], field: str) -> list[float]:
+    return [checked_number(value[member], f"{field}: {member}") for member in members]
+
+
+def _filled(points: Any, size: Size, field: str) -> Mask:
+    return fill_coco([points.ravel().tolist()], size, f"{field}: points")
+
+
+LABEL_STUDIO = JsonSet(
+    name="label_studio",
+    title="Label Studio (JSON)",
+    about="A list of tasks with polygons, brushes, rectangles and ellipses, as it exports JSON.",
+    source="https://labelstud.io/guide/export",
+    recognises=is_label_studio,
+    index=index_label_studio,
+)
