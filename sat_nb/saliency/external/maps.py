@@ -303,7 +303,9 @@ class LazyMaps(ById[Map]):
 def as_array(value: Any, where: str) -> NDArray[Any]:
     """Real numbers as an array, from NumPy, PyTorch or TensorFlow, or from a list of arrays."""
     try:
-        if isinstance(value, list | tuple) and any(hasattr(part, "__array__") for part in value):
+        if isinstance(value, np.ndarray):
+            array: NDArray[Any] = value
+        elif isinstance(value, list | tuple) and any(hasattr(part, "__array__") for part in value):
             array = np.stack([as_array(part, where) for part in value])
         else:
             for step in ("detach", "cpu", "numpy"):  # PyTorch needs all three, TensorFlow the last
