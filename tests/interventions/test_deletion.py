@@ -168,6 +168,18 @@ def test_own_deletions_need_a_version_and_a_name_of_their_own(
         deletion_effects(linear, *PHOTO, preprocess="unit", kept=tmp_path, deletions=[own])
 
 
+def test_masks_that_do_not_show_their_photo_are_refused(linear: Path, tmp_path: Path) -> None:
+    options = {"preprocess": "unit", "kept": tmp_path, "deletions": ["grey"]}
+    turned = halves().turn(6)
+    with pytest.raises(sat.InvalidInput, match=r"masks of image 'a' .*swapped.*turn\("):
+        deletion_effects(linear, {"a": photo()}, {"a": turned}, {"a": 0}, **options)
+    large = sat.SegmentationMap(("head", "legs"), halves().masks.repeat(2, 1).repeat(2, 2))
+    found = deletion_effects(linear, {"a": photo()}, {"a": large}, {"a": 0}, **options)
+    options["kept"] = tmp_path / "other"
+    expected = deletion_effects(linear, {"a": photo()}, {"a": halves()}, {"a": 0}, **options)
+    pd.testing.assert_frame_equal(found, expected)
+
+
 def test_an_image_without_segments_has_no_rows(
     linear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
