@@ -183,11 +183,13 @@ def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
 
 def visible_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     """The files with these suffixes in a folder and its subfolders; hidden ones are left out."""
-    for file in folder.rglob("*"):
-        if file.suffix.lower() in suffixes and file.is_file():
-            parts = file.relative_to(folder).parts
-            if not any(part.startswith(".") for part in parts):
-                yield file
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+                file = Path(place, name)
+                if file.is_file():
+                    yield file
 
 
 def files_by_id(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:

@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import visible_files
-from sat_nb.photos.folder import image_id_of
 from sat_nb.photos.size import photo_size
 from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
@@ -83,7 +82,7 @@ class _Label:
         if self.photo is not None:
             return photo_size(self.photo)
         places = " or ".join(
-            repr(str(folder)) for folder in _photo_folders(self.file, self.names.root)
+            repr(str(folder)) for folder in _photo_folders(self.file.parent, self.names.root)
         )
         raise InvalidInput(
             "the size of the photo is not known, and outlines are in fractions of it; expected a "
@@ -103,10 +102,9 @@ def open_yolo(root: Path) -> dict[str, Source[Reading]]:
     layout = _Layout(root)
     names = NamesFiles(layout.top)
     sources: dict[str, Source[Reading]] = {}
-    for file in sorted(layout.label_files()):
+    for file in sorted(layout.label_files(), key=str):
         photo = layout.photo_of(file)
-        own_id = file.relative_to(layout.top).with_suffix("").as_posix()
-        found_id = layout.id_of(photo, own_id)
+        own_id, found_id = layout.own_id(file), layout.id_of(file, photo)
         if found_id in sources:
             raise InvalidInput(
                 f"{file} and {sources[found_id].where} both label the photo {found_id!r}; keep one."
@@ -123,30 +121,49 @@ class _Layout:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.top = self.root if root.is_dir() else self.root.parent
-        self._photos: dict[Path, dict[str, Path]] = {}
+        self._photos: dict[Path, list[dict[str, Path]]] = {}
+        self._paths: dict[Path, str | None] = {}
 
     def label_files(self) -> Iterator[Path]:
         """All text files in a folder ``labels``; elsewhere those that look like it."""
         files = [self.root]
         for file in visible_files(self.root, {".txt"}) if self.root.is_dir() else files:
-            taken = file.suffix.lower() == ".txt" and file.name not in LISTS
-            if taken and (_labels_at(file, self.top) is not None or self._is_label(file)):
+            if file.suffix.lower() != ".txt" or file.name in LISTS or _is_readme(file):
+                continue
+            if _labels_at(file.parent, self.top) is not None or self._is_label(file):
                 yield file
 
     def photo_of(self, file: Path) -> Path | None:
         """The photo of a label file."""
         stem = unicodedata.normalize("NFC", file.stem)
-        folders = _photo_folders(file, self.top)
-        return next((p for folder in folders if (p := self._photos_in(folder).get(stem))), None)
+        for photos in self._photos_of(file.parent):
+            if stem in photos:
+                return photos[stem]
+        return None
 
-    def id_of(self, photo: Path | None, own_id: str) -> str:
-        """The id of a photo; of one that is elsewhere, from the path of its label."""
-        if photo is not None and photo.is_relative_to(self.top):
-            return image_id_of(photo.relative_to(self.top).as_posix())
-        *folders, name = own_id.split("/")
-        if LABELS in folders:
-            del folders[len(folders) - 1 - folders[::-1].index(LABELS)]
-        return "/".join([*folders, name])
+    def id_of(self, file: Path, photo: Path | None) -> str:
+        """The id of a photo: its path, or of one that is elsewhere, its label's."""
+        folder = None if photo is None else self._within(photo.parent)
+        if folder is None:
+            at = _labels_at(file.parent, self.top)
+            folders = file.parent.parts[len(self.top.parts) :]
+            cut = len(folders) if at is None else at - len(self.top.parts)
+            folder = "/".join(part for i, part in enumerate(folders) if i != cut)
+        stem = unicodedata.normalize("NFC", file.stem)
+        return f"{folder}/{stem}" if folder else stem
+
+    def own_id(self, file: Path) -> str:
+        """The path of a label file, without its extension."""
+        folder = self._within(file.parent)
+        return f"{folder}/{file.stem}" if folder else file.stem
+
+    def _within(self, folder: Path) -> str | None:
+        """The path of a folder within the one that is read; None for one that is elsewhere."""
+        if folder not in self._paths:
+            inside = folder.is_relative_to(self.top)
+            path = folder.relative_to(self.top).as_posix() if inside else None
+            self._paths[folder] = "" if path == "." else path
+        return self._paths[folder]
 
     def _is_label(self, file: Path) -> bool:
         first = next(_rows(_head(file)), None)
@@ -154,32 +171,39 @@ class _Layout:
             return self.photo_of(file) is not None
         return len(first) > 4 and (_is_normalised(first) or self.photo_of(file) is not None)
 
-    def _photos_in(self, folder: Path) -> dict[str, Path]:
+    def _photos_of(self, folder: Path) -> list[dict[str, Path]]:
+        """The photos for the labels of a folder, by name without extension."""
         if folder not in self._photos:
-            names = sorted(os.listdir(folder)) if folder.is_dir() else []
-            self._photos[folder] = {
-                unicodedata.normalize("NFC", name.removesuffix(suffix)): folder / name
-                for name in reversed(names)
-                if (suffix := image_suffix(name))
-            }
+            self._photos[folder] = [_photos_in(place) for place in _photo_folders(folder, self.top)]
         return self._photos[folder]
 
 
-def _labels_at(file: Path, top: Path) -> int | None:
+def _is_readme(file: Path) -> bool:
+    return file.name.lower().startswith("readme")
+
+
+def _photos_in(folder: Path) -> dict[str, Path]:
+    names = sorted(os.listdir(folder), reverse=True) if folder.is_dir() else []
+    return {
+        unicodedata.normalize("NFC", name.removesuffix(suffix)): folder / name
+        for name in names
+        if (suffix := image_suffix(name))
+    }
+
+
+def _labels_at(folder: Path, top: Path) -> int | None:
     """The place of the last folder ``labels`` in a path, within ``top`` or two above it."""
-    parts = file.parts[:-1]
     first = max(len(top.parts) - 1 - FOLDERS_ABOVE, 0)
-    found = [i for i, part in enumerate(parts) if part == LABELS and i >= first]
+    found = [i for i, part in enumerate(folder.parts) if part == LABELS and i >= first]
     return found[-1] if found else None
 
 
-def _photo_folders(file: Path, top: Path) -> list[Path]:
-    """Where Ultralytics looks for the photo of a label file: in ``images``, or beside it."""
-    at = _labels_at(file, top)
+def _photo_folders(folder: Path, top: Path) -> list[Path]:
+    """Where Ultralytics looks for the photos of a folder's labels: in ``images``, or beside."""
+    at = _labels_at(folder, top)
     if at is None:
-        return [file.parent]
-    parts = file.parent.parts
-    return [Path(*parts[:at], IMAGES, *parts[at + 1 :]), file.parent]
+        return [folder]
+    return [Path(*folder.parts[:at], IMAGES, *folder.parts[at + 1 :]), folder]
 
 
 def _head(file: Path) -> str:
