@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arguments import is_number
+from sat_nb.arguments import is_number, is_whole
 from sat_nb.arrays import Float64, Masks, Size, true_or_false
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
@@ -120,7 +120,13 @@ class SegmentationMap:
         SegmentationMap
             A mask too small for the grid keeps its best-covered pixel. A mask that ``fit`` crops
             away is not in what the model sees, and so not in the result.
+
+        Raises
+        ------
+        InvalidInput
+            If ``size`` is not two whole numbers > 0, for an unknown ``fit``, and as ``pad`` does.
         """
+        size = _checked_size(size)
         chosen, photo = get_fit(fit), photo or self.size
         masks = chosen.masks(self.masks, size, photo=photo)
         if masks is self.masks:
@@ -251,6 +257,16 @@ class SegmentationMap:
         return SegmentationMap(tuple(self.names[i] for i in kept), masks[kept], scores)
 
 
+def checked_segmentation(value: object, image_id: str) -> SegmentationMap:
+    """``value`` if it is a SegmentationMap, or InvalidInput that names the image."""
+    if not isinstance(value, SegmentationMap):
+        raise InvalidInput(
+            f"segments[{image_id!r}]: expected a SegmentationMap, got {type(value).__name__}; make "
+            "one of names and boolean masks (n, H, W), as in SegmentationMap(('eye',), masks)."
+        )
+    return value
+
+
 _TURNS = {
     1: (False, 0),
     2: (True, 0),
@@ -293,6 +309,13 @@ def _checked_names(names: Iterable[str], masks: Masks) -> tuple[str, ...]:
     if empty:
         raise InvalidInput(f"masks: the mask of {empty[0]!r} has no pixel; leave that segment out.")
     return names
+
+
+def _checked_size(size: Size) -> Size:
+    sides = tuple(size) if isinstance(size, tuple | list | np.ndarray) else ()
+    if len(sides) != 2 or not all(is_whole(n) and n >= 1 for n in sides):
+        raise InvalidInput(f"size: expected (height, width) in whole pixels, got {size!r}.")
+    return int(sides[0]), int(sides[1])
 
 
 def _checked_scores(scores: object, n: int) -> Float64:

@@ -17,7 +17,7 @@ from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
 from sat_nb.segments.problems import first_lines, problems_of
-from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 from sat_nb.table.fitting import (
     PAD_UNITS,
     Fitting,
@@ -193,7 +193,8 @@ def _blocks(
 ) -> Iterator[ImageRows]:
     """The rows of all images; masks that do not show their photo are refused."""
     for image, of_photo in zip(images, facts, strict=True):
-        masks, photo = segments[image.masks], photo_size(of_photo)
+        masks = checked_segmentation(segments[image.masks], image.image_id)
+        photo = photo_size(of_photo)
         if len(masks):
             swapped = partial(_swapped_sizes, maps, segments, images, facts)
             check_masks_size(image.image_id, masks.size, photo, swapped)

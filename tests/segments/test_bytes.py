@@ -129,3 +129,21 @@ def test_fits(fit: str, size: tuple[int, int]) -> None:
 def test_areas_of_another_size_are_refused() -> None:
     with pytest.raises(sat.InvalidInput, match=r"mask: expected bool \(3, 3\), got \(2, 9\)"):
         covered_areas(np.ones((2, 9), bool), overlaps(3, 2), overlaps(3, 2))
+
+
+@pytest.mark.parametrize("value", [GREY.view(bool), {"eye": GREY[0]}, None])
+def test_arrays_alone_are_refused_by_name(value: object) -> None:
+    maps, segments = {"ig": {"a": np.ones(SIZE)}}, {"a": value}
+    message = r"segments\['a'\]: expected a SegmentationMap, got \w+; make one"
+    with pytest.raises(sat.InvalidInput, match=message):
+        sat.build(maps, segments, pad_px=0)
+    told = sat.check_masks(segments, progress=False).findings.to_string()
+    assert "expected a SegmentationMap, got" in told
+
+
+@pytest.mark.parametrize(
+    "size", [(0, 5), (-1, 3), (2.5, 3), (3,), "ab", (3, 4, 5), None, (1, True)]
+)
+def test_sizes_that_are_none_are_refused(size: object) -> None:
+    with pytest.raises(sat.InvalidInput, match=r"size: expected \(height, width\) in whole pixels"):
+        clean().resize(size)

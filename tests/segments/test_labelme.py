@@ -260,6 +260,16 @@ def test_without_any_size_the_error_names_it(tmp_path: Path, more: dict[str, Any
         read_segments(tmp_path / "data/json")["old"]
 
 
+def test_a_photo_within_of_another_size_is_told(tmp_path: Path) -> None:
+    code = base64.b64encode(photo((60, 80))).decode()
+    file = write(tmp_path / "a.json", document(imageData=code))
+    message = r"states \[30, 40\], but imageData is a photo of \[60, 80\]; correct .* to null"
+    with pytest.raises(InvalidInput, match=message):
+        read_segments(file)["a"]
+    write(file, document(imageData=base64.b64encode(photo()).decode()))
+    assert read_segments(file)["a"].size == SIZE
+
+
 @pytest.mark.parametrize("form", [float, str])
 def test_sizes_in_other_forms(form: type) -> None:
     sizes = {"imageHeight": form(30), "imageWidth": form(40)}

@@ -58,9 +58,11 @@ def _without_photo(file: Path) -> bytes:
     try:
         if not MAX_JSON_BYTES < file.stat().st_size <= MAX_SET_BYTES:
             return read_bytes(file, MAX_JSON_BYTES)
-        with file.open("rb") as stream:
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-                return _shortened(raw)
+        with (
+            file.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw,
+        ):
+            return _shortened(raw)
     except OSError as error:
         raise InvalidInput(f"not readable ({error}).") from error
 

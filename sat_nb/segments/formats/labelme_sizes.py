@@ -19,7 +19,7 @@ from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.pillow import load_plug_ins, orientation
 from sat_nb.segments.formats.json_files import Place
-from sat_nb.segments.formats.limits import brief, check_inside
+from sat_nb.segments.formats.limits import brief, check_inside, checked_size
 
 HEAD_LENGTH = 2**20  # characters of base64 that hold the header of a photo
 STORED = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
@@ -29,13 +29,20 @@ SIDEWAYS = range(5, 9)  # EXIF orientations that swap height and width
 def with_size(document: dict[str, Any], place: Place) -> dict[str, Any]:
     """The document with the size of its photo.
 
-    Raises InvalidInput where neither the document nor the photo tells it.
+    Raises InvalidInput where neither the document nor the photo tells it, and where the document
+    holds a photo of another size, on which its shapes may have been drawn as well.
     """
-    stated = document.get("imageHeight"), document.get("imageWidth")
-    if None not in stated:
-        return document
-    height, width = _size_of_data(document.get("imageData")) or _size_of_file(document, place)
-    return {**document, "imageHeight": height, "imageWidth": width}
+    stated = [document.get("imageHeight"), document.get("imageWidth")]
+    stored = _size_of_data(document.get("imageData"))
+    if None in stated:
+        height, width = stored or _size_of_file(document, place)
+        return {**document, "imageHeight": height, "imageWidth": width}
+    if stored and checked_size(stated, "[imageHeight, imageWidth]") != stored:
+        raise InvalidInput(
+            f"[imageHeight, imageWidth]: states {stated}, but imageData is a photo of "
+            f"{list(stored)}; correct the two numbers, or set imageData to null if they are right."
+        )
+    return document
 
 
 def _size_of_data(data: Any) -> Size | None:

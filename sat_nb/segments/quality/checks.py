@@ -24,7 +24,7 @@ from sat_nb.segments.quality.findings import (
     Measurements,
 )
 from sat_nb.segments.quality.measures import Profile, edge_profile, measure_names, measure_pairs
-from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,8 @@ def check_masks(
     collected = _Collected()
     for image_id in tqdm(segments, desc="masks", unit="image", disable=not progress):
         try:
-            _measure(image_id, segments[image_id], images, collected)
+            masks = checked_segmentation(segments[image_id], image_id)
+            _measure(image_id, masks, images, collected)
         except SatError as error:
             collected.unread[image_id] = str(error)
     measured = _measurements(collected, segments, images)
