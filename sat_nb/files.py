@@ -174,7 +174,7 @@ def umask() -> int:
 def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
     """``path`` as a Path; FileMissing that names the argument where there is nothing."""
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises where nothing can have the name
         raise FileMissing(
             f"{argument}: {str(path)!r} does not exist; give an existing file or folder."
         )

@@ -262,3 +262,31 @@ def test_a_table_goes_into_a_folder_that_a_killed_run_left(tmp_path: Path) -> No
     sat.write_table(TABLE, tmp_path / "t", partition_by=["method"])
     assert left(tmp_path / "t") == []
     assert len(sat.read_table(tmp_path / "t")) == len(TABLE)
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["n" * 300, "d/" * 3000, "a\0b", "\ud800"])
+def test_what_no_file_can_be_called_is_missing(path: str) -> None:
+    with pytest.raises(sat.FileMissing, match="does not exist"):
+        files.existing(path)
+
+
+def test_names_that_differ_in_anything_have_files_of_their_own() -> None:
+    names = [
+        "lrp.z",
+        "lrp-z",
+        "lrp z",
+        "lrp_z",
+        "LRP.z",
+        "lrp/z",
+        "lrp\u00e9",
+        "lrpe\u0301",
+        "\ud800",
+    ]
+    names += ["x" * 300, "x" * 301, "", "..", "lrp:z"]
+    made = [files.plain_name(name) for name in names]
+    assert len({name.casefold() for name in made}) == len(names)
+    assert made[0] == "lrp.z"
+    assert all(name.isascii() and "/" not in name and len(name) < 100 for name in made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import json
 import logging
 import os
@@ -29,7 +30,8 @@ from sat_nb.cli import main
 from sat_nb.segments.dinox_api import client as dinox_api
 from sat_nb.segments.dinox_api import exports as exports_
 from sat_nb.segments.dinox_api import fetch
-from sat_nb.segments.dinox_api.client import DinoxApi, RateLimit, Token, checked_base_url
+from sat_nb.segments.dinox_api.client import DinoxApi, RateLimit, checked_base_url
+from sat_nb.segments.dinox_api.token import Token
 from sat_nb.segments.formats.rle import encode_coco
 from tests.segments.dinox_server import SECRET, Dinox, detected, error, ok, running
 
@@ -207,14 +209,15 @@ def test_a_killed_run_is_resumed(dinox: Dinox, tmp_path: Path) -> None:
     )
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ})
     try:
-        _wait_until(lambda: len(list((tmp_path / "exports").rglob("*.json"))) == 3)
+        _wait_until(lambda: len(list((tmp_path / "exports").rglob("[!.]*.json"))) == 3)
     finally:
         process.kill()
         process.wait()
-    before = exports(photos)
+    before = {i: raw for i, raw in exports(photos).items() if not Path(i).name.startswith(".")}
     assert len(before) == 3
     dinox.n_finish = 10**9
     found = fetched(dinox, photos)
+    assert not [i for i in exports(photos) if ".part-" in i]
     assert set(found.kept) == set(before)
     assert len(found.kept) + len(found.new) == 12
     assert {i: exports(photos)[i] for i in before} == before
@@ -434,6 +437,8 @@ def test_what_cannot_be_sent_is_a_problem(dinox: Dinox, photos: Path) -> None:
         [(0, b"", {})] * 99,
         [(302, b"", {"location": "http://127.0.0.1:9/"})],
         [ok({"task_uuid": f"../{SECRET}"})],
+        [ok({"task_uuid": SECRET})],
+        [(200, b"nothing", {"x-you-sent": SECRET})] * 99,
     ],
 )
 def test_the_token_is_nowhere(
@@ -460,6 +465,25 @@ def test_the_token_is_nowhere(
     assert not [text for text in told if SECRET in text or SECRET[:8] in text]
     assert caplog.records, "httpx logs its requests"
     assert not [name for name, raw in exports(photos).items() if SECRET.encode() in raw]
+
+
+def test_a_token_that_is_sent_back_is_not_kept(dinox: Dinox, photos: Path) -> None:
+    mask = {"counts": encode_coco(np.ones((6, 9), bool)), "size": [6, 9], "format": "coco_rle"}
+    coded = base64.b64encode(SECRET.encode()).decode()
+    thing = {"category": f"eye {SECRET}", "score": 0.5, "mask": mask, "request": {SECRET: [coded]}}
+    escaped = "".join(f"\\u{ord(c):04x}" for c in SECRET)
+    body = json.dumps(
+        {"code": 0, "data": {"status": "success", "result": {"objects": [thing], "x": "ECHO"}}}
+    ).replace("ECHO", escaped)
+    dinox.before["status"] = [(200, body.encode(), {})] * 9
+    result = fetched(dinox, photos)
+    assert result.new == ("0",), "photos of other sizes are problems"
+    written = exports(photos)
+    assert written
+    for raw in written.values():
+        assert SECRET.encode() not in raw
+        assert coded.rstrip("=").encode() not in raw
+        assert b"eye ***" in raw
 
 
 def test_redirections_are_not_followed(dinox: Dinox, photos: Path) -> None:
@@ -538,11 +562,27 @@ def test_folders_that_do_not_serve(dinox: Dinox, photos: Path, tmp_path: Path) -
         fetched(dinox, photos)
 
 
-def test_what_cannot_be_written_ends_it(dinox: Dinox, photos: Path) -> None:
+def test_names_that_no_export_can_have_are_problems(dinox: Dinox, photos: Path) -> None:
     (photos.parent / "exports" / "1.json").mkdir(parents=True)
-    with pytest.raises(sat.CannotWrite, match=r"out: cannot write .*1\.json. \(it is a folder"):
+    long = "n" * 251
+    (photos / "2.jpg").rename(photos / f"{long}.jpg")
+    found = fetched(dinox, photos)
+    assert "1.json' (it is a folder); give another name" in found.problems["1"]
+    assert "256 bytes, file systems take 255" in found.problems[long]
+    assert {"1", long} == set(found.problems)
+    assert len(found.new) == dinox.n_asked("detection") == 3
+
+
+def test_what_cannot_be_written_ends_it(
+    dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(sat.CannotWrite, match=r"out: cannot write .*\.json. .*disk is full"):
         fetched(dinox, photos, in_flight=1)
-    assert list(exports(photos)) == ["0"], "and nothing half-written"
+    assert exports(photos) == {}, "and nothing half-written"
 
 
 def test_what_is_missing_is_named(

@@ -6,7 +6,8 @@
 HTTP status of 400 and above. "Token exceeds Rate Limit" is temporary, "Token out of Quota" is not.
 
 The token goes into one header of each request and nowhere else. Errors of httpx hold the request,
-headers included; therefore they do not leave this module, and new ones are raised without it.
+headers included; therefore they do not leave this module, and new ones are raised without it. What
+the server answers is used without the token, which it may send back.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import asyncio
 import ipaddress
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.errors import InvalidInput
+from sat_nb.segments.dinox_api.token import Token
 from sat_nb.segments.formats.json_text import parse_json
 from sat_nb.segments.formats.limits import MAX_JSON_BYTES, brief
 
@@ -45,22 +47,6 @@ _WRONG = (
     "invalid|illegal|incorrect|wrong|expired|unauthori[sz]ed|not exist|not found|missing|denied"
 )
 _TOKEN_REFUSED = re.compile(rf"\btoken\b.*({_WRONG})|({_WRONG}).*\btoken\b", re.IGNORECASE)
-
-
-class Token:
-    """A secret whose text does not show where it, or a frame that holds it, is printed.
-
-    >>> Token("secret")
-    Token(***)
-    """
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return "Token(***)"
 
 
 class PhotoFailed(Exception):
@@ -109,16 +95,19 @@ class DinoxApi:
     def __init__(self, base_url: str, token: Token) -> None:
         self._base_url = checked_base_url(base_url)
         self._rate_limit = RateLimit()
-        self._client, self._quoted = _client(self._base_url, token)
+        self._client, self._token = _client(self._base_url, token), token
+        self._logs = ExitStack()
 
     def __repr__(self) -> str:
         return f"DinoxApi({self._base_url!r})"
 
     async def __aenter__(self) -> DinoxApi:
+        self._logs.enter_context(self._token.hidden_in_logs())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
+        self._logs.close()
 
     async def detect(self, body: Mapping[str, Any]) -> Any:
         """The result of one detection, whose status is polled; ``body`` is the request's JSON.
@@ -186,7 +175,7 @@ class DinoxApi:
         if len(raw) > MAX_JSON_BYTES:
             raise PhotoFailed(f"the answer has more than {MAX_JSON_BYTES} bytes.")
         try:
-            answer = parse_json(raw)
+            answer = self._token.hidden_in_answer(parse_json(raw))
         except InvalidInput:
             answer = None
         known = answer if isinstance(answer, dict) else {}
@@ -194,6 +183,11 @@ class DinoxApi:
         if status < 400 and known.get("code") == 0 and isinstance(known.get("data"), dict):
             return known["data"]
         raise _refusal(status, message, known, _retry_after(headers))
+
+    def _quoted(self, answer: object) -> str:
+        """The beginning of what the server says, on one line and without the token."""
+        text = self._token.hidden_in(str(answer))
+        return "".join(c if c.isprintable() else " " for c in text[:200])
 
 
 def checked_base_url(base_url: str) -> str:
@@ -225,12 +219,12 @@ def _is_local(url: httpx.URL) -> bool:
     return url.scheme == "http" and loopback
 
 
-def _client(base_url: str, token: Token) -> tuple[httpx.AsyncClient, Callable[[object], str]]:
-    """The HTTP client, which alone has the token, and a function that quotes answers without it."""
+def _client(base_url: str, token: Token) -> httpx.AsyncClient:
+    """The HTTP client, which sends the token."""
     import httpx
 
     remote = base_url.startswith("https:")
-    client = httpx.AsyncClient(
+    return httpx.AsyncClient(
         base_url=base_url,
         headers={"Token": token.text},
         timeout=TIMEOUT,
@@ -238,12 +232,6 @@ def _client(base_url: str, token: Token) -> tuple[httpx.AsyncClient, Callable[[o
         verify=remote,  # plain http has no certificate, and loading the others takes long
         trust_env=remote,  # a proxy could read plain http
     )
-
-    def quoted(answer: object) -> str:
-        text = str(answer).replace(token.text, "***")
-        return "".join(c if c.isprintable() else " " for c in text[:200])
-
-    return client, quoted
 
 
 def _attempts() -> tenacity.AsyncRetrying:

@@ -114,7 +114,7 @@ def split_by_export(
 
 def _answered(export: Path) -> dict[str, Any] | None:
     """The request that a valid export answers, {} if it does not tell; None for any other file."""
-    if not export.is_file():
+    if not os.path.isfile(export):  # Path.is_file raises where no file can have the name
         return None
     try:
         document = read_json(export)

@@ -19,8 +19,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole
-from sat_nb.errors import CannotFetch, InvalidInput, unknown_name
-from sat_nb.files import written_whole
+from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, unknown_name
+from sat_nb.files import check_target, written_whole
 from sat_nb.photos.formats import PhotoFile
 from sat_nb.segments.dinox_api.client import (
     BASE_URL,
@@ -28,7 +28,6 @@ from sat_nb.segments.dinox_api.client import (
     DinoxApi,
     PhotoFailed,
     Stop,
-    Token,
     TryAgain,
     checked_base_url,
 )
@@ -40,6 +39,7 @@ from sat_nb.segments.dinox_api.exports import (
     photo_files,
     split_by_export,
 )
+from sat_nb.segments.dinox_api.token import Token
 from sat_nb.segments.names import normalize
 
 if TYPE_CHECKING:
@@ -224,12 +224,23 @@ class _Run:
             self.bar.update()
 
     async def _fetch_one(self, api: DinoxApi, image_id: str, photo: PhotoFile) -> None:
+        target = _target(self.out, image_id)
         picture, size = encoded(photo, self.max_photo_bytes)
         result = await api.detect({**self.request, "image": picture})
-        export, target = checked_export(result, size, self.request), export_file(self.out, image_id)
+        export = checked_export(result, size, self.request)
         with written_whole(target, "out") as part:
             part.write_text(export, encoding="utf-8")
         self.new.append(image_id)
+
+
+def _target(out: Path, image_id: str) -> Path:
+    """The export's file; PhotoFailed where none can have its name, before the photo is sent."""
+    target = export_file(out, image_id)
+    try:
+        check_target(target, "out")
+    except CannotWrite as error:
+        raise PhotoFailed(str(error)) from None
+    return target
 
 
 def _in_own_loop(work: Coroutine[Any, Any, None]) -> None:
