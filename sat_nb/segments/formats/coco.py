@@ -27,7 +27,7 @@ from sat_nb.files import written_whole
 from sat_nb.segments.formats.dinox import known_score
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
-from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, parse_json
+from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, utf_8
 from sat_nb.segments.formats.limits import (
     MAX_JSON_BYTES,
     brief,
@@ -91,9 +91,10 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
     for key, element, span in elements(text):
         try:
             if key == "annotations":
-                spans.setdefault(_id(element, "image_id", key, span), []).append(span)
-            elif key in ("images", "categories"):  # parsed again as UTF-8: ``text`` is latin-1
-                whole = parse_json(text[span[0] : span[1]].encode("latin-1"))
+                number = _id(utf_8(element, text, span), "image_id", key, span)
+                spans.setdefault(number, []).append(span)
+            elif key in ("images", "categories"):
+                whole = utf_8(element, text, span)
                 number = _id(whole, "id", key, span)
                 if key == "images":
                     entries.add(number, whole)

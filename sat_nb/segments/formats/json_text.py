@@ -138,6 +138,12 @@ def elements(text: str) -> Iterator[tuple[str, Any, Span]]:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
 
 
+def utf_8(element: Any, text: str, span: Span, max_values: int = MAX_JSON_VALUES) -> Any:
+    """An element of a text that is decoded as latin-1, with its own text decoded as UTF-8."""
+    part = text[span[0] : span[1]]
+    return element if part.isascii() else parse_json(part.encode("latin-1"), max_values)
+
+
 def is_list(text: str) -> bool:
     """Whether the document of a text is a list."""
     return text[(at := _blanks(text, 0)) : at + 1] == "["

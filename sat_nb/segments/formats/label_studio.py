@@ -27,7 +27,7 @@ from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.brush import decode_brush
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
-from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, is_list, parse_json
+from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, is_list, utf_8
 from sat_nb.segments.formats.limits import (
     brief,
     checked_dict,
@@ -53,10 +53,8 @@ def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator
     """The images of a file whose text (latin-1) this is."""
     for _, element, span in elements(text):
         try:
-            part = text[span[0] : span[1]]
-            if not part.isascii():
-                element = parse_json(part.encode("latin-1"), MAX_TASK_VALUES)
-            task = checked_dict(element, f"the task at characters {span[0]} to {span[1]}")
+            whole = utf_8(element, text, span, MAX_TASK_VALUES)
+            task = checked_dict(whole, f"the task at characters {span[0]} to {span[1]}")
             name = _photo_of(task)
         except InvalidInput as error:
             refuse(error)

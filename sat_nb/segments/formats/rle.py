@@ -19,7 +19,7 @@ from pycocotools import mask as coco
 from sat_nb.arrays import Mask, Size
 from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_PIXELS, checked_size
+from sat_nb.segments.formats.limits import MAX_PIXELS, checked_size, whole_number
 
 
 def decode_coco(counts: str, size: Size) -> Mask:
@@ -79,10 +79,11 @@ def decode_runs(runs: Sequence[object], size: Size) -> Mask:
     array([[1, 0],
            [0, 1]])
     """
-    if not all(type(run) is int and 0 <= run <= MAX_PIXELS for run in runs):
+    numbers = [run if type(run) is int else whole_number(run) for run in runs]
+    if not all(number is not None and 0 <= number <= MAX_PIXELS for number in numbers):
         raise InvalidInput(f"counts: expected whole numbers from 0 to {MAX_PIXELS}")
-    _check_covered(sum(runs), size)  # type: ignore[arg-type]
-    code = coco.frPyObjects({"size": list(size), "counts": list(runs)}, *size)
+    _check_covered(sum(numbers), size)  # type: ignore[arg-type]
+    code = coco.frPyObjects({"size": list(size), "counts": numbers}, *size)
     return coco.decode(code).view(bool)
 
 
@@ -132,6 +133,8 @@ def _decode_rle(counts: Any, size: Size, codec: str, field: str) -> Mask:
     try:
         if isinstance(counts, list):
             return decode_runs(counts, size)
+        if isinstance(counts, str) and counts[:2] in ("b'", 'b"'):
+            raise InvalidInput("counts: begins with b', as bytes do; write bytes.decode()")
         if isinstance(counts, str):
             return CODECS[codec][1](counts, size)
         raise InvalidInput("counts: expected a run-length string or a list of whole numbers")
