@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -165,7 +166,10 @@ def read_segments(
     -----
     What a file may cost is bounded in ``sat_nb/segments/formats/limits.py``: 1 GiB of masks an
     image. Polygons are filled by the rule of their tool; see
-    ``sat_nb/segments/formats/polygons.py``.
+    ``sat_nb/segments/formats/polygons.py``. In a PNG of one mask, what is seen counts: the mask is
+    what is not black, whatever the order of a palette, or else what is opaque. Parts of one object
+    are one mask: polygons of one annotation in COCO, shapes of one label and one ``group_id`` in
+    LabelMe.
 
     Examples
     --------
@@ -238,7 +242,31 @@ def find_sources(
     found = [list(open_json(root, in_json, refuse_json, named=named is not None))]
     found += [list(_open(known, root, named is not None, refuse)) for known in others]
     masks = [[item for item in sources if not _is_picture(item[1])] for sources in found]
-    return _unclaimed(masks if damaged or any(masks) else found)
+    if damaged or any(masks):
+        return _unclaimed(masks)
+    return _beside_foreign(_unclaimed(found), root)
+
+
+def _beside_foreign(
+    pictures: Iterator[tuple[str, MaskSource]], root: Path
+) -> Iterator[tuple[str, MaskSource]]:
+    """Pictures, whose errors name the foreign file beside them: they may well be its photos."""
+    sources = list(pictures)
+    foreign = foreign_in(root) if sources and root.is_dir() else None
+    if foreign is None:
+        return iter(sources)
+    hint = f" Beside it, {foreign[0].name!r} is of {foreign[1].says()}."
+    return ((i, replace(s, read=partial(_read_with_hint, s.read, hint))) for i, s in sources)
+
+
+def _read_with_hint(read: Callable[[], Any], hint: str) -> Any:
+    try:
+        found = read()
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}{hint}") from error
+    if isinstance(found, Reading) and not len(found.segmentation):
+        return replace(found, refused=tuple(InvalidInput(f"{e}{hint}") for e in found.refused))
+    return found
 
 
 def _open(

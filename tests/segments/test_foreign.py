@@ -134,6 +134,22 @@ def test_a_foreign_file_costs_no_other(tmp_path: Path) -> None:
     assert "VIA" in problem
 
 
+def test_photos_beside_foreign_files_are_told_apart(tmp_path: Path) -> None:
+    """PNGs alone might be masks: where they are none, the error names the file beside them."""
+    write(tmp_path / "annotations.xml", CVAT)
+    photo = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    write(tmp_path / "a.png", made.png(photo))
+    write(tmp_path / "images" / "b.png", made.png(photo))
+    read = read_segments(tmp_path)
+    for image_id in ("a", "images"):
+        with pytest.raises(
+            InvalidInput, match=r"Beside it, 'annotations\.xml' is of CVAT .*'COCO 1"
+        ):
+            read[image_id]
+    write(tmp_path / "mine" / "eye.png", made.png(made.MASKS[0]))
+    assert read_segments(tmp_path)["mine"].names == ("eye",)
+
+
 def test_what_nobody_knows_lists_the_formats(tmp_path: Path) -> None:
     write(tmp_path / "a.json", {"hello": 1})
     write(tmp_path / "sub" / "notes.txt", b"Nothing.")

@@ -115,7 +115,7 @@ def test_photos_elsewhere(tmp_path: Path) -> None:
     (root / "images" / "train").rename(tmp_path / "photos" / "train")
     read = read_segments(root)
     with pytest.raises(
-        InvalidInput, match=r"expected a photo 'a' in '.*images.train' or .*photos="
+        InvalidInput, match=r"expected a photo 'a' in '.*images.train' or .*photos=.* as 'train/a'"
     ):
         read["train/a"]
     images = read_images(tmp_path / "photos")
@@ -233,6 +233,22 @@ def test_boxes_alone_are_told(tmp_path: Path) -> None:
         read_segments(root, format="yolo")["train/a"]
     write(root / "labels" / "train" / "a.json", made.DINOX)
     assert list(read_segments(root)) == ["labels/train/a"], "boxes beside masks are no masks"
+
+
+def test_exports_of_label_studio_and_predictions(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    write(export / "classes.txt", b"eye\n")
+    write(export / "notes.json", {"categories": [{"id": 0, "name": "eye"}], "info": {}})
+    write(export / "labels" / "a.txt", SQUARE.encode())
+    write(export / "labels" / "README.txt", b"0 1 2 3 4 5 6")
+    photo(export / "images" / "a.jpg")
+    assert list(read_segments(export)) == ["images/a"]
+    predicted = tmp_path / "predict"
+    write(predicted / "labels" / "a.txt", SQUARE.encode())
+    write(predicted / "labels" / "classes.txt", b"eye\n")
+    photo(predicted / "a.jpg")
+    assert list(read_segments(predicted)) == list(read_images(predicted)) == ["a"]
+    assert read_segments(predicted)["a"].masks.sum() == 110
 
 
 def test_other_text_is_no_label(tmp_path: Path) -> None:

@@ -125,8 +125,14 @@ def json_files(root: Path) -> dict[str, Path]:
     """{id: JSON file} of a folder, names of labels left out; or of a single file."""
     if root.is_dir():
         files = files_by_id(root, {".json"})
-        return {file_id: file for file_id, file in files.items() if file.name != NAMES_FILE}
+        return {file_id: file for file_id, file in files.items() if not _is_beside_masks(file)}
     return {root.stem: root} if root.suffix.lower() == ".json" else {}
+
+
+def _is_beside_masks(file: Path) -> bool:
+    """Whether a file is known to hold names alone: notes.json is in Label Studio's YOLO exports."""
+    of_yolo = file.name == "notes.json" and (file.parent / "classes.txt").is_file()
+    return of_yolo or file.name == NAMES_FILE
 
 
 def open_json(
@@ -170,8 +176,8 @@ def _open_file(
             return
     read = partial(_read_document, place, formats, named)
     found_id = _photo_of(place.file_id, formats)
-    name = None if found_id == place.file_id else place.file_id
-    yield found_id, Source(str(file), read, (file,), name)
+    own_name = None if found_id == place.file_id else place.file_id
+    yield found_id, Source(str(file), read, (file,), own_name)
 
 
 class _Photos:

@@ -6,10 +6,11 @@ photo without objects. Names are in ``data.yaml``; see ``yolo_names.py``. Corner
 (YOLO-OBB) are written in the same way and are filled as the outlines that they are.
 
 The size of the masks is that of the photo, which lies in ``images/`` as the label does in
-``labels/``, or beside it. It is taken as EXIF turns the photo, which is how Ultralytics and
-``read_images`` read it. The id is the photo's path within the folder that is read, or, where it is
-elsewhere, the label's without the folder ``labels``: labels of ``data/labels`` have the ids of
-``read_images("data/images")``, those of ``data`` the ids of ``read_images("data")``.
+``labels/``, or beside it, or beside ``labels/``, as predictions do. It is taken as EXIF turns the
+photo, which is how Ultralytics and ``read_images`` read it. The id is the photo's path within the
+folder that is read, or, where it is elsewhere, the label's without the folder ``labels``: labels
+of ``data/labels`` have the ids of ``read_images("data/images")``, those of ``data`` the ids of
+``read_images("data")``.
 
 Outlines are filled by Ultralytics' rule (``polygons2masks``): points are cut to whole pixels, the
 outline belongs to the mask, see ``fill_poly.py``. Before they are cut, points get a millionth of
@@ -61,9 +62,10 @@ class _Outline:
 
 @dataclass(frozen=True)
 class _Label:
-    """A label file, its photo, and the names of its classes."""
+    """A label file, the id and the file of its photo, and the names of its classes."""
 
     file: Path
+    image_id: str
     photo: Path | None
     names: NamesFiles
 
@@ -86,8 +88,9 @@ class _Label:
         )
         raise InvalidInput(
             "the size of the photo is not known, and outlines are in fractions of it; expected a "
-            f"photo {self.file.stem!r} in {places}. Put the photos there, or pass photos=, a "
-            "folder that holds them in the same places as their labels."
+            f"photo {self.file.stem!r} in {places}. Put the photos there, or pass photos=, their "
+            f"folder, if it holds this one as {self.image_id!r}, or image_id= makes that name the "
+            "photo's id."
         )
 
 
@@ -109,7 +112,7 @@ def open_yolo(root: Path) -> dict[str, Source[Reading]]:
             raise InvalidInput(
                 f"{file} and {sources[found_id].where} both label the photo {found_id!r}; keep one."
             )
-        read = _Label(file, photo, names).read
+        read = _Label(file, found_id, photo, names).read
         name = None if found_id == own_id else own_id
         sources[found_id] = Source(str(file), read, (file,), name, read)
     return sources
@@ -199,11 +202,15 @@ def _labels_at(folder: Path, top: Path) -> int | None:
 
 
 def _photo_folders(folder: Path, top: Path) -> list[Path]:
-    """Where Ultralytics looks for the photos of a folder's labels: in ``images``, or beside."""
+    """Where Ultralytics has the photos of a folder's labels: in ``images``, or beside.
+
+    What it predicts lies beside the folder ``labels``.
+    """
     at = _labels_at(folder, top)
     if at is None:
         return [folder]
-    return [Path(*folder.parts[:at], IMAGES, *folder.parts[at + 1 :]), folder]
+    above, below = folder.parts[:at], folder.parts[at + 1 :]
+    return [Path(*above, IMAGES, *below), folder, Path(*above, *below)]
 
 
 def _head(file: Path) -> str:
