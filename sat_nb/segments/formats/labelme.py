@@ -126,7 +126,7 @@ def _place(shape: dict[str, Any], size: Size, field: str) -> Mask:
 LABELME = LabelMeFormat(
     name="labelme",
     title="LabelMe (JSON)",
-    about="Shapes that were drawn by hand in LabelMe.",
+    about="Shapes that were drawn by hand in LabelMe or X-AnyLabeling.",
     source="https://github.com/wkentaro/labelme",
     recognises=is_labelme,
     parse=parse_labelme,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -49,7 +48,9 @@ def _size_of_data(data: Any) -> Size | None:
     """From the header of ``imageData``, as it is stored: LabelMe draws on that, without EXIF."""
     if not isinstance(data, str) or not data:
         return None
-    code = re.sub(r"\A\s*data:[^,]{,99},|\s", "", data[:HEAD_LENGTH])
+    code = "".join(data[:HEAD_LENGTH].split())
+    if code.startswith("data:"):
+        code = code.partition(",")[2]
     try:
         head = base64.b64decode(code[: len(code) // 4 * 4])
         with Image.open(io.BytesIO(head), formats=STORED) as image:
