@@ -52,9 +52,10 @@ def swapped_sizes(pairs: Iterable[tuple[Size, Size]]) -> str:
     oblong = [(size, photo) for size, photo in pairs if photo[0] != photo[1]]
     if not oblong or any(relation(size, photo) != "turned" for size, photo in oblong):
         return ""
+    sizes = f"all of its {len(oblong)} sizes seem" if len(oblong) > 1 else "its size seems"
     return (
-        f"photo_sizes takes (height, width), and all of its {len(oblong)} sizes seem to be (width, "
-        "height): give {i: (h, w) for i, (w, h) in photo_sizes.items()}. If they are right: "
+        f"photo_sizes takes (height, width), and {sizes} to be (width, height): give "
+        "{i: (h, w) for i, (w, h) in photo_sizes.items()}. If they are right: "
     )
 
 
