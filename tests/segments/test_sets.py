@@ -18,6 +18,7 @@ import sat_nb as sat
 from sat_nb import InvalidInput, read_segments
 from sat_nb.segments.formats.json_text import elements, open_set, parse_json
 from sat_nb.segments.problems import MAX_LENGTH, MAX_MESSAGES
+from sat_nb.segments.read import SegmentFiles
 from tests.segments.formats import write
 
 SIZE = (30, 40)
@@ -212,7 +213,7 @@ def test_names_as_they_are_written(tmp_path: Path, name: Any, image_id: str) -> 
 REMEDY = re.compile(r"image_id=(lambda .*?)\. Pass errors='skip'")
 
 
-def remedied(path: Path) -> sat.SegmentFiles:
+def remedied(path: Path) -> SegmentFiles:
     """Read with the image_id= that the error tells."""
     with pytest.raises(InvalidInput, match="image_id=") as raised:
         read_segments(path)
