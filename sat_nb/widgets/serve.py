@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import os
 import secrets
 import socket
 import sys
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sat_nb as sat
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing
+from sat_nb.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from sat_nb.widgets.explorer import Explorer
@@ -48,7 +49,9 @@ def serve(
     """Serve the explorer as a page on this computer until Ctrl-C.
 
     Nobody else can open the page: it is bound to the loopback address, its address contains a
-    token, and no other file is served. Every window has a state of its own.
+    token, and no other file is served. The browser is given a file that only this user can read,
+    which leads to that address: what a program is started with, all users of the machine see.
+    Every window has a state of its own.
 
     Parameters
     ----------
@@ -68,7 +71,8 @@ def serve(
     theme : {"light", "dark"}, default "light"
         Theme of the page.
     announce : callable, default print
-        Called with a line that contains the address, once the page can be opened.
+        Called with a line that contains the address, once the page can be opened. A browser that
+        may not read temporary files is given that address by hand.
 
     Raises
     ------
@@ -89,10 +93,12 @@ def serve(
     explorer_of(**given)
     port = _free_port() if port is None else _checked_port(port)
     token = secrets.token_urlsafe(24)
-    with tempfile.TemporaryDirectory(prefix="sat_nb-") as folder:
+    with temporary_folder() as folder:
         os.environ[VARIABLE] = json.dumps(given)
-        app = _page(voila, Path(folder), port, token, theme)
-        _when_running(f"http://{LOOPBACK}:{port}/?token={token}", browser, announce)
+        _keep_state_in(folder / "state")
+        app = _page(voila, folder / "page", port, token, theme)
+        address = f"http://{LOOPBACK}:{port}/?token={token}"
+        _when_running(address, _redirection(folder, address) if browser else None, announce)
         app.start()
 
 
@@ -179,6 +185,7 @@ def _notebook(folder: Path) -> Path:
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"title": "Segment Attribution Table", "kernelspec": kernel}
+    folder.mkdir()
     file = folder / "explorer.ipynb"
     write(v4.new_notebook(cells=[v4.new_code_cell(CELL)], metadata=metadata), file)
     return file
@@ -200,13 +207,36 @@ def _page_may_end_its_kernel(request: Any, notebook: Any, cwd: str) -> None:
     _ = request.xsrf_token
 
 
-def _when_running(address: str, browser: bool, announce: Callable[[str], None]) -> None:
+def _keep_state_in(folder: Path) -> None:
+    """Let Jupyter and IPython write there, as the home may be read-only; sockets, history, ..."""
+    for variable in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        own = folder / variable.lower()
+        own.mkdir(parents=True, mode=0o700)
+        os.environ[variable] = str(own)
+
+
+def _redirection(folder: Path, address: str) -> str:
+    """The address of a file of this user alone that leads a browser to ``address``."""
+    file = folder / "open.html"
+    file.touch(mode=0o600)
+    leads = html.escape(address)
+    file.write_text(
+        '<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+        f'<meta http-equiv="refresh" content="0; url={leads}"><title>sat-nb explore</title>'
+        f'<a href="{leads}">The explorer</a>',
+        encoding="utf-8",
+    )
+    return file.as_uri()
+
+
+def _when_running(address: str, browser: str | None, announce: Callable[[str], None]) -> None:
+    """Announce the address, and give the browser its own, once the page can be opened."""
     from tornado.ioloop import IOLoop
 
     def ready() -> None:
         announce(f"The explorer is at {address} (Ctrl-C ends it)")
-        if browser:
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        if browser is not None:
+            threading.Thread(target=webbrowser.open, args=[browser], daemon=True).start()
 
     IOLoop.current().add_callback(ready)
 

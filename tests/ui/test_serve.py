@@ -94,8 +94,21 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def fake_browser(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A program, and the file into which it writes what it is started with."""
+    program = tmp_path_factory.mktemp("fake") / "browser"
+    seen = program.with_name("seen")
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}.part; mv {seen}.part {seen}\n')
+    program.chmod(0o700)
+    return program, seen
+
+
+@pytest.fixture(scope="module")
 def served(
-    browser: Any, explored: Path, tmp_path_factory: pytest.TempPathFactory
+    browser: Any,
+    explored: Path,
+    fake_browser: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """The address of a page on data whose folder has a name that was made to do harm."""
     folder = tmp_path_factory.mktemp("served")
@@ -107,9 +120,9 @@ def served(
     (own / "secret.png").write_text("not to be served")
     options = {"images": data / "photos", "segments": data / "exports"}
     command = [sys.executable, "-P", "-c", "from sat_nb.cli import main; main()", "explore"]
-    command += [str(data / "sat.parquet"), "--no-browser"]
+    command += [str(data / "sat.parquet")]
     command += [str(part) for name, path in options.items() for part in (f"--{name}", path)]
-    with program(command, folder, cwd=own) as process:
+    with program(command, folder, cwd=own, BROWSER=f"{fake_browser[0]} %s") as process:
         yield _address(process, folder), process
 
 
@@ -179,6 +192,28 @@ def test_no_file_is_served_beside_it(path: str, served: tuple[str, subprocess.Po
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{page}{path}?{token}")
     assert refused.value.code in (403, 404)
+
+
+def test_the_token_is_on_no_command_line(
+    served: tuple[str, subprocess.Popen],
+    fake_browser: tuple[Path, Path],
+    open_tab: Callable[..., Tab],
+) -> None:
+    """All users of a machine see command lines: the browser's has a file of this user alone."""
+    address, process = served
+    limit = time.monotonic() + 20
+    while not fake_browser[1].exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    given, token = fake_browser[1].read_text().strip(), address.partition("token=")[2]
+    file = Path(given.removeprefix("file://"))
+    assert token not in given
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+    everyone = psutil.Process(process.pid).children(recursive=True)
+    assert not [p for p in everyone if token in " ".join(p.cmdline())]
+    tab = open_tab()
+    tab.page.goto(given)
+    tab.page.wait_for_url(address)
 
 
 def test_control_c_ends_it_and_its_kernels(served: tuple[str, subprocess.Popen]) -> None:
