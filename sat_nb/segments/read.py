@@ -21,6 +21,7 @@ from sat_nb.segments.formats.foreign import foreign_in
 from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.segments.formats.png_files import of_other_pictures
+from sat_nb.segments.formats.voc_folders import MASKS
 from sat_nb.segments.names import folded_renames, normalize
 from sat_nb.segments.problems import Problems
 from sat_nb.segments.segmentation import SegmentationMap
@@ -250,10 +251,13 @@ def find_sources(
 def _beside_foreign(
     pictures: Iterator[tuple[str, MaskSource]], root: Path
 ) -> Iterator[tuple[str, MaskSource]]:
-    """Pictures, whose errors name the foreign file beside them: they may well be its photos."""
+    """Pictures, whose errors name the foreign file beside them: they may well be its photos.
+
+    Those in Pascal VOC's folder of masks are none.
+    """
     sources = list(pictures)
     foreign = foreign_in(root) if sources and root.is_dir() else None
-    if foreign is None:
+    if foreign is None or any(file.parent.name in MASKS for _, s in sources for file in s.files):
         return iter(sources)
     hint = f" Beside it, {foreign[0].name!r} is of {foreign[1].says()}."
     return ((i, replace(s, read=partial(_read_with_hint, s.read, hint))) for i, s in sources)

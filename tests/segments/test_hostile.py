@@ -52,6 +52,7 @@ DOCUMENTS = {
     "coco": made.coco(made.EYE_POLYGON),
     "coco, counts": made.coco(made.EYE_RUNS),
     "coco_panoptic": made.PANOPTIC,
+    "cityscapes": made.CITYSCAPES,
     "label_studio": made.LABEL_STUDIO,
     "sam": made.SAM,
 }
@@ -116,7 +117,10 @@ def test_changed_bytes(case: str, data: st.DataObject) -> None:
 
 
 @settings(max_examples=60)
-@given(st.binary(max_size=60), st.sampled_from(["a.json", "a.npz", "a/eye.png", "labels.json"]))
+@given(
+    st.binary(max_size=60),
+    st.sampled_from(["a.json", "a.npz", "a/eye.png", "labels.json", "labels/a.txt", "a.xml"]),
+)
 @example(b'\xff\xfe{"objects": []}', "a.json")
 @example(b'"images":["annotations":[', "a.json")
 @example(b'{"images":[],"annotations":[],"images":[]}', "a.json")
