@@ -56,10 +56,14 @@ PARTS = _names(
     Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones Orthogonal
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros constant glorot_normal
     glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform one ones orthogonal
+    ConstantV2 GlorotNormalV2 GlorotUniformV2 HeNormalV2 HeUniformV2 IdentityV2 LecunNormalV2
+    LecunUniformV2 OnesV2 OrthogonalV2 RandomNormalV2 RandomUniformV2 TruncatedNormalV2
+    VarianceScalingV2 ZerosV2 glorot_normalV2 glorot_uniformV2 he_normalV2 he_uniformV2
+    lecun_normalV2 lecun_uniformV2
     normal uniform zero zeros random_normal random_uniform truncated_normal variance_scaling
     L1 L1L2 L2 OrthogonalRegularizer l1 l1_l2 l2 orthogonal_regularizer
     MaxNorm MinMaxNorm NonNeg RadialConstraint UnitNorm max_norm min_max_norm non_neg
-    radial_constraint unit_norm
+    radial_constraint unit_norm maxnorm nonneg unitnorm
     Policy PolicyV1 LossScaleOptimizer DynamicLossScale FixedLossScale
     Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay
@@ -89,6 +93,18 @@ ACTIVATIONS = _names(
     softplus softsign swish tanh ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU
     """
 )
+
+TRAINING_FUNCTIONS = _names(
+    """
+    binary_accuracy binary_crossentropy binary_focal_crossentropy categorical_accuracy
+    categorical_crossentropy categorical_focal_crossentropy categorical_hinge cosine_similarity
+    hinge huber kl_divergence kullback_leibler_divergence log_cosh mean_absolute_error
+    mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error poisson
+    sparse_categorical_accuracy sparse_categorical_crossentropy sparse_top_k_categorical_accuracy
+    squared_hinge top_k_categorical_accuracy
+    """
+)
+"""Losses and metrics of a nested model that was trained by itself."""
 
 MODULES = _names(
     """

@@ -6,6 +6,7 @@ not hold. Files that Keras writes do neither.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def check_model(file: Any, n_bytes: int) -> int:
 def check_version(version: Any) -> None:
     """Refused for a file of Keras 3, which no trust makes readable."""
     version = version.decode(errors="replace") if isinstance(version, bytes) else version
-    if isinstance(version, str) and version.partition(".")[0] not in ("", "0", "1", "2"):
+    if isinstance(version, str) and re.match(r"[3-9]|\d\d", version):
         raise of_keras_3(version)
 
 

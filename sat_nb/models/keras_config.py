@@ -19,8 +19,10 @@ from sat_nb.models.allowed import (
     OPERATION_LAYERS,
     OPERATIONS,
     PARTS,
+    TRAINING_FUNCTIONS,
     VALUES,
 )
+from sat_nb.models.keras_links import check_links
 from sat_nb.models.refused import Refused, damaged
 
 MAX_CONFIG_BYTES = 2**24  # 20 times that of NASNetLarge
@@ -47,7 +49,7 @@ _KNOWN = LAYERS | PARTS | VALUES | _CHECKED_ELSEWHERE
 _PARTS_OF_LAYERS = PARTS | VALUES | {"TypeSpec"}
 _BY_NAME = {
     "activation": ACTIVATIONS,
-    "initializer": PARTS,
+    "initializer": PARTS | {"Identity"},
     "regularizer": PARTS,
     "constraint": PARTS,
 }
@@ -69,13 +71,17 @@ def check_config(config: Any) -> None:
     if not isinstance(config, dict) or "class_name" not in config:
         raise damaged("it describes no model")
     outermost = {key: value for key, value in config.items() if key not in NOT_LOADED}
-    n_layers = 0
+    n_layers, linked = 0, []
     for found, layer in _objects(outermost):
         n_layers += found.get("class_name") in LAYERS
         if n_layers > MAX_LAYERS:
             raise Refused(f"it has more than {MAX_LAYERS} layers")
         _check_object(found, layer)
         _check_strings(found, layer)
+        if isinstance(found.get("layers"), list) and "input_layers" in found:
+            linked.append(found["layers"])
+    for layers in linked:
+        check_links(layers)
 
 
 def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str]]:
@@ -117,7 +123,7 @@ def _check_object(found: dict[str, Any], layer: str) -> None:
         _check_operation(found, layer)
     elif name == "TypeSpec" and found.get("type_spec") != "tf.TensorSpec":
         raise Refused(f"{layer} has the type {brief(found.get('type_spec'))}")
-    elif name == "function" and _text(found.get("config")) not in ACTIVATIONS:
+    elif name == "function" and _text(found.get("config")) not in ACTIVATIONS | TRAINING_FUNCTIONS:
         place = f"{_text(found.get('module'))}.{_text(found.get('config'))}"
         raise Refused(f"{layer} runs the Python function {place}")
     elif name not in _KNOWN:
@@ -153,11 +159,23 @@ def _check_operation(found: dict[str, Any], layer: str) -> None:
     """A layer of TensorFlow 2.0 to 2.3, which holds an operation of its graph."""
     config = found.get("config")
     node = config.get("node_def") if isinstance(config, dict) else None
-    operation = node.get("op") if isinstance(node, dict) else None
-    if operation not in OPERATIONS or "func" in json.dumps(node):
+    operation = _operation_of(node) if isinstance(node, str) else None
+    operation = node.get("op") if isinstance(node, dict) else operation
+    if operation not in OPERATIONS:
         raise Refused(
             f"{layer} runs the operation {_text(operation)}, which does more than compute"
         )
+
+
+def _operation_of(node: str) -> str | None:
+    """The operation of a node as TensorFlow packs it."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import node_def_pb2
+
+    try:
+        return str(node_def_pb2.NodeDef.FromString(node.encode(errors="replace")).op)
+    except DecodeError:
+        return None
 
 
 def _check_strings(found: dict[str, Any], layer: str) -> None:
@@ -169,4 +187,5 @@ def _check_strings(found: dict[str, Any], layer: str) -> None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) and len(value) < 100 else brief(value)
+    plain = isinstance(value, str) and len(value) < 100 and value.isprintable()
+    return str(value) if plain else brief(value)

@@ -55,6 +55,8 @@ def load_keras(path: Path, *, trusted: bool) -> Any:
 
     Raises FileMissing; InvalidInput where it cannot be read or is refused, with what it would run.
     """
+    if not isinstance(trusted, bool):
+        raise InvalidInput(f"trust_model: expected True or False, got {trusted!r:.100}.")
     try:
         with _opened(plain_model(path), trusted) as (source, bound):
             return _loaded(source, bound, trusted)
@@ -65,6 +67,8 @@ def load_keras(path: Path, *, trusted: bool) -> Any:
 def check_outputs(model: Any) -> None:
     """Refused where a layer makes more of one image than fits into memory; unknown sizes pass."""
     for layer in model.layers:
+        if hasattr(layer, "layers"):
+            check_outputs(layer)
         for node in layer._inbound_nodes:
             for shape in _shapes(node.output_shapes):
                 if math.prod(n or 1 for n in shape) * 4 > MAX_OUTPUT_BYTES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TRUST = (
     "sat_nb reads model files as data. If you know who made this one, let it do that with "
     "trust_model=True (--trust-model); else leave it alone"
@@ -31,8 +33,9 @@ def damaged(problem: str) -> Unreadable:
 
 def of_keras_3(version: str) -> Unreadable:
     """The refusal of a file of the Keras that the engine does not have."""
+    number = re.sub(r"[^\w.+-]", "", version)[:20]
     return Unreadable(
-        f"was written by Keras {version[:20]}, and the engine has Keras 2 (TensorFlow 2.14), which "
+        f"was written by Keras {number}, and the engine has Keras 2 (TensorFlow 2.14), which "
         "cannot read files of Keras 3",
         "build the same model with Keras 2 (TensorFlow up to 2.15, or the package tf_keras), give "
         "it the weights with set_weights(model.get_weights()), and save that as .h5",

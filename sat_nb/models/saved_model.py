@@ -1,8 +1,8 @@
 """SavedModels, checked before TensorFlow builds their functions.
 
 A SavedModel is a folder: a graph of operations, Keras' description of each layer, and numbers. Of
-the graph those functions are checked that a layer can call; the ones that save and restore the
-numbers are left out, because Keras does that itself.
+the graph all functions are checked but those that save and restore the numbers, which Keras does
+itself.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _descriptions(file: Path, graph: Any) -> Iterator[tuple[str, str]]:
 def _check_operations(graph: Any) -> None:
     functions = {f.signature.name: f for f in graph.graph_def.library.function}
     claimed = 0
-    for name in _reachable(functions, graph):
+    for name in _reachable(functions, _savers(functions, graph)):
         for node in functions[name].node_def:
             if node.op not in OPERATIONS and node.op not in functions:
                 raise Refused(
@@ -133,14 +133,22 @@ def _check_operations(graph: Any) -> None:
         raise Refused(f"its constants claim {claimed} bytes, more than the file holds")
 
 
-def _reachable(functions: dict[str, Any], graph: Any) -> Iterator[str]:
-    """The functions that a layer, an initialisation or a gradient can call."""
-    library = graph.graph_def.library
-    waiting = list(graph.object_graph_def.concrete_functions)
-    waiting += [pair.gradient_func for pair in library.gradient]
-    waiting += [pair.registered_op_type for pair in library.registered_gradients]
-    waiting += [pair.gradient_func for pair in library.registered_gradients]
-    seen: set[str] = set()
+def _savers(functions: dict[str, Any], graph: Any) -> set[str]:
+    """The functions that the main graph alone can call: Keras does not run it.
+
+    A function with ``api_implements`` may be taken in place of another that has the same.
+    """
+    called = {name for node in graph.graph_def.node for name in _called(node.attr.values())}
+    return {
+        name
+        for name in called - set(graph.object_graph_def.concrete_functions)
+        if name in functions and "api_implements" not in functions[name].attr
+    }
+
+
+def _reachable(functions: dict[str, Any], savers: set[str]) -> Iterator[str]:
+    """All functions but the savers, and the savers that one of them calls."""
+    waiting, seen = [name for name in functions if name not in savers], set()
     while waiting:
         name = waiting.pop()
         if name in functions and name not in seen:
@@ -154,7 +162,6 @@ def _called(attributes: Iterable[Any]) -> Iterator[str]:
     for attribute in attributes:
         yield attribute.func.name
         yield from (function.name for function in attribute.list.func)
-        yield attribute.s.decode(errors="replace")  # a gradient's name
         for function in (attribute.func, *attribute.list.func):
             yield from _called(function.attr.values())
 

@@ -117,6 +117,15 @@ def hidden(meta: Any) -> None:
             function.node_def.add(name="if", op="If").attr["then_branch"].func.name = "outer"
 
 
+def taken_for_another(meta: Any) -> None:
+    """WriteFile in a function that only the main graph calls, but that TensorFlow may swap in."""
+    taken = meta.graph_def.library.function.add()
+    taken.signature.name = "taken"
+    taken.attr["api_implements"].s = b"lstm"
+    taken.node_def.add(name="w", op="WriteFile")
+    meta.graph_def.node.add(name="c", op="PartitionedCall").attr["f"].func.name = "taken"
+
+
 def lambda_of(canary: Path) -> dict[str, Any]:
     return {
         "function": bytecode(canary),
@@ -242,6 +251,10 @@ CODE: dict[str, tuple[Make, str]] = {
     "SavedModel PrintV2": (graph("PrintV2"), "runs the operation 'PrintV2'"),
     "SavedModel EagerPyFunc": (graph("EagerPyFunc"), "runs the operation 'EagerPyFunc'"),
     "SavedModel unknown": (graph("MyOwnOp"), "runs the operation 'MyOwnOp'"),
+    "SavedModel in place of another": (
+        lambda plain, out, canary: changed_graph(plain / "m", out / "a", taken_for_another),
+        "function 'taken' runs the operation 'WriteFile'",
+    ),
     "SavedModel hidden": (
         lambda plain, out, canary: changed_graph(plain / "m", out / "a", hidden),
         "function 'inner' runs the operation 'WriteFile'",
@@ -298,14 +311,15 @@ def test_plain_models_are_loaded(plain: Path) -> None:
 def test_layers_and_functions_of_all_kinds_are_loaded(tf: Any, tmp_path: Path) -> None:
     layers = tf.keras.layers
     x = photo = layers.Input((8, 8, 3))
-    for layer in (layers.Rescaling(1 / 255), layers.RandomFlip(), layers.RandomRotation(0.1)):
-        x = layer(x)
+    x = layers.RandomFlip()(layers.Rescaling(1 / 255)(x))
     inner = tf.keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3, activation="swish")])
-    inner.compile("adam", "mse", metrics=["mae"])
+    losses = tf.keras.losses
+    inner.compile("adam", losses.mean_squared_error, metrics=["mae", losses.MeanAbsoluteError()])
     x = layers.BatchNormalization()(inner(x) * 2.0 + 1.0)
     x = tf.nn.relu6(tf.concat([x, x], axis=-1))[:, 1:, 1:]
     x = layers.Conv2D(3, 1, kernel_regularizer="l2", kernel_constraint="max_norm")(x)
-    x = layers.LSTM(2)(layers.Reshape((25, 3))(x))
+    x = layers.LayerNormalization()(layers.Reshape((25, 3))(x))
+    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 3)(x, x) + x)
     model = tf.keras.Model(photo, layers.Dense(2, activation=tf.nn.softmax)(x))
     rate = tf.keras.optimizers.schedules.CosineDecay(0.1, 10)
     model.compile(tf.keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
@@ -513,6 +527,39 @@ def test_a_saved_model_is_in_its_folder(plain: Path, tmp_path: Path) -> None:
     os.mkfifo(shards[0])
     with pytest.raises(InvalidInput, match="variables.data.* is no plain file"):
         load(folder)
+
+
+def linked(*calls: Any) -> dict[str, Any]:
+    """A model of layers a, b, ... whose calls take these."""
+    layers = [
+        {"class_name": "Flatten", "name": name, "config": {"name": name}, "inbound_nodes": taken}
+        for name, taken in zip("abc", calls, strict=False)
+    ]
+    config = {"layers": layers, "input_layers": [["a", 0, 0]], "output_layers": [["b", 0, 0]]}
+    return {"class_name": "Functional", "config": config}
+
+
+def test_layers_are_linked_to_the_input() -> None:
+    check_config(linked([], [[["a", 0, 0, {}]]], [["b", 0, 0, {"y": ["a", 0, 0]}]]))
+    check_config(linked([], [[["c", 0, 0]]], [["_CONSTANT_VALUE", -1, 2.0, {"y": ["a", 0, 0]}]]))
+    several: tuple[Any, ...] = (
+        ([], [[["c", 0, 0, {}]]], [[["b", 0, 0, {}]]]),
+        ([], [[["b", 0, 0, {}]]]),
+        ([], [[["a", 1, 0, {}]]]),
+        ([], [[["absent", 0, 0, {}]]]),
+        ([], [["a", 0, 0, {"y": ["b", 0, 0]}]]),
+    )
+    for calls in several:
+        with pytest.raises(Refused, match="layer 'b' waits for a layer that waits for it"):
+            check_config(linked(*calls))
+    with pytest.raises(Refused, match="layer 'b' takes no other layer's output, but constants"):
+        check_config(linked([], [["_CONSTANT_VALUE", -1, [10**6], {"dtype": "float32"}]]))
+
+
+def test_names_are_shown_as_text() -> None:
+    with pytest.raises(Refused) as caught:
+        check_config({"class_name": "x\x1b[31m\u202e", "config": {"name": "y\n\x1b"}})
+    assert str(caught.value).isprintable()
 
 
 def test_descriptions_are_bounded() -> None:
