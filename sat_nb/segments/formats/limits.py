@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
+from sat_nb.reading import check_inside as check_inside
 
 MAX_PIXELS = 2**28  # of one mask, 268 megapixels: a larger size is an error or an attack
 MAX_MASK_BYTES = 2**30  # of all masks of an image
@@ -146,18 +146,3 @@ def checked_points(
             f"{MAX_OUTLINE_PX}; export the mask as run lengths."
         )
     return array
-
-
-def check_inside(file: Path, folder: Path) -> None:
-    """InvalidInput for a file that a link or ``..`` leads out of its folder."""
-    try:
-        inside = file.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # link loops, impossible names
-        raise InvalidInput(
-            f"{brief(str(file))}: cannot be followed to a file ({error})."
-        ) from error
-    if not inside:
-        raise InvalidInput(
-            f"{str(file)!r} leads out of {str(folder)!r}; copy the file into the folder, or give "
-            "the folder that it is in."
-        )
