@@ -164,6 +164,16 @@ def test_one_bad_region_does_not_cost_the_others(tmp_path: Path, shape: Any, mes
     assert kept.problems.n_items == 1
 
 
+def test_a_task_or_an_annotation_alone(tmp_path: Path) -> None:
+    """As an API gives them, and as a storage keeps them, a file each."""
+    alone = task(1, "Mähne/a.jpg", GOOD)
+    (annotation,) = alone.pop("annotations")
+    write(tmp_path / "1.json", {**annotation, "task": alone})
+    write(tmp_path / "2.json", task(2, "b.jpg", GOOD))
+    read = read_segments(tmp_path)
+    assert {i: read[i].names for i in read} == {"Mähne/a": ("eye",), "b": ("eye",)}
+
+
 def test_answers_that_are_no_regions_are_no_masks() -> None:
     answers = [
         {"type": "choices", "value": {"choices": ["zebra"]}, "id": "1"},
@@ -226,7 +236,7 @@ def test_tasks_without_one_annotation_are_left_out(
         ({"img": "a.PNG", "caption": "A zebra."}, "a"),
         ({"photo": "Mähne.jpg", "n": 3}, "Mähne"),
         ({"image": "a.jpg", "mask": "b.png"}, "a"),
-        ({"picture": "no-extension"}, "no-extension"),
+        ({"picture": "photos/no-extension", "text": "x"}, "photos/no-extension"),
     ],
 )
 def test_the_photo_of_a_task(tmp_path: Path, data: Any, image_id: str) -> None:
@@ -255,7 +265,9 @@ def test_photos_that_were_renamed_need_a_function(tmp_path: Path, image: str, re
     assert read(tmp_path, task(1, image, GOOD), image_id=function)["a"].names == ("eye",)
 
 
-@pytest.mark.parametrize("data", [{}, None, {"a": "x.jpg", "b": "y.jpg"}, {"image": ["a.jpg"]}])
+@pytest.mark.parametrize(
+    "data", [{}, None, {"text": "A zebra."}, {"a": "x.jpg", "b": "y.jpg"}, {"image": ["a.jpg"]}]
+)
 def test_tasks_of_no_photo_or_of_several(tmp_path: Path, data: Any) -> None:
     asked = task(1, "") | {"data": data}, task(2, "b.jpg", GOOD)
     with pytest.raises(InvalidInput, match="task 1: data: expected"):

@@ -4,7 +4,8 @@
 "polygonlabels": [name]}, "original_width", "original_height"}]}]}]``, all coordinates in percent of
 the photo. Polygons and rectangles are filled by COCO's rule, ellipses where a pixel's centre is
 within; brushes are what is painted. A region of several labels is a mask of each. Predictions and
-answers to questions are no masks.
+answers to questions are no masks. One task may stand alone, as may one annotation with its task, as
+Label Studio stores them.
 
 The image is what ``data`` says: a path, or the ``d`` of ``/data/local-files/?d=path``. Uploads and
 addresses need an ``image_id``, because what was uploaded was renamed.
@@ -27,7 +28,15 @@ from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.brush import decode_brush
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
-from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, is_list, utf_8
+from sat_nb.segments.formats.json_text import (
+    SetFile,
+    Span,
+    elements,
+    has_list,
+    is_list,
+    parse_json,
+    utf_8,
+)
 from sat_nb.segments.formats.limits import (
     brief,
     checked_dict,
@@ -45,21 +54,40 @@ Decode = Callable[[dict[str, Any], Size, str], Mask]
 
 def is_label_studio(text: str) -> bool:
     """Whether a JSON text, not parsed yet, looks like Label Studio's tasks."""
+    if re.search(r'"data"\s*:\s*\{', text) is None:
+        return False
     answered = has_list(text, "annotations") or has_list(text, "completions")
-    return is_list(text) and answered and re.search(r'"data"\s*:\s*\{', text) is not None
+    if is_list(text):
+        return answered
+    alone = answered or re.search(r'"task"\s*:\s*\{', text) is not None
+    return alone and has_list(text, "result") and not has_list(text, "images")
 
 
 def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
     """The images of a file whose text (latin-1) this is."""
-    for _, element, span in elements(text):
+    for element, span in _tasks(text):
         try:
             whole = utf_8(element, text, span, MAX_TASK_VALUES)
-            task = checked_dict(whole, f"the task at characters {span[0]} to {span[1]}")
-            name = _photo_of(task)
+            name = _photo_of(_whole_task(whole, f"characters {span[0]} to {span[1]}"))
         except InvalidInput as error:
             refuse(error)
         else:
             yield Indexed(name, partial(_read, file, span), _path_in(name))
+
+
+def _tasks(text: str) -> Iterator[tuple[Any, Span]]:
+    if is_list(text):
+        yield from ((element, span) for _, element, span in elements(text))
+    else:
+        yield parse_json(text.encode("latin-1"), MAX_TASK_VALUES), (0, len(text))
+
+
+def _whole_task(element: Any, field: str) -> dict[str, Any]:
+    """A task with its annotations; storages hold an annotation with its task."""
+    element = checked_dict(element, field)
+    if "task" not in element:
+        return element
+    return {**checked_dict(element["task"], f"{field}: task"), "annotations": [element]}
 
 
 def _path_in(name: str) -> str | None:
@@ -69,8 +97,8 @@ def _path_in(name: str) -> str | None:
 
 
 def _read(file: SetFile, span: Span) -> Reading:
-    (task,) = file.parts([span], MAX_TASK_VALUES)
-    return parse_task(task)
+    (element,) = file.parts([span], MAX_TASK_VALUES)
+    return parse_task(_whole_task(element, "the task"))
 
 
 def _photo_of(task: dict[str, Any]) -> str:
@@ -80,7 +108,8 @@ def _photo_of(task: dict[str, Any]) -> str:
     texts = {key: value for key, value in data.items() if isinstance(value, str) and value}
     photos = [value for value in texts.values() if image_suffix(value.partition("?")[0])]
     photos = photos or [value for value in texts.values() if image_suffix(value)]
-    for found in ([texts["image"]] if "image" in texts else [], photos, list(texts.values())):
+    paths = [value for value in texts.values() if "/" in value]
+    for found in ([texts["image"]] if "image" in texts else [], photos, paths):
         if len(found) == 1:
             return found[0]
     raise InvalidInput(

@@ -110,7 +110,8 @@ def names_beside(file: Path, root: Path, *ids: str, alone: bool) -> Names:
     raise InvalidInput(
         f"masks of SAM have no names; write a {NAMES_FILE} beside the file, with the place of each "
         f'mask that you need, from 0: {{"{ids[0]}": {{"0": "eye", "3": "mane"}}}}. To see which '
-        "is which, read_segments(..., format='sam_numbered') calls them 'mask 0', 'mask 1', ...."
+        "is which, read_segments(..., format='sam_numbered') calls them 'mask 0', 'mask 1' and so "
+        "on."
     )
 
 
