@@ -20,10 +20,13 @@ def rows(
 ) -> list[dict[str, Any]]:
     """One dict an image x method x segment, the attribution added up pixel by pixel."""
     found = []
+    prepared: dict[Any, dict[str, np.ndarray]] = {}
     for method, by_id in maps.items():
         for image_id, attribution in by_id.items():
             size = attribution.shape[:2]
-            masks = _prepared(segments[image_id], size, pad_px)
+            if (image_id, size) not in prepared:
+                prepared[image_id, size] = _prepared(segments[image_id], size, pad_px)
+            masks = prepared[image_id, size]
             means = {name: _mean(attribution, mask) for name, mask in masks.items()}
             for name, mask in masks.items():
                 found.append(
