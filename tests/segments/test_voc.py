@@ -77,6 +77,19 @@ def test_pictures_of_voc(tmp_path: Path, save: Save) -> None:
     check(root / "SegmentationClass" / "2007_000032.png", "2007_000032")
 
 
+def test_a_palette_that_tells_two_stories(tmp_path: Path) -> None:
+    """The colours of VOC at other values, its void in white: values 1 and 2 are no aeroplanes."""
+    values = np.array([[0, 1, 2, 3]], np.uint8)
+    palette = np.array([[0, 0, 0], PALETTE[13], PALETTE[15], [255, 255, 255]], np.uint8)
+    with_palette(tmp_path / "SegmentationClass" / "2007_000032.png", values, palette)
+    with pytest.raises(InvalidInput, match="colours of VOC at other values"):
+        read_segments(tmp_path)["2007_000032"]
+    own = np.arange(12, dtype=np.uint8).reshape(4, 3) + 1
+    with_palette(tmp_path / "SegmentationClass" / "2007_000032.png", values, own)
+    names = ("background", "aeroplane", "bicycle", "bird")
+    assert read_segments(tmp_path)["2007_000032"].names == names, "a palette of its own"
+
+
 def test_voc_2007_and_photos_that_are_pngs(tmp_path: Path) -> None:
     root = tmp_path / "VOC2007"
     with_palette(root / "SegmentationClass" / "000032.png", VALUES)
@@ -136,6 +149,7 @@ def test_the_names_of_labelme(tmp_path: Path) -> None:
     values = np.array([[0, 1, 2, 255]], np.uint8)
     with_palette(tmp_path / "SegmentationClass" / "a.png", values)
     with_palette(tmp_path / "SegmentationClassVisualization" / "a.png", values)
+    with_palette(tmp_path / "SegmentationObjectPNG" / "a.png", values)
     write(tmp_path / "class_names.txt", b"_background_\neye\nmane\n")
     assert list(read_segments(tmp_path)) == ["a"]
     found = read_segments(tmp_path)["a"]

@@ -46,7 +46,12 @@ def is_grounded_sam_1(document: object) -> bool:
     return (
         isinstance(document, list)
         and len(document) > 0
-        and all(isinstance(item, dict) and {"value", "label"} <= item.keys() for item in document)
+        and all(
+            isinstance(item, dict)
+            and isinstance(item.get("value"), int)
+            and isinstance(item.get("label"), str)
+            for item in document
+        )
     )
 
 

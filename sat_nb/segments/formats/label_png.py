@@ -120,10 +120,10 @@ def numbered_names(labels: Any) -> dict[int, str | None]:
 def _read(file: Path, file_id: str, found: Path) -> Reading:
     labels = read_names(found)
     names = names_of(labels, file_id, file.stem)
-    if file.parent.name == INSTANCES and names is labels:
+    if file.parent.name in INSTANCES and names is labels:
         raise InvalidInput(
-            f"{INSTANCES} numbers the objects, whatever their class; give {MASKS[0]}, or names for "
-            f"each image in {NAMES_FILE}."
+            f"{file.parent.name} numbers the objects, whatever their class; give {MASKS[0]}, or "
+            f"names for each image in {NAMES_FILE}."
         )
     return parse_label_png(LabelPicture(read_labels(file), names))
 

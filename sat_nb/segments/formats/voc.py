@@ -41,6 +41,8 @@ VOID = 255
 COLOUR_FILE, NAME_FILE = "labelmap.txt", "class_names.txt"
 MAX_NAMES_BYTES = 2**20
 
+_SHIFTS = np.array([65536, 256, 1])
+
 Codes = Mapping[int, str | None]
 """Names by colour: 65536 red + 256 green + blue; None for the void."""
 
@@ -107,6 +109,11 @@ def _read(file: Path, *, declared: bool) -> Reading:
         raise InvalidInput(
             f"has colours that are not in {COLOUR_FILE}; export both again, together."
         )
+    if _is_numbered_anew(file):
+        raise InvalidInput(
+            "its palette has the colours of VOC at other values than VOC, and other colours "
+            "beside them, so that neither tells the classes; take the picture as it was published."
+        )
     return parse_label_png(LabelPicture(read_labels(file), dict(names.by_value)))
 
 
@@ -116,8 +123,20 @@ def _colours(file: Path) -> NDArray[np.int32] | None:
         if image.mode not in ("P", "RGB", "RGBA"):
             return None
         pixels = np.array(image.convert("RGB")).astype(np.int32)
-    codes: NDArray[np.int32] = pixels @ np.array([65536, 256, 1], dtype=np.int32)
+    codes: NDArray[np.int32] = pixels @ _SHIFTS.astype(np.int32)
     return codes
+
+
+def _is_numbered_anew(file: Path) -> bool:
+    """Whether a palette has a colour of a class of VOC, in use, at the value of another class."""
+    with opened(file) as image:
+        if image.mode != "P":
+            return False
+        used = np.flatnonzero(image.histogram()).tolist()
+        palette = np.array(image.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
+    colours = dict(enumerate((palette @ _SHIFTS).tolist()))
+    own = {colour_of(value) for value in range(1, len(NAMES))}
+    return any(colours.get(v) in own and colours[v] != colour_of(v) for v in used)
 
 
 def _by_colour(codes: NDArray[np.int32], names: Codes) -> Reading:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MASKS = ("SegmentationClass", "SegmentationClassAug")
-INSTANCES = "SegmentationObject"
+MASKS = ("SegmentationClass", "SegmentationClassAug", "SegmentationClassPNG")
+INSTANCES = ("SegmentationObject", "SegmentationObjectPNG")
 """Pictures whose values number the objects, whatever their class."""
 
-OTHERS = frozenset((INSTANCES, "JPEGImages", "SegmentationClassVisualization"))
+OTHERS = frozenset((
+    *INSTANCES, "JPEGImages", "SegmentationClassVisualization", "SegmentationObjectVisualization",
+))  # fmt: skip
 
 
 def is_beside_masks(file: Path, root: Path) -> bool:
