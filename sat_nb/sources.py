@@ -223,7 +223,7 @@ def _such_as(name: object) -> str:
         last += ".split('?')[0]"
     last += r".replace('\\', '/')" if "\\" in name else ""
     last += ".rsplit('/', 1)[-1]"
-    if re.search(r"/[0-9a-f]{8}-[^/]+$", name):  # Label Studio's code before the name of an upload
+    if re.search(r"(/data/upload/\d+/\w+|/[0-9a-f]{8})-[^/]+$", name):  # Label Studio's code
         last += ".split('-', 1)[-1]"
     return f", such as image_id=lambda name: {last}"
 
@@ -253,9 +253,14 @@ def _twice(one_id: str, sources: list[Source[T]], image_id: ImageId | None) -> I
     if first == second:
         return InvalidInput(f"names the image {one_id!r} twice; remove one of the two.")
     return InvalidInput(
-        f"has the image {one_id!r}, and so has {first}; keep one of them, or tell them apart by "
-        f"their files: image_id=lambda name, file: {_apart(sources)}."
+        f"has the image {one_id!r}, and so has {first}; keep one of them, "
+        f"{'pass format= to read one kind of file, ' if _are_of_kinds(sources) else ''}or tell "
+        f"them apart by their files: image_id=lambda name, file: {_apart(sources)}."
     )
+
+
+def _are_of_kinds(sources: list[Source[T]]) -> bool:
+    return len({file.suffix.lower() for source in sources for file in source.files[:1]}) > 1
 
 
 def _apart(sources: list[Source[T]]) -> str:

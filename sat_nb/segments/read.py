@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sat_nb.arrays import Size
 from sat_nb.by_id import ById
 from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing
@@ -204,7 +205,11 @@ def _sized(source: MaskSource, images: ImageSet, image_id: str) -> MaskSource:
     of_size = source.of_size
     if of_size is None or image_id not in images:
         return source
-    return replace(source, read=lambda: of_size(images.size(image_id)))
+    return replace(source, read=partial(_read_sized, of_size, images, image_id))
+
+
+def _read_sized(of_size: Callable[[Size], Any], images: ImageSet, image_id: str) -> Any:
+    return of_size(images.size(image_id))
 
 
 def _no_masks(root: Path, named: Format | None) -> InvalidInput:

@@ -124,6 +124,17 @@ def test_every_tool_is_told(tmp_path: Path, name: str) -> None:
             assert str(caught.value).count("known are") == 0
 
 
+def test_the_advice_for_results_of_coco_holds(tmp_path: Path) -> None:
+    results = [
+        {"image_id": 7, "category_id": 3, "segmentation": made.EYE, "score": 0.75},
+        {"image_id": 7, "category_id": 1, "segmentation": made.MANE, "score": 0.5},
+    ]
+    kept = {"images": made.IMAGES, "annotations": results, "categories": made.CATEGORIES}
+    found = read_segments(write(tmp_path / "a.json", kept))["a"]
+    assert (found.names, found.scores.tolist()) == (made.NAMES, [0.75, 0.5])
+    np.testing.assert_array_equal(found.masks, made.MASKS)
+
+
 def test_a_foreign_file_costs_no_other(tmp_path: Path) -> None:
     write(tmp_path / "a.json", made.DINOX)
     write(tmp_path / "b.json", VIA)

@@ -259,10 +259,22 @@ def test_other_text_is_no_label(tmp_path: Path) -> None:
         ("notes.txt", ""),
         ("matrix.txt", "525 0 319.5 0 525 239.5 0 0 1"),
         ("times.txt", "0 0.5\n1 0.25"),
+        ("mask.txt", "0 0 1 1 0 0 0\n0 1 1 1 1 0 0"),
         ("binary.txt", "\0\1\2\3"),
     ):
         write(tmp_path / name, text.encode())
     assert list(read_segments(tmp_path)) == ["a"]
+
+
+def test_labels_converted_beside_their_origin(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", made.LABELME)
+    write(tmp_path / "a.txt", SQUARE.encode())
+    write(tmp_path / "classes.txt", b"square")
+    photo(tmp_path / "a.jpg")
+    with pytest.raises(InvalidInput, match=r"a\.txt: has the image 'a', .*a\.json; .*pass format="):
+        read_segments(tmp_path)
+    assert read_segments(tmp_path, format="labelme")["a"].names == ("eye", "mane")
+    assert read_segments(tmp_path, format="yolo")["a"].names == ("square",)
 
 
 def test_encodings_of_windows(tmp_path: Path) -> None:

@@ -170,9 +170,10 @@ class _Layout:
 
     def _is_label(self, file: Path) -> bool:
         first = next(_rows(_head(file)), None)
-        if first is None:
-            return self.photo_of(file) is not None
-        return len(first) > 4 and (_is_normalised(first) or self.photo_of(file) is not None)
+        if first is None or len(first) < 5:
+            return first is None and self.photo_of(file) is not None
+        fractions = _is_normalised(first) and not all(map(float.is_integer, first))
+        return fractions or self.photo_of(file) is not None
 
     def _photos_of(self, folder: Path) -> list[dict[str, Path]]:
         """The photos for the labels of a folder, by name without extension."""
