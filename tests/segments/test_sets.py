@@ -106,6 +106,20 @@ def test_text_ids_are_what_they_are(tmp_path: Path) -> None:
     assert read["c"].names == ("mane",)
 
 
+def test_sizes_that_are_not_stated_are_those_of_the_photos(tmp_path: Path) -> None:
+    runs = {"size": [30, 40], "counts": [0, 1200]}
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    made_ = document(images, [item(1, 1), item(2, 2, runs)])
+    file = write(tmp_path / "set.json", made_)
+    read = read_segments(file)
+    assert read["b"].masks.all(), "run lengths have a size of their own"
+    with pytest.raises(InvalidInput, match=r"or pass photos=, the folder of photos"):
+        read["a"]
+    photo(tmp_path / "photos" / "a.jpg")
+    read = read_segments(file, photos=tmp_path / "photos")
+    np.testing.assert_array_equal(read["a"].masks, [filled(BOX)])
+
+
 # --- items that are refused, and the others ------------------------------------------------------
 
 
@@ -231,6 +245,7 @@ def remedied(path: Path) -> SegmentFiles:
         "https://host/x/a.jpg?sig=1/2",
         "s3://bucket/a.jpg",
         "/data/upload/12/cb06d2f1-a.jpg",
+        "/data/upload/1/cb06-a.jpg",
         "file:///data/a.jpg",
     ],
 )

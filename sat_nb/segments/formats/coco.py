@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -64,6 +64,11 @@ class _Image:
             raise InvalidInput(f"annotations: more than {MAX_JSON_BYTES} bytes for one image.")
         return self.parse(self.entry, self.file.parts(self.spans), self.names)
 
+    def read_sized(self, size: Size) -> Reading:
+        """As ``read``, for an image whose size is not stated."""
+        stated = {"height": size[0], "width": size[1]}
+        return replace(self, entry={**self.entry, **stated}).read()
+
 
 def is_coco(text: str) -> bool:
     """Whether a JSON text, not parsed yet, looks like COCO instances."""
@@ -110,8 +115,9 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
             )
         )
     for key, entry in entries.items():
-        read = _Image(file, entry, spans.get(key, []), names, parse).read
-        yield Indexed(_photo_of(entry), read)
+        one = _Image(file, entry, spans.get(key, []), names, parse)
+        of_size = one.read_sized if _stated(entry) == [None, None] else None
+        yield Indexed(_photo_of(entry), one.read, of_size=of_size)
 
 
 class _Table(dict[str, Any]):
@@ -130,6 +136,10 @@ class _Table(dict[str, Any]):
             self[number] = value
 
 
+def _stated(entry: dict[str, Any]) -> list[Any]:
+    return [entry.get("height"), entry.get("width")]
+
+
 def _photo_of(entry: dict[str, Any]) -> str:
     """What an entry of ``images`` calls its photo; "" where it does not."""
     for member in ("file_name", "path", "coco_url", "flickr_url"):
@@ -144,7 +154,7 @@ def parse_coco(entry: dict[str, Any], annotations: list[Any], names: Names) -> R
 
     Raises InvalidInput that names the field.
     """
-    stated = [entry.get("height"), entry.get("width")]
+    stated = _stated(entry)
     if not annotations:
         return decode_masks([])
     size = None if stated == [None, None] else checked_size(stated, "images: [height, width]")
@@ -174,7 +184,10 @@ def _encoded(item: Any, field: str, *, size: Size | None, names: Names) -> Encod
         _check_size(own_size, size, f"{field}.size")
         return EncodedMask(field, name, own_size, decode, score)
     if size is None:
-        raise InvalidInput(f"{field}: outlines need the image's height and width in `images`.")
+        raise InvalidInput(
+            f"{field}: outlines need the image's height and width in `images`; add them, or pass "
+            "photos=, the folder of photos."
+        )
     outlines = _outlines(segmentation, field)
     return EncodedMask(field, name, size, partial(fill_coco, outlines, size, field), score)
 

@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
 from sat_nb.images import IMAGE_SUFFIXES
@@ -30,12 +31,14 @@ ROBOFLOW_FILE = "_annotations.coco.json"  # names photos of its own folder
 class Indexed(NamedTuple):
     """An image of a set: what it is called there, and the function that reads it.
 
-    ``path`` is its path in the folder of photos, where what it is called is another way to say it.
+    ``path`` is its path in the folder of photos, where what it is called is another way to say it;
+    ``of_size`` reads it where the set lacks its size.
     """
 
     name: str
     read: Callable[[], Reading]
     path: str | None = None
+    of_size: Callable[[Size], Reading] | None = None
 
 
 RefuseItem = Callable[[InvalidInput], None]
@@ -170,9 +173,9 @@ def _open_file(
     opened, text = open_set(file) if sets else (SetFile(file), "")
     for known in sets:
         if named or known.recognises(text):
-            for name, read_image, path in known.index(opened, text, refuse):
-                found_id = photos.id_of(name if path is None else path, place)
-                yield found_id, Source(str(file), read_image, (file,), name)
+            for found in known.index(opened, text, refuse):
+                found_id = photos.id_of(found.name if found.path is None else found.path, place)
+                yield found_id, Source(str(file), found.read, (file,), found.name, found.of_size)
             return
     read = partial(_read_document, place, formats, named)
     found_id = _photo_of(place.file_id, formats)
