@@ -29,10 +29,10 @@ MAX_JSON_DEPTH = 100
 def readable(
     what: str, remedy: str, *, file: str | os.PathLike[str] | None = None
 ) -> Iterator[None]:
-    """Turn whatever a block raises into an InvalidInput; errors of ours pass as they are.
+    """Turn whatever a block raises into an InvalidInput; errors of ours pass.
 
     The message says that the file is not readable as ``what``, why, and the ``remedy``. It begins
-    with ``file``, unless the caller adds that.
+    with ``file``, unless the caller adds that, and so does that of an InvalidInput which passes.
 
     >>> with readable("a table", "write it again", file="a.csv"):
     ...     int("x")
@@ -42,6 +42,10 @@ int() with base 10: 'x'); write it again.
     """
     try:
         yield
+    except InvalidInput as error:
+        if file is None or str(file) in str(error):
+            raise
+        raise InvalidInput(f"{_cut(str(file), 500)}: {error}") from error
     except SatError:
         raise
     except Exception as error:

@@ -243,7 +243,7 @@ def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFa
     for model in (settings["model"] for settings in reversed(runs.values())):
         size = tuple(model["input_shape"][:2])
         if model["sha256"] == file.sha256 and file.input_size in (None, size):
-            known: list[Any] = [model[field.name] for field in fields(ModelFacts)]
+            known: list[Any] = [model[f.name] for f in fields(ModelFacts) if f.name in model]
             values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in known]
             return ModelFacts(*values)
     return None

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
-from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
-from sat_nb.saliency.store.codec import Chunk, Header, decode, encode, read_header
+from sat_nb.reading import check_inside, open_plain, readable
+from sat_nb.saliency.store.codec import (
+    MAX_BYTES,
+    MAX_LINE_BYTES,
+    Chunk,
+    Header,
+    decode,
+    encode,
+    read_header,
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,8 @@ class Chunks(Protocol):
     def has(self, key: Key) -> bool:
         """Whether the chunk is there."""
 
-    def get(self, key: Key) -> Chunk:
-        """The chunk."""
+    def get(self, key: Key, *, shape: Sequence[int] | None = None) -> Chunk:
+        """The chunk; ``shape`` is that of the model's input, if it is known."""
 
     def header(self, key: Key) -> Header:
         """The chunk's header; its arrays are not read."""
@@ -69,9 +80,9 @@ class MemoryChunks:
         """Whether the chunk is there."""
         return key in self._data
 
-    def get(self, key: Key) -> Chunk:
-        """The chunk."""
-        return decode(self._data[key])
+    def get(self, key: Key, *, shape: Sequence[int] | None = None) -> Chunk:
+        """The chunk; ``shape`` is that of the model's input, if it is known."""
+        return decode(self._data[key], shape=shape)
 
     def header(self, key: Key) -> Header:
         """The chunk's header; its arrays are not read."""
@@ -102,42 +113,56 @@ class FolderChunks:
 
     def has(self, key: Key) -> bool:
         """Whether the chunk is there."""
-        return self.file(key).exists()
+        with self._readable(key):
+            return self.file(key).exists()
 
-    def get(self, key: Key) -> Chunk:
-        """The chunk."""
-        file = self.file(key)
-        try:
-            return decode(file.read_bytes())
-        except ValueError as error:
-            raise _unreadable(file, key, error) from error
+    def get(self, key: Key, *, shape: Sequence[int] | None = None) -> Chunk:
+        """The chunk; ``shape`` is that of the model's input, if it is known."""
+        with self._readable(key), self._opened(key) as stream:
+            line = stream.readline(MAX_LINE_BYTES + 2)
+            _check_about(read_header(line).about, key)
+            return decode(line + stream.read(MAX_BYTES), shape=shape)
 
     def header(self, key: Key) -> Header:
         """The chunk's header; its arrays are not read."""
-        file = self.file(key)
-        try:
-            with file.open("rb") as stream:
-                return read_header(stream.readline())
-        except ValueError as error:
-            raise _unreadable(file, key, error) from error
+        with self._readable(key), self._opened(key) as stream:
+            header = read_header(stream.readline(MAX_LINE_BYTES + 2))
+            _check_about(header.about, key)
+            return header
 
     def n_bytes(self, key: Key) -> int:
         """The chunk's size as it is kept."""
-        return self.file(key).stat().st_size
+        with self._readable(key):
+            return self.file(key).stat().st_size
 
     def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
         """Keep the chunk, floating-point arrays as ``dtype``; CannotWrite where that fails."""
-        write_file(self.file(key), encode(chunk, dtype=dtype, about=asdict(key)))
+        file = self.file(key)
+        check_inside(file.parent, self.path)
+        write_file(file, encode(chunk, dtype=dtype, about=asdict(key)))
 
     def total(self) -> Total:
         """All chunks here, of any run."""
-        sizes = [file.stat().st_size for file in self.path.glob("maps/*/[!.]*.map")]
-        return Total(len(sizes), sum(sizes))
+        with readable("an attribution store", "allow it to be read", file=self.path):
+            found = [os.lstat(file) for file in self.path.glob("maps/*/[!.]*.map")]
+        return Total(len(found), sum(one.st_size for one in found))
 
     def file(self, key: Key) -> Path:
         """The chunk's file, whether it exists or not."""
         name = f"{file_name(key.image_id)}-{key.fingerprint[:16]}.map"
         return self.path / "maps" / _quoted(key.method) / name
+
+    def _opened(self, key: Key) -> BinaryIO:
+        file = self.file(key)
+        check_inside(file, self.path)
+        return open_plain(file)
+
+    def _readable(self, key: Key) -> AbstractContextManager[None]:
+        return readable(
+            f"the {key.method!r} map of image {key.image_id!r}",
+            "delete the file and call explain again, which computes the map again",
+            file=self.file(key),
+        )
 
 
 def write_file(file: Path, content: bytes) -> None:
@@ -168,8 +193,8 @@ def _quoted(name: str) -> str:
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
-def _unreadable(file: Path, key: Key, error: ValueError) -> InvalidInput:
-    return InvalidInput(
-        f"{file}: not readable as the {key.method!r} map of image {key.image_id!r} ({error}); "
-        "delete the file and call explain again, which computes the map again."
-    )
+def _check_about(about: Mapping[str, Any], key: Key) -> None:
+    """ValueError where a file says of itself that it is another map."""
+    for name, expected in asdict(key).items():
+        if about.get(name, expected) != expected:
+            raise ValueError(f"it is one of {name} {about[name]!r:.100}")

@@ -4,7 +4,8 @@ A folder holds several: ``runs/<run>/settings.json``; ``runs/<run>/asked/<hash>.
 were to be explained by which methods, one file a call); ``runs/<run>/images/<image>.json`` (an
 image's facts); and ``store.json`` with the format and the run that was used last. The maps are
 kept apart from them, under fingerprints, so that runs which differ elsewhere share them. Several
-processes may write to one folder: every file is written whole, and its name says what is in it.
+processes may write to one folder: every file is written whole, its name says what is in it, and
+what is read, changed and written again (settings) is so under a lock.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,18 @@ from sat_nb.saliency.store.chunks import (
     Key,
     MemoryChunks,
     file_name,
-    write_file,
 )
 from sat_nb.saliency.store.codec import FORMAT, Chunk
+from sat_nb.saliency.store.documents import (
+    STORE_FILE,
+    locked,
+    read_asked,
+    read_record,
+    read_settings,
+    read_store_file,
+    write_document,
+)
 
-STORE_FILE = "store.json"
 ENGINE = 3
 """Increased whenever the engine's values change, even by rounding: older maps are not reused."""
 
@@ -102,6 +110,10 @@ class Run:
         key = self.key(method, image_id)
         return key is not None and self.chunks.has(key)
 
+    def get(self, key: Key) -> Chunk:
+        """The map, which has the shape of the model's input."""
+        return self.chunks.get(key, shape=self.settings.get("model", {}).get("input_shape"))
+
     def put(self, method: str, image_id: str, chunk: Chunk) -> None:
         """Keep the map of an image that has a record."""
         key = self.key(method, image_id)
@@ -115,13 +127,21 @@ class FolderRun(Run):
 
     def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(FolderChunks(folder), settings)
-        self.path, self.name = folder, name
-        self._folder = folder / "runs" / name
-        for file in sorted(self._folder.glob("asked/[!.]*.json"), key=_age):
-            super().asked_for(*_read_json(file, lambda read: (read["methods"], read["image_ids"])))
+        self.path = folder
+        self._take(name)
+
+    def _take(self, name: str) -> None:
+        """Be the run of this name, and know what was kept of it."""
+        self.name, self.records, self._asked = name, {}, {}
+        assert self.path is not None
+        self._folder = self.path / "runs" / name
+        for methods, image_ids in read_asked(self._folder / "asked", self.path):
+            super().asked_for(methods, image_ids)
         for file in self._folder.glob("images/[!.]*.json"):
-            image_id, record = _read_json(file, _record)
-            self.records[image_id] = record
+            stored = read_record(file, self.path)
+            facts = ImageFacts(**stored["facts"])
+            record = Record(facts, stored["pixels_sha256"], stored.get("masks_sha256"))
+            self.records[stored["image_id"]] = record
 
     def asked_for(self, methods: Iterable[str], image_ids: Sequence[str]) -> None:
         """Remember that these images are to be explained by these methods."""
@@ -129,23 +149,45 @@ class FolderRun(Run):
         known = [self._asked.get(method, {}) for method in asked["methods"]]
         if all(i in ids for ids in known for i in image_ids):
             return
-        super().asked_for(asked["methods"], image_ids)
-        file = self._folder / "settings.json"
-        if file.exists():  # another process may have joined it with other methods
-            self.settings["methods"] = {**_read_json(file)["methods"], **self.settings["methods"]}
-        _write_json(file, self.settings, indent=2)
-        _write_json(self._folder / "asked" / f"{_sha256(asked)[:16]}.json", asked)
-        self.make_latest()
+        assert self.path is not None
+        with locked(self.path):
+            self._join()
+            super().asked_for(asked["methods"], image_ids)
+            write_document(self._folder / "settings.json", self.settings, self.path, indent=2)
+            file = self._folder / "asked" / f"{_sha256(asked)[:16]}.json"
+            write_document(file, asked, self.path)
+            self.make_latest()
+
+    def _join(self) -> None:
+        """Join what other processes have written meanwhile: methods, or the run itself."""
+        assert self.path is not None
+        runs = read_runs(self.path)
+        names = [name for name in (self.name, *reversed(runs)) if name in runs]
+        fitting = [name for name in names if _joins(runs[name], self.settings)]
+        if fitting:
+            known = runs[fitting[0]]["methods"]
+            self.settings["methods"] = {**known, **self.settings["methods"]}
+        name = fitting[0] if fitting else _new_name(len(runs), self.settings)
+        if name != self.name:
+            self._take(name)
 
     def begin(self, image_id: str, record: Record) -> None:
         """Set the image's record, in place of one of other pixels or another target."""
+        assert self.path is not None
         stored = {"image_id": image_id, **asdict(record)}
-        _write_json(self._folder / "images" / f"{file_name(image_id)}.json", stored)
+        file = self._folder / "images" / f"{file_name(image_id)}.json"
+        write_document(file, stored, self.path)
         super().begin(image_id, record)
 
     def make_latest(self) -> None:
         """Make this the run that ``AttributionStore.open`` shows."""
-        _write_json(self._folder.parents[1] / STORE_FILE, {"format": FORMAT, "latest": self.name})
+        assert self.path is not None
+        content = {"format": FORMAT, "latest": self.name}
+        write_document(self.path / STORE_FILE, content, self.path)
+
+
+def _new_name(n_before: int, settings: Mapping[str, Any]) -> str:
+    return f"{n_before + 1:04d}-{_sha256(settings)[:8]}"
 
 
 # --- fingerprints ------------------------------------------------------------------------------
@@ -208,7 +250,7 @@ def start_run(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -
                 with contextlib.suppress(CannotWrite):  # a read-only folder may still be read
                     run.make_latest()
             return run
-    return FolderRun(folder, f"{len(before) + 1:04d}-{_sha256(settings)[:8]}", settings)
+    return FolderRun(folder, _new_name(len(before), settings), settings)
 
 
 def open_run(path: str | os.PathLike[str], name: str | None) -> Run:
@@ -229,70 +271,18 @@ def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
     """{run: settings} in the order in which they were started, but the one used last at the end."""
     if not (folder / STORE_FILE).exists():
         return {}
-    latest = _checked_format(folder / STORE_FILE)["latest"]
+    latest = read_store_file(folder / STORE_FILE)["latest"]
     files = sorted(folder.glob("runs/*/settings.json"))
-    runs = {file.parent.name: _checked_settings(file) for file in files}
+    runs = {file.parent.name: read_settings(file, folder) for file in files}
     if latest in runs:
         runs[latest] = runs.pop(latest)
     return runs
-
-
-def _checked_format(file: Path) -> dict[str, Any]:
-    content = _read_json(file)
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT or "latest" not in content:
-        raise InvalidInput(
-            f"{file}: expected an attribution store of format {FORMAT}, got format {found!r}; read "
-            "it with the version of sat_nb that wrote it, or give explain another folder."
-        )
-    return content
-
-
-def _checked_settings(file: Path) -> dict[str, Any]:
-    settings = _read_json(file, dict)
-    lacking = [key for key in ("model", "fit", "methods") if key not in settings]
-    if lacking:
-        raise InvalidInput(
-            f"{file}: not the settings of a run, {lacking[0]!r} is missing; delete the folder "
-            f"{str(file.parent)!r} and call explain again."
-        )
-    return settings
 
 
 def _joins(known: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
     shared = set(known["methods"]) & set(settings["methods"])
     same_methods = all(known["methods"][m] == settings["methods"][m] for m in shared)
     return same_methods and {**known, "methods": 0} == {**settings, "methods": 0}
-
-
-# --- files -------------------------------------------------------------------------------------
-
-
-def _read_json(file: Path, parse: Callable[[Any], Any] = lambda read: read) -> Any:
-    """The file's content, passed through ``parse``; InvalidInput where that fails."""
-    try:
-        return parse(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
-        raise InvalidInput(
-            f"{file}: not readable ({type(error).__name__}: {error}); delete it and call explain "
-            "again."
-        ) from error
-
-
-def _record(stored: dict[str, Any]) -> tuple[str, Record]:
-    facts, masks = ImageFacts(**stored["facts"]), stored.get("masks_sha256")
-    return stored["image_id"], Record(facts, stored["pixels_sha256"], masks)
-
-
-def _write_json(file: Path, content: Mapping[str, Any], indent: int | None = None) -> None:
-    """Write the file, unless it already has this content."""
-    data = json.dumps(content, indent=indent).encode()
-    if not (file.exists() and file.read_bytes() == data):
-        write_file(file, data)
-
-
-def _age(file: Path) -> tuple[int, str]:
-    return file.stat().st_mtime_ns, file.name
 
 
 def _sha256(content: Any) -> str:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_COMPLETE = "completeness_error"
-_ERRORS = ["float16_error", _COMPLETE]
+_ERRORS = ["float16_error", "completeness_error"]
 
 
 class AttributionStore(ByMethod[Mapping[str, Float32]]):
@@ -213,7 +212,7 @@ class AttributionStore(ByMethod[Mapping[str, Float32]]):
         there = [key for key in keys if key is not None and chunks.has(key)]
         headers = [chunks.header(key) for key in there]
         rounded = [h.float16_error for h in headers if h.float16_error is not None]
-        short = [abs(h.facts[_COMPLETE]) for h in headers if _COMPLETE in h.facts]
+        short = [abs(e) for h in headers if (e := h.completeness_error) is not None]
         dtype = str(self._run.settings.get("dtype", "float32"))
         n_bytes = sum(map(chunks.n_bytes, there))
         errors = [max(rounded, default=None), max(short, default=None)]
@@ -280,7 +279,7 @@ class MethodMaps(ById[Float32]):
         key = self._run.key(self._method, image_id) if image_id in self else None
         if key is None:
             raise self._missing(image_id)
-        return self._run.chunks.get(key)
+        return self._run.get(key)
 
     def _keys(self) -> list[str]:
         return [i for i in self._image_ids if self._run.has(self._method, i)]
