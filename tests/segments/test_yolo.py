@@ -35,6 +35,13 @@ def test_outlines_are_filled_as_opencv_fills_them(name: str) -> None:
     np.testing.assert_array_equal(fill_poly(np.array(points), (12, 16)), right)
 
 
+def test_outlines_are_filled_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.array(OF_OPENCV["star"][0]) * 3
+    whole = fill_poly(points, (40, 50))
+    monkeypatch.setattr("sat_nb.segments.formats.fill_poly.BAND_PIXELS", 51 * 7)
+    np.testing.assert_array_equal(fill_poly(points, (40, 50)), whole)
+
+
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(-9, 24), st.integers(-9, 20)), min_size=3, max_size=7))
 def test_the_picture_cuts_off_what_is_outside(points: list[tuple[int, int]]) -> None:

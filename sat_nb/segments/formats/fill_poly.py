@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Mask, Size
 
+BAND_PIXELS = 2**20
+"""Pixels that are filled at a time, at four bytes each."""
+
 Points = NDArray[np.int64]
 Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -56,10 +59,18 @@ def _inside(starts: Points, ends: Points, size: Size) -> Mask:
     rows, x = rows[order][::2], x[order]
     left = np.clip(np.ceil(x[::2]).astype(np.int64), 0, width)
     right = np.clip(np.floor(x[1::2]).astype(np.int64) + 1, left, width)
-    changes = np.zeros((height, width + 1), dtype=np.int32)
-    np.add.at(changes, (rows, left), 1)
-    np.add.at(changes, (rows, right), -1)
-    return np.cumsum(changes, axis=1, out=changes)[:, :width] > 0
+    mask = np.zeros(size, dtype=bool)
+    if not len(rows):
+        return mask
+    step = max(1, BAND_PIXELS // (width + 1))
+    for top in range(int(rows[0]), int(rows[-1]) + 1, step):
+        band = slice(*np.searchsorted(rows, (top, top + step)))
+        n_rows = min(step, height - top)
+        changes = np.zeros((n_rows, width + 1), dtype=np.int32)
+        np.add.at(changes, (rows[band] - top, left[band]), 1)
+        np.add.at(changes, (rows[band] - top, right[band]), -1)
+        mask[top : top + n_rows] = np.cumsum(changes, axis=1, out=changes)[:, :width] > 0
+    return mask
 
 
 def _crossings(

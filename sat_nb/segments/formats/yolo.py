@@ -40,13 +40,14 @@ from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.fill_poly import fill_poly
 from sat_nb.segments.formats.json_text import read_bytes
-from sat_nb.segments.formats.limits import MAX_JSON_BYTES, brief, check_count, checked_points
+from sat_nb.segments.formats.limits import brief, check_count, checked_points
 from sat_nb.segments.formats.yolo_names import FOLDERS_ABOVE, LISTS, ClassNames, NamesFiles
 from sat_nb.sources import Format, Source
 
 LABELS, IMAGES = "labels", "images"
 BEYOND = 0.01  # of a side that Ultralytics lets points lie outside
 ROUNDING = 1e-6
+MAX_LABEL_BYTES = 2**23  # two million numbers, a quarter of a gigabyte once parsed
 HEAD_BYTES = 2**14
 N_ASKED = 200
 """Label files of a folder, not empty, that are asked whether they hold an outline."""
@@ -251,7 +252,7 @@ def _is_fraction(value: float) -> bool:
 def _lines(file: Path) -> list[tuple[str, list[float] | InvalidInput]]:
     """(place, numbers) of the lines that are not empty."""
     try:
-        text = _decoded(read_bytes(file, MAX_JSON_BYTES))
+        text = _decoded(read_bytes(file, MAX_LABEL_BYTES))
     except UnicodeError as error:
         raise InvalidInput(f"not readable as text ({error}); export it again.") from error
     lines = [(f"line {i}", line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
