@@ -18,7 +18,7 @@ from sat_nb.images import IMAGE_SUFFIXES, ImageSet, read_images
 from sat_nb.registry import chosen, lists
 from sat_nb.segments.formats import SEGMENT_FORMATS
 from sat_nb.segments.formats.encoded import Reading
-from sat_nb.segments.formats.foreign import foreign_in
+from sat_nb.segments.formats.foreign_files import foreign_in
 from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.segments.formats.png_files import of_other_pictures
@@ -136,8 +136,10 @@ def read_segments(
         the image's id. The name is the file's path within ``path`` without extension, with ``/``;
         or, where a file holds many images, what it calls the image, as it is written there
         (``file_name`` in COCO): an absolute path, a URL or a Windows path, too. By default names
-        must be relative paths; a backslash is read as ``/``. A photo's extension at the end of
-        an id is removed, and Unicode is composed (NFC).
+        must be relative paths; a backslash is read as ``/``. Where such a file lies in a subfolder
+        of ``path``, the id is the path of the photo of that name within ``path``, if there is one
+        such photo. A photo's extension at the end of an id is removed, and Unicode is composed
+        (NFC).
     normalize_names : bool, default True
         Lower-case the names and reduce their blanks ("  Left EYE" becomes "left eye").
     rename : Mapping, DataFrame, str or PathLike, default None

@@ -364,3 +364,66 @@ def test_keys_that_repeat_are_found_quickly() -> None:
         with pytest.raises(InvalidInput, match="'a' occurs twice|each key once"):
             list(elements(text))
     assert time.perf_counter() - started < 4
+
+
+# --- panoptic ------------------------------------------------------------------------------------
+
+IDS = np.zeros((4, 5), int)
+IDS[1:3, 1:3], IDS[:, 4], IDS[3, 0] = 7, 7 + 256 * 3 + 65536 * 2, 9
+COLOURS = np.stack([IDS % 256, IDS // 256 % 256, IDS // 65536], axis=2).astype(np.uint8)
+INFOS = [{"id": 7, "category_id": 1}, {"id": "131847", "category_id": 2.0}]
+
+
+def panoptic(folder: Path, picture: Image.Image, infos: list[Any], name: str = "a.png") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / "a.png")
+    annotation = {"image_id": 1, "file_name": name, "segments_info": infos}
+    photo_ = {"id": 1, "file_name": "a.jpg", "height": 4, "width": 5}
+    return write(folder / "set.json", document([photo_], [annotation], ("eye", "mane")))
+
+
+NINE = {"id": 9, "category_id": 2}
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("name", ["a.png", "/data/a.png", "C:\\data\\a.png"])
+def test_panoptic_colours_count(tmp_path: Path, kind: str, name: str) -> None:
+    pictures = {
+        "RGB": Image.fromarray(COLOURS),
+        "RGBA": Image.fromarray(np.dstack([COLOURS, np.full((4, 5), 3, np.uint8)])),
+        "P": Image.fromarray(COLOURS).quantize(8),
+    }
+    read = read_segments(panoptic(tmp_path, pictures[kind], [*INFOS, NINE], name))["a"]
+    assert read.names == ("eye", "mane", "mane")
+    np.testing.assert_array_equal(read.masks, [IDS == 7, IDS == 131847, IDS == 9])
+
+
+@pytest.mark.parametrize(
+    ("infos", "kept", "n_problems", "message"),
+    [
+        (INFOS, (7, 131847), 1, "the PNG has the id 9, which segments_info lacks; is it"),
+        (INFOS[:1], (7,), 1, "the PNG has the id 9, which segments_info lacks, as it lacks 1 more"),
+        ([*INFOS, NINE, {"id": 8, "category_id": 1}], (7, 131847, 9), 1, "segment 8: .* no pixel"),
+        ([*INFOS, NINE, NINE], (7, 131847), 2, "expected an id once, got 9"),
+        ([INFOS[0], NINE, {"id": 131847}], (7, 9), 1, "no category has the id None"),
+        ([*INFOS, NINE, None], (7, 131847, 9), 1, "expected an object, got NoneType"),
+    ],
+)
+def test_ids_in_one_place_only(
+    tmp_path: Path, infos: list[Any], kept: tuple[int, ...], n_problems: int, message: str
+) -> None:
+    file = panoptic(tmp_path, Image.fromarray(COLOURS), infos)
+    with pytest.raises(InvalidInput, match=message):
+        read_segments(file)["a"]
+    read = read_segments(file, errors="skip")
+    assert read.problems.n_items == n_problems
+    np.testing.assert_array_equal(read["a"].masks, [number == IDS for number in kept])
+
+
+def test_panoptic_pictures_of_another_kind_are_refused(tmp_path: Path) -> None:
+    file = panoptic(tmp_path, Image.fromarray(IDS.astype(np.uint8)), INFOS)
+    with pytest.raises(InvalidInput, match="expected RGB, with ids as colours, got uint8"):
+        read_segments(file)["a"]
+    panoptic(tmp_path, Image.fromarray(COLOURS.transpose(1, 0, 2)), INFOS)
+    with pytest.raises(InvalidInput, match=r"expected the image's \[height, width\] \[4, 5\], got"):
+        read_segments(file)["a"]
