@@ -1,11 +1,16 @@
-"""One call of explain, batch by batch: predict, compute what is missing, keep it."""
+"""One call of explain, batch by batch: predict, compute what is missing, keep it.
+
+The last digits of a result depend on the images that go through the model beside it. A batch of
+which a killed run kept the first maps is computed again as a whole, so that the others are what
+they would have been.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -107,16 +112,17 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     hashes = {i: (_photo_sha256(job, pixels[i]), _sha256_of(masks, i)) for i in image_ids}
     new = [i for i in image_ids if not _is_current(job, i, hashes[i])]
     todo = [i for i in image_ids if i in new or any(job.missing(m, [i]) for m in job.methods)]
-    bar.update((len(image_ids) - len(todo)) * len(job.methods))
     if not todo:
+        bar.update(len(image_ids) * len(job.methods))
         return
     with job.lock:
-        inputs = dict(zip(todo, _model_inputs(job, [pixels[i] for i in todo]), strict=True))
+        fitted = _model_inputs(job, list(pixels.values()))
+        inputs = dict(zip(image_ids, fitted, strict=True))
         _start(job, bar)
     outputs = _begin(job, new, inputs, pixels, hashes)
     for method in job.methods:
-        missing = job.missing(method, todo)
-        bar.update(len(todo) - len(missing))
+        missing = job.missing(method, image_ids)
+        bar.update(len(image_ids) - len(missing))
         if method.engine == OWN:
             _call_own(job, method, missing, inputs, bar)
         elif method.engine == "random":
@@ -126,6 +132,12 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
             _sample(job, method, missing, inputs, ranked, outputs, bar)
         else:
             _analyze(job, method, missing, inputs, bar)
+
+
+def _to_send(missing: Sequence[str], planned: Sequence[str]) -> Sequence[str]:
+    """What to send of a batch: all of it where its end is missing, as after a run was killed."""
+    is_end = bool(missing) and list(planned[-len(missing) :]) == list(missing)
+    return planned if is_end else missing
 
 
 def _is_current(job: Job, image_id: str, hashes: Hashes) -> bool:
@@ -183,7 +195,10 @@ def _begin(
     pixels: Mapping[str, Pixels],
     hashes: Mapping[str, Hashes],
 ) -> dict[str, Float32]:
-    """Predict the images and set their records; their explained outputs (k,)."""
+    """Predict the images and set their records; their explained outputs (k,).
+
+    ``inputs`` are those of the whole batch.
+    """
     explained: dict[str, Float32] = {}
 
     def predict(some: Sequence[str]) -> None:
@@ -193,12 +208,14 @@ def _begin(
         outputs, values = ask("predict", doing, pool=job.pool, kind=kind, **arguments)
         explained.update(zip(some, values, strict=True))
         for image_id, output in zip(some, outputs, strict=True):
+            if image_id not in image_ids:
+                continue
             height, width = pixels[image_id].shape[:2]
             facts = ImageFacts(*_target(job, image_id, output), height, width)
             job.run.begin(image_id, Record(facts, *hashes[image_id]))
 
     kind = ("prediction", job.file.sha256)
-    job.sender.in_batches(kind, image_ids, predict)
+    job.sender.in_batches(kind, _to_send(image_ids, list(inputs)), predict)
     return explained
 
 
@@ -216,15 +233,35 @@ def _target(job: Job, image_id: str, output: Float32) -> tuple[int, int]:
 def _analyze(
     job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Float32], bar: Any
 ) -> None:
-    """Compute one method's maps of these images and keep them."""
+    """Compute one method's maps of these images and keep them; ``inputs`` is the whole batch."""
+    for planned in batches_of(list(inputs), method.images_at_once or len(inputs)):
+        missing = [i for i in planned if i in image_ids]
+        analyze = partial(_analyze_some, job, method, missing, len(planned), inputs, bar)
+        job.sender.in_batches(job.kind(method), _to_send(missing, planned), analyze)
 
-    def analyze(some: Sequence[str]) -> None:
-        bar.set_postfix_str(method.key)
-        chunks = _ask_maps(job, method, some, inputs)
-        _put(job, method, dict(zip(some, chunks, strict=True)))
-        bar.update(len(some))
 
-    job.sender.in_batches(job.kind(method), image_ids, analyze, limit=method.images_at_once)
+def _analyze_some(
+    job: Job,
+    method: Method,
+    missing: Sequence[str],
+    n_planned: int,
+    inputs: Mapping[str, Float32],
+    bar: Any,
+    some: Sequence[str],
+) -> None:
+    """Compute the maps of some images at once, and keep those that are missing."""
+    bar.set_postfix_str(method.key)
+    chunks = zip(some, _ask_maps(job, method, some, inputs), strict=True)
+    wanted = {i: _noted(chunk, len(some), n_planned) for i, chunk in chunks if i in missing}
+    _put(job, method, wanted)
+    bar.update(len(wanted))
+
+
+def _noted(chunk: Chunk, n_at_once: int, n_planned: int) -> Chunk:
+    """The chunk, with a note where other than the planned inputs went through the model."""
+    if n_at_once == n_planned:
+        return chunk
+    return replace(chunk, facts={**chunk.facts, "at_once": [n_at_once, n_planned]})
 
 
 def _draw(job: Job, method: Method, image_ids: Sequence[str], bar: Any) -> None:
@@ -285,7 +322,7 @@ def _sample(
         if image_id in outputs:
             more["outputs"] = outputs[image_id][None]
         (chunk,) = _ask_maps(job, method, [image_id], inputs, **more)
-        _put(job, method, {image_id: chunk})
+        _put(job, method, {image_id: _noted(chunk, n_points, limit)})
         bar.update(1)
 
     fitting = points_at_once(job.facts.input_shape, job.pool.n_workers)

@@ -119,6 +119,8 @@ def build(
     DataFrame
         A table with the columns of ``COLUMNS``. ``attrs["sat_nb"]`` holds settings and versions,
         and under ``left_out`` what was left out, when masks were read and when they were joined.
+        ``other_batches`` names maps that went through the model in batches of another size than
+        planned, as memory was short or a worker died: their last digits may differ.
         Maps that a store keeps of a method that samples give the standard error of each
         segment's mean; see ``settled_ranks``.
 
@@ -171,8 +173,20 @@ def build(
     blocks = list(_blocks(maps, segments, images, facts, options))
     _warn(blocks, options, maps)
     table = _assemble(blocks, model or str(getattr(maps, "model", "model")), classes, rank_by)
-    table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps)
+    table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
+
+
+def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
+    """{"other_batches": {method: the first images}} where batches were not the planned ones."""
+    found: dict[str, list[str]] = {}
+    for block in blocks:
+        if block.at_once is not None:
+            found.setdefault(block.method, []).append(
+                f"{block.image_id}: {block.at_once[0]} inputs at once, not {block.at_once[1]}"
+            )
+    first = {method: lines[:MAX_NOTED] for method, lines in found.items()}
+    return {"other_batches": first} if first else {}
 
 
 def _check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:

@@ -213,7 +213,11 @@ class FittedSegments:
 
 @dataclass(frozen=True)
 class ImageRows:
-    """The rows of one image and method: each segment's sum of the map, and its standard error."""
+    """The rows of one image and method: each segment's sum of the map, and its standard error.
+
+    ``at_once`` : how many inputs went through the model at once and how many were planned to,
+    where these differ.
+    """
 
     image_id: str
     method: str
@@ -222,6 +226,7 @@ class ImageRows:
     errors: Float64
     n_samples: int | None
     facts: Any
+    at_once: list[int] | None = None
 
 
 def image_rows(
@@ -257,7 +262,8 @@ def image_rows(
             )
         errors = sampling_errors(chunk, segments.runs, options.pool)
         n_samples = chunk.facts.get("n_samples")
-        yield ImageRows(image_id, method, segments, sums[:-1], errors, n_samples, facts)
+        at_once = chunk.facts.get("at_once")
+        yield ImageRows(image_id, method, segments, sums[:-1], errors, n_samples, facts, at_once)
 
 
 def _chunk(maps: Maps, method: str, key: str) -> Chunk:

@@ -1,7 +1,9 @@
 """The workers that all calls share, and how they are asked.
 
 Workers are started when first needed and replaced when they have died. A request that ran out of
-memory is sent again in smaller parts; one with which a worker died is tried once more.
+memory is sent again in smaller parts. One with which a worker died is sent again as it was, since
+the last digits of a result depend on how many inputs go through the model at once; where a second
+worker dies of it, its inputs go one by one.
 """
 
 from __future__ import annotations
@@ -188,16 +190,18 @@ class Sender:
             n_items = self.pool.budget.at_once(kind, limit)
             batch, left = left[:n_items], left[n_items:]
             try:
-                work(batch)
+                _twice(partial(work, batch))
             except WorkerOutOfMemory:
                 if len(batch) == 1:
                     raise
                 self.pool.budget.shrink(kind, len(batch))
                 left = batch + left
-            except WorkerDied:
+            except WorkerDied as died:
+                if len(batch) == 1:
+                    raise _crashed(name(batch[0]), 2, died) from died
                 self.pool.budget.shrink(kind, len(batch))
                 for item in batch:
-                    _once_more(partial(work, [item]), name(item))
+                    _last_try(partial(work, [item]), name(item))
 
     def points_at_once(
         self, kind: RequestKind, limit: int, work: Callable[[int], None], image_id: str
@@ -207,26 +211,38 @@ class Sender:
             self._check_not_stopped()
             n_points = self.pool.budget.at_once(kind, limit)
             try:
-                return work(n_points)
+                return _twice(partial(work, n_points))
             except WorkerOutOfMemory:
                 if n_points == 1:
                     raise
                 self.pool.budget.shrink(kind, n_points)
             except WorkerDied:
                 self.pool.budget.shrink(kind, n_points)
-                return _once_more(partial(work, max(1, n_points // 2)), image_id)
+                return _last_try(partial(work, max(1, n_points // 2)), image_id)
 
     def _check_not_stopped(self) -> None:
         if self.stopping.is_set():
             raise Stopped("explain was stopped.")
 
 
-def _once_more(work: Callable[[], None], image_id: str) -> None:
-    """Try again with one image of those with which a worker died."""
+def _twice(work: Callable[[], None]) -> None:
+    """Do the work; once more, in the same way, if a worker died of it."""
     try:
         work()
-    except WorkerDied as second:
-        raise WorkerFailed(
-            f"image {image_id!r}: the worker crashed twice on it, the second time with no other "
-            f"image. Leave it out, or shrink it if memory was short. {second}"
-        ) from second
+    except WorkerDied:
+        work()
+
+
+def _last_try(work: Callable[[], None], image_id: str) -> None:
+    """Do the work for one image of those with which two workers died."""
+    try:
+        work()
+    except WorkerDied as died:
+        raise _crashed(image_id, 3, died) from died
+
+
+def _crashed(image_id: str, n_times: int, died: WorkerDied) -> WorkerFailed:
+    return WorkerFailed(
+        f"image {image_id!r}: the worker crashed {n_times} times on it, the last time with no "
+        f"other image. Leave it out, or shrink it if memory was short. {died}"
+    )

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from sat_nb.errors import SatError
 from sat_nb.saliency.process.messages import receive, send
+from sat_nb.temporary import settle_default
 
 OUT_OF_MEMORY = "out of memory"
 
@@ -35,6 +36,7 @@ def serve(module: str, max_memory: int | None = None) -> None:
     """
     global _serving
     _serving = True
+    settle_default(otherwise=os.sep)
     requests, replies = _take_pipes()
     memory = PeakMemory(max_memory)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()

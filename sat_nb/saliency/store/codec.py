@@ -70,11 +70,11 @@ class Header:
             raise ValueError(f"format {self.format!r:.40}, expected {FORMAT}")
         if not isinstance(self.about, dict) or not isinstance(self.facts, dict):
             raise ValueError("'about' and 'facts' are not both objects")
-        for name in ("completeness_error", "n_samples"):
-            if not isinstance(self.facts.get(name), int | float | None):
-                raise ValueError(f"its {name} is {self.facts[name]!r:.40}")
+        _check_facts(self.facts)
         for number, description in enumerate(self.arrays):
             _check_description(description, is_map=number == 0)
+            if description["name"] == "replicates":
+                _check_replicates(description, self.shape)
         names = [description["name"] for description in self.arrays]
         if not names or len(set(names)) < len(names):
             raise ValueError("its arrays are not one map and others of names of their own")
@@ -163,6 +163,17 @@ def crc_of(content: Any) -> int:
     return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
+def _check_facts(facts: Mapping[str, Any]) -> None:
+    """ValueError where a fact that tables show is not what it must be."""
+    if not isinstance(facts.get("completeness_error"), int | float | None):
+        raise ValueError(f"its completeness_error is {facts['completeness_error']!r:.40}")
+    n_samples, at_once = facts.get("n_samples", 0), facts.get("at_once", [1, 1])
+    if type(n_samples) is not int or not 0 <= n_samples < 2**53:
+        raise ValueError(f"its n_samples is {n_samples!r:.40}")
+    if not _is_shape(at_once) or len(at_once) != 2:
+        raise ValueError(f"its at_once is {at_once!r:.40}")
+
+
 def _check_description(description: Any, *, is_map: bool) -> None:
     """ValueError where this describes no array of this format."""
     if not isinstance(description, dict):
@@ -182,6 +193,13 @@ def _check_description(description: Any, *, is_map: bool) -> None:
         raise ValueError(f"its scale is {scale!r:.40}")
     if not isinstance(error, int | float | None):
         raise ValueError(f"its rounding error is {error!r:.40}")
+
+
+def _check_replicates(description: Mapping[str, Any], shape: Sequence[int]) -> None:
+    """ValueError where these are no maps (r, H, W) beside a map of this shape."""
+    found = description["shape"]
+    if len(found) != 3 or tuple(found[1:]) != tuple(shape[:2]) or description["dtype"][1] != "f":
+        raise ValueError(f"its replicates are {description['dtype']} {found!r:.40}")
 
 
 def _is_shape(shape: Any) -> TypeGuard[list[int]]:
