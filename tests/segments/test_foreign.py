@@ -11,7 +11,8 @@ import pytest
 
 from sat_nb import InvalidInput, read_segments
 from sat_nb.segments.formats.dinox import is_dinox
-from sat_nb.segments.formats.foreign import FOREIGN, tool_of
+from sat_nb.segments.formats.foreign import FOREIGN
+from sat_nb.segments.formats.foreign_files import tool_of
 from tests.segments import formats as made
 from tests.segments.formats import write
 

@@ -19,10 +19,7 @@ the photo's side, which undoes the rounding to the six digits that are written.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -34,21 +31,25 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
-from sat_nb.files import visible_files
 from sat_nb.photos.size import photo_size
-from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.fill_poly import fill_poly
 from sat_nb.segments.formats.json_text import read_bytes
 from sat_nb.segments.formats.limits import brief, check_count, checked_points
-from sat_nb.segments.formats.yolo_names import FOLDERS_ABOVE, LISTS, ClassNames, NamesFiles
+from sat_nb.segments.formats.yolo_layout import (
+    BEYOND,
+    Layout,
+    decoded,
+    has_outline,
+    is_fraction,
+    is_normalised,
+    photo_folders,
+)
+from sat_nb.segments.formats.yolo_names import ClassNames, NamesFiles
 from sat_nb.sources import Format, Source
 
-LABELS, IMAGES = "labels", "images"
-BEYOND = 0.01  # of a side that Ultralytics lets points lie outside
 ROUNDING = 1e-6
 MAX_LABEL_BYTES = 2**23  # two million numbers, a quarter of a gigabyte once parsed
-HEAD_BYTES = 2**14
 N_ASKED = 200
 """Label files of a folder, not empty, that are asked whether they hold an outline."""
 
@@ -85,7 +86,7 @@ class _Label:
         if self.photo is not None:
             return photo_size(self.photo)
         places = " or ".join(
-            repr(str(folder)) for folder in _photo_folders(self.file.parent, self.names.root)
+            repr(str(folder)) for folder in photo_folders(self.file.parent, self.names.root)
         )
         raise InvalidInput(
             "the size of the photo is not known, and outlines are in fractions of it; expected a "
@@ -97,13 +98,13 @@ class _Label:
 
 def detects_yolo(root: Path) -> bool:
     """Whether a folder holds label files of YOLO with an outline."""
-    files = (file for file in _Layout(root).label_files() if file.stat().st_size)
-    return any(map(_has_outline, islice(files, N_ASKED)))
+    files = (file for file in Layout(root).label_files() if file.stat().st_size)
+    return any(map(has_outline, islice(files, N_ASKED)))
 
 
 def open_yolo(root: Path) -> dict[str, Source[Reading]]:
     """The label files, one image each."""
-    layout = _Layout(root)
+    layout = Layout(root)
     names = NamesFiles(layout.top)
     sources: dict[str, Source[Reading]] = {}
     for file in sorted(layout.label_files(), key=str):
@@ -119,140 +120,10 @@ def open_yolo(root: Path) -> dict[str, Source[Reading]]:
     return sources
 
 
-class _Layout:
-    """Where the label files of a folder are, and their photos."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self.top = self.root if root.is_dir() else self.root.parent
-        self._photos: dict[Path, list[dict[str, Path]]] = {}
-        self._paths: dict[Path, str | None] = {}
-
-    def label_files(self) -> Iterator[Path]:
-        """All text files in a folder ``labels``; elsewhere those that look like it."""
-        files = [self.root]
-        for file in visible_files(self.root, {".txt"}) if self.root.is_dir() else files:
-            if file.suffix.lower() != ".txt" or file.name in LISTS or _is_readme(file):
-                continue
-            if _labels_at(file.parent, self.top) is not None or self._is_label(file):
-                yield file
-
-    def photo_of(self, file: Path) -> Path | None:
-        """The photo of a label file."""
-        stem = unicodedata.normalize("NFC", file.stem)
-        for photos in self._photos_of(file.parent):
-            if stem in photos:
-                return photos[stem]
-        return None
-
-    def id_of(self, file: Path, photo: Path | None) -> str:
-        """The id of a photo: its path, or of one that is elsewhere, its label's."""
-        folder = None if photo is None else self._within(photo.parent)
-        if folder is None:
-            at = _labels_at(file.parent, self.top)
-            folders = file.parent.parts[len(self.top.parts) :]
-            cut = len(folders) if at is None else at - len(self.top.parts)
-            folder = "/".join(part for i, part in enumerate(folders) if i != cut)
-        stem = unicodedata.normalize("NFC", file.stem)
-        return f"{folder}/{stem}" if folder else stem
-
-    def own_id(self, file: Path) -> str:
-        """The path of a label file, without its extension."""
-        folder = self._within(file.parent)
-        return f"{folder}/{file.stem}" if folder else file.stem
-
-    def _within(self, folder: Path) -> str | None:
-        """The path of a folder within the one that is read; None for one that is elsewhere."""
-        if folder not in self._paths:
-            inside = folder.is_relative_to(self.top)
-            path = folder.relative_to(self.top).as_posix() if inside else None
-            self._paths[folder] = "" if path == "." else path
-        return self._paths[folder]
-
-    def _is_label(self, file: Path) -> bool:
-        first = next(_rows(_head(file)), None)
-        if first is None or len(first) < 5:
-            return first is None and self.photo_of(file) is not None
-        fractions = _is_normalised(first) and not all(map(float.is_integer, first))
-        return fractions or self.photo_of(file) is not None
-
-    def _photos_of(self, folder: Path) -> list[dict[str, Path]]:
-        """The photos for the labels of a folder, by name without extension."""
-        if folder not in self._photos:
-            self._photos[folder] = [_photos_in(place) for place in _photo_folders(folder, self.top)]
-        return self._photos[folder]
-
-
-def _is_readme(file: Path) -> bool:
-    return file.name.lower().startswith("readme")
-
-
-def _photos_in(folder: Path) -> dict[str, Path]:
-    names = sorted(os.listdir(folder), reverse=True) if folder.is_dir() else []
-    return {
-        unicodedata.normalize("NFC", name.removesuffix(suffix)): folder / name
-        for name in names
-        if (suffix := image_suffix(name))
-    }
-
-
-def _labels_at(folder: Path, top: Path) -> int | None:
-    """The place of the last folder ``labels`` in a path, within ``top`` or two above it."""
-    first = max(len(top.parts) - 1 - FOLDERS_ABOVE, 0)
-    found = [i for i, part in enumerate(folder.parts) if part == LABELS and i >= first]
-    return found[-1] if found else None
-
-
-def _photo_folders(folder: Path, top: Path) -> list[Path]:
-    """Where Ultralytics has the photos of a folder's labels: in ``images``, or beside.
-
-    What it predicts lies beside the folder ``labels``.
-    """
-    at = _labels_at(folder, top)
-    if at is None:
-        return [folder]
-    above, below = folder.parts[:at], folder.parts[at + 1 :]
-    return [Path(*above, IMAGES, *below), folder, Path(*above, *below)]
-
-
-def _head(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return _decoded(stream.read(HEAD_BYTES))
-    except (OSError, ValueError):
-        return "?"
-
-
-def _decoded(raw: bytes) -> str:
-    return raw.decode(json.detect_encoding(raw))
-
-
-def _rows(text: str) -> Iterator[list[float]]:
-    """The numbers of each line that is not empty; [] for a line of other words."""
-    for line in filter(str.strip, text.splitlines()):
-        try:
-            yield [float(word) for word in line.split()]
-        except ValueError:
-            yield []
-
-
-def _has_outline(file: Path) -> bool:
-    return any(len(row) > 6 for row in _rows(_head(file)))
-
-
-def _is_normalised(row: list[float]) -> bool:
-    number, *fractions = row
-    return number >= 0 and number.is_integer() and all(map(_is_fraction, fractions))
-
-
-def _is_fraction(value: float) -> bool:
-    return -BEYOND <= value <= 1 + BEYOND
-
-
 def _lines(file: Path) -> list[tuple[str, list[float] | InvalidInput]]:
     """(place, numbers) of the lines that are not empty."""
     try:
-        text = _decoded(read_bytes(file, MAX_LABEL_BYTES))
+        text = decoded(read_bytes(file, MAX_LABEL_BYTES))
     except UnicodeError as error:
         raise InvalidInput(f"not readable as text ({error}); export it again.") from error
     lines = [(f"line {i}", line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -293,7 +164,7 @@ def _has_track(row: list[float]) -> bool:
         len(row) % 2 == 1
         and len(row) > 8
         and track > 1 + BEYOND
-        and (track.is_integer() and _is_normalised(others))
+        and (track.is_integer() and is_normalised(others))
     )
 
 
@@ -315,7 +186,7 @@ def _outline(row: list[float], field: str, tracked: bool) -> _Outline:
             "from a point; predict again with save_conf=False."
         )
     left_over = values.pop() if len(values) % 2 else math.nan
-    outside = [value for value in values if not _is_fraction(value)]
+    outside = [value for value in values if not is_fraction(value)]
     if outside:
         raise InvalidInput(
             f"{field}: expected fractions of the photo's sides, from 0 to 1, got {outside[0]:g}; "
