@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -223,6 +224,13 @@ def is_explained(option: str, argument: str | None = None) -> Callable[..., None
     return runs
 
 
+def test_a_model_is_trusted_on_the_users_word(explained: Explained) -> None:
+    explained.run()
+    assert explained.options["trust_model"] is False
+    explained.run("--trust-model")
+    assert explained.options["trust_model"] is True
+
+
 def is_joined(option: str) -> Callable[..., None]:
     """A run of ``sat-nb build`` that writes the table that Python builds with the name."""
 
@@ -352,3 +360,15 @@ def test_a_window_reaches_the_photos(explained: Explained) -> None:
 def test_intervals_take_no_parameters(table_file: Path) -> None:
     refused = run("aggregate", table_file, "--interval", "bca", "--parameter", "k=1")
     assert "--parameter cannot be combined with --interval" in refused.output
+
+
+def test_what_is_left_out_stays_known(explained: Explained) -> None:
+    file = explained.folder / "exports" / "image_00.json"
+    document = json.loads(file.read_text())
+    document["objects"].append({"category": "", "mask": None})
+    file.write_text(json.dumps(document))
+    table = explained.run("--errors", "skip")
+    (line,) = table.attrs["sat_nb"]["left_out"]["what read_segments left out"]
+    assert "image_00.json: objects[" in line
+    with pytest.raises(AssertionError, match="Pass --errors skip to leave such items out"):
+        explained.run()
