@@ -111,29 +111,45 @@ def temporary_folder() -> Iterator[Path]:
     ...     folder.is_dir()
     True
     """
-    folder = Path(_somewhere(lambda place: tempfile.mkdtemp(prefix="sat_nb-", dir=place)))
+    folder = Path(_made(lambda: tempfile.mkdtemp(prefix="sat_nb-")))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def settle_default(otherwise: str | None = None) -> None:
+    """Let ``tempfile`` use memory where no disk can be written to, also in processes started later.
+
+    Matplotlib and TensorFlow cannot be imported where ``tempfile`` finds no folder. ``otherwise``
+    is the answer that TensorFlow, which only asks, gets where memory cannot be written to either.
+    """
+    with suppress(FileNotFoundError):
+        tempfile.gettempdir()
+        return
+    for place in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):
+        if place and os.path.isdir(place) and os.access(place, os.W_OK):
+            tempfile.tempdir = os.environ["TMPDIR"] = place
+            return
+    tempfile.tempdir = otherwise
+
+
 def temporary_file() -> IO[bytes]:
     """A file without a name that is gone when it is closed; in memory where no folder takes it."""
     try:
-        return _somewhere(lambda place: tempfile.TemporaryFile(dir=place))
+        return _made(tempfile.TemporaryFile)
     except CannotWrite:
         if not hasattr(os, "memfd_create"):
             raise
         return os.fdopen(os.memfd_create("sat_nb"), "w+b")
 
 
-def _somewhere(make: Callable[[str | None], T]) -> T:
-    """What ``make(folder)`` returns for the first folder that can be written to."""
-    for place in (None, "/dev/shm"):  # None: TMPDIR, /tmp and others
-        with suppress(OSError):
-            return make(place)
-    raise CannotWrite(
-        "TMPDIR: no folder for temporary files can be written to; set the environment variable "
-        "TMPDIR to one."
-    )
+def _made(make: Callable[[], T]) -> T:
+    settle_default()
+    try:
+        return make()
+    except OSError as error:
+        raise CannotWrite(
+            "TMPDIR: no folder for temporary files can be written to; set the environment "
+            "variable TMPDIR to one."
+        ) from error

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.printable import printable
+from sat_nb.temporary import settle_default
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # Names come from other people's files. Matplotlib would read "$...$" in them as mathematics, and
 # fail on half of it, so every text with a name in it is drawn with these options.
 PLAIN: dict[str, Any] = {"parse_math": False}
+
+settle_default()
 
 # Weak keys: the numbers are forgotten together with their axes.
 _NUMBERS: WeakKeyDictionary[Any, pd.DataFrame] = WeakKeyDictionary()

@@ -208,11 +208,15 @@ def _page_may_end_its_kernel(request: Any, notebook: Any, cwd: str) -> None:
 
 
 def _keep_state_in(folder: Path) -> None:
-    """Let Jupyter and IPython write there, as the home may be read-only; sockets, history, ..."""
-    for variable in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
-        own = folder / variable.lower()
+    """Let Jupyter and IPython write there, as the home may be read-only: sockets, history, ..."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    installed = [jupyter_data_dir(), os.environ.get("JUPYTER_PATH", "")]  # widgets, templates
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, installed))
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        own = folder / name.lower()
         own.mkdir(parents=True, mode=0o700)
-        os.environ[variable] = str(own)
+        os.environ[name] = str(own)
 
 
 def _redirection(folder: Path, address: str) -> str:
