@@ -9,7 +9,7 @@ import math
 import stat
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,9 @@ def _loaded(source: Any, bound: int | None, trusted: bool) -> Any:
     weights = _Weights(None if bound is None else MAX_VARIABLES[0] * bound + MAX_VARIABLES[1])
     try:
         with tf.variable_creator_scope(weights.counted):
-            model = tf.keras.models.load_model(source, compile=False, safe_mode=not trusted)
+            model = tf.keras.models.load_model(
+                source, custom_objects=_unregistered(), compile=False, safe_mode=not trusted
+            )
     except Exception as error:
         weights.check()
         raise damaged(_brief(error)) from error
@@ -125,6 +127,15 @@ def _loaded(source: Any, bound: int | None, trusted: bool) -> Any:
     if not trusted and hasattr(model, "layers"):
         check_outputs(model)
     return model
+
+
+def _unregistered() -> dict[str, Any]:
+    """Layers of Keras' own that it does not find by their names."""
+    with suppress(ImportError):
+        from keras.src.applications.convnext import LayerScale
+
+        return {"LayerScale": LayerScale}
+    return {}
 
 
 @dataclass

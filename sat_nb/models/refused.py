@@ -10,7 +10,7 @@ TRUST = (
 )
 WHOLE = (
     "expected a whole model (not weights alone) without custom layers, saved by Keras 2 with "
-    "model.save('model.h5')"
+    "model.save('model.h5'), or as a SavedModel with model.save('model')"
 )
 
 

@@ -16,11 +16,14 @@ import pytest
 
 import sat_nb
 from sat_nb.errors import FileMissing, InvalidInput, SatError
+from sat_nb.interventions.deletion import deletion_effects
+from sat_nb.interventions.weight_randomisation import randomise_layers, weighted_layers
 from sat_nb.models import hdf5, keras_zip
 from sat_nb.models.allowed import ACTIVATIONS, FUNCTIONS, LAYERS, OPERATION_LAYERS, OPERATIONS
 from sat_nb.models.keras_config import MAX_CONFIG_BYTES, check_config, read_json
 from sat_nb.models.keras_file import load_keras
 from sat_nb.models.refused import Refused
+from sat_nb.reproduction.cnn import accuracy
 from tests.models.model_files import (
     changed_graph,
     changed_h5,
@@ -386,6 +389,36 @@ def test_only_the_gate_loads_models() -> None:
         if re.search(loads, file.read_text(encoding="utf-8"))
     }
     assert found == {"models/keras_file.py"}
+
+
+def everywhere(file: Path, trusted: dict[str, Any]) -> list[Callable[[], Any]]:
+    """Calls that load a model in this process; ``explain`` is asked in its own tests."""
+    photos = {"a": np.zeros((2, 2, 3), np.uint8)}
+    out = file.parent / "out"
+    effects: Any = {"preprocess": "unit", "kept": out / "effects"}
+    return [
+        lambda: sat_nb.input_agnostic_saliency(file, 0, steps=1, progress=False, **trusted),
+        lambda: sat_nb.class_signatures(file, steps=1, progress=False, **trusted),
+        lambda: deletion_effects(file, photos, {}, {}, **effects, **trusted),
+        lambda: weighted_layers(file, **trusted),
+        lambda: randomise_layers(file, 1, out=out / "random.h5", **trusted),
+    ]
+
+
+def test_the_gate_stands_everywhere(tf: Any, tmp_path: Path) -> None:
+    layers, file = tf.keras.layers, tmp_path / "l.h5"
+    steps = [layers.Input((2, 2, 3)), layers.Lambda(lambda x: 2 * x), layers.Flatten()]
+    end = layers.Dense(3, activation="softmax", name="classes")
+    tf.keras.Sequential([*steps, end]).save(file)
+    for call in everywhere(file, {}):
+        with pytest.raises(InvalidInput, match=r"\(Lambda\) runs Python bytecode"):
+            call()
+    with pytest.raises(InvalidInput, match=r"\(Lambda\) runs Python bytecode"):
+        accuracy(file, {"a": np.zeros((2, 2, 3), np.uint8)}, {"a": 0})
+    agnostic, _, _, weighted, randomised = everywhere(file, {"trust_model": True})
+    assert agnostic().n_steps == 1
+    assert weighted() == ("classes",)
+    assert randomised().exists()
 
 
 # --- links and sizes -----------------------------------------------------------------------------

@@ -132,6 +132,21 @@ def test_files_that_are_no_models(images, tmp_path, keras, make_model):
         explain(3, images, **OPTIONS)
 
 
+def test_a_file_with_code_needs_trust(keras, make_model, images, refuse, tmp_path):
+    """Also where the same file was trusted a moment ago; a live model is the user's own code."""
+    model = make_model(start=(keras.layers.Lambda(lambda x: 2 * x, name="twice"),))
+    match = r"layer 'twice' \(Lambda\) runs Python bytecode stored in the file; .* trust_model=True"
+    refuse(model, match)
+    path, options = tmp_path / "my_model.h5", {**OPTIONS, "target": 0}
+    trusted = explain(path, images, **options, trust_model=True)
+    np.testing.assert_array_equal(
+        trusted["gradient"]["a"], explain(model, images, **options)["gradient"]["a"]
+    )
+    refuse(model, match)
+    with pytest.raises(InvalidInput, match="trust_model: expected True or False, got 'no'"):
+        explain(path, images, **options, trust_model="no")
+
+
 def test_model_that_always_says_the_same(make_model, keras, refuse):
     model = make_model(keras.layers.Dense(3, activation="softmax"))
     kernel, bias = model.layers[-1].get_weights()
