@@ -223,7 +223,8 @@ def _such_as(name: object) -> str:
         last += ".split('?')[0]"
     last += r".replace('\\', '/')" if "\\" in name else ""
     last += ".rsplit('/', 1)[-1]"
-    if re.search(r"(/data/upload/\d+/\w+|/[0-9a-f]{8})-[^/]+$", name):  # Label Studio's code
+    code = r"(upload[/\\]\d+[/\\]\w+|[/\\][0-9a-f]{8})-[^/\\]+$"  # of Label Studio
+    if re.search(code, name):
         last += ".split('-', 1)[-1]"
     return f", such as image_id=lambda name: {last}"
 
@@ -265,7 +266,7 @@ def _are_of_kinds(sources: list[Source[T]]) -> bool:
 
 def _apart(sources: list[Source[T]]) -> str:
     """The first of some expressions of name and file that tells these sources apart."""
-    for what in ("parent.name", "stem", "name"):
+    for what in ("parent.name", "stem", "parent.parent.name", "name", "parent"):
         told = {attrgetter(what)(file) for source in sources for file in source.files[:1]}
         if len(told) == len(sources):
             break

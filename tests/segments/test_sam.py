@@ -16,7 +16,7 @@ from tests.segments.formats import write
 def test_names_by_image_and_by_place(tmp_path: Path) -> None:
     for image_id in ("a", "sub/b"):
         write(tmp_path / f"{image_id}.json", made.SAM)
-    names = {"a": {"1": "Eye", "0": None}, "sub/b": [None, "nose", "mane"]}
+    names = {"a.jpg": {"1": "Eye", "0": None}, "sub/b": [None, "nose", "mane"]}
     write(tmp_path / "labels.json", names)
     read = read_segments(tmp_path)
     assert {i: read[i].names for i in read} == {"a": ("eye",), "sub/b": ("nose", "mane")}

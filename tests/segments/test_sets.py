@@ -246,6 +246,7 @@ def remedied(path: Path) -> SegmentFiles:
         "s3://bucket/a.jpg",
         "/data/upload/12/cb06d2f1-a.jpg",
         "/data/upload/1/cb06-a.jpg",
+        "..\\..\\media\\upload\\1\\cb06d2f1-a.jpg",
         "file:///data/a.jpg",
     ],
 )
@@ -299,16 +300,32 @@ def test_ids_are_those_of_the_photos_in_the_folder(
     assert list(one) == [names[0].rpartition(".")[0]], "a single file: names as they are written"
 
 
-def test_one_name_in_two_splits_is_told_apart(tmp_path: Path) -> None:
-    splits(tmp_path, as_published, SAME)
-    assert sorted(remedied(tmp_path)) == [
-        "instances_train2017/frame_1",
-        "instances_valid2017/frame_1",
-    ]
-    by_split = read_segments(
-        tmp_path, image_id=lambda name, file: f"{file.stem.removeprefix('instances_')}/{name}"
-    )
-    assert sorted(by_split) == list(sat.read_images(tmp_path))
+def below_each(split: str) -> tuple[str, str]:
+    return f"{split}/images", f"{split}/labels/coco.json"
+
+
+@pytest.mark.parametrize("where", [as_published, below_each, roboflow])
+def test_one_name_in_two_splits_is_told_apart(
+    tmp_path: Path, where: Callable[[str], tuple[str, str]]
+) -> None:
+    splits(tmp_path, where, SAME)
+    if where is not below_each:
+        assert sorted(read_segments(tmp_path)) == list(sat.read_images(tmp_path))
+        return
+    assert sorted(remedied(tmp_path)) == ["train/frame_1", "valid/frame_1"]
+
+
+def test_the_remedy_of_one_name_in_two_files_works(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        write(tmp_path / "coco" / f"{name}.json", document([image(0, "a.jpg")], [item(0, 0)]))
+    assert sorted(remedied(tmp_path)) == ["x/a", "y/a"]
+
+
+def test_photos_below_a_set_are_its_own(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        photo(tmp_path / split / "images" / "a.jpg")
+        write(tmp_path / split / "coco.json", document([image(0, "a.jpg")], [item(0, 0)]))
+    assert sorted(read_segments(tmp_path)) == list(sat.read_images(tmp_path))
 
 
 def test_one_name_in_sets_of_several_folders(tmp_path: Path) -> None:

@@ -187,8 +187,8 @@ class _Photos:
     """The photos of a folder that is read, for the ids of images that sets name in it.
 
     Sets in subfolders name photos from the top, or from their own folder, or from one beside it, as
-    ``annotations/`` does. The id is that of the photo in the folder that is read, where one place
-    holds it; else the name itself.
+    ``annotations/instances_train2017.json`` does. The id is that of the photo in the folder that is
+    read, where one place holds it, or one of them below the set or called as it is; else the name.
     """
 
     def __init__(self, root: Path) -> None:
@@ -207,8 +207,10 @@ class _Photos:
         if self._is_there(self.root / relative):
             return name
         own = f"{PurePosixPath(place.file_id)}/"  # PNGs of masks have the names of their photos
-        others = [path for path in self._named(relative) if not path.startswith(own)]
-        return others[0] if len(others) == 1 else name
+        places = [path for path in self._named(relative) if not path.startswith(own)]
+        below = [path for path in places if path.startswith(f"{folder}/")]
+        called = [path for path in places if _is_called(place.file.stem, path, relative)]
+        return next((some[0] for some in (below, called, places) if len(some) == 1), name)
 
     @staticmethod
     def _is_there(file: Path) -> bool:
@@ -230,6 +232,12 @@ class _Photos:
             path = unicodedata.normalize("NFC", file.relative_to(self.root).as_posix())
             found.setdefault(path.rpartition("/")[2], []).append(path)
         return found
+
+
+def _is_called(stem: str, path: str, relative: str) -> bool:
+    """Whether a set has the name of the folder from which it names a photo: instances_FOLDER."""
+    folder = path.removesuffix(f"/{relative}").rpartition("/")[2]
+    return f"_{stem}".endswith(f"_{folder}")
 
 
 def _read_document(place: Place, formats: Sequence[JsonFormat], named: bool) -> Reading:

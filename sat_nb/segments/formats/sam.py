@@ -36,7 +36,7 @@ from sat_nb.segments.formats.limits import (
 )
 from sat_nb.segments.formats.png_files import read_mask, read_size
 from sat_nb.segments.formats.rle import rle_decoder
-from sat_nb.sources import Format, Source
+from sat_nb.sources import Format, Source, as_image_id
 
 Names = Mapping[int, str | None]
 METADATA_FILE = "metadata.csv"
@@ -102,9 +102,10 @@ def names_beside(file: Path, root: Path, *ids: str, alone: bool) -> Names:
     folder = root.absolute()
     found = names_file(file, folder.parent if folder.is_dir() else folder.parent.parent)
     labels = None if found is None else read_names(found)
-    for key in ids:
-        if isinstance(labels, dict) and isinstance(labels.get(key), dict | list):
-            return numbered_names(labels[key])
+    by_image = labels if isinstance(labels, dict) else {}
+    for key, names in by_image.items():
+        if as_image_id(key) in ids and isinstance(names, dict | list):
+            return numbered_names(names)
     if found is not None and alone and found.parent == file.absolute().parent:
         return numbered_names(labels)
     raise InvalidInput(
@@ -125,7 +126,7 @@ class NamedDocument(JsonDocument):
             return self.parse(document)
         file = place.file
         others = [f for f in file.parent.glob("*.json") if f.name not in (NAMES_FILE, file.name)]
-        ids = place.file_id, file.stem, file.name
+        ids = place.file_id, file.stem
         return parse_sam(document, names_beside(file, place.root, *ids, alone=not others))
 
 
