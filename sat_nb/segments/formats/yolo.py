@@ -117,6 +117,7 @@ def open_yolo(root: Path) -> dict[str, Source[Reading]]:
         read = _Label(file, found_id, photo, names).read
         name = None if found_id == own_id else own_id
         sources[found_id] = Source(str(file), read, (file,), name, read)
+    names.check_any({source.files[0].parent: None for source in sources.values()})
     return sources
 
 

@@ -7,6 +7,7 @@ small file grow without end, and keys that occur twice are refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.json_text import read_bytes
 from sat_nb.segments.formats.limits import brief, checked_name, whole_number
 
-MAX_YAML_BYTES = 2**20
+MAX_NAMES_BYTES = 2**20
 FOLDERS_ABOVE = 2
 LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 """Files with a name a line, by class number from 0."""
@@ -65,6 +66,18 @@ class NamesFiles:
             "with a name a line."
         )
 
+    def check_any(self, folders: Iterable[Path]) -> None:
+        """The first error, where none of these folders has names: no outline can do without."""
+        errors: list[InvalidInput] = []
+        for folder in folders:
+            try:
+                self.above(folder)
+                return
+            except InvalidInput as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
 
 def _names_in(folder: Path) -> ClassNames | None:
     yamls = sorted(f for f in folder.iterdir() if f.suffix.lower() in (".yaml", ".yml"))
@@ -104,8 +117,13 @@ def _listed(folder: Path) -> ClassNames | None:
 
 
 def _text(file: Path) -> str:
+    if file.stat().st_size > MAX_NAMES_BYTES:
+        raise InvalidInput(
+            f"{file}: has {file.stat().st_size} bytes, the limit is {MAX_NAMES_BYTES}; keep "
+            "nothing but the names of classes in it."
+        )
     try:
-        return read_bytes(file, MAX_YAML_BYTES).decode("utf-8-sig")
+        return read_bytes(file, MAX_NAMES_BYTES).decode("utf-8-sig")
     except (InvalidInput, UnicodeError) as error:
         raise InvalidInput(f"{file}: not readable as text in UTF-8 ({error}).") from error
 
@@ -154,7 +172,8 @@ def _parsed(file: Path) -> Any:
                 raise yaml.YAMLError("a key occurs twice, or is no text")
             return super().construct_mapping(node, deep=deep)
 
+    text = _text(file)
     try:
-        return yaml.load(_text(file), Loader)  # a BaseLoader makes text, nothing else
+        return yaml.load(text, Loader)  # a BaseLoader makes text, nothing else
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{file}: not readable as YAML ({error}).") from error
