@@ -84,7 +84,7 @@ from sat_nb.toy import toy
 table = sat.build(*toy())
 print(sat.compare(table, method="sharp").mean_ranks.index[0])
 figure = sat.plot_segments(sat.aggregate(table)).figure
-print(len(drawn(figure, "svg", 100)) > 1000, repr(sat.explore(table))[:8])
+print(len(drawn(figure, "svg", 100)) > 1000)
 try:
     sat.write_table(table, "/tmp/table.parquet")
 except sat.CannotWrite as error:
@@ -95,27 +95,26 @@ except sat.CannotWrite as error:
 def test_nothing_can_be_written(tmp_path: Path) -> None:
     """The root, and with it home, package, /tmp and working folder, is read-only."""
     command = ["unshare", "-m", "sh", "-c", 'mount -o remount,bind,ro / && exec "$@"', "sh"]
-    if (
-        not shutil.which("unshare")
-        or subprocess.run([*command, "true"], capture_output=True).returncode
-    ):
+    allowed = shutil.which("unshare") and not subprocess.run([*command, "true"]).returncode
+    if not allowed:
         pytest.skip("no right to make the disk read-only for a process")
     if not os.access("/dev/shm", os.W_OK):
         pytest.skip("Matplotlib needs some folder")
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
+    environment["NUMBA_OPT"] = "0"  # compile quickly
     program = [*command, sys.executable, "-c", PROGRAM]
     ended = subprocess.run(program, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     best, drawn, refused = ended.stdout.splitlines()
-    assert (best, drawn) == ("eyes", "True Explorer")
+    assert (best, drawn) == ("eyes", "True")
     assert "the disk is read-only: give another folder" in refused
 
 
 def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(sat_nb.CannotWrite, match="TMPDIR: no folder .* set the environment"):
-        with temporary.temporary_folder():
-            pass
+    refused = pytest.raises(sat_nb.CannotWrite, match="TMPDIR: no folder .* set the environment")
+    with refused, temporary.temporary_folder():
+        pass
     with temporary.temporary_file() as file:
         file.write(b"in memory")
         file.seek(0)
