@@ -13,6 +13,7 @@ from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import PAPER_METHODS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+BLOCKS = [2, 2, 2, 2]  # of DenseNet121's 6, 12, 24, 16: all of its layers and connections
 FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}
 
 
@@ -23,10 +24,20 @@ def documented() -> dict[str, list[str]]:
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
 
 
+def untrained(architecture, keras):
+    """The model for 64 px, with random weights; DenseNet has fewer blocks."""
+    given = {"weights": None, "input_shape": (64, 64, 3), "classes": 5}
+    if architecture == "DenseNet121":
+        from keras.src.applications.densenet import DenseNet  # tf.keras has the deep ones only
+
+        return DenseNet(BLOCKS, **given)
+    return ARCHITECTURES[architecture](given["input_shape"], given["classes"])
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_all_six_methods_on(architecture, keras):
-    """Random weights, 64 px: the layers are what matters, and what is checked at load."""
-    model = ARCHITECTURES[architecture]((64, 64, 3), 5)
+    """The layers are what matters, and what is checked at load."""
+    model = untrained(architecture, keras)
     last = [layer for layer in model.layers if layer.weights][-1]
     kernel, bias = last.get_weights()
     last.set_weights([kernel, bias + 1])  # a logit above zero, for Deep Taylor
