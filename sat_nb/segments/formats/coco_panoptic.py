@@ -109,7 +109,7 @@ def _read(file: Path, entry: dict[str, Any], annotations: list[Any], names: Name
 def _colours(picture: Path) -> NDArray:
     """The colours (H, W, 3 or 4) that are shown: those of a palette where there is one."""
     with opened(picture) as image:
-        if image.mode in ("RGB", "RGBA") and "16" in str(image.tile):
+        if image.mode in ("RGB", "RGBA") and "16" in str(getattr(image, "tile", "")):
             raise InvalidInput("expected colours of 8 bits, got 16, of which Pillow keeps 8.")
         return np.array(image.convert("RGB") if image.mode == "P" else image)
 
