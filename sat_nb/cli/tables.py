@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import sat_nb as sat
 from sat_nb.by_id import ById
+from sat_nb.cli.labels import read_labels
 from sat_nb.cli.options import (
     SPREADSHEET_SAFE,
     Command,
@@ -181,7 +180,7 @@ def build(
     **options: Any,
 ) -> None:
     """Explain photos and join the maps with masks: a table in Parquet."""
-    true_classes = _read_labels(labels) if labels else None
+    true_classes = read_labels(labels) if labels else None
     photos = sat.read_images(images, window=_read_window(window))
     masks = read_masks(
         segments, format=mask_format, image_id=image_id, rename=rename, errors=errors
@@ -415,15 +414,3 @@ def _read_window(text: str | None) -> Any:
         return tuple(map(float, text.split(","))) if text and "," in text else text
     except ValueError:
         return text
-
-
-def _read_labels(path: str) -> dict[str, int]:
-    file: Path = existing(path, "--labels")
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            return {row["image_id"]: int(row["label"]) for row in csv.DictReader(lines)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"{file}: expected CSV with the columns image_id and label, labels as class numbers "
-            f"({type(error).__name__}: {error})."
-        ) from error

@@ -18,6 +18,7 @@ from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
 from sat_nb.printable import printable
+from sat_nb.reading import read_plain, readable
 from sat_nb.registry import Entry, lists, registry
 from sat_nb.segments.problems import problems_of
 from sat_nb.segments.segmentation import SegmentationMap
@@ -138,12 +139,18 @@ def _pairs(renames: Any) -> list[tuple[Any, Any]]:
     )
 
 
+MAX_TOML_BYTES = 2**22
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{50}}")
+
+
 def _read_toml(path: str | os.PathLike[str]) -> list[tuple[Any, Any]]:
     file = existing(path, "renames")
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{file}: not readable as TOML ({error}).") from error
+    with readable("TOML", "write it again, in UTF-8", file=file):
+        text = read_plain(file, MAX_TOML_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
+        if _LONG_KEY.search(text):  # takes the square of its parts
+            raise InvalidInput("a key has more than 50 parts; put names with dots in quotes.")
+        document = tomllib.loads(text)
     rename, synonyms = document.get("rename", {}), document.get("synonyms", {})
     whole = isinstance(rename, dict) and isinstance(synonyms, dict)
     if not document or document.keys() - {"rename", "synonyms"} or not whole:

@@ -277,7 +277,7 @@ def test_what_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(sat.FileMissing, match="'.*nowhere' does not exist"):
         sat.read_table(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(sat.InvalidInput, match="empty: not a Seg.*holds no .parquet file"):
+    with pytest.raises(sat.InvalidInput, match="empty: the folder holds no .parquet file"):
         sat.read_table(tmp_path / "empty")
     (tmp_path / "text").write_text("image_id,model\n")
     with pytest.raises(sat.InvalidInput, match="text: not a Segment Attribution Table"):

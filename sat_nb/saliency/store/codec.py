@@ -73,8 +73,7 @@ class Header:
         _check_facts(self.facts)
         for number, description in enumerate(self.arrays):
             _check_description(description, is_map=number == 0)
-            if description["name"] == "replicates":
-                _check_replicates(description, self.shape)
+            _check_beside(description, self.shape)
         names = [description["name"] for description in self.arrays]
         if not names or len(set(names)) < len(names):
             raise ValueError("its arrays are not one map and others of names of their own")
@@ -195,11 +194,13 @@ def _check_description(description: Any, *, is_map: bool) -> None:
         raise ValueError(f"its rounding error is {error!r:.40}")
 
 
-def _check_replicates(description: Mapping[str, Any], shape: Sequence[int]) -> None:
-    """ValueError where these are no maps (r, H, W) beside a map of this shape."""
+def _check_beside(description: Mapping[str, Any], shape: Sequence[int]) -> None:
+    """ValueError where an array that tables use does not fit a map of this shape."""
+    n_axes = {"replicates": 3, "coarser": 2}.get(description["name"])
     found = description["shape"]
-    if len(found) != 3 or tuple(found[1:]) != tuple(shape[:2]) or description["dtype"][1] != "f":
-        raise ValueError(f"its replicates are {description['dtype']} {found!r:.40}")
+    if n_axes is None or (len(found) == n_axes and found[-2:] == list(shape[:2])):
+        return
+    raise ValueError(f"its array {description['name']!r} is {found!r:.40}, its map {shape}")
 
 
 def _is_shape(shape: Any) -> TypeGuard[list[int]]:

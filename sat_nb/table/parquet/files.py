@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing, writing, written_whole
+from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
-from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
+from sat_nb.table.parquet.shards import check_claims, open_shards, partitions, shard_file, staged
 from sat_nb.table.schema import COLUMNS, check_table
 
 if TYPE_CHECKING:
@@ -128,22 +130,23 @@ def read_table(
     import pyarrow.parquet as pq
 
     file = existing(path)
-    try:
+    with _readable(file):
         shards = open_shards(file)
-        _check_filters(filters, shards.schema.names)
+        names = shards.schema.names
+    _check_filters(filters, names)
+    with _readable(file):
         chosen = pq.filters_to_expression(filters) if filters else None
+        check_claims(shards.get_fragments(filter=chosen))
         rows = shards.to_table(filter=chosen)
         table = rows.select(_order(shards.schema)).to_pandas()
         table.attrs = _joint_attrs(shards)
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
-        if str(error).startswith("filters:"):
-            raise
-        raise InvalidInput(
-            f"{file}: not a Segment Attribution Table in Parquet ({error}); write one with "
-            "sat_nb.write_table or `sat-nb build`."
-        ) from error
+
+
+def _readable(file: Path) -> AbstractContextManager[None]:
+    what = "a Segment Attribution Table in Parquet"
+    return readable(what, "write one with sat_nb.write_table or `sat-nb build`", file=file)
 
 
 def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None:
@@ -242,7 +245,7 @@ def _order(schema: pa.Schema) -> list[str]:
 
     Columns that only folder names hold would come last otherwise.
     """
-    written = json.loads((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
+    written = plain_json((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
     names = [column["name"] for column in written if column["name"] in schema.names]
     return names + [name for name in schema.names if name not in names]
 
@@ -252,11 +255,19 @@ def _joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
     texts = {
         (shard.metadata.metadata or {}).get(ATTRS, b"{}"): None for shard in shards.get_fragments()
     }
-    attrs = [json.loads(text) for text in texts]
+    attrs = [_attrs(text) for text in texts]
     if len(attrs) <= 1:
         return attrs[0] if attrs else {}
     settings = _joint([each.pop("sat_nb", {}) for each in attrs])
     return {"sat_nb": settings} | _joint(attrs)
+
+
+def _attrs(text: bytes) -> dict[str, Any]:
+    """The attrs of one file; ValueError where they are none that a table can have."""
+    attrs = plain_json(text)
+    if not isinstance(attrs, dict) or not isinstance(attrs.get("sat_nb", {}), dict):
+        raise ValueError("its settings are not an object")
+    return attrs
 
 
 def _joint(dicts: list[dict[str, Any]]) -> dict[str, Any]:

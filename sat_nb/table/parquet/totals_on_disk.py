@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.reading import readable
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.parquet.footer import share_no_image
-from sat_nb.table.parquet.shards import open_shards
+from sat_nb.table.parquet.shards import check_claims, open_shards
 from sat_nb.table.parquet.sql import (
     FIXED,
     Part,
@@ -42,12 +42,14 @@ def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -
     The sums depend neither on the number of threads nor on the order of rows.
     """
     file = existing(path, "table")
-    with _readable(file, OSError, ValueError, TypeError, NotImplementedError):
+    with _readable(file):
         shards = open_shards(file)
         empty = check_table(shards.schema.empty_table().to_pandas())
         files = list(shards.get_fragments())
+        check_claims(files)
+        names = shards.schema.names
     check_by(empty, by)
-    check_names([*by, value, *FIXED], shards.schema.names)
+    check_names([*by, value, *FIXED], names)
     with _readable(file), connected() as connection:
         footers = read_footers(connection, files)
         # A footer promises finite values, so that NaN need not be looked for.
@@ -75,20 +77,9 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
     return numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=names))
 
 
-@contextmanager
-def _readable(file: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what Parquet readers raise into an error that names the path."""
-    import duckdb
-
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, (duckdb.Error, *errors)):
-            raise
-        raise InvalidInput(
-            f"{file}: cannot be aggregated: not a Segment Attribution Table in Parquet, or an "
-            f"incomplete one ({error}); write one with sat_nb.write_table."
-        ) from error
+def _readable(file: Path) -> AbstractContextManager[None]:
+    what = "a Segment Attribution Table in Parquet, so that it cannot be aggregated"
+    return readable(what, "write one with sat_nb.write_table", file=file)
 
 
 def _share_no_image(rows: Rows) -> bool:
