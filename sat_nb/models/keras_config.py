@@ -7,7 +7,7 @@ at certain keys become functions; here all of them must stand in :mod:`sat_nb.mo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from reprlib import repr as brief
 from typing import Any
 
@@ -66,17 +66,21 @@ def read_json(text: str | bytes, what: str) -> Any:
         raise damaged(f"{what} is no JSON: {type(error).__name__}: {error}"[:300]) from error
 
 
-def check_config(config: Any) -> None:
-    """Refused for a description that could do more than compute, or that is out of bounds."""
+def check_config(config: Any, harmless: Callable[[str], bool] = lambda name: False) -> None:
+    """Refused for a description that could do more than compute, or that is out of bounds.
+
+    ``harmless(name)`` says of a layer's class that is not among the allowed ones whether it may
+    pass.
+    """
     if not isinstance(config, dict) or "class_name" not in config:
         raise damaged("it describes no model")
     outermost = {key: value for key, value in config.items() if key not in NOT_LOADED}
     n_layers, linked = 0, []
-    for found, layer in _objects(outermost):
+    for found, layer, is_layer in _objects(outermost):
         n_layers += found.get("class_name") in LAYERS
         if n_layers > MAX_LAYERS:
             raise Refused(f"it has more than {MAX_LAYERS} layers")
-        _check_object(found, layer)
+        _check_object(found, layer, harmless if is_layer else lambda name: False)
         _check_strings(found, layer)
         if isinstance(found.get("layers"), list) and "input_layers" in found:
             linked.append(found["layers"])
@@ -84,20 +88,19 @@ def check_config(config: Any) -> None:
         check_links(layers)
 
 
-def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """All JSON objects, each with the layer that it belongs to, in words."""
-    waiting: list[tuple[Any, str, int]] = [(config, "the model", 0)]
+def _objects(config: Any) -> Iterator[tuple[dict[str, Any], str, bool]]:
+    """All JSON objects: each with the layer that it belongs to, and whether it is that layer."""
+    waiting: list[tuple[Any, str, str, int]] = [(config, "layers", "the model", 0)]
     while waiting:
-        value, layer, depth = waiting.pop()
+        value, key, layer, depth = waiting.pop()
         if depth > MAX_DEPTH:
             raise Refused(f"{layer} is nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, dict):
             layer = _described(value) or layer
-            yield value, layer
-            inside = list(value.values())
-        else:
-            inside = value if isinstance(value, list) else []
-        waiting += [(one, layer, depth + 1) for one in reversed(inside)]
+            yield value, layer, key in ("layers", "model_config")
+            waiting += [(one, name, layer, depth + 1) for name, one in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(one, key, layer, depth + 1) for one in reversed(value)]
 
 
 def _described(found: dict[str, Any]) -> str | None:
@@ -109,7 +112,7 @@ def _described(found: dict[str, Any]) -> str | None:
     return f"layer {brief(own)} ({_text(name)})" if own else f"an object ({_text(name)})"
 
 
-def _check_object(found: dict[str, Any], layer: str) -> None:
+def _check_object(found: dict[str, Any], layer: str, harmless: Callable[[str], bool]) -> None:
     name = found.get("class_name")
     if name is None:
         return
@@ -126,7 +129,7 @@ def _check_object(found: dict[str, Any], layer: str) -> None:
     elif name == "function" and _text(found.get("config")) not in ACTIVATIONS | TRAINING_FUNCTIONS:
         place = f"{_text(found.get('module'))}.{_text(found.get('config'))}"
         raise Refused(f"{layer} runs the Python function {place}")
-    elif name not in _KNOWN:
+    elif name not in _KNOWN and not harmless(name):
         raise Refused(
             f"{layer} is of the class {_text(name)}, which is not among the layers of Keras that "
             "only compute, so its author's code would have to be run"

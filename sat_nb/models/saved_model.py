@@ -90,9 +90,32 @@ def _check_layers(file: Path, graph: Any) -> None:
         if not isinstance(found, dict):
             raise damaged("the description of a layer is no JSON object")
         check_version(found.get("keras_version"))
-        if identifier == "_tf_keras_metric":  # of a metric only its parts can be anything else
-            found = {**found, "class_name": "Mean"}
-        check_config(found)
+        is_metric = identifier == "_tf_keras_metric"
+        check_config(found, _is_an_own_metric if is_metric else _is_an_own_layer)
+
+
+def _is_an_own_layer(class_name: str) -> bool:
+    """Whether Keras makes a layer of this class from functions in the file, which are checked.
+
+    It does so with a class that it does not find by its name.
+    """
+    from keras.src.layers import serialization
+
+    serialization.populate_deserializable_objects()
+    return class_name not in serialization.LOCAL.ALL_OBJECTS and not _is_registered(class_name)
+
+
+def _is_an_own_metric(class_name: str) -> bool:
+    """As :func:`_is_an_own_layer`, for a metric that the model was trained with."""
+    from keras.src import metrics
+
+    return not hasattr(metrics, class_name) and not _is_registered(class_name)
+
+
+def _is_registered(class_name: str) -> bool:
+    import tensorflow as tf
+
+    return tf.keras.utils.get_registered_object(class_name) is not None
 
 
 def _descriptions(file: Path, graph: Any) -> Iterator[tuple[str, str]]:

@@ -248,6 +248,12 @@ CODE: dict[str, tuple[Make, str]] = {
         ),
         "runs the operation WriteFile",
     ),
+    "SavedModel inner class": (
+        described(
+            lambda canary: with_field("activation", {"class_name": "deserialize", "config": {}})
+        ),
+        "of the class deserialize",
+    ),
     "SavedModel WriteFile": (graph("WriteFile"), "runs the operation 'WriteFile'"),
     "SavedModel ReadFile": (graph("Relu", "ReadFile"), "runs the operation 'ReadFile'"),
     "SavedModel SaveV2": (graph("SaveV2"), "runs the operation 'SaveV2'"),
@@ -309,6 +315,24 @@ def test_plain_models_are_loaded(plain: Path) -> None:
     assert np.abs(values[0]).max() > 0
     np.testing.assert_array_equal(values[0], values[1])
     np.testing.assert_array_equal(values[0], values[2])
+
+
+def test_a_layer_of_the_authors_own_is_a_graph_in_a_saved_model(tf: Any, tmp_path: Path) -> None:
+    """And is checked as one; registered by its name it would be the user's code with other data."""
+
+    class Twice(tf.keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    layers, photo = tf.keras.layers, np.ones((1, 2, 2, 3), np.float32)
+    steps = [layers.Input((2, 2, 3)), Twice(name="twice"), layers.Flatten()]
+    tf.keras.Sequential(steps).save(tmp_path / "m")
+    assert (load(tmp_path / "m")(photo).numpy() == 2).all()
+    with (
+        tf.keras.utils.custom_object_scope({"Twice": Twice}),
+        pytest.raises(InvalidInput, match=r"layer 'twice' \(Twice\) is of the class Twice"),
+    ):
+        load(tmp_path / "m")
 
 
 def test_layers_and_functions_of_all_kinds_are_loaded(tf: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.architectures import ARCHITECTURES
+from sat_nb.models.keras_config import check_config
 from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import PAPER_METHODS
 
@@ -38,6 +40,7 @@ def untrained(architecture, keras):
 def test_all_six_methods_on(architecture, keras):
     """The layers are what matters, and what is checked at load."""
     model = untrained(architecture, keras)
+    check_config(json.loads(model.to_json()))  # as a file, too
     last = [layer for layer in model.layers if layer.weights][-1]
     kernel, bias = last.get_weights()
     last.set_weights([kernel, bias + 1])  # a logit above zero, for Deep Taylor
