@@ -62,7 +62,7 @@ class Settings:
 
 
 SETTINGS = {
-    "tiny": Settings(n_train=200, n_test=60, epochs=20),
+    "tiny": Settings(n_train=140, n_test=60, epochs=20),
     "small": Settings(),
     "full": Settings(n_explained=100),
 }
