@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
+from sat_nb.table.display import show_as_text
+
+show_as_text()
 
 COLUMNS: dict[str, str] = {
     "image_id": "object",  # joins images, maps and masks
@@ -29,9 +34,15 @@ COLUMNS: dict[str, str] = {
     "se_mean_attribution": "float64",  # standard error of the mean, where the method samples
     "n_samples": "Int64",  # gradients behind the map, where it averages several
     "score": "float64",  # the detector's confidence; the largest of merged masks
+    "tie_tolerance": "float64",  # means of the image that differ by at most this are equal
 }
 """Column -> dtype. An image without segments has one row, without a segment and with
 ``n_segments`` 0, so that it counts in the Absolute aggregation."""
+
+TOLERANCE = "tie_tolerance"
+
+OPTIONAL = (TOLERANCE,)
+"""Columns that tables of earlier versions lack; their equal means are those equal to the bit."""
 
 IMAGE_KEY = ["image_id", "model", "method", "target"]
 RANK_BY = ("abs_mean_attribution", "mean_attribution")
@@ -51,13 +62,13 @@ def check_table(table: object) -> pd.DataFrame:
         raise InvalidInput(
             f"table: expected a DataFrame from sat_nb.build, got {type(table).__name__}."
         )
-    missing = [column for column in COLUMNS if column not in table.columns]
+    missing = [c for c in COLUMNS if c not in table.columns and c not in OPTIONAL]
     if missing:
         raise InvalidInput(
             f"table: the columns {missing} are missing; expected those of sat_nb.build "
             f"({', '.join(COLUMNS)})."
         )
-    numeric = [c for c, dtype in COLUMNS.items() if dtype != "object"]
+    numeric = [c for c, dtype in COLUMNS.items() if dtype != "object" and c in table.columns]
     for column in numeric:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise InvalidInput(
@@ -95,6 +106,9 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
         A table from ``build``, filtered.
     by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
         The column to rank by. The largest value has rank 1; ties share the mean of their ranks.
+        Values tie in a run of sorted values whose neighbours differ by at most ``tie_tolerance``,
+        which is a millionth of the map's largest |value|; in a table without that column they tie
+        if they are equal.
 
     Returns
     -------
@@ -119,11 +133,36 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
         raise unknown_name("by", by, RANK_BY)
     groups = check_table(table).groupby(IMAGE_KEY, dropna=False, sort=False)
     return table.assign(
-        rank=local_rank(table[by], groups.ngroup()),
+        rank=local_rank(table[by], groups.ngroup(), table.get(TOLERANCE)),
         n_segments=groups["segment"].transform("count"),
     )
 
 
-def local_rank(values: pd.Series, groups: pd.Series) -> pd.Series:
-    """Rank of each value within its group: 1 = largest, ties averaged, NaN for NaN."""
-    return values.groupby(groups, sort=False).rank(ascending=False, method="average")
+def local_rank(
+    values: pd.Series, groups: pd.Series | NDArray, tolerance: pd.Series | None = None
+) -> pd.Series:
+    """Rank of each value within its group: 1 = largest, ties averaged, NaN for NaN.
+
+    A run of sorted values whose neighbours differ by at most ``tolerance``, which is the same in
+    all rows of a group, ties; a tolerance that is missing is 0.
+
+    >>> values = pd.Series([3.0, 2.0, 1.99, 1.98, 1.0])
+    >>> local_rank(values, pd.Series([0, 0, 0, 0, 0]), pd.Series([0.011] * 5)).tolist()
+    [1.0, 3.0, 3.0, 3.0, 5.0]
+    """
+    numbers, codes = values.to_numpy(dtype=np.float64, na_value=np.nan), np.asarray(groups)
+    near = np.zeros(len(numbers))
+    if tolerance is not None:
+        near = np.nan_to_num(tolerance.to_numpy(dtype=np.float64, na_value=np.nan))
+    order = np.lexsort((-numbers, codes))  # NaN last in each group
+    numbers, codes, near = numbers[order], codes[order], near[order]
+    new_group = np.append(True, codes[1:] != codes[:-1])[: len(order)]
+    with np.errstate(invalid="ignore"):  # two infinite values
+        ties = (numbers[:-1] - numbers[1:] <= near[1:]) | (numbers[:-1] == numbers[1:])
+    new_run = new_group | np.append(True, ~ties)[: len(order)]
+    starts = np.flatnonzero(new_run)
+    sizes = np.diff(np.append(starts, len(order)))
+    before = starts - np.flatnonzero(new_group)[np.cumsum(new_group)[starts] - 1]
+    ranks = np.empty(len(order))
+    ranks[order] = np.repeat(before + (sizes + 1) / 2, sizes)
+    return pd.Series(np.where(values.isna(), np.nan, ranks), values.index, name="rank")

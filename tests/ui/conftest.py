@@ -30,6 +30,15 @@ explorer
 harmful = sat.explore(*data.harmful())
 harmful
 """,
+    """\
+from IPython.display import HTML, display
+
+display(HTML("<p id=mathematics>$y^2$</p>"))
+display(data.mathematical_masks())
+display(HTML(harmful._repr_mimebundle_()["text/html"]))
+display(sat.aggregate(harmful.data.table).head())
+display(HTML("<p id=last>last</p>"))
+""",
 )
 
 

@@ -98,6 +98,12 @@ def study(folder: str | Path) -> SimpleNamespace:
     return SimpleNamespace(table=table[table["label"] == 1], photos=photos, maps_by_model=maps)
 
 
+def mathematical_masks() -> sat.SegmentationMap:
+    """Masks whose names are mathematics for MathJax, or turn the direction of writing."""
+    names = ("$x^2$", "\\(\\alpha\\)", "$$\\beta$$", "eye\u202ed", "\u05d0 1")
+    return sat.SegmentationMap(names, np.eye(5, dtype=bool)[:, None])
+
+
 def harmful() -> Explored:
     """The toy table under names that are markup, mathematics, or 200 characters long."""
     maps, segments = toy()

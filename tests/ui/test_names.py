@@ -8,7 +8,7 @@ from sat_nb.widgets.views import VIEWS
 from tests.ui.data import HARMFUL, LONG, SCRIPT
 from tests.ui.explorer_page import ExplorerPage
 
-FOREIGN = "img[src='x'], .sat-explorer b > img, .sat-main script, .mjx-container, .MathJax"
+FOREIGN = "img[src='x'], .sat-explorer b > img, .sat-main script, .MathJax:not(#mathematics *)"
 
 
 def assert_nothing_came_of_it(harmful: ExplorerPage) -> None:
@@ -50,6 +50,20 @@ def test_they_are_chosen_like_others(harmful: ExplorerPage) -> None:
     assert harmful.state()["view"] == "image"
     assert SCRIPT in harmful.state()["image_id"]
     assert_nothing_came_of_it(harmful)
+
+
+def test_they_are_no_mathematics_in_outputs(harmful: ExplorerPage) -> None:
+    """JupyterLab typesets the HTML of outputs; the first of these shows that it does."""
+    page = harmful.page
+    page.wait_for_selector("#last", state="attached")
+    page.wait_for_selector("#mathematics .MathJax", state="attached")
+    assert_nothing_came_of_it(harmful)
+    shown = page.locator(".jp-RenderedHTMLCommon").all_inner_texts()
+    masks = next(text for text in shown if "$x^2$" in text and "alpha" in text)
+    assert "\\(\\alpha\\)" in masks
+    assert "$$\\beta$$" in masks
+    assert "eye\\u202ed" in masks
+    assert sum("\\frac{1}{0}" in text for text in shown) >= 2, "the static page and the table"
 
 
 def test_they_widen_nothing(harmful: ExplorerPage) -> None:

@@ -57,7 +57,7 @@ def test_without_voila_the_extra_is_named(
     ("options", "error", "said"),
     [
         ({"table": "nowhere.parquet"}, FileMissing, "table: .*nowhere.parquet' does not exist"),
-        ({"table": __file__}, InvalidInput, "not a Segment Attribution Table"),
+        ({"table": __file__}, InvalidInput, "not readable as a Segment Attribution Table"),
         ({"images": "nowhere"}, FileMissing, "--images: .*nowhere' does not exist"),
         ({"maps": "nowhere"}, FileMissing, "--maps: .*nowhere' does not exist"),
         ({"maps": Path(__file__).parent}, FileMissing, "ui"),
