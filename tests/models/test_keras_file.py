@@ -535,8 +535,14 @@ def test_outputs_fit_into_memory(tf: Any, tmp_path: Path) -> None:
     layers = tf.keras.layers
     steps = [layers.Input((8, 8, 3)), layers.UpSampling2D(5000, name="up"), layers.Flatten()]
     tf.keras.Sequential(steps).save(tmp_path / "up.h5")
-    with pytest.raises(InvalidInput, match=r"layer 'up' \(UpSampling2D\) makes \(None, 40000, 400"):
+    match = r"layer 'up' \(UpSampling2D\) makes \(None, 40000, 40000, 3\) numbers"
+    with pytest.raises(InvalidInput, match=match):
         load(tmp_path / "up.h5")
+    steps = [layers.Input((None, None, 3)), layers.UpSampling2D(5000, name="up")]
+    open_size = tf.keras.Sequential([*steps, layers.GlobalAveragePooling2D()])
+    open_size.save(tmp_path / "open.h5")
+    with pytest.raises(InvalidInput, match=match):
+        sat_nb.input_agnostic_saliency(tmp_path / "open.h5", 0, input_size=(8, 8), progress=False)
 
 
 def test_a_packed_file_unpacks_to_little(
