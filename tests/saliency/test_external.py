@@ -649,7 +649,7 @@ def test_damaged_files_are_maps_or_errors_that_name_them(
 
 def test_a_picture_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
     Image.new("L", (40, 40)).save(tmp_path / "x.png")
-    monkeypatch.setattr(map_formats, "MAX_VALUES", 1000)
+    monkeypatch.setattr(map_formats, "MAX_PIXELS", 1000)
     with pytest.raises(InvalidInput, match=r"x.png: expected at most 1000 values .*\(40, 40\)"):
         _ = sat.read_maps(tmp_path, method="m", sign="unsigned")["m"]["x"]
 
@@ -688,7 +688,7 @@ def test_codecs_are_looked_at_whatever_zarr_lets_through() -> None:
         shape=(1, 1), chunks=(1, 1), shards=None, dtype=np.dtype("f4"), metadata=Metadata()
     )
     with pytest.raises(InvalidInput, match="is stored with pickle"):
-        map_formats._read_zarr(array)
+        map_formats._read_zarr(array, Path())
 
 
 @pytest.mark.parametrize("field", ["shape", "chunks"])

@@ -224,7 +224,7 @@ def test_partitions_that_cannot_match_are_not_opened(table: pd.DataFrame, tmp_pa
     content = shard.read_bytes()
     shard.write_bytes(content[:4] + b"\0" * 400 + content[404:])  # rows are spoilt, facts are not
     assert len(sat.read_table(folder, filters=[("method", "==", "noisy")])) == 95
-    with pytest.raises(sat.InvalidInput, match="not a Segment Attribution Table in Parquet"):
+    with pytest.raises(sat.InvalidInput, match="not readable as a Segment Attribution Table in Parquet"):
         sat.read_table(folder)
 
 
@@ -280,14 +280,14 @@ def test_what_cannot_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(sat.InvalidInput, match="empty: the folder holds no .parquet file"):
         sat.read_table(tmp_path / "empty")
     (tmp_path / "text").write_text("image_id,model\n")
-    with pytest.raises(sat.InvalidInput, match="text: not a Segment Attribution Table"):
+    with pytest.raises(sat.InvalidInput, match="text: not readable as a Segment Attribution Table"):
         sat.read_table(tmp_path / "text")
     table[["image_id"]].to_parquet(tmp_path / "other")
     with pytest.raises(sat.InvalidInput, match="other: .*columns .*'model'.* are missing"):
         sat.read_table(tmp_path / "other")
     whole = sat.write_table(table, tmp_path / "whole").read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(sat.InvalidInput, match="cut: not a Segment Attribution Table"):
+    with pytest.raises(sat.InvalidInput, match="cut: not readable as a Segment Attribution Table"):
         sat.read_table(tmp_path / "cut")
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sat_nb.errors import InvalidInput, SatError
+from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.reading import check_plain, open_plain, readable
 from sat_nb.registry import chosen, registry
+from sat_nb.saliency.external.zarr_claims import MAX_BYTES, check_zarr
 from sat_nb.sources import Format, Source, titles_of
 
 MAX_VALUES = 2**28  # of one image, all channels and classes: more is an error or an attack
+MAX_PIXELS = 2**26  # of a picture, which is small as a file
 
 Sources = dict[str, Source[Any]]
 
@@ -47,29 +50,20 @@ def find_format(path: Path, given: str | Format | None) -> Format:
     )
 
 
-@contextmanager
-def _readable(what: str) -> Iterator[None]:
-    """Turn whatever a parser raises into InvalidInput: damaged files cause errors of many kinds."""
-    try:
-        yield
-    except SatError:
-        raise
-    except Exception as error:
-        raise InvalidInput(
-            f"not readable as {what} ({error}); write the file again, or remove it."
-        ) from error
+def _readable(what: str) -> AbstractContextManager[None]:
+    return readable(what, "write the file again, or remove it")
 
 
-def _check_numbers(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+def _check_numbers(shape: Sequence[int], dtype: np.dtype[Any], *, most: int = MAX_VALUES) -> None:
     """InvalidInput, before anything is read, unless these are real numbers and not too many."""
     if dtype.kind not in "fiu":
         raise InvalidInput(
             f"expected real numbers, got dtype {dtype}; convert them with `.astype('float32')` "
             "before you save them."
         )
-    if any(n < 0 for n in shape) or math.prod(shape) > MAX_VALUES:
+    if any(n < 0 for n in shape) or math.prod(shape) > most:
         raise InvalidInput(
-            f"expected at most {MAX_VALUES} values for one image, got shape {tuple(shape)}; save "
+            f"expected at most {most} values for one image, got shape {tuple(shape)}; save "
             "only the explained class, and one image a file."
         )
 
@@ -105,7 +99,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read_npy(file: Path) -> NDArray[Any]:
     """The array, mapped from disk: of many classes only the one that is used is read."""
     with _readable("a .npy file"):
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             shape, dtype = _header(stream)
         _check_numbers(shape, dtype)
         return np.lib.format.open_memmap(file, mode="r")
@@ -118,7 +112,8 @@ def _is_npz(path: Path) -> bool:
 def _open_npz(path: Path) -> Sources:
     try:
         with _readable("a .npz file"):
-            archive = ZipFile(path)  # stays open for as long as one of its sources lives
+            # stays open for as long as one of its sources lives
+            archive = ZipFile(check_plain(path))
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from error
     sources: Sources = {}
@@ -140,8 +135,11 @@ def _read_member(archive: ZipFile, info: ZipInfo) -> NDArray[Any]:
         with archive.open(info) as stream:
             shape, dtype = _header(stream)
         _check_numbers(shape, dtype)
-        if math.prod(shape) * dtype.itemsize > info.file_size:
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if n_bytes > info.file_size:
             raise ValueError(f"shape {shape} is more than its {info.file_size} bytes hold")
+        if n_bytes > MAX_BYTES:
+            raise ValueError(f"it unpacks to {n_bytes} bytes, and {MAX_BYTES} are the limit")
         with archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
@@ -150,7 +148,7 @@ _GREY_MODES = ("L", "I;16", "I;16L", "I;16B", "I", "F")
 
 
 def _read_picture(file: Path) -> NDArray[Any]:
-    with _readable("a picture"), Image.open(file) as image:
+    with _readable("a picture"), open_plain(file) as stream, Image.open(stream) as image:
         n_frames = getattr(image, "n_frames", 1)
         if image.mode not in _GREY_MODES or n_frames > 1:
             raise InvalidInput(
@@ -158,7 +156,7 @@ def _read_picture(file: Path) -> NDArray[Any]:
                 f"{n_frames} frame(s); the colours of a colour map cannot be turned back into "
                 "numbers, so save the map itself as .npy or in grey."
             )
-        _check_numbers((image.height, image.width), np.dtype(np.uint16))
+        _check_numbers((image.height, image.width), np.dtype(np.uint16), most=MAX_PIXELS)
         return np.array(ImageOps.exif_transpose(image))
 
 
@@ -182,12 +180,12 @@ def _open_zarr(path: Path) -> Sources:
         raise InvalidInput(f"{path}: {error}") from error
     arrays = {i: item for i, item in members.items() if isinstance(item, zarr.Array)}
     return {
-        i: Source(f"{path}[{i!r}]", partial(_read_zarr, array))
+        i: Source(f"{path}[{i!r}]", partial(_read_zarr, array, path / i))
         for i, array in sorted(arrays.items())
     }
 
 
-def _read_zarr(array: Any) -> NDArray[Any]:
+def _read_zarr(array: Any, folder: Path) -> NDArray[Any]:
     with _readable("a zarr array"):
         for shape in (array.shape, array.chunks, array.shards or ()):
             _check_numbers(shape, array.dtype)
@@ -198,6 +196,7 @@ def _read_zarr(array: Any) -> NDArray[Any]:
             raise InvalidInput(
                 "is stored with pickle, which can run any program; save it as numbers."
             )
+        check_zarr(array, folder)
         return np.asarray(array[...])
 
 
