@@ -31,6 +31,12 @@ TAKEN = (
 )
 """Names that this project's own methods have, so that these get the prefix "innvestigate."."""
 
+REVISED = (
+    *("lrp.sequential_preset_a_flat", "lrp.sequential_preset_b_flat"),
+    *("lrp.sequential_preset_b_flat_until_idx", "deep_taylor.bounded"),
+)
+"""Rules of their own for the first layer, which were lost after certain other analyzers."""
+
 
 def _entry(analyzer: str, title: str, about: str, sign: str, source: str, **options: Any) -> Method:
     return Method(
@@ -41,6 +47,7 @@ def _entry(analyzer: str, title: str, about: str, sign: str, source: str, **opti
         source=source,
         engine="innvestigate",
         analyzer=analyzer,
+        revision=int(analyzer in REVISED),
         **{"layers": ANY_LAYER, **options},
     )
 

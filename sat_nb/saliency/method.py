@@ -81,6 +81,9 @@ class Method(Entry):
         The largest number of samples under ``samples="auto"``.
     images_at_once : int, optional
         The most images in one request; None for no limit.
+    revision : int, default 0
+        For the package's entries: counted up when a mended fault changes the method's maps, so
+        that those which are kept are computed again.
 
     Raises
     ------
@@ -107,6 +110,7 @@ class Method(Entry):
     count: str | None = None
     max_samples: int | None = None
     images_at_once: int | None = None
+    revision: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,7 +166,7 @@ class Method(Entry):
             "parameters": dict(parameters),
         }
         if self.engine != OWN:
-            return plain
+            return {**plain, "revision": self.revision} if self.revision else plain
         # "sampling" is what makes the seed a part of a map's fingerprint.
         return {**plain, "analyzer": self.name, "sampling": OWN, "version": self.version}
 
