@@ -192,16 +192,38 @@ def visible_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
                     yield file
 
 
+NOT_TEXT = (
+    "its name is not valid UTF-8, so no table can hold it; rename it, for instance with "
+    "`convmv -f latin1 -t utf8 --notest`"
+)
+
+
+def is_text(name: str) -> bool:
+    r"""Whether a name is Unicode; Python holds the other bytes of names as halves of characters.
+
+    >>> is_text("caf\u00e9"), is_text("caf\udce9")
+    (True, False)
+    """
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def files_by_id(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """{id: file} of a folder and its subfolders, sorted by id.
 
     The id is the path relative to ``folder``, without its extension, with ``/``, in composed
     Unicode (NFC).
-    Hidden files are left out; two files with one id are an error.
+    Hidden files are left out; two files with one id are an error, and so is a name that is no
+    text.
     """
     found: dict[str, Path] = {}
     for file in sorted(visible_files(folder, suffixes)):
         relative = file.relative_to(folder).with_suffix("").as_posix()
+        if not is_text(relative):
+            raise InvalidInput(f"{folder}: {relative!r}: {NOT_TEXT}.")
         file_id = unicodedata.normalize("NFC", relative)
         if file_id in found:
             raise InvalidInput(

@@ -290,3 +290,9 @@ def test_names_that_differ_in_anything_have_files_of_their_own() -> None:
     assert len({name.casefold() for name in made}) == len(names)
     assert made[0] == "lrp.z"
     assert all(name.isascii() and "/" not in name and len(name) < 100 for name in made)
+
+
+def test_exports_whose_names_are_no_text_are_refused(tmp_path: Path) -> None:
+    sat.write_dinox(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.json")), EYE)
+    with pytest.raises(sat.InvalidInput, match=r"caf.udce9.*not valid UTF-8.*convmv"):
+        sat.read_segments(tmp_path)

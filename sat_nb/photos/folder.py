@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sat_nb.errors import InvalidInput
-from sat_nb.files import existing
+from sat_nb.files import NOT_TEXT, existing, is_text
 from sat_nb.photos import suffixes
 from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, head_of, photo_files
 
@@ -67,6 +67,8 @@ def find_photos(path: str | os.PathLike[str], argument: str = "path") -> Folder:
 
 
 def _one_file(file: Path) -> Folder:
+    if not is_text(file.name):
+        raise InvalidInput(f"{file}: {NOT_TEXT}.")
     try:
         photos = photo_files(file)
     except InvalidInput as error:
@@ -87,7 +89,7 @@ def _read_folder(root: Path) -> Folder:
     found = Folder()
     known = frozenset().union(*(known.suffixes() for known in PHOTO_FORMATS.values()))
     for name, file in _walk(root, found):
-        why, suspect = _refusal(file, known)
+        why, suspect = _refusal(file, known) if is_text(name) else (NOT_TEXT, True)
         try:
             photos = [] if why else photo_files(file)
         except InvalidInput as error:

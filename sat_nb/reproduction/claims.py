@@ -15,6 +15,7 @@ import pandas as pd
 from sat_nb.csv_files import csv_of
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing, written_whole
+from sat_nb.printable import printable
 
 VERDICTS = ("holds", "holds in part", "does not hold", "cannot tell")
 
@@ -189,10 +190,10 @@ def _cell(text: str) -> str:
     >>> print(_cell("a | b <d> *e* lrp_z"))
     a \| b &lt;d&gt; \*e\* lrp\_z
     """
-    line = " ".join(str(text).split()).replace("\\", "\\\\")
+    line = printable(" ".join(str(text).split())).replace("\\", "\\\\")
     for letter, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         line = line.replace(letter, name)
-    for letter in "|*_`[]":
+    for letter in "|*_`[]$~#":
         line = line.replace(letter, f"\\{letter}")
     return line
 

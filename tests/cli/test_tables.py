@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 import sat_nb as sat
+from sat_nb.toy import toy
 from tests.cli.running import run
 
 
@@ -67,6 +69,55 @@ def test_aggregate_prints_and_writes(table_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "summary.csv"
     assert run("aggregate", table_file, "--by", "method,model", "--out", out).exit_code == 0
     assert list(pd.read_csv(out)) == ["method", "model", "segment", "rank", "n_images"]
+
+
+@pytest.fixture(scope="module")
+def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table whose names steer terminals and spreadsheets, or differ in punctuation alone."""
+    maps, segments = toy()
+    name = {"eyes": "=1+1", "nose": "nose\x1b[2J\u202e"}
+    methods = dict(zip(("lrp.z", "lrp z", "lrp_z", "LRP.z"), [*maps.values()] * 2, strict=True))
+    table = sat.build(methods, {i: s.rename(name) for i, s in segments.items()})
+    return sat.write_table(table, tmp_path_factory.mktemp("hostile") / "t.parquet")
+
+
+def test_names_are_text_on_the_terminal_and_in_spreadsheets(
+    hostile_file: Path, tmp_path: Path
+) -> None:
+    printed = run("aggregate", hostile_file).output
+    assert r"nose\x1b[2J\u202e" in printed
+    assert "\x1b" not in printed
+    out = tmp_path / "a.csv"
+    for options, expected in (((), "=1+1"), (("--spreadsheet-safe",), "'=1+1")):
+        assert run("aggregate", hostile_file, "--out", out, *options).exit_code == 0
+        names = set(pd.read_csv(out)["segment"])
+        assert {expected, "nose\x1b[2J\u202e"} <= names
+
+
+def test_what_cannot_be_written_is_one_line(hostile_file: Path, tmp_path: Path) -> None:
+    for out, why in (
+        (tmp_path, "it is a folder"),
+        ("/dev/null", "it is a device"),
+        ("n" * 300, "300 bytes"),
+    ):
+        refused = run("aggregate", hostile_file, "--out", out)
+        assert refused.exit_code == 1
+        assert refused.output.startswith("Error: --out: cannot write ")
+        assert why in refused.output
+        assert refused.output.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning")
+def test_methods_that_differ_in_punctuation_alone_have_figures_of_their_own(
+    hostile_file: Path, tmp_path: Path
+) -> None:
+    result = run("figures", hostile_file, "--out", tmp_path, "--formats", "svg")
+    assert result.exit_code == 0, result.output
+    told = result.output.splitlines()
+    assert len(told) == len({path.lower() for path in told}) == 16
+    assert sorted(told) == sorted(map(str, tmp_path.iterdir()))
+    for file in tmp_path.glob("*.svg"):
+        ElementTree.parse(file)
 
 
 def test_other_aggregations_and_their_parameters(table_file: Path) -> None:

@@ -150,3 +150,16 @@ def test_endings_are_known_without_pillow() -> None:
     assert [image_suffix(n) for n in ("a.nii.gz", "a.gz", "v1.2", ".png", "")] == [
         *(".nii.gz", "", "", "", ""),
     ]
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    """Two of them would be one photo in a table, whose text cannot hold them."""
+    for raw in (b"caf\xe9.png", b"caf\xe8.png", b"good.png", b"sub\xff/a.png"):
+        file = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), raw)))
+        file.parent.mkdir(exist_ok=True)
+        Image.fromarray(PIXELS).save(file)
+    with pytest.warns(UserWarning, match=r"3 files .*not valid UTF-8.*rename"):
+        images = read_images(tmp_path)
+    assert list(images) == ["good"]
+    with pytest.raises(InvalidInput, match=r"caf.udce9.png: its name is not valid UTF-8"):
+        read_images(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")))

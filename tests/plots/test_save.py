@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -125,6 +126,29 @@ def test_intervals_and_small_and_negative_numbers_as_latex() -> None:
     ]
 
 
+def test_what_intervals_returns_as_latex() -> None:
+    """Its column ``interval`` says how each one was computed."""
+    table = results.table(3)
+    lone = table["segment"].eq(table["segment"].iloc[0]) & table["image_id"].ne(
+        table["image_id"].iloc[0]
+    )
+    found = sat.intervals(table[~lone], value="rank", n_resamples=200)
+    latex = sat.to_latex(found)
+    assert "method & segment & rank & n images & interval & kind & n units" in latex
+    for row, (_, expected) in zip(rows_of(latex), found.iterrows(), strict=True):
+        ends = "--" if pd.isna(expected["low"]) else f"[{expected.low:.2f}, {expected.high:.2f}]"
+        assert row.split(" & ")[4:6] == [ends, expected["interval"]]
+    assert "none" in set(found["interval"])
+
+
+def test_differences_of_models_and_columns_of_one_name_as_latex() -> None:
+    table = results.table(3)
+    moved = sat.difference(table, table.assign(model="b"), method="lrp.z", n_resamples=200)
+    assert "rank shift & interval & kind & p value" in sat.to_latex(moved)
+    twice = pd.DataFrame([["eyes", 1.5, 2.5]], columns=["segment", "rank", "rank"])
+    assert rows_of(sat.to_latex(twice)) == [r"eyes & 1.50 & 2.50 \\"]
+
+
 def test_a_difference_as_latex() -> None:
     latex = sat.to_latex(results.difference(3))
     assert "segment & rank a & rank b & rank shift & interval & p value" in latex
@@ -144,7 +168,50 @@ def test_what_is_no_result_as_latex() -> None:
         ("a_b & 50%", r"a\_b \& 50\%"),
         ("\\input{x}", r"\textbackslash{}input\{x\}"),
         ("two\nlines\t$#~^", r"two lines \$\#\textasciitilde{}\textasciicircum{}"),
+        ("a\x00b\x1b[0m", r"a\textbackslash{}x00b\textbackslash{}x1b[0m"),
+        ("\u202eeye", r"\textbackslash{}u202eeye"),
+        ("a--b ''c'' ?`", r"a-{}-b '{}'c'{}' ?{}`"),
     ],
 )
 def test_escaping(text: str, expected: str) -> None:
     assert escape(text) == expected
+
+
+def test_names_start_no_command_of_latex() -> None:
+    r"""A bracket after a line's end is its distance, a star forbids a break: ``\\\\[a]``."""
+    frame = pd.DataFrame({"segment": ["[1cm]", "*", "eye"], "rank": [1.5, 2.0, 3.0]})
+    assert [row.split(" & ")[0] for row in rows_of(sat.to_latex(frame))] == [
+        "{}[1cm]",
+        "{}*",
+        "eye",
+    ]
+
+
+HOSTILE = "eye\x1b[2J\u202ed\x00"
+
+
+@pytest.mark.filterwarnings("error", "ignore:Glyph 8")
+def test_hostile_names_in_figures(tmp_path) -> None:
+    """SVG stays XML, whatever is drawn, and names show what they hold."""
+    table = results.table(3)
+    first = table["segment"].iloc[0]
+    renamed = table.assign(
+        segment=table["segment"].replace(first, HOSTILE), method=table["method"] + "\x07$x$"
+    )
+    ax = sat.plot_segments(sat.aggregate(renamed))
+    ax.text(0, 0, "of the user: \x08")
+    svg, _ = sat.save_figure(ax, tmp_path / "f", formats=["svg"])
+    root = ElementTree.parse(svg).getroot()
+    texts = [text for text in root.itertext() if text.strip()]
+    assert r"eye\x1b[2J\u202ed\x00" in texts
+    assert r"of the user: \x08" in texts
+    assert any(r"\x07$x$" in text for text in texts)
+
+
+def test_csv_for_spreadsheets(tmp_path) -> None:
+    table = results.table(3)
+    first = table["segment"].iloc[0]
+    ax = sat.plot_segments(sat.aggregate(table.replace({"segment": {first: "=1+1"}})))
+    for safe, expected in ((False, "=1+1"), (True, "'=1+1")):
+        written = sat.save_figure(ax, tmp_path / "f", formats=[], spreadsheet_safe=safe)
+        assert expected in set(pd.read_csv(written[0])["segment"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +154,16 @@ def test_suggestions_go_through_toml_and_leave_nothing_to_suggest(names: list[st
     mapping = dict(zip(found["segment"], found["proposal"], strict=True))
     if mapping:
         assert tomllib.loads(sat.renames_as_toml(found))["rename"] == mapping
+
+
+def test_toml_holds_and_shows_any_name() -> None:
+    names = {"eye\u202es": "eye", "eye\x9b\x7f\u200bs": 'e"y\\e\n'}
+    rows = [{"segment": a, "proposal": b} for a, b in names.items()]
+    facts = {"reason": "plural", "n_images": 1, "n_images_proposal": 2, "n_both": 0}
+    text = sat.renames_as_toml(pd.DataFrame(rows).assign(**facts))
+    assert tomllib.loads(text)["rename"] == names
+    assert text.replace("\n", "").isascii()
+    assert text.replace("\n", "").isprintable()
 
 
 def test_names_are_replaced_while_reading(tmp_path: Path) -> None:
