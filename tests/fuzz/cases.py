@@ -1,0 +1,165 @@
+"""Cases by number: the same number is the same damage to the same file, on every run.
+
+``python -m tests.fuzz.cases SEED FIRST LAST`` runs some of them in a process of limited memory and
+says on stdout which one is running, and what went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sat_nb.errors import SatError
+from sat_nb.reading import LONGEST_MESSAGE
+from tests.fuzz.mutations import mutated
+from tests.fuzz.targets import TARGETS, Target
+
+MAX_BYTES = 2 * 10**9
+OF_MEMORY = (
+    "more memory than there is",
+    "MemoryError",
+    "Unable to allocate",
+    "malloc",
+    "bad_alloc",
+)
+
+Files = dict[str, bytes]
+
+
+@cache
+def valid(name: str) -> Files:
+    """The valid files of a target."""
+    with tempfile.TemporaryDirectory() as folder:
+        TARGETS[name].write(Path(folder))
+        found = (p for p in sorted(Path(folder).rglob("*")) if p.is_file())
+        return {
+            p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in found
+            if not p.name.startswith(".lock")
+        }
+
+
+def case(seed: str, number: int) -> tuple[str, Files, str | None]:
+    """(target, its files with the damage, the file that becomes something else than a file)."""
+    rng = random.Random(f"{seed}:{number}")
+    name = list(TARGETS)[number % len(TARGETS)]
+    files = dict(valid(name))
+    chosen = rng.choice(list(files))
+    if rng.random() < 0.02:
+        return name, files, f"{rng.choice(['folder', 'pipe', 'loop', 'out', 'gone'])} {chosen}"
+    files[chosen] = mutated(rng, chosen, files[chosen], aware=TARGETS[name].aware)
+    return name, files, None
+
+
+def place(files: Files, other: str | None, folder: Path) -> None:
+    """Write the files of a case into a folder."""
+    for name, raw in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(raw)
+    if other is None:
+        return
+    kind, _, name = other.partition(" ")
+    file = folder / name
+    file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "loop":
+        file.symlink_to(file)
+    elif kind == "out":
+        file.symlink_to("/etc/passwd")
+
+
+def verdict(name: str, files: Files, other: str | None) -> str | None:
+    """What went wrong where the files were read; None where they were read or refused."""
+    target = TARGETS[name]
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        place(files, other, Path(folder))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = target.read(Path(folder))
+        except SatError as error:
+            return _of_message(str(error))
+        except Exception:
+            return traceback.format_exc(limit=-6)
+    return _of_silence(name, target, files, found) if target.sealed else None
+
+
+def _of_message(message: str) -> str | None:
+    if len(message) > LONGEST_MESSAGE:
+        return f"a message of {len(message)} characters: {message[:300]}"
+    if any(words in message for words in OF_MEMORY):
+        return f"too much memory was asked for: {message[:500]}"
+    return None
+
+
+@cache
+def _whole(name: str) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        place(valid(name), None, Path(folder))
+        return TARGETS[name].read(Path(folder))
+
+
+def _of_silence(name: str, target: Target, files: Files, found: Any) -> str | None:
+    """Whether damage to bytes changed what was read, without a word."""
+    changed = [file for file, raw in files.items() if raw != valid(name)[file]]
+    if any(_is_meant(files[file]) for file in changed):
+        return None
+    wrong = [key for key, value in found.items() if value != _whole(name).get(key)]
+    return f"{changed} gave other {wrong} without a word" if wrong else None
+
+
+def _is_meant(raw: bytes) -> bool:
+    """Whether a damaged file of a store has no checksum, or one that fits: it says what it says."""
+    try:
+        content = json.loads(raw.partition(b"\n")[0] if b"\n" in raw else raw)
+    except (ValueError, RecursionError):
+        return False
+    from sat_nb.saliency.store.codec import HEADER_CRC, crc_of
+    from sat_nb.saliency.store.documents import CRC
+
+    if not isinstance(content, dict):
+        return False
+    key = HEADER_CRC if "arrays" in content else CRC
+    return key not in content or content.pop(key) == crc_of(content)
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Let this process take no more than :data:`MAX_BYTES` beside what it has."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + MAX_BYTES, resource.RLIM_INFINITY))
+    yield
+
+
+def main(seed: str, first: int, last: int) -> None:
+    """Run cases; a line of JSON before each one, and after one that went wrong."""
+    for name in TARGETS:
+        if problem := verdict(name, valid(name), None):
+            raise SystemExit(f"{name}: its valid files are refused: {problem}")
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    with little_memory():
+        for number in range(first, last):
+            print(json.dumps({"case": number}), file=report, flush=True)
+            problem = verdict(*case(seed, number))
+            if problem:
+                print(json.dumps({"case": number, "problem": problem}), file=report, flush=True)
+    print(json.dumps({"case": last}), file=report, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
