@@ -196,7 +196,8 @@ def to_latex(result: Any, *, digits: int = 2, caption: str | None = None) -> str
     ----------
     result : Comparison, Difference or DataFrame
         The result of ``compare`` or ``difference``, or a table such as those of ``aggregate`` and
-        ``intervals``. The columns ``low`` and ``high`` become one column, ``interval``. The last
+        ``intervals``. The columns ``low`` and ``high`` become one column, ``interval``; what
+        ``intervals`` has under that name, how each was computed, is the column ``kind``. The last
         column of a Comparison numbers the groups that a segment belongs to.
     digits : int, default 2
         Decimals of numbers that are not whole. Numbers that would show as zero are written in
@@ -234,8 +235,9 @@ def to_latex(result: Any, *, digits: int = 2, caption: str | None = None) -> str
     \end{tabular}
     """
     frame = _with_intervals(_frame_of(result), digits)
-    texts = [_column(frame[name], digits) for name in frame]
-    sides = "".join("r" if _is_number(frame[name]) else "l" for name in frame)
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]  # two may have one name
+    texts = [_column(column, digits) for column in columns]
+    sides = "".join("r" if _is_number(column) else "l" for column in columns)
     lines = [f"\\begin{{tabular}}{{{sides}}}", "\\toprule"]
     lines.append(_row([escape(str(name).replace("_", " ")) for name in frame]))
     lines += ["\\midrule", *(_row(cells) for cells in zip(*texts, strict=True))]
@@ -286,14 +288,23 @@ def _frame_of(result: Any) -> pd.DataFrame:
 
 
 def _with_intervals(frame: pd.DataFrame, digits: int) -> pd.DataFrame:
-    if not {"low", "high"} <= set(frame.columns):
+    """The frame with ``low`` and ``high`` as one column, beside the kind of each interval."""
+    names = list(frame.columns)
+    if names.count("low") != 1 or names.count("high") != 1:
         return frame
     ends = zip(_column(frame["low"], digits), _column(frame["high"], digits), strict=True)
-    joined = pd.Series([Cell(f"[{low}, {high}]") for low, high in ends], index=frame.index)
-    at = list(frame.columns).index("low")
-    kept = frame.drop(columns=["low", "high"])
-    kept.insert(at, "interval", joined)
+    joined = pd.Series([_interval(*both) for both in ends], index=frame.index)
+    kept = frame.drop(columns=["low", "high"]).rename(columns={"interval": "kind"})
+    kept.insert(min(names.index("low"), kept.shape[1]), "interval", joined)
     return kept
+
+
+def _interval(low: str, high: str) -> Cell:
+    return Cell(NOTHING if low == high == NOTHING else f"[{low}, {high}]")
+
+
+NOTHING = "--"
+"""What stands for a number that is missing."""
 
 
 class Cell(str):
@@ -312,7 +323,7 @@ def _cell(value: Any, digits: int) -> str:
     if isinstance(value, Cell):
         return value
     if not isinstance(value, str) and pd.isna(value):
-        return "--"
+        return NOTHING
     if isinstance(value, bool) or (
         not isinstance(value, (int, float)) and not hasattr(value, "dtype")
     ):
