@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +92,16 @@ def facts_by_id(maps: Maps) -> dict[str, Any]:
     return found
 
 
-def labels_of(labels: Any, images: list[Match]) -> list[int | None]:
+def labels_of(labels: Any, images: list[Match], facts: Sequence[Any] = ()) -> list[int | None]:
     """The true class of each image, None where it is not known.
 
     ``labels`` is a mapping or a pandas.Series by image id. Labels of other images are no fault,
-    as they often name a whole data set; labels of no image at all are.
+    as they often name a whole data set; labels of no image at all are. ``facts`` are what is
+    declared about each image with its maps, which may be its label.
     """
+    declared = [getattr(of_image, "label", None) for of_image in facts] or [None] * len(images)
     if labels is None or len(labels) == 0:
-        return [None] * len(images)
+        return declared
     if not hasattr(labels, "keys"):
         raise InvalidInput(
             f"labels: expected {{image_id: class}}, got {type(labels).__name__}; classes in the "
@@ -112,7 +114,20 @@ def labels_of(labels: Any, images: list[Match]) -> list[int | None]:
             f"labels: name none of the {len(ids)} images of maps and segments ({shorten(ids)}); "
             f"they name {shorten(keys)}. Ids are file paths without extension."
         )
-    return [_label(i, labels[keys[i]]) if i in keys else None for i in ids]
+    given = [_label(i, labels[keys[i]]) if i in keys else None for i in ids]
+    return [
+        _agreed(i, *both) for i, both in zip(ids, zip(given, declared, strict=True), strict=True)
+    ]
+
+
+def _agreed(image_id: str, given: int | None, declared: int | None) -> int | None:
+    """The label that is known; InvalidInput where two are, and differ."""
+    if given is not None and declared is not None and given != declared:
+        raise InvalidInput(
+            f"labels[{image_id!r}]: {given}, and its maps were adopted with the label {declared}; "
+            "give the labels once."
+        )
+    return declared if given is None else given
 
 
 def _label(image_id: str, label: Any) -> int | None:

@@ -162,10 +162,12 @@ def test_a_wrong_layout_is_an_error_that_names_shapes(
     ("target", "words"),
     [
         (5, r"image 'a'\): holds 5 classes along K, target is 5; give target=0..4"),
-        (-1, "target is -1"),
+        (-1, "target: expected the index of a class, a whole number from 0 on, got int -1"),
         ([0, 1, 2], "one index for each of the 2 images"),
-        ("predicted", "not known from maps"),
-        (1.5, "whole numbers"),
+        ("predicted", "got str 'predicted'; maps do not tell it"),
+        (1.5, "whole number from 0 on, got float 1.5"),
+        ([0, True], "got bool True"),
+        ([0, np.nan], "got float nan"),
     ],
 )
 def test_targets_must_be_classes(target: Any, words: str) -> None:
@@ -186,6 +188,13 @@ def test_targets_must_be_classes(target: Any, words: str) -> None:
         (np.full((1, 4, 4), -np.inf), ["a"], InvalidInput, "infinite"),
         (np.zeros((1, 4, 4), complex), ["a"], InvalidInput, "real numbers, got complex128"),
         (np.zeros((1, 4, 4), bool), ["a"], InvalidInput, "real numbers, got bool"),
+        (np.zeros((1, 4, 4), str), ["a"], InvalidInput, "real numbers, got <U1"),
+        (
+            np.ma.masked_equal(np.eye(4)[None], 0),
+            ["a"],
+            InvalidInput,
+            "12 values are missing; .*filled",
+        ),
         ([[[1.0], [1.0, 2.0]]], ["a"], InvalidInput, "expected an array of numbers"),
         (object(), ["a"], InvalidInput, "real numbers, got object"),
     ],
@@ -244,6 +253,61 @@ def test_declarations_travel_with_the_table(tmp_path: Path) -> None:
     assert read["predicted"].isna().all()
 
 
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"predicted": 3, "labels": 3},
+        {"predicted": [3, 3], "labels": (3, 3)},
+        {"predicted": np.array([3.0, 3.0]), "labels": pd.Series({"b": 3, "a": 3})},
+        {"predicted": {"a": np.int64(3), "b": 3}, "labels": np.int32(3)},
+    ],
+)
+def test_predictions_and_labels_stand_in_the_table(ways: Any) -> None:
+    maps = sat.maps_from_arrays(np.ones((2, 6, 5)), layout="NHW", **ways, **TWO)
+    table = sat.build(maps, segments_of(["a", "b"], (6, 5)))
+    assert table["predicted"].tolist() == table["label"].tolist() == [3] * 4
+    assert len(sat.select(table, correct=True)) == 4
+
+
+def test_one_class_an_image_stays_with_its_image(tmp_path: Path) -> None:
+    for i in "ab":
+        np.save(tmp_path / f"{i}.npy", np.eye(4))
+    declared = {"target": (2, 0), "predicted": {"b": 0, "a": 2}, "labels": [1, 0]}
+    adopted = sat.maps_from_arrays([np.eye(4)] * 2, layout="HW", **declared, **TWO)
+    for maps in (adopted, sat.read_maps(tmp_path, **declared, **ONE)):
+        table = sat.build(maps, segments_of(["a", "b"], (4, 4))).groupby("image_id").first()
+        assert table[["target", "predicted", "label"]].to_numpy().tolist() == [[2, 2, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("argument", ["target", "predicted", "labels"])
+def test_classes_of_other_images_are_an_error(argument: str) -> None:
+    options = {"layout": "NHW", **TWO}
+    with pytest.raises(IdMismatch, match=f"{argument}: no index for 1 of 2 images: 'b'; it has"):
+        sat.maps_from_arrays(np.ones((2, 6, 5)), **{argument: {"a": 1, "c": 2}}, **options)
+    with pytest.raises(InvalidInput, match=rf"{argument}\['b'\]: expected the index .*'zebra'"):
+        sat.maps_from_arrays(np.ones((2, 6, 5)), **{argument: {"a": 1, "b": "zebra"}}, **options)
+    with pytest.raises(InvalidInput, match=f"{argument}: expected one index for each of the 2"):
+        sat.maps_from_arrays(np.ones((2, 6, 5)), **{argument: [1]}, **options)
+
+
+def test_labels_that_are_given_twice_must_agree() -> None:
+    maps = sat.maps_from_arrays(np.ones((2, 6, 5)), layout="NHW", labels=[1, 2], **TWO)
+    masks = segments_of(["a", "b"], (6, 5))
+    assert sat.build(maps, masks, labels={"b": 2})["label"].tolist() == [1, 1, 2, 2]
+    with pytest.raises(InvalidInput, match=r"labels\['b'\]: 1, and its maps .* label 2"):
+        sat.build(maps, masks, labels={"b": 1})
+
+
+def test_the_one_output_of_a_sigmoid_speaks_for_class_1() -> None:
+    values = np.random.default_rng(0).normal(size=(2, 6, 5, 1, 1))  # grey photos, as SHAP does
+    with pytest.raises(InvalidInput, match=r"speaks for class 1: take array\[\.\.\., 0\]"):
+        sat.maps_from_arrays(values, layout="NHWCK", target=1, **TWO)
+    maps = sat.maps_from_arrays(values[..., 0], layout="NHWC", target=1, **TWO)
+    table = sat.build(maps, segments_of(["a", "b"], (6, 5)), pad_px=0)
+    assert table["target"].tolist() == [1] * 4
+    np.testing.assert_array_equal(maps["m"]["b"], values[1, ..., 0])
+
+
 def test_unknown_targets_are_missing_and_not_zero() -> None:
     maps = sat.maps_from_arrays(np.ones((2, 6, 5)), layout="NHW", **TWO)
     assert sat.build(maps, segments_of(["a", "b"], (6, 5)))["target"].isna().all()
@@ -296,8 +360,11 @@ def test_only_maps_of_one_question_are_joined() -> None:
         adopt() | adopt()
     with pytest.raises(InvalidInput, match="model is 'model' on one side of | and 'b'"):
         adopt() | adopt(method="b", model="b")
-    with pytest.raises(InvalidInput, match="targets .* differ .* 'i'"):
+    with pytest.raises(InvalidInput, match="targets, .* differ .* 'i'"):
         adopt(target=1) | adopt(method="b")
+    for name in ("predicted", "labels"):
+        with pytest.raises(InvalidInput, match="predictions, labels or sizes .* 'i'"):
+            adopt(**{name: 1}) | adopt(method="b", **{name: 2})
     with pytest.raises(InvalidInput, match="sizes of photos differ .* 'i'"):
         adopt(photo_sizes={"i": (8, 8)}) | adopt(method="b", photo_sizes={"i": (8, 9)})
     for joined in (
@@ -305,6 +372,11 @@ def test_only_maps_of_one_question_are_joined() -> None:
         adopt(method="b") | adopt(photo_sizes={"i": (8, 8)}),
     ):
         assert joined.facts["i"].height == 8
+    joined = adopt(labels=1, predicted=2) | adopt(
+        method="b", predicted=2, photo_sizes={"i": (8, 8)}
+    )
+    assert [joined.facts["i"].label, joined.facts["i"].predicted] == [1, 2]
+    assert joined.facts["i"].size == (8, 8)
 
 
 def test_names_are_looked_up_as_in_a_store() -> None:
@@ -316,37 +388,6 @@ def test_names_are_looked_up_as_in_a_store() -> None:
         _ = maps["n"]
     with pytest.raises(InvalidInput, match="method: expected a name, got ''"):
         sat.maps_from_arrays({}, method="", layout="HW", sign="signed")
-
-
-# --- superpixels ----------------------------------------------------------------------------
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_superpixels_are_painted(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    labels = rng.choice([0, 3, 4, 11], size=rng.integers(1, 9, 2))
-    there = np.unique(labels)
-    chosen = rng.permutation(there)[: rng.integers(0, len(there) + 1)]
-    weights = {int(name): float(rng.normal()) for name in chosen}
-    painted = sat.paint_superpixels(list(weights.items()), labels)
-    for at in np.ndindex(*labels.shape):
-        assert painted[at] == weights.get(int(labels[at]), 0.0)
-
-
-@pytest.mark.parametrize(
-    ("weights", "labels", "words"),
-    [
-        ({9: 1.0}, [[0, 1]], "unknown 9"),
-        ([(1, 1.0), (1, 2.0)], [[0, 1]], "one of them twice"),
-        ({0: 1.0}, [0, 1], r"whole numbers \(H, W\)"),
-        ({0: 1.0}, [[0.5, 1.0]], "whole numbers"),
-    ],
-)
-def test_superpixels_of_another_explanation_are_an_error(
-    weights: Any, labels: Any, words: str
-) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        sat.paint_superpixels(weights, labels)
 
 
 # --- files ----------------------------------------------------------------------------------

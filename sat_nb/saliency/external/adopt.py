@@ -10,7 +10,7 @@ import operator
 import os
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from sat_nb.by_id import composed, keys_by_id
+from sat_nb.arguments import is_whole
+from sat_nb.by_id import keys_by_id
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import lists
+from sat_nb.saliency.external.classes import ClassIndex, classes_by_id, with_keys_of
 from sat_nb.saliency.external.formats import MAP_FORMATS, find_format
 from sat_nb.saliency.external.maps import (
     SIGNS,
@@ -33,10 +35,10 @@ from sat_nb.saliency.external.maps import (
     as_array,
     check_axes,
 )
-from sat_nb.saliency.targets import read_targets, target_settings
 from sat_nb.sources import Format, ImageId, Source, by_image_id
 
-ClassIndex = int | Sequence[int] | Mapping[str, int]
+ARGUMENTS = {"target": "target", "predicted": "predicted", "label": "labels"}
+"""The argument in which each class of ``PhotoFacts`` is declared."""
 
 
 @lists(sign=SIGNS, fit=FITS)
@@ -48,6 +50,8 @@ def maps_from_arrays(
     sign: str,
     image_ids: Iterable[str] | None = None,
     target: ClassIndex | None = None,
+    predicted: ClassIndex | None = None,
+    labels: ClassIndex | None = None,
     fit: str | None = None,
     model: str = "model",
     photo_sizes: Mapping[str, tuple[int, int]] | None = None,
@@ -73,6 +77,15 @@ def maps_from_arrays(
         One id an image, in order. For {image_id: array} they are the keys.
     target : int, sequence of int or Mapping[str, int], default None
         The explained class: one for all, one an image, or {image_id: index}; it selects along K.
+        A model with one output has two classes, as for ``explain``: its output speaks for class 1.
+        Where a tool returns an axis K of length 1 for it, take ``array[..., 0]``, leave K out of
+        ``layout`` and declare 1; for a map that explains class 0, declare 0.
+    predicted : int, sequence of int or Mapping[str, int], default None
+        The class that the model gives to each image, in the same forms: the column ``predicted``
+        of the table. Of a model with one output, 1 where its probability is above 0.5.
+    labels : int, sequence of int or Mapping[str, int], default None
+        The true class of each image, in the same forms: the column ``label``. Labels of a part of
+        the images go into ``build(labels=)``.
     fit : str, default None
         How the tool brought photos to the size of the maps, a name in FITS:
 
@@ -98,7 +111,7 @@ def maps_from_arrays(
     InvalidInput
         For values that are not finite, and for a layout or sign that the numbers contradict.
     IdMismatch
-        If ``photo_sizes`` or ``target`` lacks an image.
+        If ``photo_sizes``, ``target``, ``predicted`` or ``labels`` lacks an image.
 
     Examples
     --------
@@ -114,7 +127,8 @@ def maps_from_arrays(
     if not isinstance(arrays, Mapping):
         recipe = replace(recipe, layout=layout.replace("N", ""))
     sources = {i: Source("arrays", partial(named.__getitem__, i)) for i in named}
-    lazy = _adopt(sources, recipe, {"layout": layout}, target, fit, model, photo_sizes)
+    classes = {"target": target, "predicted": predicted, "label": labels}
+    lazy = _adopt(sources, recipe, {"layout": layout}, classes, fit, model, photo_sizes)
     checked = MappingProxyType(dict(lazy[method]))  # adopted now, so that errors come now
     return replace(lazy, maps=MappingProxyType({method: checked}))
 
@@ -130,6 +144,8 @@ def read_maps(
     zero: float | None = None,
     image_id: ImageId | None = None,
     target: ClassIndex | None = None,
+    predicted: ClassIndex | None = None,
+    labels: ClassIndex | None = None,
     fit: str | None = None,
     model: str = "model",
     photo_sizes: Mapping[str, tuple[int, int]] | None = None,
@@ -159,6 +175,10 @@ def read_maps(
         Turns a file's id, ``image_id(id)`` or ``image_id(id, file)``, into the image's.
     target : int, sequence of int or Mapping[str, int], default None
         The explained class, as for ``maps_from_arrays``.
+    predicted : int, sequence of int or Mapping[str, int], default None
+        The class that the model gives to each image, as for ``maps_from_arrays``.
+    labels : int, sequence of int or Mapping[str, int], default None
+        The true class of each image, as for ``maps_from_arrays``.
     fit : str, default None
         The geometry from photo to map, as for ``maps_from_arrays``: ``build`` needs it where maps
         have another shape than their photos.
@@ -199,29 +219,37 @@ def read_maps(
     if not sources:
         raise InvalidInput(f"path: {str(root)!r} holds no map; expected {stored_as.title}.")
     declared = {"layout": layout, "zero": zero, "file": root.resolve().name}
-    return _adopt(sources, recipe, declared, target, fit, model, photo_sizes)
+    classes = {"target": target, "predicted": predicted, "label": labels}
+    return _adopt(sources, recipe, declared, classes, fit, model, photo_sizes)
 
 
 def _adopt(
     sources: Mapping[str, Source[Any]],
     recipe: Recipe,
     declared: dict[str, Any],
-    target: ClassIndex | None,
+    classes: Mapping[str, ClassIndex | None],
     fit: str | None,
     model: str,
     photo_sizes: Mapping[str, tuple[int, int]] | None,
 ) -> ExternalMaps:
     if fit is not None:
         get_fit(fit)
-    targets = _targets(target, list(sources), recipe.layout)
-    noted = None if target is None else target_settings(target)
-    settings = {**declared, "sign": recipe.sign, "target": noted}
+    target, ids = classes["target"], list(sources)
+    if target is None and "K" in recipe.layout:
+        raise InvalidInput(
+            f"target: layout {recipe.layout!r} holds a map for each class; give the index of the "
+            "explained class, one for all or one an image."
+        )
+    facts = _facts(ids, classes, photo_sizes)
+    targets = {i: f.target for i, f in facts.items() if f.target is not None}
+    settings = {**declared, "sign": recipe.sign, "target": _noted(target)}
+    lazy = LazyMaps(recipe, MappingProxyType(sources), MappingProxyType(targets))
     return ExternalMaps(
-        MappingProxyType({recipe.method: LazyMaps(recipe, MappingProxyType(sources), targets)}),
+        MappingProxyType({recipe.method: lazy}),
         MappingProxyType({recipe.method: settings}),
         fit,
         str(model),
-        _facts(list(sources), targets, photo_sizes),
+        facts,
     )
 
 
@@ -269,47 +297,41 @@ def _checked_ids(image_ids: Iterable[str]) -> list[str]:
     return ids
 
 
-def _targets(target: ClassIndex | None, ids: list[str], layout: str) -> Mapping[str, int]:
-    if target is None and "K" in layout:
-        raise InvalidInput(
-            f"target: layout {layout!r} holds a map for each class; give the index of the "
-            "explained class, one for all or one an image."
-        )
-    if target is None:
-        return {}
-    targets = read_targets(_with_keys_of(target, ids, "target"), ids)
-    if targets is None:
-        raise InvalidInput(
-            f"target: {target!r} is not known from maps; give the index of the explained class."
-        )
-    return MappingProxyType(targets)
+def _noted(target: Any) -> int | str | None:
+    """What the settings hold: one class for all, or that each image has its own."""
+    return int(target) if is_whole(target) else None if target is None else "given"
 
 
 def _facts(
     ids: list[str],
-    targets: Mapping[str, int],
+    classes: Mapping[str, ClassIndex | None],
     photo_sizes: Mapping[str, tuple[int, int]] | None,
 ) -> Mapping[str, PhotoFacts]:
-    if photo_sizes is None:
-        return MappingProxyType({i: PhotoFacts(targets[i]) for i in ids if i in targets})
-    photo_sizes = _with_keys_of(photo_sizes, ids, "photo_sizes")
-    missing = [i for i in ids if i not in photo_sizes]
+    """{image_id: what was declared}; nothing where nothing was."""
+    columns = {n: classes_by_id(ARGUMENTS[n], given, ids) for n, given in classes.items()}
+    sizes = {} if photo_sizes is None else _sizes(photo_sizes, ids)
+    if not sizes and not any(columns.values()):
+        return MappingProxyType({})
+    return MappingProxyType(
+        {
+            i: PhotoFacts(
+                **{name: of_image.get(i) for name, of_image in columns.items()},
+                **dict(zip(("height", "width"), sizes.get(i, ()), strict=False)),
+            )
+            for i in ids
+        }
+    )
+
+
+def _sizes(given: Mapping[str, tuple[int, int]], ids: list[str]) -> dict[str, tuple[int, int]]:
+    sizes = with_keys_of(given, ids, "photo_sizes")
+    missing = [i for i in ids if i not in sizes]
     if missing:
         raise IdMismatch(
             f"photo_sizes: none for {len(missing)} of {len(ids)} images: {shorten(missing)}; it "
-            f"has {shorten(photo_sizes)}."
+            f"has {shorten(sizes)}."
         )
-    sizes = {i: _photo_size(i, photo_sizes[i]) for i in ids}
-    return MappingProxyType({i: PhotoFacts(targets.get(i), None, *sizes[i]) for i in ids})
-
-
-def _with_keys_of(given: Any, ids: list[str], argument: str) -> Any:
-    """A mapping by image id under those of ``ids``, whatever their Unicode form; else as given."""
-    if not hasattr(given, "keys"):
-        return given
-    keys = keys_by_id(given.keys(), argument)
-    named = {i: keys[composed(i)] for i in ids if composed(i) in keys}
-    return {i: given[key] for i, key in named.items()} or given
+    return {i: _photo_size(i, sizes[i]) for i in ids}
 
 
 def _photo_size(image_id: str, size: Any) -> tuple[int, int]:

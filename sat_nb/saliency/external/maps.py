@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,12 +20,13 @@ from sat_nb.sources import Source
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """What is declared about one image: the explained class, and its photo's size in pixels."""
+    """What is declared about one image: its classes, and its photo's size in pixels."""
 
     target: int | None = None
     predicted: int | None = None
     height: int | None = None
     width: int | None = None
+    label: int | None = None
 
     @property
     def size(self) -> Size | None:
@@ -34,8 +35,13 @@ class PhotoFacts:
 
     def agrees(self, other: PhotoFacts) -> bool:
         """Whether both can be true of one photo and target."""
-        known = self.size is not None and other.size is not None
-        return self.target == other.target and (self.size == other.size or not known)
+        pairs = [(getattr(self, n), getattr(other, n)) for n in ("predicted", "label", "size")]
+        return self.target == other.target and all(a == b or None in (a, b) for a, b in pairs)
+
+    def joined(self, other: PhotoFacts) -> PhotoFacts:
+        """What either of them knows."""
+        mine = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(other, **mine)
 
 
 NO_FACTS = PhotoFacts()
@@ -77,7 +83,7 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
     model : str
         The name of the explained model.
     facts : Mapping[str, PhotoFacts]
-        {image_id: what is declared about the photo}.
+        {image_id: what is declared about the photo}: its classes and its size.
 
     See Also
     --------
@@ -152,14 +158,16 @@ class ExternalMaps(ByMethod[Mapping[str, Map]]):
         different = [i for i in set(mine) & set(theirs) if not mine[i].agrees(theirs[i])]
         if different:
             raise InvalidInput(
-                f"maps: targets or sizes of photos differ between the sides of | for "
-                f"{shorten(sorted(different))}; declare the same ones, or build one table each."
+                f"maps: targets, predictions, labels or sizes of photos differ between the sides "
+                f"of | for {shorten(sorted(different))}; declare the same ones, or build one table "
+                "each."
             )
 
     def _facts_with(self, other: ExternalMaps) -> Mapping[str, PhotoFacts]:
-        """The facts of both sides; of two about one image, the one that has the photo's size."""
-        known = {i: facts for i, facts in self.facts.items() if facts.size is not None}
-        return MappingProxyType({**self.facts, **other.facts, **known})
+        """The facts of both sides; of two about one image, what either of them knows."""
+        theirs = other._facts_by_id()
+        mine = {i: f.joined(theirs.get(composed(i), f)) for i, f in self.facts.items()}
+        return MappingProxyType({**other.facts, **mine})
 
     def _facts_by_id(self) -> dict[str, PhotoFacts]:
         """The facts of all images under their ids in composed Unicode."""
@@ -303,6 +311,11 @@ class LazyMaps(ById[Map]):
 
 def as_array(value: Any, where: str) -> NDArray[Any]:
     """Real numbers as an array, from NumPy, PyTorch or TensorFlow, or from a list of arrays."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InvalidInput(
+            f"{where}: is a masked array, in which {np.ma.count_masked(value)} values are missing; "
+            "give value.filled(0) if these pixels have no attribution, or leave the image out."
+        )
     try:
         if isinstance(value, np.ndarray):
             array: NDArray[Any] = value
@@ -343,8 +356,12 @@ def check_axes(shape: tuple[int, ...], layout: str, where: str) -> None:
 
 def _checked_class(target: int | None, n_classes: int, where: str) -> int:
     if target is None or not 0 <= target < n_classes:
+        lone = (
+            " The one output of a sigmoid speaks for class 1: take array[..., 0], leave K out of "
+            "layout, and keep target=1."
+        )
         raise InvalidInput(
             f"{where}: holds {n_classes} classes along K, target is {target}; give "
-            f"target=0..{n_classes - 1}."
+            f"target=0..{n_classes - 1}.{lone if n_classes == 1 and target == 1 else ''}"
         )
     return target
