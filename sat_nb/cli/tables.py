@@ -336,7 +336,7 @@ def explore(table: str, **options: Any) -> None:
 def as_text(summary: pd.DataFrame) -> str:
     """A table for the terminal."""
     texts = summary.select_dtypes(exclude="number")
-    shown = summary.assign(**{name: texts[name].map(printable) for name in texts})
+    shown = summary.assign(**{str(name): texts[name].map(printable) for name in texts})
     return shown.to_string(index=False, float_format=lambda x: f"{x:.4g}")
 
 

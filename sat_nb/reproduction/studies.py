@@ -297,7 +297,8 @@ def draw_method(
     marked = tuple(highlight)
     result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
     summary = sat.intervals(table[table["method"] == method], value=value, interval=interval)
-    name, options = plain_name(method), {"formats": formats, "spreadsheet_safe": spreadsheet_safe}
+    name = plain_name(method)
+    options: dict[str, Any] = {"formats": formats, "spreadsheet_safe": spreadsheet_safe}
     diagram = sat.plot_critical_difference(result, highlight=marked)
     bars = sat.plot_segments(summary, highlight=marked)
     return [
@@ -324,7 +325,7 @@ def save(
     """Write a figure with its numbers as CSV, and close it; the files written."""
     import matplotlib.pyplot as plt
 
-    options = {"formats": formats, "dpi": 150, "spreadsheet_safe": spreadsheet_safe}
+    options: dict[str, Any] = {"formats": formats, "dpi": 150, "spreadsheet_safe": spreadsheet_safe}
     files = sat.save_figure(figure, path, data=numbers, **options)
     plt.close("all")
     return files
