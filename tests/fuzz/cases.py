@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +23,8 @@ from typing import Any
 
 from sat_nb.errors import SatError
 from sat_nb.reading import LONGEST_MESSAGE
+from sat_nb.saliency.store.codec import HEADER_CRC, crc_of
+from sat_nb.saliency.store.documents import CRC
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import TARGETS, Target
 
@@ -123,17 +126,17 @@ def _of_silence(name: str, target: Target, files: Files, found: Any) -> str | No
 
 
 def _is_meant(raw: bytes) -> bool:
-    """Whether a damaged file of a store has no checksum, or one that fits: it says what it says."""
+    """Whether a damaged file of a store has no checksum, or ones that fit: it says what it says."""
+    line, is_map, payload = raw.partition(b"\n") if b'"arrays"' in raw else (raw, b"", b"")
     try:
-        content = json.loads(raw.partition(b"\n")[0] if b"\n" in raw else raw)
+        content = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    from sat_nb.saliency.store.codec import HEADER_CRC, crc_of
-    from sat_nb.saliency.store.documents import CRC
-
     if not isinstance(content, dict):
         return False
-    key = HEADER_CRC if "arrays" in content else CRC
+    if is_map and content.get("crc32") != zlib.crc32(payload):
+        return False
+    key = HEADER_CRC if is_map else CRC
     return key not in content or content.pop(key) == crc_of(content)
 
 

@@ -51,12 +51,16 @@ def hunt(seed: str, first: int, last: int, until: float = float("inf")) -> tuple
     return escapes, first
 
 
+def command(seed: str, first: str, last: str) -> list[str]:
+    """The program of a child."""
+    return [sys.executable, "-m", "tests.fuzz.cases", seed, first, last]
+
+
 def _child(seed: str, first: int, last: int, until: float) -> tuple[list[Escape], int]:
     """Run a child until it ends; its escapes, and the case to go on with."""
-    command = [sys.executable, "-m", "tests.fuzz.cases", seed, str(first), str(last)]
     threads = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "2"}
     child = subprocess.Popen(
-        command,
+        command(seed, str(first), str(last)),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,

@@ -196,7 +196,7 @@ def change_header(rng: random.Random, raw: bytes) -> bytes:
 def change_member(rng: random.Random, raw: bytes) -> bytes:
     """A zip file with one member changed, packed again."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(stream, "w", 8) as new:
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(stream, "w") as new:
         names = old.namelist()
         chosen = rng.choice(names)
         for name in names:
@@ -204,7 +204,8 @@ def change_member(rng: random.Random, raw: bytes) -> bytes:
             if name == chosen:
                 is_json = name.endswith(".json") and rng.random() < 0.7
                 content = (change_json if is_json else rng.choice(BYTES))(rng, content)
-            new.writestr(name, content)
+            packing = zipfile.ZIP_DEFLATED
+            new.writestr(zipfile.ZipInfo(name), content, packing)  # without the time of day
     return stream.getvalue()
 
 
