@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Mask, Masks, Pixels, true_or_false
+from sat_nb.csv_files import csv_of
 from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
@@ -224,14 +225,17 @@ def _rows(
     if missing:
         new = measured(missing)
         with written_whole(file) as part:
-            (new if kept is None else pd.concat([kept, new])).to_csv(part, index=False)
+            part.write_bytes(csv_of(new if kept is None else pd.concat([kept, new])))
         kept = _read(file)
     assert kept is not None
     return kept[kept["deletion"].isin([d.key for d in deletions])]
 
 
 def _read(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, dtype={"image_id": str, "segment": str, "deletion": str})
+    texts = {"image_id": str, "segment": str, "deletion": str}
+    numbers = {column: [""] for column in COLUMNS if column not in texts}
+    # a segment may be called "NA" or "null", which pandas would read as missing
+    return pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=numbers)
 
 
 def _image_effects(

@@ -144,6 +144,16 @@ def test_a_changed_deletion_is_not_taken_for_the_old_one(linear: Path, tmp_path:
     assert files == {"a.csv", "filled@1/a.csv", "filled@2/a.csv"}
 
 
+def test_segments_may_be_called_as_pandas_calls_what_is_missing(
+    linear: Path, tmp_path: Path
+) -> None:
+    named = halves().rename({"head": "NA", "legs": "null"})
+    given = (linear, {"a": photo()}, {"a": named}, {"a": 0})
+    for _ in range(2):  # measured, then read
+        found = deletion_effects(*given, preprocess="unit", kept=tmp_path, deletions=["grey"])
+        assert found["segment"].tolist() == ["NA", "null"]
+
+
 def test_names_of_folders_are_safe(linear: Path, tmp_path: Path) -> None:
     options = {"preprocess": "unit", "kept": tmp_path / "kept"}
     deletion_effects(linear, *PHOTO, **options, deletions=[filled(0, "1", "../out")])
