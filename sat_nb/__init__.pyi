@@ -29,6 +29,7 @@ from .interventions.deletion import (
     DELETIONS,
     Deletion,
 )
+from .limits import LIMITS
 from .plots.bars import (
     plot_segments,
 )
@@ -255,6 +256,7 @@ __all__ = [
     "DELETIONS",
     "FITS",
     "INTERVALS",
+    "LIMITS",
     "MAP_FORMATS",
     "MASK_CHANGES",
     "MERGES",

@@ -26,6 +26,23 @@ Size = tuple[int, int]
 """(height, width) in pixels."""
 
 
+def values_in(array: NDArray[Any]) -> list[int]:
+    """The different values of an array of whole numbers from 0 to 2**24, ascending.
+
+    As ``numpy.unique``, which sorts: that takes ten times as long for a large picture.
+
+    >>> values_in(np.array([[7, 0], [7, 3]]))
+    [0, 3, 7]
+    """
+    if array.size == 0 or array.min() < 0 or array.max() > 2**24:
+        return [int(value) for value in np.unique(array)]
+    found = np.zeros(int(array.max()) + 1, dtype=bool)
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, 2**20):  # indices take eight bytes a value
+        found[flat[start : start + 2**20].astype(np.intp)] = True
+    return [int(value) for value in np.flatnonzero(found)]
+
+
 def true_or_false(array: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A boolean array whose bytes are all 0 or 1; a copy if some are not.
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sat_nb.errors import InvalidInput
+from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Range, range_of, stored
+from sat_nb.reading import open_plain
 
 BITS, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT = 258, 262, 284, 339  # tags of TIFF
 SIGNED = 2  # a SAMPLE_FORMAT
@@ -63,7 +65,8 @@ def samples(file: Path, image: Image.Image, codes: list[str]) -> Samples:
     if image.mode in ("I", "F") or (image.mode == "L" and _is_signed(image)):
         return _numbers(image, codes)
     _check_not_reduced(file, image, codes)
-    return np.array(image.convert("RGBA" if has_alpha(image) else "RGB")), (0.0, 255.0)
+    mode = "RGBA" if has_alpha(image) else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode)), (0.0, 255.0)
 
 
 def has_alpha(image: Image.Image) -> bool:
@@ -111,13 +114,19 @@ def _both_bytes(file: Path, layout: str, order: str) -> NDArray[np.uint16]:
         first, second = _decoded(file, f"{layout};16B"), _decoded(file, f"{layout};16L")
     is_little = order == "L" or (order == "N" and sys.byteorder == "little")
     high, low = (second, first) if is_little else (first, second)
-    return high.astype(np.uint16) << 8 | low
+    numbers = high.astype(np.uint16)
+    numbers <<= 8
+    numbers |= low
+    return numbers
 
 
 def _decoded(file: Path, code: str) -> NDArray[np.uint8]:
     """The picture, its samples unpacked as the code says."""
-    with file.open("rb") as stream, Image.open(stream) as image:
-        image.tile = [_with_code(tile, code) for tile in image.tile]
+    with open_plain(file) as stream, open_picture(stream) as image:
+        image.tile = [  # type: ignore[attr-defined]
+            _with_code(tile, code)
+            for tile in image.tile  # type: ignore[attr-defined]
+        ]
         return np.array(image)
 
 
@@ -139,7 +148,7 @@ def _portable(file: Path, image: Image.Image, top: int) -> NDArray[np.uint16]:
     name, _, offset, _ = image.tile[0]  # type: ignore[attr-defined]
     shape = (image.height, image.width, 3)[: 2 if image.mode == "I" else 3]
     n_numbers = int(np.prod(shape))
-    data = file.read_bytes()[offset:]
+    data = _beginning(file, offset + 64 * n_numbers + 2**16)[offset:]
     if name == "ppm_plain":
         numbers = np.array(re.sub(rb"#[^\n]*", b"", data).split()[:n_numbers], dtype=np.int64)
     else:
@@ -162,7 +171,7 @@ def _check_not_reduced(file: Path, image: Image.Image, codes: list[str]) -> None
 
 def _jpeg2000_bits(file: Path) -> tuple[int, bool]:
     """The most bits of a sample, and whether any have a sign."""
-    data = file.read_bytes()
+    data = _beginning(file, HEADER_BYTES)
     start = data.index(b"\xff\x4f\xff\x51")
     (n_channels,) = struct.unpack_from(">H", data, start + 40)
     bits = data[start + 42 : start + 42 + 3 * n_channels : 3]
@@ -171,10 +180,18 @@ def _jpeg2000_bits(file: Path) -> tuple[int, bool]:
 
 def bits_of_avif(file: Path) -> int:
     """The bits of a sample, as the file's configuration (``av1C``) tells them."""
-    data = file.read_bytes()
+    data = _beginning(file, HEADER_BYTES)
     start = data.find(b"av1C")
     flags = data[start + 6] if 0 <= start < len(data) - 6 else 0
     return 12 if flags & 0x60 == 0x60 else 10 if flags & 0x40 else 8
+
+
+HEADER_BYTES = 2**24
+
+
+def _beginning(file: Path, n_bytes: int) -> bytes:
+    with open_plain(file) as stream:
+        return stream.read(n_bytes)
 
 
 def _tags(image: Image.Image) -> Any:

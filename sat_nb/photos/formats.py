@@ -14,6 +14,7 @@ from sat_nb.files import existing
 from sat_nb.photos import medical, suffixes
 from sat_nb.photos.photo import Photo
 from sat_nb.photos.pillow import pillow_suffixes, read_pillow
+from sat_nb.reading import check_plain, open_plain
 from sat_nb.registry import Entry, registry
 
 HEAD_BYTES = 132
@@ -106,6 +107,7 @@ class PhotoFile:
         try:
             if self.format.lacks:
                 raise InvalidInput(f"{self.format.lacks}.")
+            check_plain(self.file)
             n_parts = self.format.parts(self.file) if self.part is None else None
             if n_parts is not None:
                 raise InvalidInput(f"holds {n_parts} photos; read_images(file) gives each its id.")
@@ -127,6 +129,7 @@ def photo_files(file: Path) -> list[PhotoFile]:
     if found.lacks:
         raise InvalidInput(found.lacks)
     try:
+        check_plain(file)
         n_parts = found.parts(file)
     except InvalidInput:
         raise
@@ -150,9 +153,9 @@ def format_of(file: Path) -> PhotoFormat:
 def head_of(file: Path) -> bytes:
     """The first bytes of a file; none where it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return stream.read(HEAD_BYTES)
-    except OSError:
+    except (OSError, InvalidInput):
         return b""
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
+from sat_nb.limits import LIMITS, beyond
 from sat_nb.photos.photo import Photo, Range, check_size, in_colour, range_of, stored
+from sat_nb.reading import open_plain
 
 BYTES_OF_A_FRAME = 16  # at least, with its header: more frames than that are not in a file
 
@@ -32,7 +36,10 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
     from pydicom.pixels import apply_color_lut, pixel_array
 
     data = _header(file)
-    check_size(int(data.Rows), int(data.Columns))
+    n_bytes = int(data.get("BitsAllocated") or 8) / 8
+    check_size(
+        int(data.Rows), int(data.Columns), max(int(data.get("SamplesPerPixel") or 1), 3), n_bytes
+    )
     frame = part or 0
     try:
         pixels = pixel_array(_readable(file, data), index=frame)
@@ -60,7 +67,32 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
 def _header(file: Path) -> Any:
     from pydicom import dcmread
 
+    _check_deflated(file)
     return dcmread(file, stop_before_pixels=True, force=True)
+
+
+def _check_deflated(file: Path) -> None:
+    """InvalidInput for a DICOM file that is packed as a whole, and too large when unpacked."""
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    with open_plain(file) as stream:
+        if read_preamble(stream, force=True) is None:
+            return
+        meta = _read_file_meta_info(stream)
+        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            _check_unpacked(zlib.decompressobj(-zlib.MAX_WBITS), stream)
+
+
+def _check_unpacked(unpacker: Any, stream: BinaryIO) -> None:
+    n_bytes = 0
+    while packed := unpacker.unconsumed_tail or stream.read(2**20):
+        n_bytes += len(unpacker.decompress(packed, 2**24))
+        if n_bytes > LIMITS["volume_bytes"]:
+            raise InvalidInput(
+                f"takes more than {n_bytes} bytes when it is unpacked; "
+                f"{beyond('volume_bytes', 2 * n_bytes)}."
+            )
 
 
 def _readable(file: Path, data: Any) -> Any:
@@ -139,7 +171,8 @@ def read_nifti(file: Path, part: int | None = None) -> Photo:
     """
     image = _nifti(file)
     shape = _slices_shape(image)
-    check_size(int(shape[0]), int(shape[1]))
+    n_bytes = np.dtype(image.get_data_dtype()).itemsize
+    check_size(int(shape[0]), int(shape[1]), n_bytes=n_bytes)
     index = (slice(None), slice(None), *[0] * (image.ndim - 2))
     if part is not None:
         index = (*index[:2], part, *index[3:])
@@ -155,7 +188,36 @@ def read_nifti(file: Path, part: int | None = None) -> Photo:
 def _nifti(file: Path) -> Any:
     import nibabel
 
-    return nibabel.load(file)
+    _check_offset(file)
+    image: Any = nibabel.load(file)
+    n_bytes = math.prod(image.shape) * np.dtype(image.get_data_dtype()).itemsize
+    if file.suffix.lower() == ".gz" and n_bytes > LIMITS["volume_bytes"]:
+        raise InvalidInput(
+            f"a compressed volume of {n_bytes} bytes, which is unpacked up to the slice that is "
+            f"read; save it as .nii; {beyond('volume_bytes', n_bytes)}."
+        )
+    return image
+
+
+def _check_offset(file: Path) -> None:
+    """InvalidInput where a header says that the numbers begin far behind it."""
+    from nibabel.openers import ImageOpener
+
+    with ImageOpener(str(file)) as stream:
+        head = stream.read(HEADER_BYTES)
+    for order in "<>":
+        places = {348: ("f4", 108), 540: ("i8", 168)}  # of NIfTI 1 and 2
+        kind, at = places.get(int.from_bytes(head[:4], ORDERS[order], signed=True), ("", 0))
+        if kind and len(head) >= at + 8:
+            (offset,) = np.frombuffer(head[at : at + int(kind[1])], order + kind)
+            if not 0 <= offset <= MAX_OFFSET:
+                raise InvalidInput(f"its numbers begin at byte {offset:g}; save it again.")
+
+
+HEADER_BYTES = 540
+ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
+MAX_OFFSET = 2**24
+"""Bytes of a header with its extensions."""
 
 
 def _slices_shape(image: Any) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput
+from sat_nb.limits import LIMITS, beyond
 
 Range = tuple[float, float]
 
@@ -51,14 +52,13 @@ def photo_of(array: object) -> Photo:
     return Photo(in_colour(stored(array)), range_of(array.dtype))
 
 
-def check_size(height: int, width: int) -> None:
-    """InvalidInput for a photo of more pixels than Pillow opens."""
-    from PIL import Image
-
-    limit = 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize)
-    if height * width > limit:
+def check_size(height: int, width: int, n_channels: int = 3, n_bytes: float = 1) -> None:
+    """InvalidInput for a photo that takes too much memory, of ``n_bytes`` a number."""
+    needed = math.ceil(height * width * n_channels * n_bytes)
+    if needed > LIMITS["photo_bytes"]:
         raise InvalidInput(
-            f"{height} x {width} px are more than {limit}; shrink or cut the photo, and its masks."
+            f"{height} x {width} px in {n_channels} channels take {needed} bytes; shrink or cut "
+            f"the photo, and its masks; {beyond('photo_bytes', needed)}."
         )
 
 
@@ -97,13 +97,17 @@ def over_white(colours: NDArray[Any], alpha: NDArray[Any]) -> tuple[NDArray[Any]
     top = int(np.iinfo(alpha.dtype).max)
     if (alpha == top).all():
         return colours, {}
-    opacity = alpha.astype(np.uint32)[..., None]
-    laid = (colours * opacity + top * (top - opacity) + top // 2) // top
+    laid = np.empty_like(colours)
+    n_rows = max(1, 2**20 // max(alpha.shape[1], 1))
+    for start in range(0, len(alpha), n_rows):  # a part at a time: it takes 4 bytes a number
+        part = slice(start, start + n_rows)
+        opacity = alpha[part].astype(np.uint32)[..., None]
+        laid[part] = (colours[part] * opacity + top * (top - opacity) + top // 2) // top
     note = (
         f"{(alpha < top).mean():.0%} of its pixels are see-through, and lie over white, as in a "
         "browser. For another background, save the photos without transparency"
     )
-    return laid.astype(colours.dtype), {"see-through": note}
+    return laid, {"see-through": note}
 
 
 def range_of(dtype: np.dtype[Any]) -> Range | None:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sat_nb.photos.deep import bits_of_avif, codes_of, has_alpha, is_deep, is_misread, samples
-from sat_nb.photos.photo import Photo, in_colour, over_white
+from sat_nb.photos.opening import open_picture
+from sat_nb.photos.photo import Photo, check_size, in_colour, over_white
 from sat_nb.photos.tiff import is_tiff, read_tifffile
 from sat_nb.photos.turns import ORIENTATION, TURNS, turned
+from sat_nb.reading import open_plain
 
 NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
 """Formats that Pillow registers, but that hold documents, films, drawings or raw numbers."""
@@ -52,9 +54,9 @@ def read_pillow(file: Path, part: int | None = None) -> Photo:
     stored under a transparent pixel is never seen.
     """
     load_plug_ins()
-    with file.open("rb") as stream:  # of a path, Pillow mixes up the rows of some turned TIFFs
+    with open_plain(file) as stream:  # of a path, Pillow mixes up the rows of some turned TIFFs
         try:
-            image = Image.open(stream)
+            image = open_picture(stream)
         except UnidentifiedImageError:
             if is_tiff(file):
                 return read_tifffile(file)
@@ -63,9 +65,21 @@ def read_pillow(file: Path, part: int | None = None) -> Photo:
             return _read(file, image)
 
 
+def check_picture(image: Image.Image, least: int = 3) -> None:
+    """InvalidInput for a picture, not loaded yet, that takes too much memory.
+
+    ``least`` is the number of channels that a grey picture becomes.
+    """
+    least = 3 if image.mode.startswith("P") else least
+    n_channels = max(len(image.getbands()), least) + ("transparency" in image.info)
+    n_bytes = 4 if image.mode in ("I", "F") else 2 if is_deep(image) else 1
+    check_size(image.height, image.width, n_channels, n_bytes)
+
+
 def _read(file: Path, image: Image.Image) -> Photo:
     if is_misread(image):
         return read_tifffile(file)
+    check_picture(image)
     pixels, full = samples(file, image, codes_of(image))
     image.load()  # reads what stands behind the pixels of a PNG
     pixels, notes = _opaque(image, pixels)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
-
 from sat_nb.arrays import Size
 from sat_nb.photos.formats import PhotoFile, format_of
+from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import load_plug_ins, orientation
+from sat_nb.reading import open_plain
 
 ON_THEIR_SIDE = (5, 6, 7, 8)
 """The orientations in EXIF under which height and width change places."""
@@ -30,7 +30,7 @@ def _of_header(file: Path) -> Size | None:
     """The size by the header; None where only reading the whole file tells it."""
     load_plug_ins()
     try:
-        with Image.open(file) as image:
+        with open_plain(file) as stream, open_picture(stream) as image:
             if image.format == "TIFF":  # Pillow's versions differ in whether it is turned
                 return None
             width, height = image.size

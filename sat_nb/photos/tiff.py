@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.photo import Photo, check_size, in_colour, over_white, range_of, stored
 from sat_nb.photos.turns import ORIENTATION, turned
+from sat_nb.reading import open_plain
 
 
 def is_tiff(file: Path) -> bool:
     """Whether a file begins as TIFF and BigTIFF do."""
-    with file.open("rb") as stream:
+    with open_plain(file) as stream:
         return stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -31,7 +32,9 @@ def read_tifffile(file: Path) -> Photo:
     with tifffile.TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
         _check_page(page, file.stat().st_size)
-        check_size(page.imagelength, page.imagewidth)
+        bits = page.bitspersample
+        per_number = max(bits if isinstance(bits, tuple) else (bits,)) / 8
+        check_size(page.imagelength, page.imagewidth, max(page.samplesperpixel, 3), per_number)
         array = page.asarray()
         array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else np.atleast_3d(array)
         pixels, notes = _without_extras(array, [kind.name for kind in page.extrasamples])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from sat_nb import InvalidInput, SegmentationMap, build, check_masks, read_segments
+from sat_nb import LIMITS, InvalidInput, SegmentationMap, build, check_masks, read_segments
 from sat_nb.segments.formats import json_text
 from sat_nb.segments.formats.labelme import WITHOUT_AREA, is_labelme, parse_labelme
 from sat_nb.segments.formats.polygons import fill_labelme
@@ -314,7 +314,7 @@ def test_another_encoding_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> int:
     """Files of some kilobytes count as large."""
-    monkeypatch.setattr(json_text, "MAX_JSON_BYTES", 2000)
+    monkeypatch.setitem(LIMITS, "json_bytes", 2000)
     monkeypatch.setattr(json_text, "_PHOTO", json_text.photo_pattern(400))
     return 2000
 
@@ -352,5 +352,5 @@ def test_damaged_photos_do_no_harm(tmp_path: Path, small_limits: int, end: str) 
 
 def test_other_large_files_keep_their_limit(tmp_path: Path, small_limits: int) -> None:
     file = write(tmp_path / "a.json", document(flags={"x" * 9000: True}))
-    with pytest.raises(InvalidInput, match=r"a\.json: has \d+ bytes, the limit is 2000.*Save With"):
+    with pytest.raises(InvalidInput, match=r"a\.json: has \d+ bytes.*Save With.*the limit is 2000"):
         read_segments(file)["a"]

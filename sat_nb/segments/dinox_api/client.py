@@ -22,9 +22,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.errors import InvalidInput
+from sat_nb.limits import LIMITS, beyond
 from sat_nb.segments.dinox_api.token import Token
+from sat_nb.segments.dinox_api.unpack import ACCEPTED, Answer, CannotUnpack
 from sat_nb.segments.formats.json_text import parse_json
-from sat_nb.segments.formats.limits import MAX_JSON_BYTES, brief
+from sat_nb.segments.formats.limits import brief
 
 if TYPE_CHECKING:
     import httpx
@@ -63,6 +65,10 @@ class TryAgain(Exception):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class TooSlow(TryAgain):
+    """The answer does not end in time; the next would not, either."""
 
 
 class RateLimit:
@@ -151,20 +157,31 @@ class DinoxApi:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import httpx
 
-        failed = ""
+        failed: Exception
         try:
-            async with self._client.stream(method, path, json=body) as response:
-                raw = bytearray()
-                async for chunk in response.aiter_bytes():
-                    raw += chunk
-                    if len(raw) > MAX_JSON_BYTES:
-                        break
-                return response.status_code, response.headers, bytes(raw)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            failed = self._quoted(f"{type(error).__name__}: {error}")
-        raise TryAgain(
-            f"no answer from {self._base_url} ({failed})"
-        )  # outside the except, so that it has no cause
+            async with (
+                asyncio.timeout(LIMITS["answer_seconds"]),
+                self._client.stream(method, path, json=body) as response,
+            ):
+                answer = Answer(
+                    response.headers.get("content-encoding", ""), LIMITS["answer_bytes"]
+                )
+                async for chunk in response.aiter_raw():
+                    answer.add(chunk)
+                return response.status_code, response.headers, bytes(answer.content)
+        except TimeoutError:
+            failed = TooSlow(
+                f"the answer of {self._base_url} is not complete after "
+                f"{LIMITS['answer_seconds']} seconds; "
+                f"{beyond('answer_seconds', 2 * LIMITS['answer_seconds'])}"
+            )
+        except CannotUnpack as error:
+            size = beyond("answer_bytes", 2 * LIMITS["answer_bytes"])
+            failed = PhotoFailed(f"{self._quoted(error)}; {size}.")
+        except httpx.TransportError as error:
+            why = self._quoted(f"{type(error).__name__}: {error}")
+            failed = TryAgain(f"no answer from {self._base_url} ({why})")
+        raise failed  # outside the except, so that it has no cause
 
     def _data(self, status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         if 300 <= status < 400:
@@ -172,8 +189,6 @@ class DinoxApi:
                 f"{self._base_url} answers with a redirection, which is not followed with a token; "
                 "give the API's own address as base_url."
             )
-        if len(raw) > MAX_JSON_BYTES:
-            raise PhotoFailed(f"the answer has more than {MAX_JSON_BYTES} bytes.")
         try:
             answer = self._token.hidden_in_answer(parse_json(raw))
         except InvalidInput:
@@ -226,7 +241,7 @@ def _client(base_url: str, token: Token) -> httpx.AsyncClient:
     remote = base_url.startswith("https:")
     return httpx.AsyncClient(
         base_url=base_url,
-        headers={"Token": token.text},
+        headers={"Token": token.text, "Accept-Encoding": ACCEPTED},
         timeout=TIMEOUT,
         follow_redirects=False,
         verify=remote,  # plain http has no certificate, and loading the others takes long
@@ -245,7 +260,7 @@ def _attempts() -> tenacity.AsyncRetrying:
         return exponential(state) if after is None else after
 
     return tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(TryAgain),
+        retry=tenacity.retry_if_exception(lambda error: type(error) is TryAgain),
         stop=tenacity.stop_after_attempt(N_ATTEMPTS),
         wait=wait,
         sleep=asyncio.sleep,

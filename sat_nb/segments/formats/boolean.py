@@ -10,22 +10,30 @@ CelebAMask-HQ has many images in one folder: ``00007_hair.png`` is a part of ima
 from __future__ import annotations
 
 import math
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
-from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.limits import LIMITS
+from sat_nb.reading import open_plain
+from sat_nb.segments.formats.encoded import (
+    EncodedMask,
+    Reading,
+    check_mask_bytes,
+    decode_masks,
+    encode_each,
+)
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import (
-    MAX_MASK_BYTES,
     check_count,
     check_inside,
 )
@@ -91,13 +99,13 @@ def read_npz(file: Path) -> Arrays:
     Raises InvalidInput (without the file's name) for anything else.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            check_count(members, "arrays")
-            _check_bytes(sum(member.file_size for member in members))
-            _check_bytes(sum(_header_bytes(archive, member) for member in members))
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with open_plain(file) as stream:
+            _check_list(stream)
+            with zipfile.ZipFile(stream) as archive:
+                _check_members(archive)
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
     except InvalidInput:
         raise
     except Exception as error:  # damaged files make zipfile, zlib and numpy raise many kinds
@@ -126,26 +134,41 @@ def _refuse_single_png() -> Reading:
     )
 
 
+MAX_LIST_BYTES = 2**22
+END_OF_ZIP = b"PK\5\6"
+
+
+def _check_list(stream: BinaryIO) -> None:
+    """InvalidInput for a zip whose list of members is long: zipfile reads it whole."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - 2**16 - 22))
+    end = stream.read()
+    found = end.rfind(END_OF_ZIP)
+    n_bytes = int.from_bytes(end[found + 12 : found + 16], "little") if found >= 0 else 0
+    stream.seek(0)
+    if n_bytes > MAX_LIST_BYTES:
+        raise InvalidInput(f"expected at most {LIMITS['masks']} arrays; save fewer in one file.")
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    check_count(members, "arrays")
+    check_mask_bytes("the masks", sum(member.file_size for member in members))
+    known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if any(member.compress_type not in known for member in members):
+        raise InvalidInput("packed in a way that numpy does not write; save it with numpy.savez.")
+    check_mask_bytes("the masks", sum(_header_bytes(archive, member) for member in members))
+
+
 def _header_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     """The memory that the array takes, by its header: numpy allocates it before it reads."""
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0}.get(version)  # fmt: skip
-        if read is None:
+        if np.lib.format.read_magic(stream) != (1, 0):  # others have headers of any length
             raise InvalidInput(f"{member.filename[:80]!r} is not an array of whole numbers.")
-        shape, _, dtype = read(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.hasobject or any(length < 0 for length in shape):
         raise InvalidInput(f"{member.filename[:80]!r} is not an array of booleans.")
     return math.prod(shape) * dtype.itemsize
-
-
-def _check_bytes(n_bytes: int) -> None:
-    if n_bytes > MAX_MASK_BYTES:
-        raise InvalidInput(
-            f"the masks need {n_bytes} bytes, the limit is {MAX_MASK_BYTES}; save fewer or smaller "
-            "masks, as booleans."
-        )
 
 
 def _by_name(arrays: Arrays) -> list[tuple[str, tuple[str, NDArray, float]]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.compiled import compiled
@@ -28,6 +29,11 @@ def decode_brush(rle: Any, size: Size, field: str) -> Mask:
     >>> decode_brush([0, 0, 0, 4, 57, 27, 252, 127, 224], (1, 1), "rle")
     array([[ True]])
     """
+    return painted(brush_codes(rle, size, field), size, field)
+
+
+def brush_codes(rle: Any, size: Size, field: str) -> NDArray[np.uint8]:
+    """The bytes of a brush on a photo of this size."""
     try:
         codes = np.frombuffer(bytes(rle if isinstance(rle, list) else None), dtype=np.uint8)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
@@ -39,7 +45,12 @@ def decode_brush(rle: Any, size: Size, field: str) -> Mask:
             f"{field}: expected {height} x {width} pixels of RGBA, {4 * height * width} values, "
             f"got {n_values}; the photo's size was changed, or the export is damaged."
         )
-    mask = np.zeros(height * width, dtype=np.uint8)
+    return codes
+
+
+def painted(codes: NDArray[np.uint8], size: Size, field: str) -> Mask:
+    """The (H, W) mask of the bytes of a brush."""
+    mask = np.zeros(size[0] * size[1], dtype=np.uint8)
     if not _paint(codes, mask):
         raise InvalidInput(f"{field}: breaks off within its values; export it again.")
     return mask.reshape(size).view(bool)

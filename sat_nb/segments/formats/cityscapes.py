@@ -12,6 +12,7 @@ The id is that of the photo: ``gtFine/train/aachen/x_gtFine_polygons.json`` belo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from sat_nb.arrays import Mask, Size
+from sat_nb.arrays import Mask, Size, values_in
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
+from sat_nb.limits import LIMITS, beyond
+from sat_nb.segments.formats.encoded import EncodedMask, Reading, check_mask_bytes, decode_masks
 from sat_nb.segments.formats.json_files import JsonDocument
 from sat_nb.segments.formats.limits import (
     checked_dict,
@@ -32,6 +34,7 @@ from sat_nb.segments.formats.limits import (
     checked_name,
     checked_points,
     checked_size,
+    outline_length,
 )
 
 CLASSES = frozenset((
@@ -53,6 +56,11 @@ class _Shape:
     outline: Outline
     order: int
 
+    def area(self, size: Size) -> int:
+        """The pixels of its box within the photo: what painting it costs."""
+        x, y = (np.clip([p[i] for p in self.outline], 0, size[1 - i]) for i in (0, 1))
+        return math.ceil((np.ptp(x) + 1) * (np.ptp(y) + 1))
+
 
 def is_cityscapes(document: object) -> bool:
     """Whether a parsed JSON document holds Cityscapes' polygons."""
@@ -73,8 +81,9 @@ def parse_cityscapes(document: Any) -> Reading:
     described = list(_shapes(objects, size))
     shapes = [shape for shape in described if isinstance(shape, _Shape)]
     errors = [error for error in described if isinstance(error, InvalidInput)]
+    _check_cost(shapes, size)
     top = _painted([shape for shape in shapes if shape.name != COVERS_NOTHING], size)
-    seen = set(np.unique(top).tolist())
+    seen = set(values_in(top))
     plates = (_plate(shape, top, size) for shape in shapes if shape.name == COVERS_NOTHING)
     masks = [
         (
@@ -86,6 +95,24 @@ def parse_cityscapes(document: Any) -> Reading:
     ]
     masks += [plate for plate in plates if plate is not None]
     return decode_masks([*errors, *(mask for _, mask in sorted(masks, key=lambda item: item[0]))])
+
+
+PAINTED_BYTES = 8
+"""Of a pixel while objects are painted."""
+
+
+def _check_cost(shapes: list[_Shape], size: Size) -> None:
+    """InvalidInput where painting takes too long: what is covered in the end costs as well."""
+    length = sum(outline_length(np.array(shape.outline)) for shape in shapes)
+    if length > LIMITS["outline_px"]:
+        raise InvalidInput(
+            f"objects: their outlines are {length} pixels long; {beyond('outline_px', length)}."
+        )
+    n_px = size[0] * size[1]
+    check_mask_bytes(f"objects: {size[0]} x {size[1]} pixels", PAINTED_BYTES * n_px)
+    plates = sum(shape.name == COVERS_NOTHING for shape in shapes)
+    area = sum(shape.area(size) for shape in shapes) + 2 * plates * n_px
+    check_mask_bytes(f"objects: {len(shapes)}, which cover each other,", area)
 
 
 def photo_of(file_id: str) -> str:

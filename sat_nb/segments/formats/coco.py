@@ -24,12 +24,12 @@ import numpy as np
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import written_whole
+from sat_nb.limits import LIMITS, beyond
 from sat_nb.segments.formats.dinox import known_score
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
 from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, utf_8
 from sat_nb.segments.formats.limits import (
-    MAX_JSON_BYTES,
     brief,
     check_count,
     checked_dict,
@@ -38,7 +38,7 @@ from sat_nb.segments.formats.limits import (
     checked_size,
     whole_number,
 )
-from sat_nb.segments.formats.polygons import fill_coco
+from sat_nb.segments.formats.polygons import coco_outlines, filled, length_of
 from sat_nb.segments.formats.rle import encode_coco, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import as_image_id, path_of
@@ -60,8 +60,11 @@ class _Image:
 
     def read(self) -> Reading:
         check_count(self.spans, "annotations")
-        if sum(end - start for start, end in self.spans) > MAX_JSON_BYTES:
-            raise InvalidInput(f"annotations: more than {MAX_JSON_BYTES} bytes for one image.")
+        n_bytes = sum(end - start for start, end in self.spans)
+        if n_bytes > LIMITS["json_bytes"]:
+            raise InvalidInput(
+                f"annotations: {n_bytes} bytes for one image; {beyond('json_bytes', n_bytes)}."
+            )
         return self.parse(self.entry, self.file.parts(self.spans), self.names)
 
     def read_sized(self, size: Size) -> Reading:
@@ -188,8 +191,9 @@ def _encoded(item: Any, field: str, *, size: Size | None, names: Names) -> Encod
             f"{field}: outlines need the image's height and width in `images`; add them, or pass "
             "photos=, the folder of photos."
         )
-    outlines = _outlines(segmentation, field)
-    return EncodedMask(field, name, size, partial(fill_coco, outlines, size, field), score)
+    outlines = coco_outlines(_outlines(segmentation, field), size, field)
+    decode, outline_px = partial(filled, outlines, size), length_of(outlines)
+    return EncodedMask(field, name, size, decode, score, outline_px=outline_px)
 
 
 def _check_size(own_size: Size, size: Size | None, field: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import values_in
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
@@ -31,7 +32,7 @@ from sat_nb.segments.formats.limits import (
     checked_size,
     whole_number,
 )
-from sat_nb.segments.formats.png_files import opened
+from sat_nb.segments.formats.png_files import colour_codes, opened
 
 
 def index_coco_panoptic(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
@@ -51,7 +52,7 @@ def parse_coco_panoptic(annotation: Any, pixels: NDArray, names: Names) -> Readi
         raise InvalidInput(
             f"the PNG: expected RGB, with ids as colours, got {pixels.dtype} {pixels.shape}."
         )
-    ids = np.dot(pixels[..., :3], np.array([1, 256, 256**2], dtype=np.int32))
+    ids = colour_codes(pixels, (0, 8, 16))
     listed = _listed(infos)
     items = ((f"segments_info[{i}]", info) for i, info in enumerate(infos))
     encode = partial(_encoded, ids=ids, listed=listed, names=names)
@@ -78,7 +79,7 @@ def _encoded(
 
 def _not_listed(ids: NDArray[np.int32], listed: Counter[int]) -> Iterator[InvalidInput]:
     """An error for the pixels without a name: there may be thousands, in the PNG of another set."""
-    unnamed = [number for number in np.unique(ids).tolist() if number and number not in listed]
+    unnamed = [number for number in values_in(ids) if number and number not in listed]
     if unnamed:
         yield InvalidInput(
             f"the PNG has the id {unnamed[0]}, which segments_info lacks"

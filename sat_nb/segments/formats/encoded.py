@@ -16,7 +16,8 @@ import numpy as np
 
 from sat_nb.arrays import Float64, Mask, Masks, Size
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_MASK_BYTES, check_count, checked_name
+from sat_nb.limits import LIMITS, beyond
+from sat_nb.segments.formats.limits import checked_name
 from sat_nb.segments.segmentation import SegmentationMap
 
 T = TypeVar("T")
@@ -25,6 +26,10 @@ T = TypeVar("T")
 class NoPixel(InvalidInput):
     """A mask that covers no pixel; ``fetch_masks`` leaves such objects out of its exports."""
 
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: the mask has no pixel; remove the object.")
+        self.field = field
+
 
 @dataclass(frozen=True)
 class EncodedMask:
@@ -32,6 +37,7 @@ class EncodedMask:
 
     ``field`` is its place in the file, for messages; ``decode()`` returns the mask (H, W). Masks
     of one name and one ``instance`` (not None) are parts of one object, which is their union.
+    ``outline_px`` is what filling its outlines costs; see ``outline_length``.
     """
 
     field: str
@@ -40,6 +46,7 @@ class EncodedMask:
     decode: Callable[[], Mask]
     score: float = np.nan
     instance: Hashable = None
+    outline_px: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,13 @@ def encode_each(
 def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
     """Decode the masks of one image, in their order, names as written.
 
-    Refused are the errors among ``items``, invalid names, masks that cannot be decoded, and masks
-    without a pixel. Raises InvalidInput for masks of several sizes, and for masks that would take
-    more than MAX_MASK_BYTES together.
+    Refused are the errors among ``items``, invalid names, masks that cannot be decoded, masks
+    without a pixel, and those whose outlines are beyond LIMITS["outline_px"], together with those
+    before them. Raises InvalidInput for masks of several sizes, for too many of them, and for masks
+    that would take more than LIMITS["mask_bytes"] together.
     """
     refused: list[InvalidInput] = []
-    described = list(_named(items, refused))
+    described = list(_within_outlines(_named(items, refused), refused))
     if not described:
         return Reading(SegmentationMap((), np.zeros((0, 0, 0), dtype=bool)), tuple(refused))
     size = _common_size(described)
@@ -85,7 +93,7 @@ def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
         try:
             decoded = mask.decode()
             if not decoded.any():
-                raise NoPixel(f"{mask.field}: the mask has no pixel; remove the object.")
+                raise NoPixel(mask.field)
         except InvalidInput as error:
             refused.append(error)
         else:
@@ -102,7 +110,12 @@ def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
 def _named(
     items: Iterable[EncodedMask | InvalidInput], refused: list[InvalidInput]
 ) -> Iterator[EncodedMask]:
-    for item in items:
+    for n_before, item in enumerate(items):
+        if n_before >= LIMITS["masks"]:
+            raise InvalidInput(
+                f"objects: expected at most {LIMITS['masks']} masks, got more; raise the "
+                f"detector's threshold, or split the file; {beyond('masks', 2 * n_before)}."
+            )
         if isinstance(item, InvalidInput):
             refused.append(item)
             continue
@@ -114,18 +127,41 @@ def _named(
             yield item
 
 
+def _within_outlines(
+    described: Iterable[EncodedMask], refused: list[InvalidInput]
+) -> Iterator[EncodedMask]:
+    """The masks whose outlines, together with those before them, can be filled in a short time."""
+    length = 0
+    for mask in described:
+        needed = length + mask.outline_px
+        if needed <= LIMITS["outline_px"]:
+            length = needed
+            yield mask
+        else:
+            refused.append(
+                InvalidInput(
+                    f"{mask.field}: its outlines, with those of the masks before it, are {needed} "
+                    f"pixels long; export the masks as run lengths; {beyond('outline_px', needed)}."
+                )
+            )
+
+
 def _common_size(described: Sequence[EncodedMask]) -> Size:
-    check_count(described, "objects")
     sizes = sorted({mask.size for mask in described})
     if len(sizes) > 1:
         raise InvalidInput(f"objects: expected masks of one size, got {sizes[0]} and {sizes[1]}.")
     (height, width), n = sizes[0], len(described)
-    if n * height * width > MAX_MASK_BYTES:
-        raise InvalidInput(
-            f"objects: {n} masks of {height} x {width} pixels need {n * height * width} bytes, "
-            f"the limit is {MAX_MASK_BYTES}; export fewer or smaller masks."
-        )
+    check_mask_bytes(f"objects: {n} masks of {height} x {width} pixels", n * height * width)
     return height, width
+
+
+def check_mask_bytes(what: str, needed: int) -> None:
+    """InvalidInput, which begins with ``what``, for masks that need too much memory."""
+    if needed > LIMITS["mask_bytes"]:
+        raise InvalidInput(
+            f"{what} need {needed} bytes; export fewer or smaller masks; "
+            f"{beyond('mask_bytes', needed)}."
+        )
 
 
 def _instances(parts: list[EncodedMask], masks: Masks) -> tuple[list[EncodedMask], Masks]:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Mask, Size
+from sat_nb.compiled import compiled
 
 BAND_PIXELS = 2**20
 """Pixels that are filled at a time, at four bytes each."""
 
 Points = NDArray[np.int64]
-Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def fill_poly(points: Points, size: Size) -> Mask:
@@ -28,27 +28,29 @@ def fill_poly(points: Points, size: Size) -> Mask:
            [1, 1, 0],
            [1, 0, 0]])
     """
-    height, width = size
     ends = np.roll(points, -1, axis=0)
     mask = _inside(points, ends, size)
-    for start, end in zip(points, ends, strict=True):
-        y, x = _line(start, end)
-        seen = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        mask[y[seen], x[seen]] = True
+    _draw_lines(points.astype(np.int64), ends.astype(np.int64), mask.view(np.uint8))
     return mask
 
 
-def _line(start: Points, end: Points) -> Pixels:
-    """The pixels (y, x) of a line, by Bresenham's rule, from its left end."""
-    (x0, y0), (x1, y1) = sorted((tuple(start.tolist()), tuple(end.tolist())), key=lambda p: p[0])
-    dx, dy = x1 - x0, abs(y1 - y0)
-    step = 1 if y1 >= y0 else -1
-    along = np.arange(max(dx, dy) + 1)
-    if dx >= dy:
-        across = -((dx - 2 * dy * along) // max(2 * dx, 1))
-        return y0 + step * across, x0 + along
-    across = -((dy - 2 * dx * along) // (2 * dy))
-    return y0 + step * along, x0 + across
+@compiled(nogil=True)
+def _draw_lines(starts, ends, mask):  # type: ignore[no-untyped-def]
+    """Set the pixels of lines, by Bresenham's rule, from their left ends."""
+    height, width = mask.shape
+    for i in range(len(starts)):
+        x0, y0, x1, y1 = starts[i, 0], starts[i, 1], ends[i, 0], ends[i, 1]
+        if x1 < x0:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        dx, dy = x1 - x0, abs(y1 - y0)
+        step = 1 if y1 >= y0 else -1
+        for along in range(max(dx, dy) + 1):
+            if dx >= dy:
+                y, x = y0 - step * ((dx - 2 * dy * along) // max(2 * dx, 1)), x0 + along
+            else:
+                y, x = y0 + step * along, x0 - ((dy - 2 * dx * along) // (2 * dy))
+            if 0 <= y < height and 0 <= x < width:
+                mask[y, x] = 1
 
 
 def _inside(starts: Points, ends: Points, size: Size) -> Mask:

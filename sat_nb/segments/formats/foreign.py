@@ -203,7 +203,7 @@ FOREIGN: dict[str, ForeignFile] = registry(
         title="Label Studio (CSV or TSV)",
         advice="in Label Studio, export as 'COCO' or as 'JSON'",
         files=("*.csv", "*.tsv"),
-        detects=_text(r"\A[^\n]*annotation_id[^\n]*lead_time"),
+        detects=_text(r"\A(?>[^\n]*?annotation_id)[^\n]*lead_time"),
     ),
     ForeignFile(
         name="createml",
@@ -223,7 +223,7 @@ FOREIGN: dict[str, ForeignFile] = registry(
         title="a CSV of boxes",
         advice="boxes are no masks; in Roboflow, export as 'COCO Segmentation'",
         files=("*.csv",),
-        detects=_text(r"(?i)\A[^\n]*x_?min[^\n]*y_?min"),
+        detects=_text(r"(?i)\A(?>[^\n]*?x_?min)[^\n]*y_?min"),
     ),
     ForeignFile(
         name="hasty",

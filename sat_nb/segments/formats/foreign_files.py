@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.foreign import FOREIGN, LINES, ForeignFile
 from sat_nb.segments.formats.json_text import read_json
 
@@ -79,7 +80,7 @@ def _content(file: Path) -> Any:
 def _head(file: Path) -> Any:
     """The first characters of a file, or the first document of JSON lines; "" if not readable."""
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             raw = stream.read(HEAD_BYTES)
         text = raw.decode(json.detect_encoding(raw), errors="replace")
         lines = text.splitlines()

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as brief
 from typing import IO, Any
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_JSON_BYTES, MAX_JSON_VALUES, MAX_SET_BYTES
+from sat_nb.limits import LIMITS, beyond
+from sat_nb.reading import open_plain
 
 Span = tuple[int, int]
 
@@ -25,28 +27,32 @@ def read_json(file: Path) -> Any:
     """The document of a file; InvalidInput (without the file's name) where it is not strict JSON.
 
     Refused are keys that occur twice (parsers disagree on which one counts), nesting deeper than
-    Python's stack, files larger than MAX_JSON_BYTES, and files with more than MAX_JSON_VALUES
-    values: small values take twenty times their bytes once they are parsed. NaN and infinities,
-    which JSON does not have but tools write, are read: readers check the numbers that they use.
+    Python's stack, files larger than LIMITS["json_bytes"], and files with more than
+    LIMITS["json_values"] values: small values take twenty times their bytes once they are parsed.
+    NaN and infinities, which JSON does not have but tools write, are read: readers check the
+    numbers that they use.
     """
     return parse_json(_without_photo(file))
 
 
-def read_bytes(file: Path, limit: int) -> bytes:
-    """The content of a file of at most ``limit`` bytes."""
+def read_bytes(file: Path, limit: int, name: str = "") -> bytes:
+    """The content of a plain file of at most ``limit`` bytes; ``name`` is that of the limit."""
     try:
-        size = file.stat().st_size
-        if size > limit:
-            raise _too_large(size, limit)
-        return file.read_bytes()
+        with open_plain(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            content = b"" if size > limit else stream.read(size + 1)
     except OSError as error:
         raise InvalidInput(f"not readable ({error}).") from error
+    if size > limit:
+        raise _too_large(size, limit, name)
+    return content
 
 
-def _too_large(size: int, limit: int) -> InvalidInput:
+def _too_large(size: int, limit: int, name: str) -> InvalidInput:
+    raisable = beyond(name, size) if name else f"the limit is {limit}"
     return InvalidInput(
-        f"has {size} bytes, the limit is {limit}; export fewer objects, or one file an image, and "
-        "leave photos out of it (in LabelMe: without Save With Image Data)."
+        f"has {size} bytes; export fewer objects, or one file an image, and leave photos out of it "
+        f"(in LabelMe: without Save With Image Data); {raisable}."
     )
 
 
@@ -56,10 +62,10 @@ def _without_photo(file: Path) -> bytes:
     The first KEPT_OF_PHOTO bytes of it are kept, as they tell the photo's size.
     """
     try:
-        if not MAX_JSON_BYTES < file.stat().st_size <= MAX_SET_BYTES:
-            return read_bytes(file, MAX_JSON_BYTES)
+        if not LIMITS["json_bytes"] < file.stat().st_size <= LIMITS["set_bytes"]:
+            return read_bytes(file, LIMITS["json_bytes"], "json_bytes")
         with (
-            file.open("rb") as stream,
+            open_plain(file) as stream,
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw,
         ):
             return _shortened(raw)
@@ -72,8 +78,8 @@ def _shortened(raw: mmap.mmap) -> bytes:
     starts = [0, *(end for _, end in cuts)]
     ends = [*(start for start, _ in cuts), len(raw)]
     n_left = sum(ends) - sum(starts)
-    if n_left > MAX_JSON_BYTES:
-        raise _too_large(n_left, MAX_JSON_BYTES)
+    if n_left > LIMITS["json_bytes"]:
+        raise _too_large(n_left, LIMITS["json_bytes"], "json_bytes")
     return b"".join(raw[start:end] for start, end in zip(starts, ends, strict=True))
 
 
@@ -94,17 +100,13 @@ def photo_pattern(n_kept: int) -> re.Pattern[bytes]:
 _PHOTO = photo_pattern(KEPT_OF_PHOTO)
 
 
-def parse_json(raw: bytes, max_values: int = MAX_JSON_VALUES) -> Any:
-    """As ``read_json``, from bytes.
+def parse_json(raw: bytes, times: int = 1) -> Any:
+    """As ``read_json``, from bytes, of ``times`` as many values.
 
     >>> parse_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
-    large = len(raw) > max_values
-    if large and sum(map(raw.count, (b",", b"[", b"{"))) > max_values:
-        raise InvalidInput(
-            f"holds more than {max_values} values; export fewer objects, or one file an image."
-        )
+    _check_values(raw, times)
     try:
         return json.loads(raw, object_pairs_hook=_no_key_twice)
     except UnicodeDecodeError as error:
@@ -115,33 +117,59 @@ def parse_json(raw: bytes, max_values: int = MAX_JSON_VALUES) -> Any:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
 
 
+def _check_values(raw: bytes, times: int) -> None:
+    """InvalidInput where bytes may hold too many values."""
+    most = times * LIMITS["json_values"]
+    n_values = sum(map(raw.count, (b",", b"[", b"{"))) if len(raw) > most else 0
+    if n_values > most:
+        raise _too_many(n_values, times)
+
+
+def _too_many(n_values: int, times: int) -> InvalidInput:
+    return InvalidInput(
+        f"holds more than {times * LIMITS['json_values']} values; export fewer objects, or one "
+        f"file an image; {beyond('json_values', -(-n_values // times))}."
+    )
+
+
 def has_list(text: str, key: str) -> bool:
     """Whether the text has a list under ``key`` anywhere: a quick test before it is parsed."""
     return re.search(rf'"{key}"\s*:\s*\[', text) is not None
 
 
-def elements(text: str) -> Iterator[tuple[str, Any, Span]]:
+def elements(text: str, times: int = 1) -> Iterator[tuple[str, Any, Span]]:
     """(key, element, span of the element in the text) of ``{key: [element, ...], ...}``.
 
     One element is parsed at a time, so that the memory of a large file is bounded. A value that is
     not a list counts as one element. A document that is a list has its elements under the key "".
-    Raises InvalidInput as ``read_json`` does.
+    Raises InvalidInput as ``read_json`` does, with ``times`` as many values in an element, and for
+    more than LIMITS["set_items"] elements.
 
     >>> [(key, element) for key, element, _ in elements('{"a": [1, {}], "b": 2}')]
     [('a', 1), ('a', {}), ('b', 2)]
     >>> [(key, element) for key, element, _ in elements("[1, 2]")]
     [('', 1), ('', 2)]
     """
+    parts = _Parts(text, times)
+    found = _listed(parts) if is_list(text) else _members(parts)
     try:
-        yield from _listed(text) if is_list(text) else _members(text)
+        for n_before, element in enumerate(found):
+            if n_before >= LIMITS["set_items"]:
+                raise InvalidInput(
+                    f"holds more than {n_before} images, annotations and categories; split it; "
+                    f"{beyond('set_items', 2 * n_before)}."
+                )
+            yield element
+    except InvalidInput:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
 
 
-def utf_8(element: Any, text: str, span: Span, max_values: int = MAX_JSON_VALUES) -> Any:
+def utf_8(element: Any, text: str, span: Span, times: int = 1) -> Any:
     """An element of a text that is decoded as latin-1, with its own text decoded as UTF-8."""
     part = text[span[0] : span[1]]
-    return element if part.isascii() else parse_json(part.encode("latin-1"), max_values)
+    return element if part.isascii() else parse_json(part.encode("latin-1"), times)
 
 
 def is_list(text: str) -> bool:
@@ -149,23 +177,81 @@ def is_list(text: str) -> bool:
     return text[(at := _blanks(text, 0)) : at + 1] == "["
 
 
-def _listed(text: str) -> Iterator[tuple[str, Any, Span]]:
-    end = yield from _items(text, _blanks(text, 0), "")
+class _Parts:
+    """A text of which values are decoded within parts that hold a bounded number of values.
+
+    Small values take twenty times their bytes once they are parsed, and how long one is turns out
+    only then. Most values lie within one part; a part is made longer where one does not.
+    """
+
+    def __init__(self, text: str, times: int) -> None:
+        self.text, self._times = text, times
+        self._most = times * LIMITS["json_values"]
+        self._start, self._part = 0, text[: self._most]
+
+    def decode(self, at: int) -> tuple[Any, int]:
+        """The value that begins at a position, and where it ends."""
+        if not self._start <= at < self._start + len(self._part):
+            self._take(at, self._most)
+        while True:
+            end_of_part = self._start + len(self._part)
+            is_last = end_of_part == len(self.text)
+            try:
+                value, end = _DECODER.raw_decode(self._part, at - self._start)
+                if is_last or self._start + end < end_of_part:  # else a number may be cut
+                    return value, self._start + end
+            except ValueError:
+                if is_last:
+                    raise
+            self._lengthen(at)
+
+    def _lengthen(self, at: int) -> None:
+        """Take a part that begins with the value, or a longer one if it does so already."""
+        if at > self._start:
+            self._take(at, self._most)
+            return
+        length = len(self._part)
+        self._take(at, 2 * length)
+        if len(self._part) <= length:
+            raise _too_many(2 * self._most, self._times)
+
+    def _take(self, start: int, length: int) -> None:
+        end = self._within_values(start, min(start + length, len(self.text)))
+        self._start, self._part = start, self.text[start:end]
+
+    def _within_values(self, start: int, end: int) -> int:
+        """The end of a part, or an earlier one, before which there are not too many values."""
+        n_values = 0
+        for block in range(start, end if end - start > self._most else start, BLOCK):
+            after = min(block + BLOCK, end)
+            n_values += sum(self.text.count(mark, block, after) for mark in ",[{")
+            if n_values > self._most:
+                return block
+        return end
+
+
+BLOCK = 2**16
+
+
+def _listed(parts: _Parts) -> Iterator[tuple[str, Any, Span]]:
+    text = parts.text
+    end = yield from _items(parts, _blanks(text, 0), "")
     _check_end(text, _blanks(text, end))
 
 
-def _members(text: str) -> Iterator[tuple[str, Any, Span]]:
+def _members(parts: _Parts) -> Iterator[tuple[str, Any, Span]]:
     seen: set[str] = set()
+    text = parts.text
     at = _step(text, 0, "{")
     while text[at : at + 1] != "}":
         if seen:
             at = _step(text, at, ",")
-        key, at = _DECODER.raw_decode(text, at)
+        key, at = parts.decode(at)
         if not isinstance(key, str) or key in seen:
-            raise ValueError(f"expected each key once, as text, got {key!r}")
+            raise ValueError(f"expected each key once, as text, got {brief(key)}")
         seen.add(key)
         at = _step(text, at, ":")
-        at = _blanks(text, (yield from _items(text, at, key)))
+        at = _blanks(text, (yield from _items(parts, at, key)))
     _check_end(text, _step(text, at, "}"))
 
 
@@ -174,16 +260,17 @@ def _check_end(text: str, at: int) -> None:
         raise ValueError("text after the end of the document")
 
 
-def _items(text: str, at: int, key: str) -> Generator[tuple[str, Any, Span], None, int]:
+def _items(parts: _Parts, at: int, key: str) -> Generator[tuple[str, Any, Span], None, int]:
+    text = parts.text
     if text[at : at + 1] != "[":
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = parts.decode(at)
         yield key, value, (at, end)
         return end
     at, first = _step(text, at, "["), True
     while text[at : at + 1] != "]":
         if not first:
             at = _step(text, at, ",")
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = parts.decode(at)
         yield key, value, (at, end)
         at, first = _blanks(text, end), False
     return at + 1
@@ -222,14 +309,14 @@ class SetFile:
     path: Path
     transcoded: bytes | None = None
 
-    def parts(self, spans: Sequence[Span], max_values: int = MAX_JSON_VALUES) -> list[Any]:
-        """The parsed elements at these positions, of so many values each at most."""
+    def parts(self, spans: Sequence[Span], times: int = 1) -> list[Any]:
+        """The parsed elements at these positions, of ``times`` as many values as in other JSON."""
         try:
             stream: IO[bytes] = (
-                self.path.open("rb") if self.transcoded is None else io.BytesIO(self.transcoded)
+                open_plain(self.path) if self.transcoded is None else io.BytesIO(self.transcoded)
             )
             with stream:
-                return [parse_json(_span(stream, span), max_values) for span in spans]
+                return [parse_json(_span(stream, span), times) for span in spans]
         except OSError as error:
             raise InvalidInput(f"not readable ({error}).") from error
 
@@ -244,7 +331,7 @@ def open_set(path: Path) -> tuple[SetFile, str]:
 
     Files of Windows programs in UTF-16, or with a byte order mark, are read as well.
     """
-    raw = read_bytes(path, MAX_SET_BYTES)
+    raw = read_bytes(path, LIMITS["set_bytes"], "set_bytes")
     encoding = json.detect_encoding(raw)  # as json.loads does
     if encoding == "utf-8":
         return SetFile(path), raw.decode("latin-1")

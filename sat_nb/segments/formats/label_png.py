@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import values_in
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.json_files import NAMES_FILE
@@ -76,7 +77,7 @@ def parse_label_png(picture: LabelPicture) -> Reading:
             f"{values.dtype} {values.shape}; save the label indices instead of colours."
         )
     height, width = values.shape
-    present = [int(value) for value in np.unique(values)]
+    present = values_in(values)
     nameless = [v for v in present if v not in names and v not in _NOTHING]
     if nameless:
         raise InvalidInput(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -23,9 +24,10 @@ from urllib.parse import unquote
 import numpy as np
 
 from sat_nb.arrays import Mask, Size
+from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.photos.suffixes import image_suffix
-from sat_nb.segments.formats.brush import decode_brush
+from sat_nb.segments.formats.brush import brush_codes, painted
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
 from sat_nb.segments.formats.json_text import (
@@ -44,12 +46,13 @@ from sat_nb.segments.formats.limits import (
     checked_number,
     checked_size,
 )
-from sat_nb.segments.formats.polygons import fill_coco
+from sat_nb.segments.formats.polygons import coco_outlines, filled, length_of
 
-MAX_TASK_VALUES = 2**23  # of one task, whose brushes are lists of bytes: eight bytes a value
+VALUES_OF_A_TASK = 4  # times those of other JSON: brushes are lists of bytes, at eight bytes each
 LOCAL_FILES = "/data/local-files/?d="
 
-Decode = Callable[[dict[str, Any], Size, str], Mask]
+Shape = tuple[Callable[[], Mask], int]
+"""The decoder of a region, and what filling its outline costs."""
 
 
 def is_label_studio(text: str) -> bool:
@@ -67,7 +70,7 @@ def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator
     """The images of a file whose text (latin-1) this is."""
     for element, span in _tasks(text):
         try:
-            whole = utf_8(element, text, span, MAX_TASK_VALUES)
+            whole = utf_8(element, text, span, VALUES_OF_A_TASK)
             name = _photo_of(_whole_task(whole, f"characters {span[0]} to {span[1]}"))
         except InvalidInput as error:
             refuse(error)
@@ -77,9 +80,9 @@ def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator
 
 def _tasks(text: str) -> Iterator[tuple[Any, Span]]:
     if is_list(text):
-        yield from ((element, span) for _, element, span in elements(text))
+        yield from ((element, span) for _, element, span in elements(text, VALUES_OF_A_TASK))
     else:
-        yield parse_json(text.encode("latin-1"), MAX_TASK_VALUES), (0, len(text))
+        yield parse_json(text.encode("latin-1"), VALUES_OF_A_TASK), (0, len(text))
 
 
 def _whole_task(element: Any, field: str) -> dict[str, Any]:
@@ -97,7 +100,7 @@ def _path_in(name: str) -> str | None:
 
 
 def _read(file: SetFile, span: Span) -> Reading:
-    (element,) = file.parts([span], MAX_TASK_VALUES)
+    (element,) = file.parts([span], VALUES_OF_A_TASK)
     return parse_task(_whole_task(element, "the task"))
 
 
@@ -128,13 +131,12 @@ def parse_task(task: Any) -> Reading:
     result = checked_list(_annotation(task, field).get("result"), f"{field}: result")
     regions = [item for item in result if isinstance(item, dict)]
     labelled = {str(item.get("id")) for item in regions if _labels(item)}
-    items = [
-        (f"{field}, region {brief(item.get('id'))}", (item, name))
+    items = (
+        (f"{field}, region {brief(item.get('id'))}", item)
         for item in regions
         if _is_region(item) and (_labels(item) or str(item.get("id")) not in labelled)
-        for name in _labels(item) or [None]
-    ]
-    return decode_masks(encode_each(items, _encoded))
+    )
+    return decode_masks(mask for place, item in items for mask in _masks_of(item, place))
 
 
 def _annotation(task: dict[str, Any], field: str) -> dict[str, Any]:
@@ -178,10 +180,18 @@ def _is_region(item: dict[str, Any]) -> bool:
 _KINDS = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
 
 
-def _encoded(item_and_name: tuple[dict[str, Any], Any], field: str) -> EncodedMask:
-    item, name = item_and_name
+def _masks_of(item: dict[str, Any], field: str) -> Iterator[EncodedMask | InvalidInput]:
+    """A mask for each label of a region."""
+    for whole in encode_each([(field, item)], _encoded):
+        if isinstance(whole, InvalidInput):
+            yield whole
+        else:
+            yield from (replace(whole, name=name) for name in _labels(item))
+
+
+def _encoded(item: dict[str, Any], field: str) -> EncodedMask:
     value = checked_dict(item.get("value"), f"{field}: value")
-    if name is None:
+    if not _labels(item):
         raise InvalidInput(f"{field}: has no label; give it one in Label Studio.")
     size = checked_size(
         [item.get("original_height"), item.get("original_width")],
@@ -193,60 +203,73 @@ def _encoded(item_and_name: tuple[dict[str, Any], Any], field: str) -> EncodedMa
             f"{field}: was drawn on a photo that was turned by {brief(turned)} degrees in Label "
             "Studio; turn it back there, and export again."
         )
-    return EncodedMask(field, name, size, partial(_decode_of(value, field), value, size, field))
+    decode, outline_px = _shape_of(value, size, field)
+    return EncodedMask(field, "", size, decode, outline_px=outline_px)
 
 
-def _decode_of(value: dict[str, Any], field: str) -> Decode:
-    """The reader of a region's shape, which its members tell."""
-    for members, decode in _SHAPES.items():
+def _shape_of(value: dict[str, Any], size: Size, field: str) -> Shape:
+    """A region's shape, of the kind that its members tell."""
+    for members, read in _SHAPES.items():
         if members <= value.keys():
-            return decode
+            return read(value, size, field)
     raise InvalidInput(
         f"{field}: expected a polygon, a brush, a rectangle or an ellipse, got a region of "
         f"{shorten(value)}; redraw it as one of these."
     )
 
 
-def _brush(value: dict[str, Any], size: Size, field: str) -> Mask:
-    return decode_brush(value["rle"], size, f"{field}: rle")
+def _brush(value: dict[str, Any], size: Size, field: str) -> Shape:
+    field = f"{field}: rle"
+    return partial(painted, brush_codes(value["rle"], size, field), size, field), 0
 
 
-def _polygon(value: dict[str, Any], size: Size, field: str) -> Mask:
+def _polygon(value: dict[str, Any], size: Size, field: str) -> Shape:
     points = value["points"]
     if value.get("closed") is False:
         raise InvalidInput(f"{field}: is a line, which is not closed; close the polygon.")
     if not isinstance(points, list) or not all(isinstance(p, list) and len(p) == 2 for p in points):
         raise InvalidInput(f"{field}: points: expected [[x, y], ...], got {brief(points)}.")
-    percent = [checked_number(x, f"{field}: points") for point in points for x in point]
+    field_of_points = f"{field}: points"
+    percent = [checked_number(x, field_of_points) for point in points for x in point]
     return _filled(np.array(percent).reshape(-1, 2) * _unit(size), size, field)
 
 
-def _rectangle(value: dict[str, Any], size: Size, field: str) -> Mask:
+def _rectangle(value: dict[str, Any], size: Size, field: str) -> Shape:
     x, y, width, height = _numbers(value, ("x", "y", "width", "height"), field)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) * _unit(size)
     turn = _turn(value, field)
     return _filled(np.array([x, y]) * _unit(size) + corners @ turn, size, field)
 
 
-def _ellipse(value: dict[str, Any], size: Size, field: str) -> Mask:
+def _ellipse(value: dict[str, Any], size: Size, field: str) -> Shape:
     """Pixels whose centre is within."""
     centre, radii = np.reshape(_numbers(value, ("x", "y", "radiusX", "radiusY"), field), (2, 2))
+    turn = _turn(value, field)
     if min(radii) <= 0:
-        return np.zeros(size, dtype=bool)
-    (x, y), (a, b), turn = centre * _unit(size), radii * _unit(size), _turn(value, field)
-    mask, n_rows = np.empty(size, dtype=bool), max(1, 2**20 // size[1])
-    right = np.arange(size[1]) + 0.5 - x
-    for top in range(0, size[0], n_rows):  # a part at a time: coordinates take 8 bytes a pixel
-        part = mask[top : top + n_rows]
-        down = np.arange(top, top + len(part))[:, None] + 0.5 - y
-        with np.errstate(all="ignore"):  # far outside, numbers overflow: no pixel is within
-            along = right * turn[0, 0] + down * turn[0, 1]
-            across = right * turn[1, 0] + down * turn[1, 1]
-            part[...] = (along / a) ** 2 + (across / b) ** 2 <= 1
-    return mask
+        return lambda: np.zeros(size, dtype=bool), 0
+    with np.errstate(all="ignore"):  # far outside, numbers overflow: no pixel is within
+        (x, y), (a, b) = centre * _unit(size), radii * _unit(size)
+    return partial(_within_ellipse, size, x, y, a, b, turn), 0
 
 
-_SHAPES: dict[frozenset[str], Decode] = {
+def _within_ellipse(size: Size, x: float, y: float, a: float, b: float, turn: Any) -> Mask:
+    mask = np.zeros(size, dtype=np.uint8)
+    _fill_ellipse(mask, x, y, a, b, turn)
+    return mask.view(bool)
+
+
+@compiled(nogil=True, error_model="numpy")
+def _fill_ellipse(mask, x, y, a, b, turn):  # type: ignore[no-untyped-def]
+    for row in range(mask.shape[0]):
+        down = row + 0.5 - y
+        for column in range(mask.shape[1]):
+            right = column + 0.5 - x
+            along = (right * turn[0, 0] + down * turn[0, 1]) / a
+            across = (right * turn[1, 0] + down * turn[1, 1]) / b
+            mask[row, column] = along * along + across * across <= 1
+
+
+_SHAPES: dict[frozenset[str], Callable[[dict[str, Any], Size, str], Shape]] = {
     frozenset({"rle"}): _brush,
     frozenset({"points"}): _polygon,
     frozenset({"x", "y", "radiusX", "radiusY"}): _ellipse,
@@ -269,8 +292,9 @@ def _numbers(value: dict[str, Any], members: tuple[str, ...], field: str) -> lis
     return [checked_number(value[member], f"{field}: {member}") for member in members]
 
 
-def _filled(points: Any, size: Size, field: str) -> Mask:
-    return fill_coco([points.ravel().tolist()], size, f"{field}: points")
+def _filled(points: Any, size: Size, field: str) -> Shape:
+    outlines = coco_outlines([points.ravel().tolist()], size, f"{field}: points")
+    return partial(filled, outlines, size), length_of(outlines)
 
 
 LABEL_STUDIO = JsonSet(

@@ -28,10 +28,11 @@ from sat_nb.segments.formats.limits import (
     checked_name,
     checked_points,
     checked_size,
+    outline_length,
     whole_number,
 )
 from sat_nb.segments.formats.png_files import read_picture, two_valued
-from sat_nb.segments.formats.polygons import LABELME_SHAPES, fill_labelme
+from sat_nb.segments.formats.polygons import LABELME_SHAPES, drawn, labelme_points
 
 SHAPES = (*LABELME_SHAPES, "mask")
 WITHOUT_AREA = ("point", "points", "line", "lines", "linestrip", "cuboid")
@@ -80,9 +81,13 @@ def _encoded(shape: Any, field: str, *, size: Size) -> EncodedMask:
         )
     if kind not in SHAPES:
         raise unknown_name(f"{field}.shape_type", kind, SHAPES)
-    draw = _place if kind == "mask" else partial(_fill, kind)
     instance = _instance(shape.get("group_id"), f"{field}.group_id")
-    return EncodedMask(field, name, size, partial(draw, shape, size, field), instance=instance)
+    if kind == "mask":
+        place = partial(_place, shape, size, field)
+        return EncodedMask(field, name, size, place, instance=instance)
+    xy = labelme_points(kind, shape.get("points"), size, f"{field}.points")
+    draw, outline_px = partial(drawn, kind, xy, size), outline_length(xy)
+    return EncodedMask(field, name, size, draw, instance=instance, outline_px=outline_px)
 
 
 def _instance(group: Any, field: str) -> Hashable:
@@ -92,10 +97,6 @@ def _instance(group: Any, field: str) -> Hashable:
     if number is None and not isinstance(group, str):
         raise InvalidInput(f"{field}: expected a whole number or null, got {brief(group)}.")
     return group if number is None else number
-
-
-def _fill(kind: str, shape: dict[str, Any], size: Size, field: str) -> Mask:
-    return fill_labelme(kind, shape.get("points"), size, f"{field}.points")
 
 
 def _place(shape: dict[str, Any], size: Size, field: str) -> Mask:

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
-
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
+from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import load_plug_ins, orientation
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.json_files import Place
 from sat_nb.segments.formats.limits import brief, check_inside, checked_size
 
@@ -53,7 +53,7 @@ def _size_of_data(data: Any) -> Size | None:
         code = code.partition(",")[2]
     try:
         head = base64.b64decode(code[: len(code) // 4 * 4])
-        with Image.open(io.BytesIO(head), formats=STORED) as image:
+        with open_picture(io.BytesIO(head), formats=STORED) as image:
             return image.height, image.width
     except Exception:  # damaged pictures make Pillow raise errors of many kinds
         return None
@@ -65,7 +65,7 @@ def _size_of_file(document: dict[str, Any], place: Place) -> Size:
     for file in _candidates(name, place) if isinstance(name, str) else ():
         load_plug_ins()
         try:
-            with Image.open(file) as image:
+            with open_plain(file) as stream, open_picture(stream) as image:
                 size = image.height, image.width
                 return size[::-1] if orientation(image) in SIDEWAYS else size
         except Exception:  # damaged pictures make Pillow raise errors of many kinds

@@ -1,9 +1,9 @@
 """What a mask file may contain and cost: files come from anywhere, and memory is the user's.
 
-One image's masks take MAX_MASK_BYTES at most (a byte a pixel and mask), plus one mask that is
-being decoded. A JSON file of one image has MAX_JSON_BYTES at most and MAX_JSON_VALUES (a quarter
-of a gigabyte once parsed); a JSON file of many images has MAX_SET_BYTES, of which one annotation
-is parsed at a time.
+The limits are those of ``sat_nb.LIMITS``. One image's masks take ``mask_bytes`` at most (a byte a
+pixel and mask), plus one mask that is being decoded. A JSON file of one image has ``json_bytes`` at
+most and ``json_values`` (a quarter of a gigabyte once parsed); a JSON file of many images has
+``set_bytes``, of which one annotation is parsed at a time.
 """
 
 from __future__ import annotations
@@ -19,16 +19,8 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
+from sat_nb.limits import KNOWN_LIMITS, LIMITS, beyond
 from sat_nb.reading import check_inside as check_inside
-
-MAX_PIXELS = 2**28  # of one mask, 268 megapixels: a larger size is an error or an attack
-MAX_MASK_BYTES = 2**30  # of all masks of an image
-MAX_OBJECTS = 10_000  # masks in an image
-MAX_NAME_LENGTH = 200  # characters
-MAX_JSON_BYTES = 2**26
-MAX_JSON_VALUES = 2**21
-MAX_SET_BYTES = 2**30
-MAX_OUTLINE_PX = 2**22  # length of a polygon's outline
 
 
 def whole_number(value: Any) -> int | None:
@@ -50,22 +42,29 @@ def checked_size(size: Any, field: str) -> Size:
     """``size`` as (height, width), or InvalidInput that names the field."""
     pair = size if isinstance(size, list | tuple) and len(size) == 2 else (None, None)
     height, width = map(whole_number, pair)
-    if not height or not width or min(height, width) < 0 or height * width > MAX_PIXELS:
+    if not height or not width or min(height, width) < 0:
+        raise InvalidInput(f"{field}: expected [height, width], got {brief(size)}; export again.")
+    if height * width > LIMITS["mask_pixels"]:
         raise InvalidInput(
-            f"{field}: expected [height, width] of at most {MAX_PIXELS} pixels, got "
-            f"{brief(size)}; export the masks again, at a smaller size if need be."
+            f"{field}: expected [height, width] of at most {LIMITS['mask_pixels']} pixels, got "
+            f"{brief(size)}; export the masks again, at a smaller size if need be"
+            f"{_or_raise('mask_pixels', height * width)}."
         )
     return height, width
+
+
+def _or_raise(name: str, needed: int) -> str:
+    return f", or {beyond(name, needed)}" if needed <= KNOWN_LIMITS[name].most else ""
 
 
 def checked_name(name: Any, field: str) -> str:
     """``name`` unchanged: text of a reasonable length, without control characters."""
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput(f"{field}: expected a name, got {brief(name)}.")
-    if len(name) > MAX_NAME_LENGTH:
+    if len(name) > LIMITS["name_length"]:
         raise InvalidInput(
-            f"{field}: expected a name of at most {MAX_NAME_LENGTH} characters, got "
-            f"{len(name)}: {brief(name)}; shorten the name."
+            f"{field}: expected a name of at most {LIMITS['name_length']} characters, got "
+            f"{len(name)}: {brief(name)}; shorten the name, or raise sat_nb.LIMITS['name_length']."
         )
     wrong = [c for c in name if unicodedata.category(c) in {"Cc", "Cs"} and not c.isspace()]
     if wrong:
@@ -87,7 +86,7 @@ def checked_number(value: Any, field: str) -> float:
 
 
 def checked_list(value: Any, field: str) -> list[Any]:
-    """``value`` as a list of at most MAX_OBJECTS."""
+    """``value`` as a list, of not more masks than an image may have."""
     if not isinstance(value, list):
         raise InvalidInput(f"{field}: expected a list, got {brief(value)}.")
     check_count(value, field)
@@ -102,11 +101,11 @@ def checked_dict(value: Any, field: str) -> dict[str, Any]:
 
 
 def check_count(items: Sequence[Any], field: str) -> None:
-    """InvalidInput for more than MAX_OBJECTS."""
-    if len(items) > MAX_OBJECTS:
+    """InvalidInput for more masks than an image may have."""
+    if len(items) > LIMITS["masks"]:
         raise InvalidInput(
-            f"{field}: expected at most {MAX_OBJECTS} masks, got {len(items)}; raise the "
-            "detector's threshold, or split the file."
+            f"{field}: expected at most {LIMITS['masks']} masks, got {len(items)}; raise the "
+            f"detector's threshold, or split the file; {beyond('masks', len(items))}."
         )
 
 
@@ -139,10 +138,20 @@ def checked_points(
     if not inside.all():
         far = array[~inside.all(axis=1)][0].tolist()
         raise InvalidInput(f"{field}: the point {far} is far outside the {height} x {width} image.")
-    steps = np.abs(array - np.roll(array, 1, axis=0)).max(axis=1)
-    if steps.sum() > MAX_OUTLINE_PX:
+    length = outline_length(array)
+    if length > LIMITS["outline_px"]:
         raise InvalidInput(
-            f"{field}: the outline is {steps.sum():.0f} pixels long, the limit is "
-            f"{MAX_OUTLINE_PX}; export the mask as run lengths."
+            f"{field}: the outline is {length} pixels long; export the mask as run lengths; "
+            f"{beyond('outline_px', length)}."
         )
     return array
+
+
+def outline_length(points: NDArray[np.float64]) -> int:
+    """The pixels and points that a closed outline passes, which is what filling it costs.
+
+    >>> outline_length(np.array([[0, 0], [4, 0], [4, 3]]))
+    14
+    """
+    steps = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1)
+    return math.ceil(steps.sum()) + len(points)

@@ -9,7 +9,7 @@ opaque. In a label picture the indices of a palette count, because labels.json n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,10 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sat_nb.arrays import Mask, Size, true_or_false
+from sat_nb.arrays import Mask, Size, true_or_false, values_in
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
 from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.photos.opening import open_picture
+from sat_nb.photos.pillow import check_picture
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import checked_size
 from sat_nb.segments.formats.voc_folders import is_beside_masks
@@ -58,12 +61,16 @@ def of_other_pictures(root: Path) -> str:
 def opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
     """A PNG whose pixels are not read yet.
 
-    Raises InvalidInput (without the file's name) for anything that is not a PNG, and for more than
-    MAX_PIXELS pixels.
+    Raises InvalidInput (without the file's name) for anything that is not a PNG, and for one that
+    costs more than LIMITS allows.
     """
     try:
-        with Image.open(source, formats=["PNG"]) as image:
+        with (
+            open_plain(source) if isinstance(source, Path) else nullcontext(source) as stream,
+            open_picture(stream, formats=("PNG",)) as image,
+        ):
             checked_size((image.height, image.width), "the size of the picture")
+            check_picture(image, least=1)
             yield image
     except InvalidInput:
         raise
@@ -120,6 +127,18 @@ def read_mask(source: Path | BinaryIO) -> Mask:
         return _seen(*_parted(_pixels(image)))
 
 
+def colour_codes(pixels: NDArray, shifts: tuple[int, int, int]) -> NDArray[np.int32]:
+    """(H, W): a number for each colour (H, W, 3 or more), its channels shifted by so many bits.
+
+    >>> colour_codes(np.array([[[1, 2, 3]]], np.uint8), (16, 8, 0)).tolist() == [[0x010203]]
+    True
+    """
+    codes = np.zeros(pixels.shape[:2], dtype=np.int32)
+    for channel, shift in enumerate(shifts):
+        codes += pixels[..., channel].astype(np.int32) << shift
+    return codes
+
+
 def two_valued(values: NDArray) -> Mask:
     """The (H, W) mask of an array that holds 0 and one other value (or False and True).
 
@@ -139,7 +158,7 @@ def two_valued(values: NDArray) -> Mask:
     mask = values != 0
     others = values[mask]
     if others.size and (others != others[0]).any():
-        raise InvalidInput(_of_more_values(np.unique(values).tolist()))
+        raise InvalidInput(_of_more_values(values_in(values)))
     return mask
 
 

@@ -23,7 +23,7 @@ from pycocotools import mask as coco
 
 from sat_nb.arrays import Float64, Mask, Size
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import brief, checked_list, checked_points
+from sat_nb.segments.formats.limits import brief, checked_list, checked_points, outline_length
 
 
 def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
@@ -34,17 +34,34 @@ def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
            [1, 1, 0],
            [0, 0, 0]])
     """
-    codes = []
+    return filled(coco_outlines(polygons, size, field), size)
+
+
+def coco_outlines(polygons: Any, size: Size, field: str) -> list[Float64]:
+    """The outlines (n, 2), x first, of COCO's polygons."""
+    outlines = []
     for i, polygon in enumerate(checked_list(polygons, field)):
         if not isinstance(polygon, list) or len(polygon) % 2:
             raise InvalidInput(
                 f"{field}[{i}]: expected [x1, y1, x2, y2, ...], got {brief(polygon)}."
             )
-        points = checked_points(polygon, size, f"{field}[{i}]", least=3)
-        codes += coco.frPyObjects([points.ravel().tolist()], *size)
-    if not codes:
+        outlines.append(checked_points(polygon, size, f"{field}[{i}]", least=3))
+    if not outlines:
         raise InvalidInput(f"{field}: holds no polygon; a box is not enough.")
-    return coco.decode(coco.merge(codes)).view(bool)
+    return outlines
+
+
+def length_of(outlines: Sequence[Float64]) -> int:
+    """What filling outlines costs."""
+    return sum(map(outline_length, outlines))
+
+
+def filled(outlines: Sequence[Float64], size: Size) -> Mask:
+    """The (H, W) mask of outlines by COCO's rule."""
+    codes = [coco.frPyObjects([points.ravel().tolist()], *size)[0] for points in outlines]
+    while len(codes) > 1:  # two by two, as each merge walks through what is merged before
+        codes = [coco.merge(codes[i : i + 2]) for i in range(0, len(codes), 2)]
+    return coco.decode(codes[0]).view(bool)
 
 
 def fill_labelme(kind: str, points: Any, size: Size, field: str) -> Mask:
@@ -53,13 +70,23 @@ def fill_labelme(kind: str, points: Any, size: Size, field: str) -> Mask:
     >>> fill_labelme("polygon", [[0, 0], [2, 0], [2, 2], [0, 2]], (3, 3), "points").all()
     True
     """
-    draw, counts = LABELME_SHAPES[kind]
+    return drawn(kind, labelme_points(kind, points, size, field), size)
+
+
+def labelme_points(kind: str, points: Any, size: Size, field: str) -> Float64:
+    """The points (n, 2), x first, of a shape of LabelMe."""
+    counts = LABELME_SHAPES[kind][1]
     xy = checked_points(points, size, field, least=min(counts, default=3))
     if counts and len(xy) not in counts:
         expected = " or ".join(map(str, counts))
         raise InvalidInput(f"{field}: expected {expected} points, got {len(xy)}; redraw the shape.")
+    return xy
+
+
+def drawn(kind: str, xy: Float64, size: Size) -> Mask:
+    """The (H, W) mask of the points of a shape of LabelMe."""
     canvas = Image.new("L", (size[1], size[0]), 0)
-    draw(ImageDraw.Draw(canvas), xy)
+    LABELME_SHAPES[kind][0](ImageDraw.Draw(canvas), xy)
     return np.array(canvas).view(bool)
 
 

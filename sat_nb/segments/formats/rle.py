@@ -19,7 +19,8 @@ from pycocotools import mask as coco
 from sat_nb.arrays import Mask, Size
 from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.limits import MAX_PIXELS, checked_size, whole_number
+from sat_nb.limits import LIMITS, beyond
+from sat_nb.segments.formats.limits import checked_size, whole_number
 
 
 def decode_coco(counts: str, size: Size) -> Mask:
@@ -80,8 +81,9 @@ def decode_runs(runs: Sequence[object], size: Size) -> Mask:
            [0, 1]])
     """
     numbers = [run if type(run) is int else whole_number(run) for run in runs]
-    if not all(number is not None and 0 <= number <= MAX_PIXELS for number in numbers):
-        raise InvalidInput(f"counts: expected whole numbers from 0 to {MAX_PIXELS}")
+    most = LIMITS["mask_pixels"]
+    if not all(number is not None and 0 <= number <= most for number in numbers):
+        raise InvalidInput(f"counts: expected whole numbers from 0 to {most}")
     _check_covered(sum(numbers), size)  # type: ignore[arg-type]
     code = coco.frPyObjects({"size": list(size), "counts": numbers}, *size)
     return coco.decode(code).view(bool)
@@ -136,12 +138,26 @@ def _decode_rle(counts: Any, size: Size, codec: str, field: str) -> Mask:
         if isinstance(counts, str) and counts[:2] in ("b'", 'b"'):
             raise InvalidInput("counts: begins with b', as bytes do; write bytes.decode()")
         if isinstance(counts, str):
+            _check_length(counts)
             return CODECS[codec][1](counts, size)
         raise InvalidInput("counts: expected a run-length string or a list of whole numbers")
     except InvalidInput as error:
         raise InvalidInput(
             f"{field}.{error}; the export is damaged, or it is of another format."
         ) from error
+
+
+CHARACTERS_OF_A_VALUE = 4
+"""Of a run-length string, for the limit on values: decoding takes up to 50 bytes a character."""
+
+
+def _check_length(counts: str) -> None:
+    needed = len(counts) // CHARACTERS_OF_A_VALUE
+    if needed > LIMITS["json_values"]:
+        raise InvalidInput(
+            f"counts: a string of {len(counts)} characters, with {CHARACTERS_OF_A_VALUE} for a "
+            f"value; {beyond('json_values', needed)}"
+        )
 
 
 CODECS: dict[str, tuple[Callable[[Mask], str], Callable[[str, Size], Mask]]] = {
@@ -198,8 +214,9 @@ def _check_covered(covered: int, size: Size) -> None:
 def _checked_runs(values: NDArray[np.int64]) -> NDArray[np.int64]:
     if values.size and values.min() < 0:
         raise InvalidInput("counts: holds a run of negative length")
-    if values.size and values.max() > MAX_PIXELS:  # so that their sum cannot overflow
-        raise InvalidInput(f"counts: holds a run of more than {MAX_PIXELS} pixels")
+    most = LIMITS["mask_pixels"]
+    if values.size and values.max() > most:  # so that their sum cannot overflow
+        raise InvalidInput(f"counts: holds a run of more than {most} pixels")
     return values
 
 

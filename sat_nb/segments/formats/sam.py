@@ -12,9 +12,11 @@ have no name there are left out. The score is ``predicted_iou``.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ import numpy as np
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import visible_files
+from sat_nb.limits import LIMITS
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import NAMES_FILE, JsonDocument, Place
 from sat_nb.segments.formats.json_text import read_bytes
 from sat_nb.segments.formats.label_png import names_file, numbered_names, read_names
 from sat_nb.segments.formats.limits import (
-    MAX_JSON_BYTES,
+    check_count,
     check_inside,
     checked_dict,
     checked_list,
@@ -41,6 +45,7 @@ from sat_nb.sources import Format, Source, as_image_id
 Names = Mapping[int, str | None]
 METADATA_FILE = "metadata.csv"
 METADATA_HEAD = b"id,area,bbox_x0"
+COLUMNS: tuple[str, ...] = ("id", "predicted_iou")
 
 
 def is_sam(document: object) -> bool:
@@ -156,9 +161,9 @@ def _id_of(folder: Path, root: Path) -> str:
 
 def _has_head(file: Path) -> bool:
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return stream.read(len(METADATA_HEAD)) == METADATA_HEAD
-    except OSError:
+    except (OSError, InvalidInput):
         return False
 
 
@@ -174,12 +179,16 @@ def _read_folder(metadata: Path, root: Path, image_id: str) -> Reading:
 
 def _rows(metadata: Path) -> dict[int, dict[str, str]]:
     """{place of a mask: its row}."""
-    text = read_bytes(metadata, MAX_JSON_BYTES).decode("utf-8", "replace")
+    text = read_bytes(metadata, LIMITS["json_bytes"], "json_bytes").decode("utf-8", "replace")
     try:
-        rows = {whole_number(row["id"]): row for row in csv.DictReader(text.splitlines())}
-    except csv.Error as error:
+        head, *rows = islice(csv.reader(io.StringIO(text)), LIMITS["masks"] + 2)
+    except (csv.Error, ValueError) as error:
         raise InvalidInput(f"{metadata.name}: not readable ({error}).") from error
-    return {number: row for number, row in rows.items() if number is not None}
+    check_count(rows, metadata.name)
+    columns = {name: head.index(name) for name in COLUMNS if name in head}
+    found = ({name: row[i] for name, i in columns.items() if i < len(row)} for row in rows)
+    by_number = ((whole_number(row.get("id")), row) for row in found)
+    return {number: row for number, row in by_number if number is not None}
 
 
 def _encoded_png(

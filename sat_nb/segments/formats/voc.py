@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.arrays import values_in
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.json_text import read_bytes
 from sat_nb.segments.formats.label_png import LabelPicture, parse_label_png
 from sat_nb.segments.formats.limits import checked_name
-from sat_nb.segments.formats.png_files import opened, png_files, read_labels
+from sat_nb.segments.formats.png_files import colour_codes, opened, png_files, read_labels
 from sat_nb.segments.formats.voc_folders import MASKS, photo_id
 from sat_nb.sources import Format, Source
 
@@ -103,7 +104,7 @@ def _read(file: Path, *, declared: bool) -> Reading:
             "PNGs to a folder of another name and pass format='voc'."
         )
     codes = _colours(file)
-    if codes is not None and set(np.unique(codes).tolist()) <= names.by_colour.keys():
+    if codes is not None and set(values_in(codes)) <= names.by_colour.keys():
         return _by_colour(codes, names.by_colour)
     if names.by_value is None:
         raise InvalidInput(
@@ -122,9 +123,8 @@ def _colours(file: Path) -> NDArray[np.int32] | None:
     with opened(file) as image:
         if image.mode not in ("P", "RGB", "RGBA"):
             return None
-        pixels = np.array(image.convert("RGB")).astype(np.int32)
-    codes: NDArray[np.int32] = pixels @ _SHIFTS.astype(np.int32)
-    return codes
+        pixels = np.array(image.convert("RGB"))
+    return colour_codes(pixels, (16, 8, 0))
 
 
 def _is_numbered_anew(file: Path) -> bool:
@@ -141,7 +141,7 @@ def _is_numbered_anew(file: Path) -> bool:
 
 def _by_colour(codes: NDArray[np.int32], names: Codes) -> Reading:
     height, width = codes.shape
-    present = set(np.unique(codes).tolist())
+    present = set(values_in(codes))
     return decode_masks([
         EncodedMask(f"colour {code:06x}", name, (height, width), partial(np.equal, codes, code))
         for code, name in names.items()

@@ -35,7 +35,7 @@ from sat_nb.photos.size import photo_size
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.fill_poly import fill_poly
 from sat_nb.segments.formats.json_text import read_bytes
-from sat_nb.segments.formats.limits import brief, check_count, checked_points
+from sat_nb.segments.formats.limits import brief, check_count, checked_points, outline_length
 from sat_nb.segments.formats.yolo_layout import (
     BEYOND,
     Layout,
@@ -206,7 +206,8 @@ def _encoded(outline: _Outline, size: Size, names: ClassNames) -> EncodedMask | 
     except InvalidInput as error:
         return error
     decode = partial(fill_poly, whole.astype(np.int64), size)
-    return EncodedMask(outline.field, name, size, decode, outline.score)
+    length = outline_length(whole)
+    return EncodedMask(outline.field, name, size, decode, outline.score, outline_px=length)
 
 
 YOLO = Format(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sat_nb.files import visible_files
 from sat_nb.photos.suffixes import image_suffix
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.yolo_names import FOLDERS_ABOVE, LISTS
 
 LABELS, IMAGES = "labels", "images"
@@ -115,7 +116,7 @@ def photo_folders(folder: Path, top: Path) -> list[Path]:
 
 def _head(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return decoded(stream.read(HEAD_BYTES))
     except (OSError, ValueError):
         return "?"

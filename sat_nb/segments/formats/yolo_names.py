@@ -7,13 +7,14 @@ small file grow without end, and keys that occur twice are refused.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput
-from sat_nb.segments.formats.json_text import read_bytes
+from sat_nb.reading import open_plain
 from sat_nb.segments.formats.limits import brief, checked_name, whole_number
 
 MAX_NAMES_BYTES = 2**20
@@ -117,14 +118,16 @@ def _listed(folder: Path) -> ClassNames | None:
 
 
 def _text(file: Path) -> str:
-    if file.stat().st_size > MAX_NAMES_BYTES:
-        raise InvalidInput(
-            f"{file}: has {file.stat().st_size} bytes, the limit is {MAX_NAMES_BYTES}; keep "
-            "nothing but the names of classes in it."
-        )
     try:
-        return read_bytes(file, MAX_NAMES_BYTES).decode("utf-8-sig")
-    except (InvalidInput, UnicodeError) as error:
+        with open_plain(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > MAX_NAMES_BYTES:
+                raise InvalidInput(
+                    f"has {size} bytes, the limit is {MAX_NAMES_BYTES}; keep nothing but the names "
+                    "of classes in it"
+                )
+            return stream.read(size).decode("utf-8-sig")
+    except (InvalidInput, OSError, UnicodeError) as error:
         raise InvalidInput(f"{file}: not readable as text in UTF-8 ({error}).") from error
 
 
@@ -155,18 +158,18 @@ def _number(key: Any, file: Path) -> int:
     return number
 
 
+MAX_DEPTH = 50
+
+
 def _parsed(file: Path) -> Any:
     import yaml
 
-    class Loader(yaml.BaseLoader):
-        """All scalars as text, no anchors, each key once."""
+    base: Any = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
 
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("anchors are not taken")
-            return super().compose_node(parent, index)
+    class Loader(base):
+        """All scalars as text, each key once."""
 
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             if len(set(keys)) < len(node.value):
                 raise yaml.YAMLError("a key occurs twice, or is no text")
@@ -174,6 +177,21 @@ def _parsed(file: Path) -> Any:
 
     text = _text(file)
     try:
+        _check_events(yaml.parse(text, Loader=base))
         return yaml.load(text, Loader)  # a BaseLoader makes text, nothing else
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{file}: not readable as YAML ({error}).") from error
+
+
+def _check_events(events: Iterable[Any]) -> None:
+    """YAMLError for anchors that are used, and for nesting that libyaml's stack does not hold."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("anchors are not taken")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError("it is nested too deeply")
