@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from functools import partial
@@ -13,26 +14,32 @@ from typing import Any
 import sat_nb
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import InvalidInput, shorten
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
 from sat_nb.saliency.execute import Job, batches_of, explain_batches
 from sat_nb.saliency.method import Method
-from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.methods import (
+    NEED_POSITIVE,
+    is_undefined,
+    read_methods,
+    read_parameters,
+)
 from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
 from sat_nb.saliency.preprocess import (
     PREPROCESS,
     Preprocess,
     get_preprocess,
     preprocess_settings,
+    scaled_twice,
 )
 from sat_nb.saliency.process.budget import read_bytes
 from sat_nb.saliency.process.pool import WorkerPool, ask_with_retry, shared_pool
 from sat_nb.saliency.progress import progress_bar
 from sat_nb.saliency.sampling_until_settled import read_masks
 from sat_nb.saliency.store.codec import checked_dtype
-from sat_nb.saliency.store.runs import read_runs, start_run
+from sat_nb.saliency.store.runs import Run, read_runs, start_run
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.saliency.targets import (
     Target,
@@ -174,7 +181,10 @@ def explain(
     Warns
     -----
     UserWarning
-        If fewer images go through the model at once than ``batch_size``, to save memory.
+        If fewer images go through the model at once than ``batch_size``, to save memory; if the
+        model scales its input and ``preprocess`` did so before; if layers called with
+        ``training=True`` are explained as at inference; and if Deep Taylor has nothing to decompose
+        in some images, because what is explained is not positive there.
 
     Notes
     -----
@@ -199,6 +209,8 @@ def explain(
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
         check_output(output, chosen, facts.head)
+        for text in _told(preprocess, facts):
+            warnings.warn(text, stacklevel=2)
         settings = {
             "model": _model_settings(file, facts),
             "preprocess": preprocess_settings(preprocess, facts.input_shape),
@@ -229,7 +241,34 @@ def explain(
         with progress_bar(len(images) * len(chosen), progress) as bar:
             explain_batches(job, batches_of(list(images), batch_size), bar)
         job.run.asked_for([m.key for m in chosen], list(images))  # if nothing was missing
+    for text in _undefined(job.run, [m.key for m in chosen if m.key in NEED_POSITIVE], images):
+        warnings.warn(text, stacklevel=2)
     return AttributionStore(job.run, methods=[m.key for m in chosen], image_ids=images)
+
+
+def _told(preprocess: str | Preprocess, facts: ModelFacts) -> list[str]:
+    """What the user should know of the model before its maps are used."""
+    notes = [
+        f"model: {note}: the maps and predictions are those at inference." for note in facts.notes
+    ]
+    twice = scaled_twice(preprocess, facts.input_shape, facts.scaling)
+    return notes if twice is None else [*notes, twice]
+
+
+def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> list[str]:
+    """A warning for each method that found nothing to decompose in some images."""
+    texts, image_ids = [], list(image_ids)
+    for method in methods:
+        keys = [run.key(method, image_id) for image_id in image_ids]
+        headers = {key.image_id: run.chunks.header(key) for key in keys if key is not None}
+        empty = [image_id for image_id, header in headers.items() if is_undefined(header.facts)]
+        if empty:
+            texts.append(
+                f"methods: {method!r} decomposes positive outputs only, and what is explained is "
+                f"not positive for {len(empty)} of {len(image_ids)} images ({shorten(empty)}): "
+                "their maps are zero and their rows in tables NaN, which count nowhere."
+            )
+    return texts
 
 
 def _ask_facts(file: ModelFile, pool: WorkerPool) -> ModelFacts:
@@ -243,14 +282,21 @@ def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFa
     for model in (settings["model"] for settings in reversed(runs.values())):
         size = tuple(model["input_shape"][:2])
         if model["sha256"] == file.sha256 and file.input_size in (None, size):
-            known: list[Any] = [model[f.name] for f in fields(ModelFacts) if f.name in model]
-            values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in known]
-            return ModelFacts(*values)
+            known = {f.name: model[f.name] for f in fields(ModelFacts) if f.name in model}
+            plain: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in known.items()
+            }
+            return ModelFacts(**plain)
     return None
 
 
 def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:
-    return {"name": file.name, "sha256": file.sha256, **asdict(facts)}
+    """Notes and scaling only where there are some: settings of before they were known have none."""
+    known = {key: value for key, value in asdict(facts).items() if value or key not in _RECENT}
+    return {"name": file.name, "sha256": file.sha256, **known}
+
+
+_RECENT = ("notes", "scaling")
 
 
 def _versions() -> dict[str, str]:

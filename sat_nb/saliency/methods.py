@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LINEAR_LAYERS = (
-    "Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, poolings, Add, "
-    "Concatenate, padding and reshaping; every activation"
+    "Conv2D (grouped, too), DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, poolings, "
+    "Add, Average, Subtract, Concatenate, scaling by numbers, and whatever only moves values "
+    "(padding, cropping, slicing, reversing, reshaping); every activation"
 )
 RELU_LAYERS = f"{LINEAR_LAYERS.split(';')[0]}; ReLU and ReLU6"
 
@@ -146,6 +147,15 @@ _OWN = (
 
 METHODS: dict[str, Method] = registry(*_OWN, *INNVESTIGATE_METHODS)
 """All methods by name: this project's own, then each of iNNvestigate 2.1's analyzers."""
+
+NEED_POSITIVE: tuple[str, ...] = ("deep_taylor",)
+"""Methods that decompose a positive value, and have nothing to decompose in any other."""
+
+
+def is_undefined(facts: Mapping[str, Any]) -> bool:
+    """Whether these facts of a map say that there was nothing to decompose."""
+    return "not_positive" in facts
+
 
 PAPER_METHODS: tuple[str, ...] = (
     "deep_taylor",

@@ -36,13 +36,16 @@ class ModelFacts:
 
     ``input_shape`` is (H, W, C); ``n_outputs`` the number of classes, 2 for a model with one
     output; ``head`` "softmax", "sigmoid" or "logits"; ``rewritten`` says in words which layers
-    were replaced by equal ones.
+    were replaced by equal ones, and ``notes`` where what is explained is not the model as it
+    predicts. ``scaling`` is the mean factor and offset by which it scales its own input.
     """
 
     input_shape: tuple[int, int, int]
     n_outputs: int
     head: str
     rewritten: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    scaling: tuple[float, float] | None = None
 
 
 @contextmanager

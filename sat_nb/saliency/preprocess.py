@@ -46,6 +46,8 @@ def torch(batch: Float32) -> Float32:
     return (batch / np.float32(255) - TORCH_MEANS) / TORCH_DEVIATIONS
 
 
+_OF_THREE_CHANNELS = ("caffe", "torch")
+
 PREPROCESS: dict[str, Preprocessing] = registry(
     Preprocessing(
         name="none",
@@ -127,6 +129,12 @@ def apply_preprocess(
             f"{type(error).__name__}: {error}"
         ) from error
     expected = (len(batch), *input_shape)
+    if result.shape != expected and input_shape[2] == 1 and preprocess in _OF_THREE_CHANNELS:
+        raise InvalidInput(
+            f"preprocess: {name!r} is for photos in colour, but the model takes grey ones, of one "
+            "channel; give 'unit' (0 to 1), 'signed' (-1 to 1), 'none' (0 to 255), or a function "
+            "of your own."
+        )
     if result.shape != expected:
         raise InvalidInput(
             f"preprocess: {name} returned shape {result.shape}, but the model needs {expected}; "
@@ -137,6 +145,47 @@ def apply_preprocess(
             f"preprocess: {name} returned NaN or infinite values; return finite ones."
         )
     return result
+
+
+MIN_SPREAD = 0.1
+"""Photos span 1 to 5 where a network's first layer sees them as it was trained to."""
+
+
+def scaled_twice(
+    preprocess: str | Preprocess,
+    input_shape: tuple[int, int, int],
+    scaling: tuple[float, float] | None,
+) -> str | None:
+    """A warning where both the model and ``preprocess`` scale or centre photos; None otherwise.
+
+    ``scaling`` is the factor and the offset by which the model scales its own input, or None.
+    """
+    if scaling is None:
+        return None
+    result = apply_preprocess(preprocess, _noise(input_shape), input_shape)
+    low, high = float(result.min()), float(result.max())
+    (scale, offset), name = scaling, preprocess_name(preprocess)
+    is_small = scale < MIN_SPREAD and (high - low) * scale < MIN_SPREAD <= 255 * scale
+    is_centred_twice = offset < -50 * scale and low < -50
+    if not is_small and not is_centred_twice:
+        return None
+    adds = f" and adds {offset:.3g}" if offset else ""
+    return (
+        f"preprocess={name!r} makes photos range from {low:.3g} to {high:.3g}, and the model "
+        f"itself multiplies its input by {scale:.3g}{adds}: its first layer then sees "
+        f"{_interval(low, high, scale, offset)}. If photos were scaled once when it was trained, "
+        "give preprocess='none'."
+    )
+
+
+def _interval(low: float, high: float, scale: float, offset: float) -> str:
+    return f"{low * scale + offset:.3g} to {high * scale + offset:.3g}"
+
+
+def _noise(input_shape: tuple[int, int, int]) -> Float32:
+    """Two photos of noise that range from 0 to 255."""
+    noise = np.random.default_rng(0).integers(0, 256, size=(2, *input_shape))
+    return noise.astype(np.float32)
 
 
 def preprocess_name(preprocess: str | Preprocess) -> str:
@@ -159,7 +208,6 @@ def preprocess_settings(
     """
     if isinstance(preprocess, str):
         return preprocess
-    noise = np.random.default_rng(0).integers(0, 256, size=(2, *input_shape))
-    result = apply_preprocess(preprocess, noise.astype(np.float32), input_shape)
+    result = apply_preprocess(preprocess, _noise(input_shape), input_shape)
     fingerprint = hashlib.sha256(np.ascontiguousarray(result).tobytes()).hexdigest()
     return {"function": preprocess_name(preprocess), "fingerprint": fingerprint}

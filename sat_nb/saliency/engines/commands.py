@@ -16,7 +16,7 @@ import numpy as np
 from sat_nb.arrays import Float32, Masks
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.saliency.method import Method
-from sat_nb.saliency.methods import METHODS
+from sat_nb.saliency.methods import METHODS, NEED_POSITIVE
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.codec import Chunk
@@ -132,7 +132,11 @@ class Commands:
         explain = self._explainer(loaded, entry, parameters, output)
         weights = output_weights(targets, loaded.classifier.n_logits, against=against)
         if entry.sampling is None:
-            return [Chunk(attribution) for attribution in explain(batch, weights)]
+            maps = explain(batch, weights)
+            values = None
+            if entry.name in NEED_POSITIVE and not maps.any(axis=(1, 2, 3)).all():
+                values = (loaded.classifier.outputs(batch, output)[1] * weights).sum(axis=1)
+            return _with_values(maps, values)
         sampling = SAMPLINGS[entry.sampling]
         function = sampling.function if masks is None else sampling.until_settled
         sample = partial(function, explain, points_at_once=points_at_once, **parameters)
@@ -191,6 +195,18 @@ def _registered(method: str) -> Method:
 
 def _identity(file: ModelFile) -> tuple[Any, ...]:
     return file.sha256, file.input_size, file.trusted
+
+
+def _with_values(maps: Float32, values: Float32 | None) -> list[Chunk]:
+    """The maps, and of those without any relevance the explained value where it is not positive."""
+    if values is None:
+        return [Chunk(attribution) for attribution in maps]
+    return [
+        Chunk(attribution, facts={"not_positive": float(value)})
+        if value <= 0 and not attribution.any()
+        else Chunk(attribution)
+        for attribution, value in zip(maps, values, strict=True)
+    ]
 
 
 def _with_completeness(chunks: list[Chunk], rises: Any) -> list[Chunk]:

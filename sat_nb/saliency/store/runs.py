@@ -218,8 +218,20 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
             "output": settings.get("output"),
             "pixels": record.pixels_sha256,
             "masks": record.masks_sha256 if "max_samples" in how.get("parameters", {}) else None,
+            **_of_combination(how, model, record.facts.target, against),
         }
     )
+
+
+def _of_combination(
+    how: Mapping[str, Any], model: Mapping[str, Any], target: int, against: int | None
+) -> dict[str, str]:
+    """What keeps Deep Taylor of -z and of f_a - f_b apart from maps of before it was one walk."""
+    if (how.get("engine"), how.get("analyzer")) != ("relevance", "deep_taylor"):
+        return {}
+    may_be_one_output = model.get("n_outputs") == 2 and model.get("head") != "softmax"
+    is_combination = against is not None or (may_be_one_output and target == 0)
+    return {"combination": "one walk"} if is_combination else {}
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,10 +92,18 @@ def checked_model(model: Any) -> Any:
             f"expected a Functional or Sequential Keras model, got {type(model).__name__}",
             "rebuild it from layers and save it with model.save('model.h5')",
         )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    if len(model.inputs) != 1:
+        names = ", ".join(repr(str(one._keras_history.layer.name)) for one in model.inputs)
         raise Unfit(
-            f"expected one input and one output, got {len(model.inputs)} and {len(model.outputs)}",
-            "save a model with the one output to explain",
+            f"expected one input, the image, got {len(model.inputs)} ({names})",
+            "fix the other inputs: save tf.keras.Model(image, model([image, constant])), with "
+            "image = tf.keras.Input(...) and a constant for each other input",
+        )
+    if len(model.outputs) != 1:
+        raise Unfit(
+            f"expected one output, got {len(model.outputs)} ({', '.join(model.output_names)})",
+            "save a model with the one output to explain: tf.keras.Model(model.inputs, "
+            "model.outputs[0])",
         )
     shape = model.inputs[0].shape.as_list()
     if len(shape) != 4 or shape[3] not in (1, 3):

@@ -11,7 +11,7 @@ import gc
 import logging
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from sat_nb.saliency.engines.keras.gradients import FORMULAS, Formula, gradient_
 from sat_nb.saliency.engines.keras.graph import describe
 from sat_nb.saliency.engines.keras.innvestigate import LosesRelevance
 from sat_nb.saliency.engines.keras.load import Classifier, read_classifier, single_outputs
-from sat_nb.saliency.engines.keras.relevance import RULES, relevance, unsupported
+from sat_nb.saliency.engines.keras.relevance import RULES, of_combination, relevance, unsupported
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import METHODS
 from sat_nb.saliency.process.server import is_worker
@@ -93,10 +93,43 @@ def _by_rules(classifier: Classifier, method: Method, parameters: dict[str, Any]
     unknown = unsupported(graph, rules)
     if unknown:
         raise LosesRelevance(unknown)
-    return _of_a_batch(
-        classifier,
-        lambda x, weights: relevance(graph, rules, graph.scaled(x), weights, parameters),
+
+    def formula(of: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+        return lambda x, weights: of(graph, rules, graph.scaled(x), weights, parameters)
+
+    whole = _of_a_batch(classifier, formula(relevance))
+    return (
+        _of_neurons(classifier, method, whole, formula(of_combination)) if rules.positive else whole
     )
+
+
+def _of_neurons(
+    classifier: Classifier, method: Method, single: Explainer, formula: Callable[[Any, Any], Any]
+) -> Explainer:
+    """``single`` for images of which one logit is explained, and the formula for combinations."""
+    shapes = (None, *classifier.graph.shape), (classifier.n_logits,)
+
+    @cache
+    def combination() -> Explainer:
+        try:
+            return _compiled(formula, *shapes)
+        except NotImplementedError as error:
+            raise InvalidInput(
+                f"target: {method.name!r} explains one class at a time here ({error}); give one "
+                "class, or leave the method out."
+            ) from error
+
+    def explain(batch: Float32, weights: Float32) -> Float32:
+        maps = np.zeros((len(batch), *classifier.graph.shape), np.float32)
+        alone = (weights.sum(axis=1) == 1) & (weights.min(axis=1) >= 0)
+        if alone.any():
+            maps[alone] = single(batch[alone], weights[alone])
+        for row in np.unique(weights[~alone], axis=0):
+            same = ~alone & (weights == row).all(axis=1)
+            maps[same] = combination()(batch[same], row)
+        return maps
+
+    return explain
 
 
 def _by_innvestigate(

@@ -6,14 +6,14 @@ To add one, write a function and an entry of :data:`FORMULAS`, and an entry of M
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from sat_nb.errors import unknown_name
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.keras.graph import Graph, Node
 
@@ -107,20 +107,39 @@ FORMULAS: dict[str, Formula] = registry(
 
 
 def _features(graph: Graph, values: dict[int, Any], name: str | None) -> Node:
-    having = {
-        node.layer.name: node
+    having = [
+        node
         for node in graph.nodes
         if values[node.output].shape.rank == 4 and node.output != graph.output
-    }
+    ]
     if name is not None:
-        if name not in having:
-            raise unknown_name("parameters['grad_cam']['layer']", name, having)
-        return having[name]
+        return _named(having, name)
     spread = [
         node
-        for node in having.values()
-        if not isinstance(node.layer, _NOT_FEATURES) and max(values[node.output].shape[1:3]) > 1
+        for node in having
+        if not node.moves
+        and not isinstance(node.layer, _NOT_FEATURES)
+        and max(values[node.output].shape[1:3]) > 1
     ]
     if not spread:
         raise NotImplementedError("the model has no feature maps")
     return spread[-1]
+
+
+def _named(having: Sequence[Node], name: str) -> Node:
+    """The node of this name; of several that share one, "conv:1" is the first to run."""
+    names = [node.layer.name for node in having]
+    numbered = [
+        name if names.count(name) == 1 else f"{name}:{1 + names[:place].count(name)}"
+        for place, name in enumerate(names)
+    ]
+    if name in numbered:
+        return having[numbered.index(name)]
+    same = [one for one, plain in zip(numbered, names, strict=True) if plain == name]
+    if same:
+        raise InvalidInput(
+            f"parameters['grad_cam']['layer']: {name!r} names {len(same)} layers of the model, or "
+            f"{len(same)} calls of one; give {' or '.join(map(repr, same))}, in the order in which "
+            "they run."
+        )
+    raise unknown_name("parameters['grad_cam']['layer']", name, numbered)

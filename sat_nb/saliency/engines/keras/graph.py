@@ -7,6 +7,7 @@ set in one run for all layers, because every run takes milliseconds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +22,15 @@ from sat_nb.saliency.engines.keras.linear import linear, product
 
 def describe(layer: Any) -> str:
     """A layer's name and class, for messages."""
-    return f"layer {layer.name!r} ({type(layer).__name__})"
+    return f"layer {_COPY.sub('', layer.name)!r} ({type(layer).__name__})"
+
+
+def name_of_copy(layer: Any, number: int) -> str:
+    """A name for a copy of the layer, which no other copy has and no library gives by itself."""
+    return f"explained_{number}_{_COPY.sub('', layer.name)}"
+
+
+_COPY = re.compile("^explained_[0-9]+_")
 
 
 layers, backend = tf.keras.layers, tf.keras.backend
@@ -32,8 +41,20 @@ _DO_NOTHING = (
     layers.Dropout,
     layers.GaussianDropout,
     layers.GaussianNoise,
+    layers.RandomBrightness,
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomHeight,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomWidth,
+    layers.RandomZoom,
+    layers.SpatialDropout1D,
     layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
 )
+"""At inference. RandomCrop is not among them: there it crops the centre, or resizes."""
+
 INPUT = 0
 
 
@@ -51,6 +72,7 @@ class Node:
 
     ``weights`` are those of a layer that a rewriting made: it can take them only once it is built
     (see :func:`built`). ``call`` is set for a layer that takes more than its input tensors.
+    ``moves`` says that the layer only moves values, or leaves zeros (see ``operators``).
     """
 
     layer: Any
@@ -58,24 +80,30 @@ class Node:
     output: int
     weights: list[NDArray[np.float32]] | None = None
     call: Callable[[Callable[..., Any], Sequence[Any]], Any] | None = None
+    moves: bool = False
 
     def keras(self, *tensors: Any) -> Any:
         """The layer's output for Keras tensors; builds a layer that is new."""
+        function = partial(self.layer, **at_inference(self.layer))
         if self.call is not None:
-            return self.call(self.layer, tensors)
-        return self.layer(tensors[0] if len(tensors) == 1 else list(tensors))
+            return self.call(function, tensors)
+        return function(tensors[0] if len(tensors) == 1 else list(tensors))
 
     def __call__(self, *tensors: Any) -> Any:
         """The built layer's output for any tensors, without Keras keeping a history of them."""
+        function = partial(self.layer.call, **at_inference(self.layer))
         if self.call is not None:
-            return self.call(self.layer.call, tensors)
+            return self.call(function, tensors)
         given = tensors[0] if len(tensors) == 1 else list(tensors)
-        if isinstance(self.layer, layers.BatchNormalization):
-            return self.layer.call(given, training=False)
         map_ = linear(self.layer)
         if map_ is not None and map_.back is not None:
             return self.layer.activation(product(map_, given))
-        return self.layer.call(given)
+        return function(given)
+
+
+def at_inference(layer: Any) -> dict[str, bool]:
+    """{"training": False} for a layer that takes it: some act as in training unless told."""
+    return {"training": False} if layer._expects_training_arg else {}
 
 
 @dataclass(frozen=True)
@@ -123,7 +151,7 @@ class Graph:
         """All values {number: tensor} of a symbolic input (n, H, W, C) that is scaled already."""
         values = {INPUT: tensor}
         for node in self.nodes:
-            values[node.output] = node(*(values[i] for i in node.inputs))
+            values[node.output] = _value(node, [values[i] for i in node.inputs])
         return values
 
     def divided(self) -> tuple[Callable[[Any], Any], Graph]:
@@ -168,6 +196,17 @@ class Graph:
         for node in self.nodes:
             values[node.output] = node.keras(*(values[i] for i in node.inputs))
         return values[self.output]
+
+
+def _value(node: Node, tensors: Sequence[Any]) -> Any:
+    try:
+        return node(*tensors)
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}".split("\n")[0]
+        raise Unfit(
+            f"{describe(node.layer)} cannot be run by itself ({what:.300})",
+            "rebuild that part from Keras layers",
+        ) from error
 
 
 def unrolled(model: Any) -> Graph:
@@ -221,15 +260,15 @@ def _outputs(node: Any, inputs: list[int], nodes: list[Node]) -> list[int]:
         return _unroll(layer, inputs, nodes)
     if isinstance(layer, _DO_NOTHING) or _is_linear_activation(layer):
         return inputs
-    if len(node.flat_output_ids) != 1:
-        raise Unfit(
-            f"expected layers with one output, got {len(node.flat_output_ids)} from "
-            f"{describe(layer)}",
-            "rebuild that part from layers with one output",
-        )
     call = None if _takes_tensors_only(node) else partial(_call, node)
-    nodes.append(Node(layer, tuple(inputs), 1 + len(nodes), call=call))
-    return [nodes[-1].output]
+    if len(node.flat_output_ids) == 1:
+        calls = [call]
+    else:
+        calls = [partial(_one_of, node, place) for place in range(len(node.flat_output_ids))]
+    first = 1 + len(nodes)
+    made = [Node(layer, tuple(inputs), first + i, call=one) for i, one in enumerate(calls)]
+    nodes.extend(made)
+    return [one.output for one in made]
 
 
 def _is_linear_activation(layer: Any) -> bool:
@@ -250,4 +289,10 @@ def _call(node: Any, layer: Callable[..., Any], tensors: Sequence[Any]) -> Any:
     for name, tensor in zip(node.flat_input_ids, tensors, strict=True):
         given.setdefault(name, []).append(tensor)
     args, kwargs = node.map_arguments(given)
+    kwargs.pop("training", None)  # the function that is called knows that it is inference
     return layer(*args, **kwargs)
+
+
+def _one_of(node: Any, place: int, layer: Callable[..., Any], tensors: Sequence[Any]) -> Any:
+    """One of several outputs, such as the parts of ``tf.split``."""
+    return tf.nest.flatten(_call(node, layer, tensors))[place]

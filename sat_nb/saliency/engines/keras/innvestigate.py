@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,11 +10,10 @@ from typing import Any
 import innvestigate
 import numpy as np
 import tensorflow as tf
-from keras.src import backend
 from keras.src.engine import base_layer_utils
 
 from sat_nb.arrays import Float32
-from sat_nb.saliency.engines.keras.graph import Graph, Node, built, read_weights
+from sat_nb.saliency.engines.keras.graph import Graph, Node, built, name_of_copy, read_weights
 from sat_nb.saliency.engines.keras.linear import LINEAR
 from sat_nb.saliency.engines.keras.relevance import activation_name
 from sat_nb.saliency.engines.keras.rewrite import batchnorm_map
@@ -93,24 +92,19 @@ def keras_model(graph: Graph) -> Any:
     known = built(_relu_into_the_layer_before(_ordinary_convolutions(_fresh(graph))))
     # iNNvestigate adds inputs that must not take this one's name, so it has an odd one.
     tensor = layers.Input(known.shape, name="explained_photo")
-    _reserve_names(node.layer.name for node in known.nodes)
     return tf.keras.Model(tensor, known.keras(tensor))
 
 
-def _reserve_names(names: Iterable[str]) -> None:
-    """Keep Keras from giving one of these, such as "add_1", to a layer that an analyzer adds."""
-    numbers = backend.get_default_graph_uid_map()
-    for name in names:
-        stem, _, number = name.rpartition("_")
-        stem, next_number = (stem, int(number) + 1) if number.isdecimal() else (name, 1)
-        numbers["", stem] = max(numbers["", stem], next_number)
-
-
 def _fresh(graph: Graph) -> Graph:
-    """A copy of every layer, not built yet, with its weights."""
+    """A copy of every call of a layer, not built yet, with its weights and a name of its own."""
     weights = read_weights(node for node in graph.nodes if node.call is None)
     nodes = [
-        replace(_with_config(node), weights=weights[node.output]) if node.call is None else node
+        replace(
+            _with_config(node, name=name_of_copy(node.layer, node.output)),
+            weights=weights[node.output],
+        )
+        if node.call is None
+        else node
         for node in graph.nodes
     ]
     return replace(graph, nodes=tuple(nodes))
@@ -151,6 +145,8 @@ def _ordinary_convolutions(graph: Graph) -> Graph:
 def _ordinary(node: Node) -> Node:
     if type(node.layer) is layers.DepthwiseConv2D:
         return _from_depthwise(node)
+    if type(node.layer) is layers.Conv2D and node.layer.groups > 1:
+        return _from_groups(node)
     if isinstance(node.layer, layers.BatchNormalization) and list(node.layer.axis) == [3]:
         return _from_batchnorm(node)
     return node
@@ -173,6 +169,16 @@ def _from_depthwise(node: Node) -> Node:
     )
     whole = full.reshape(height, width, channels, channels * multiplier)
     return replace(node, layer=ordinary, weights=[whole, *bias])
+
+
+def _from_groups(node: Node) -> Node:
+    kernel, *bias = node.weights or []
+    n_groups, (height, width, n_in, n_out) = node.layer.groups, kernel.shape
+    full = np.zeros((height, width, n_groups, n_in, n_groups, n_out // n_groups), np.float32)
+    apart = np.moveaxis(kernel.reshape(height, width, n_in, n_groups, -1), 3, 0)
+    full[:, :, np.arange(n_groups), :, np.arange(n_groups)] = apart
+    ordinary = _with_config(node, groups=1)
+    return replace(ordinary, weights=[full.reshape(height, width, -1, n_out), *bias])
 
 
 def _from_batchnorm(node: Node) -> Node:

@@ -40,6 +40,18 @@ def _convolution(layer: Any) -> Linear:
     return Linear(layer.kernel, apply, layer.bias, own, adds_up=True)
 
 
+def _grouped(layer: Any) -> Linear:
+    """A convolution of each group of channels by itself."""
+
+    def apply(x: Any, kernel: Any) -> Any:
+        parts = zip(tf.split(x, layer.groups, -1), tf.split(kernel, layer.groups, -1), strict=True)
+        padding = layer.padding.upper()
+        rest = {"strides": layer.strides, "padding": padding, "dilations": layer.dilation_rate}
+        return tf.concat([tf.nn.conv2d(one, own, **rest) for one, own in parts], -1)
+
+    return Linear(layer.kernel, apply, layer.bias)
+
+
 def _depthwise(layer: Any) -> Linear:
     def apply(x: Any, kernel: Any) -> Any:
         strides = (1, *layer.strides, 1)
@@ -51,7 +63,12 @@ def _depthwise(layer: Any) -> Linear:
 
 
 def _dense(layer: Any) -> Linear:
-    return Linear(layer.kernel, _times_matrix, layer.bias, _back_through_matrix, adds_up=True)
+    return matrix_map(layer.kernel, layer.bias)
+
+
+def matrix_map(kernel: Any, bias: Any = None) -> Linear:
+    """The product with a matrix (n_in, n_out), and a bias."""
+    return Linear(kernel, _times_matrix, bias, _back_through_matrix, adds_up=True)
 
 
 def _times_matrix(x: Any, kernel: Any) -> Any:
@@ -95,8 +112,10 @@ LINEAR: dict[type, Callable[[Any], Linear]] = {
 def linear(layer: Any) -> Linear | None:
     """The layer as a linear map; None for layers without weights, and unsupported ones."""
     make = LINEAR.get(type(layer))
-    if make is None or getattr(layer, "groups", 1) != 1:
+    if make is None:
         return None
+    if getattr(layer, "groups", 1) != 1:
+        make = _grouped
     if isinstance(layer, layers.BatchNormalization) and layer.axis[-1] != layer.input_spec.ndim - 1:
         return None
     return make(layer)

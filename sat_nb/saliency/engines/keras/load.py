@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
@@ -22,15 +23,15 @@ from sat_nb.saliency.engines.keras.classifier import (
     with_input,
     without_activation,
 )
+from sat_nb.saliency.engines.keras.equal import Pair, check_equal, logits_behind
 from sat_nb.saliency.engines.keras.graph import Graph, Unfit, built, unrolled
+from sat_nb.saliency.engines.keras.inference import must_be_called, switched_off
 from sat_nb.saliency.engines.keras.innvestigate import keras_model
-from sat_nb.saliency.engines.keras.rewrite import rewritten
+from sat_nb.saliency.engines.keras.precision import in_float32
+from sat_nb.saliency.engines.keras.rewrite import rewritten, scaling_of
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 
 layers, backend = tf.keras.layers, tf.keras.backend
-
-TOLERANCE = 1e-4
-"""How much the rewritten model's outputs may differ, as a share of the largest output."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,57 @@ def read_classifier(file: ModelFile) -> Classifier:
         model = with_input(checked_model(_read(file)), file.input_size)
         if not file.trusted:
             check_outputs(model)
+        model, changes = in_float32(model)
+        notes = switched_off(model)
         graph, head = without_activation(rewritten(unrolled(model)))
         graph = built(graph)
+        x = backend.placeholder((None, *graph.shape))
+        logits = graph.run(graph.scaled(x))[graph.output]
+        outputs = HEADS[head](_of_two_classes(logits, head))
+        whole = model.inputs[0].dtype.is_integer
+        is_new = bool(notes) or must_be_called(model)
+        pair = Pair(_saved(model, head, is_new=is_new), (x, outputs, logits), whole)
+        check_equal(pair, graph, head)
     except (Unfit, Refused) as unfit:
         raise InvalidInput(f"model: {file.path!r}: {unfit.problem}; {unfit.remedy}.") from unfit
-    x = backend.placeholder((None, *graph.shape))
-    logits = graph.run(graph.scaled(x))[graph.output]
+    predict = backend.function([x], [outputs, logits])
     n_logits = logits.shape[1]
-    both = tf.concat([-logits, logits], axis=1) if n_logits == 1 else logits
-    function = backend.function([x], [HEADS[head](both), logits])
-    _check_equal(model, function, head, file)
-    facts = ModelFacts(graph.shape, max(n_logits, 2), head, graph.changes)
-    return Classifier(graph, facts, n_logits, predict=lambda batch: tuple(function([batch])))
+    facts = ModelFacts(
+        graph.shape, max(n_logits, 2), head, (*changes, *graph.changes), notes, scaling_of(graph)
+    )
+    return Classifier(
+        graph, facts, n_logits, predict=lambda batch: tuple(predict([_checked(batch, whole)]))
+    )
+
+
+def _of_two_classes(logits: Any, head: str) -> Any:
+    """The logits of all classes: a lone one z is that of class 1, and class 0 has -z."""
+    if logits.shape[1] != 1:
+        return logits
+    if head == "softmax":
+        raise Unfit(
+            "its one output is the softmax of one value, which is 1 whatever the model sees",
+            "end it in a sigmoid, or in a softmax of one output a class, and train it again",
+        )
+    return tf.concat([-logits, logits], axis=1)
+
+
+def _saved(model: Any, head: str, *, is_new: bool) -> tuple[Any, Any, Any]:
+    """The saved model's input, outputs and logits; ``is_new`` where it must be called anew."""
+    x, outputs = model.inputs[0], model.outputs[0]
+    if is_new:
+        x = backend.placeholder((None, *x.shape[1:]), dtype=x.dtype)
+        outputs = model(x, training=False)
+    return x, outputs, logits_behind(outputs, head)
+
+
+def _checked(batch: Float32, whole: bool) -> Float32:
+    if whole and (batch != np.round(batch)).any():
+        raise InvalidInput(
+            "preprocess: the model's input takes whole numbers only, and fractions would be cut "
+            "off; give preprocess='none' (0 to 255), or save it with a float32 input."
+        )
+    return batch
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -102,7 +142,7 @@ def read_classifier(file: ModelFile) -> Classifier:
 
 def _read(file: ModelFile) -> Any:
     backend.set_learning_phase(0)  # or Keras also builds what each layer does in training
-    with _weights_by_value():
+    with _weights_by_value(), _numbers_first():
         return load_keras(Path(file.path), trusted=file.trusted)
 
 
@@ -130,44 +170,22 @@ def _weights_by_value() -> Iterator[None]:
         layers.Layer.load_own_variables = original
 
 
-# --- checks ------------------------------------------------------------------------------------
+@contextmanager
+def _numbers_first() -> Iterator[None]:
+    """Make models with ``1 - x`` or ``0.5 * x`` load in graph mode.
 
+    There Keras looks for the model's tensors in the first argument only.
+    """
 
-def _check_equal(model: Any, function: Any, head: str, file: ModelFile) -> None:
-    """Compare the rewritten model with the saved one on two random batches."""
-    random = np.random.default_rng(0)
-    saved = backend.function([model.inputs[0]], [model.outputs[0]])
-    logits = []
-    for low, high in ((0, 1), (-128, 128)):
-        batch = random.uniform(low, high, (2, *model.inputs[0].shape[1:])).astype(np.float32)
-        (expected,), (outputs, values) = saved([batch]), function([batch])
-        logits.append(values)
-        if outputs.shape[1] != expected.shape[1]:
-            outputs = outputs[:, 1:]  # of two classes a model with one output has the second
-        far = np.abs(outputs - expected).max() / max(1.0, float(np.abs(expected).max()))
-        if far > TOLERANCE:  # NaN weights compare as equal here, and are reported by image later
-            raise InvalidInput(
-                f"model: {file.path!r}: rewritten for explaining, its outputs ({head}) differ by "
-                f"{far:.1g} of the largest on a random batch, expected at most {TOLERANCE}; "
-                f"{_remedy(model)}."
-            )
-    if not np.ptp(np.concatenate(logits), axis=0).any() and _is_flat(model, batch):
-        raise InvalidInput(
-            f"model: {file.path!r} gives the same outputs whatever it sees (four random images), "
-            "so there is nothing to explain; check that its weights were loaded and trained."
-        )
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = super(TFOpLambda, layer).__call__(*args, **kwargs)
+        of_model = [hasattr(t, "_keras_history") for t in tf.nest.flatten((args, kwargs))]
+        if any(of_model) and not hasattr(tf.nest.flatten(outputs)[0], "_keras_history"):
+            outputs = layer._set_connectivity_metadata(args, kwargs, outputs)
+        return outputs
 
-
-def _remedy(model: Any) -> str:
-    """What to do about a model that differs from its rewritten copy, which is in float32."""
-    types = {part.compute_dtype for part in model.submodules if isinstance(part, layers.Layer)}
-    if lower := sorted(types & {"float16", "bfloat16"}):
-        return f"layers of it compute in {lower[0]}: build it in float32, set its weights, save it"
-    return "save it without the layers that are rewritten (BatchNormalization, Rescaling, ...)"
-
-
-def _is_flat(model: Any, batch: Float32) -> bool:
-    """Whether no output has a slope; untrained outputs may differ by less than rounding."""
-    weights = np.arange(1, model.outputs[0].shape[1] + 1, dtype=np.float32)
-    slopes = tf.gradients(tf.reduce_sum(model.outputs[0] * weights), model.inputs[0])[0]
-    return slopes is None or not backend.function([model.inputs[0]], [slopes])([batch])[0].any()
+    TFOpLambda.__call__ = call
+    try:
+        yield
+    finally:
+        del TFOpLambda.__call__

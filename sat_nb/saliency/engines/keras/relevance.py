@@ -24,7 +24,8 @@ from typing import Any
 import tensorflow as tf
 
 from sat_nb.registry import Entry, registry
-from sat_nb.saliency.engines.keras.graph import INPUT, Graph
+from sat_nb.saliency.engines.keras.combined import combined
+from sat_nb.saliency.engines.keras.graph import INPUT, Graph, Node
 from sat_nb.saliency.engines.keras.linear import Linear, linear
 
 layers, activations = tf.keras.layers, tf.keras.activations
@@ -70,6 +71,7 @@ class Rules(Entry):
 
     ``start(logits, weights)`` is what the walk begins with; ``end(input, received)`` turns what
     arrives at the input into the map. ``names`` are the supported activations; None means all.
+    ``positive`` says that only a positive value can be explained, and that it must be one neuron's.
     """
 
     kernel: Rule
@@ -79,6 +81,7 @@ class Rules(Entry):
     start: Callable[[Any, Any], Any]
     end: Callable[[Any, Any], Any]
     names: tuple[str, ...] | None = None
+    positive: bool = False
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -139,9 +142,11 @@ def _halves(both: Any, like: Any) -> list[Any]:
 def _in_proportion_above_zero(flow: Flow) -> list[Any]:
     """Add passes relevance on by the summands' positive parts: R_i = x_i+ R_j / sum_i x_i+.
 
-    The z+ rule (Montavon et al. 2017, eq. 13) of a layer whose weights are all 1.
+    The z+ rule (Montavon et al. 2017, eq. 13) of a layer whose weights are all alike; what is
+    subtracted has the opposite sign.
     """
-    above = [tf.nn.relu(x) for x in flow.xs]
+    signs = flow.call.back(tf.ones_like(flow.given))
+    above = [tf.nn.relu(x * tf.sign(sign)) for x, sign in zip(flow.xs, signs, strict=True)]
     share = tf.math.divide_no_nan(flow.given, tf.add_n(above))
     return [part * share for part in above]
 
@@ -198,6 +203,7 @@ RULES: dict[str, Rules] = registry(
         start=lambda logits, weights: tf.nn.relu(logits) * weights,
         end=lambda x, relevance: relevance,
         names=("relu", "relu6", "linear"),
+        positive=True,
     ),
 )
 """The relevance methods' rules by the name that a method's ``analyzer`` gives."""
@@ -208,11 +214,13 @@ _MOVING = (
     layers.Flatten,
     layers.GlobalMaxPooling2D,
     layers.MaxPooling2D,
+    layers.Maximum,
     layers.Permute,
     layers.Reshape,
     layers.UpSampling2D,
     layers.ZeroPadding2D,
 )
+_SUMS = (layers.Add, layers.Average, layers.Subtract)
 _AVERAGES = (layers.AveragePooling2D, layers.GlobalAveragePooling2D)
 _ACTIVATIONS = (layers.Activation, layers.ELU, layers.LeakyReLU, layers.PReLU, layers.ReLU)
 _FUNCTIONS = ("nn.relu", "nn.relu6", "nn.silu", "math.sigmoid", "nn.sigmoid", "math.tanh")
@@ -224,7 +232,7 @@ _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "soft
 
 def unsupported(graph: Graph, rules: Rules) -> list[Any]:
     """The layers that these rules do not support."""
-    return [node.layer for node in graph.nodes if not _supported(node.layer, rules)]
+    return [node.layer for node in graph.nodes if not _supported(node, rules)]
 
 
 def relevance(
@@ -243,10 +251,24 @@ def relevance(
         xs = [values[i] for i in node.inputs]
         safe = all(positive[i] for i in node.inputs)
         flow = Flow(calls[node.output], xs, found.pop(node.output), safe, parameters)
-        parts = _rule(node.layer, rules)(flow)
+        parts = _rule(node, rules)(flow)
         for value, part in zip(node.inputs, parts, strict=True):
             found[value] = found[value] + part if value in found else part
     return rules.end(tensor, found[INPUT])
+
+
+def of_combination(
+    graph: Graph, rules: Rules, tensor: Any, weights: Any, parameters: dict[str, Any]
+) -> Any:
+    """As :func:`relevance`, of one combination of the logits: ``weights`` (k,) are for all images.
+
+    Raises NotImplementedError where the combination is the output of no neuron.
+    """
+    safe = _never_negative(graph)[graph.output]
+    one = combined(graph, weights, never_negative=safe)
+    if one is None:
+        raise NotImplementedError("its logits are not made by a Dense or Conv2D layer")
+    return relevance(one, rules, tensor, tf.ones((tf.shape(tensor)[0], 1)), parameters)
 
 
 def _forward(graph: Graph, tensor: Any) -> tuple[dict[int, Any], dict[int, Call]]:
@@ -287,21 +309,27 @@ def recorded(function: Callable[..., Any], xs: Sequence[Any]) -> tuple[Any, Call
     return y, lambda share: tape.gradient(y, own, output_gradients=share)
 
 
-def _rule(layer: Any, rules: Rules) -> Rule:
+def _rule(node: Node, rules: Rules) -> Rule:
+    layer = node.layer
+    if node.moves:
+        return _by_gradient
     if linear(layer) is not None:
         return rules.kernel
-    if isinstance(layer, layers.Add):
+    if isinstance(layer, _SUMS):
         return rules.add
     if isinstance(layer, _AVERAGES):
         return rules.average
     return _by_gradient if isinstance(layer, _MOVING) else rules.activation
 
 
-def _supported(layer: Any, rules: Rules) -> bool:
+def _supported(node: Node, rules: Rules) -> bool:
+    layer = node.layer
+    if node.moves:
+        return True
     function = activation_name(layer)
     if function and rules.names is not None and function not in rules.names:
         return False
-    known = isinstance(layer, (layers.Add, *_AVERAGES, *_MOVING))
+    known = isinstance(layer, (*_SUMS, *_AVERAGES, *_MOVING))
     return known or _is_activation(layer) or linear(layer) is not None
 
 
@@ -331,7 +359,9 @@ def _never_negative(graph: Graph) -> dict[int, bool]:
     """{value: whether it cannot be negative, whatever the input}."""
     found = {INPUT: False}
     for node in graph.nodes:
-        passes = isinstance(node.layer, (*_MOVING, *_AVERAGES, layers.Add))
+        passes = node.moves or isinstance(
+            node.layer, (*_MOVING, *_AVERAGES, layers.Add, layers.Average)
+        )
         above = all(found[i] for i in node.inputs)
         found[node.output] = activation_name(node.layer) in _NEVER_NEGATIVE or (passes and above)
     return found

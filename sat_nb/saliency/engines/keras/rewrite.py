@@ -15,6 +15,7 @@ import tensorflow as tf
 from sat_nb.arrays import Float32, Float64
 from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.keras.graph import INPUT, Graph, Node, describe, read_weights
+from sat_nb.saliency.engines.keras.operators import recognised, scaling_before_moving
 
 layers, backend, activations = tf.keras.layers, tf.keras.backend, tf.keras.activations
 
@@ -75,10 +76,33 @@ class Rewriting(Entry):
     function: Callable[[Graph], Graph]
 
 
+def scaling_of(graph: Graph) -> tuple[float, float] | None:
+    """The mean factor and offset by which the model scales its own input, or None."""
+    if graph.scaling is None:
+        return None
+    scale, offset = graph.scaling
+    return float(np.abs(scale).mean()), float(offset.mean())
+
+
 REWRITINGS: dict[str, Rewriting] = registry(
     Rewriting(
         name="input_scaling",
         about="Rescaling, Normalization and arithmetic on the input join the preprocessing.",
+        function=input_scaling_joins_preprocessing,
+    ),
+    Rewriting(
+        name="operators",
+        about="Sums and scalings that are written as functions become layers.",
+        function=recognised,
+    ),
+    Rewriting(
+        name="scaling_before_moving",
+        about="Scaling of an input that was only moved, as from RGB to BGR, goes before that.",
+        function=scaling_before_moving,
+    ),
+    Rewriting(
+        name="moved_input_scaling",
+        about="What then comes first joins the preprocessing.",
         function=input_scaling_joins_preprocessing,
     ),
     Rewriting(
