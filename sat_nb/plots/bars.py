@@ -9,7 +9,8 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, HATCHES, INK, MARKERS, PLAIN, QUIET, SMALL
+from sat_nb.plots.names import numbered
+from sat_nb.plots.style import HATCHES, SMALL
 from sat_nb.table.aggregate import result_of
 from sat_nb.table.aggregations import Result
 
@@ -72,12 +73,13 @@ def plot_segments(
     lines = len(order) * max(1.0, 0.55 * len(groups))
     ax = style.axes_or_new(ax, style.PAGE * 0.7, 0.75 + style.LINE_INCHES * 1.15 * lines)
     size = style.name_rows(ax, order, marked)
-    for g, (name, rows) in enumerate(groups.items()):
+    titles = style.legend_texts(groups)
+    for g, (title, rows) in enumerate(zip(titles, groups.values(), strict=True)):
         rows = rows.set_index("segment").reindex(order)
-        _draw_group(ax, rows, result, name, (g, len(groups)), size, marked, has_whiskers)
+        _draw_group(ax, rows, result, title, (g, len(groups)), size, marked, has_whiskers)
     _shade(ax, order, marked)
     cut = "" if len(order) == len(segments) else f"; first {len(order)} of {len(segments)} segments"
-    _finish(ax, result, groups, result.title + cut)
+    _finish(ax, result, list(groups), result.title + cut)
     if len(groups) == 1:
         counts = summary.set_index("segment")["n_images"].reindex(order)
         style.write_aside(ax, [f"n = {count:.0f}" for count in counts], min(size, SMALL))
@@ -104,8 +106,9 @@ def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if not by:
         groups = {"": summary}
     else:
-        parts = summary.groupby(by, sort=False, dropna=False)
-        groups = {" · ".join(map(str, key)): rows for key, rows in parts}
+        parts = list(summary.groupby(by, sort=False, dropna=False))
+        titles = numbered([" · ".join(map(str, key)) for key, _ in parts])
+        groups = {title: rows for title, (_, rows) in zip(titles, parts, strict=True)}
     for name, rows in groups.items():
         if rows["segment"].duplicated().any():
             twice = rows["segment"][rows["segment"].duplicated()].iloc[0]
@@ -120,7 +123,7 @@ def _draw_group(
     ax: Axes,
     rows: pd.DataFrame,
     result: Result,
-    name: str,
+    title: str,
     place: tuple[int, int],
     size: float,
     marked: tuple[str, ...],
@@ -129,9 +132,10 @@ def _draw_group(
     g, n_groups = place
     thick = 0.78 / n_groups
     heights = [i - 0.39 + thick * (g + 0.5) for i in range(len(rows))]
-    usual = BARS[g % len(BARS)]
+    palette, nth = style.inside(ax), style.nth_of(g)
+    usual = palette.bars[g % len(palette.bars)]
     alone = n_groups == 1
-    colours = [style.colour_of(s, marked, usual) if alone else usual for s in rows.index]
+    colours = [palette.accent if alone and s in marked else usual for s in rows.index]
     values = rows[result.column]
     if result.small_is_best:
         points = min(5.5, max(3.2, 1.6 * size * thick))
@@ -139,23 +143,23 @@ def _draw_group(
             ax.plot(
                 x,
                 y,
-                MARKERS[g % len(MARKERS)],
+                style.MARKERS[nth],
                 color=colour,
                 markersize=points,
-                markeredgecolor="white",
+                markeredgecolor=palette.paper,
                 markeredgewidth=0.4,
-                label=style.legend_text(name) if i == 0 else None,
+                label=title if i == 0 else None,
                 gid="value",
                 zorder=4,
             )
     else:
-        hatch = [HATCHES[1] if alone and s in marked else HATCHES[g % 7] for s in rows.index]
+        hatch = [HATCHES[1] if alone and s in marked else HATCHES[nth] for s in rows.index]
         bars = ax.barh(heights, values.fillna(0.0), height=thick, color=colours)
-        bars.set_label(style.legend_text(name))
+        bars.set_label(title)
         for bar, lines in zip(bars, hatch, strict=True):
             bar.set(hatch=lines, edgecolor="white", linewidth=0.0)
     if has_whiskers:
-        _draw_whiskers(ax, rows, values, heights, usual if result.small_is_best else INK)
+        _draw_whiskers(ax, rows, values, heights, usual if result.small_is_best else palette.ink)
 
 
 def _draw_whiskers(
@@ -174,23 +178,24 @@ def _draw_whiskers(
 def _shade(ax: Axes, order: list[str], marked: tuple[str, ...]) -> None:
     for i, name in enumerate(order):
         if name in marked:
-            ax.axhspan(i - 0.48, i + 0.48, color="#fbeee4", zorder=-1, linewidth=0, gid="highlight")
+            shade = style.inside(ax).shade
+            ax.axhspan(i - 0.48, i + 0.48, color=shade, zorder=-1, linewidth=0, gid="highlight")
 
 
-def _finish(ax: Axes, result: Result, groups: dict[str, pd.DataFrame], title: str) -> None:
+def _finish(ax: Axes, result: Result, groups: list[str], title: str) -> None:
     style.frame_lightly(ax)
     ax.set_axisbelow(True)
     if result.small_is_best:
-        ax.grid(axis="y", color=FAINT, linewidth=0.7)
+        ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.7)
         ax.set_xlim(left=0.6)
     else:
-        ax.axvline(0, color=INK, linewidth=0.8)
+        ax.axvline(0, color=style.inside(ax).ink, linewidth=0.8)
     style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if result.small_is_best else None)
     if len(groups) > 1:
         root = ax.get_figure(root=True)
         assert root is not None
-        columns = min(style.legend_columns(groups, root.get_figwidth()), 3)
+        _, texts = ax.get_legend_handles_labels()
+        columns = min(style.legend_columns(texts, root.get_figwidth()), 3)
         style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
     else:
-        title = style.short(next(iter(groups), ""), 60)
-        ax.set_title(title, fontsize=style.TEXT, color=QUIET, loc="left", **PLAIN)
+        style.title_of(ax, style.short(groups[0], 60) if groups[0] else "")

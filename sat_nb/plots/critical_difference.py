@@ -12,7 +12,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.plots import style
-from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import LINE, PLAIN, SMALL, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +199,7 @@ def _layout(
     room = width * (1 - _AXIS_SHARE) / 2 - 0.12
     for points in _TEXT_SIZES:
         size = min(size, points)
-        labels = tuple(_label_within(result, name, size, room) for name in names)
+        labels = _labels_within(result, names, size, room)
         if labels == tuple(label(result, name) for name in names):
             break
     bold = [1.12 if name in marked else 1.0 for name in names]  # bold letters are that much wider
@@ -211,21 +211,27 @@ def _layout(
     return _Layout(high, 1 - left * inch, high + right * inch, inch, first_label, size, labels)
 
 
-def _label_within(result: Comparison, name: str, size: float, room: float) -> str:
-    figures = f"  {_figures(result, name)}"
-    return style.fitted(name, size, room - style.text_inches(figures, size)) + figures
+def _labels_within(
+    result: Comparison, names: list[str], size: float, room: float
+) -> tuple[str, ...]:
+    figures = [f"  {_figures(result, name)}" for name in names]
+    rooms = [room - style.text_inches(text, size) for text in figures]
+    texts = style.fitted_together(names, size, rooms)
+    return tuple(text + figure for text, figure in zip(texts, figures, strict=True))
 
 
 # --- drawing --------------------------------------------------------------------------------------
 
 
 def _draw_axis(ax: Axes, layout: _Layout, title: str) -> None:
-    small = min(layout.text, SMALL)
-    ends = [1, layout.high]
-    ax.plot(ends, [0, 0], color=INK, linewidth=1.2, solid_capstyle="butt")
+    small, colours = min(layout.text, SMALL), style.inside(ax)
+    ink, ends = colours.ink, [1, layout.high]
+    ax.plot(ends, [0, 0], color=ink, linewidth=1.2, solid_capstyle="butt", **LINE)
     for tick in style.rank_ticks(layout.high, (layout.high - 1) / layout.inch, small):
-        ax.plot([tick, tick], [0, -0.35], color=INK, linewidth=1.0)
-        ax.text(tick, -0.45, str(tick), ha="center", va="bottom", fontsize=small, color=INK)
+        ax.plot([tick, tick], [0, -0.35], color=ink, linewidth=1.0, **LINE)
+        ax.text(
+            tick, -0.45, str(tick), ha="center", va="bottom", fontsize=small, color=ink, **PLAIN
+        )
     ax.text(
         (layout.left + layout.right) / 2,
         -_HEAD,
@@ -233,7 +239,7 @@ def _draw_axis(ax: Axes, layout: _Layout, title: str) -> None:
         ha="center",
         va="bottom",
         fontsize=small,
-        color=QUIET,
+        color=colours.quiet,
         linespacing=1.1,
         **PLAIN,
     )
@@ -241,14 +247,16 @@ def _draw_axis(ax: Axes, layout: _Layout, title: str) -> None:
 
 def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float, bold: float) -> None:
     place = {name: i for i, name in enumerate(ranks.index)}
+    ink = style.inside(ax).ink
     for here, there in itertools.pairwise(group):
         gap = place[there] - place[here] > 1
         ax.plot(
             [ranks[here], ranks[there]],
             [y, y],
-            color=INK,
+            color=ink,
             linewidth=0.35 * bold if gap else bold,
             linestyle=":" if gap else "-",
+            marker="None",
             solid_capstyle="butt",
             gid="gap" if gap else "bar",
         )
@@ -256,22 +264,23 @@ def _draw_group(ax: Axes, ranks: pd.Series, group: list[str], y: float, bold: fl
         [ranks[name] for name in group],
         [y] * len(group),
         "o",
-        color=INK,
+        color=ink,
         markersize=1.4 * bold,
         gid="member",
     )
 
 
 def _draw_segments(ax: Axes, ranks: pd.Series, layout: _Layout, marked: tuple[str, ...]) -> None:
-    n_left = math.ceil(len(ranks) / 2)
+    n_left, colours = math.ceil(len(ranks) / 2), style.inside(ax)
     for i, (name, rank) in enumerate(ranks.items()):
         at_left = i < n_left
         y = layout.first_label + (i if at_left else len(ranks) - 1 - i)
         away = -layout.inch if at_left else layout.inch
         edge = (1 if at_left else layout.high) + 0.1 * away
-        colour = style.colour_of(str(name), marked)
-        line = style.colour_of(str(name), marked, "#9a9a9a")
-        ax.plot([rank, rank, edge], [0, y, y], color=line, linewidth=0.7, gid="stem", zorder=1)
+        colour = colours.accent if name in marked else colours.ink
+        stem = colours.accent if name in marked else colours.stem
+        places = [rank, rank, edge], [0, y, y]
+        ax.plot(*places, color=stem, linewidth=0.7, gid="stem", zorder=1, **LINE)
         ax.text(
             edge + 0.04 * away,
             y,

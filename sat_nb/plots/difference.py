@@ -9,7 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
-from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, PLAIN, QUIET, SMALL
+from sat_nb.plots.style import LINE, SMALL
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -65,19 +65,20 @@ def plot_difference(
     size = style.name_rows(ax, names, marked)
     aside = [f"{a:.1f} → {b:.1f}  n = {n}" for a, b, n in _beside(table)]
     style.write_aside(ax, aside, min(size, SMALL))
-    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    colours = style.inside(ax)
+    ax.axvline(0, color=colours.ink, linewidth=0.8, zorder=1)
+    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
     for y, (name, row) in enumerate(table.iterrows()):
-        colour = ACCENT if name in marked else BARS[0]
+        colour = colours.accent if name in marked else colours.bars[0]
         differs = row["adjusted_p_value"] <= result.alpha
         ends = [row["low"], row["high"]]
-        ax.plot(ends, [y, y], color=colour, linewidth=1.3, gid="interval", zorder=2)
+        ax.plot(ends, [y, y], color=colour, linewidth=1.3, gid="interval", zorder=2, **LINE)
         ax.plot(
             row["rank_shift"],
             y,
             "o",
             color=colour,
-            markerfacecolor=colour if differs else "white",
+            markerfacecolor=colour if differs else colours.paper,
             markersize=4.5,
             gid="differs" if differs else "alike",
             zorder=3,
@@ -94,14 +95,14 @@ def _beside(table: pd.DataFrame) -> Iterable[tuple[float, float, int]]:
 def _finish(ax: Axes, result: Any) -> None:
     style.frame_lightly(ax)
     ax.set_axisbelow(True)
-    a, b = (style.short(model, 24) for model in (result.model_a, result.model_b))
+    a, b = style.shorts([result.model_a, result.model_b], 24)
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.5), max(high, 0.5))
     text = "shift of the mean rank; left: more attention in the second model"
     width = style.finish_x(ax, text)
     parts = [f"{a} → {b}", style.short(result.method), f"filled: differ at α = {result.alpha:g}"]
     title = style.wrapped(parts, SMALL, 1.5 * width)
-    ax.set_title(title, fontsize=SMALL, color=QUIET, loc="left", **PLAIN)
+    style.title_of(ax, title, fontsize=SMALL)
 
 
 def _checked(result: Any) -> pd.DataFrame:

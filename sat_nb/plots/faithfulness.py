@@ -6,6 +6,7 @@ have them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from sat_nb.interventions.deletion import DELETIONS
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, QUIET, SMALL, TEXT
+from sat_nb.plots.style import PLAIN, SMALL, TEXT
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -73,25 +74,32 @@ def plot_deletion(
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, measured in zip(axes, panels, strict=True):
         _draw_deletions(ax, result[result["measured"] == measured], methods)
-        title = style.short((titles or {}).get(measured, measured), 60)
-        ax.set_title(title, fontsize=TEXT, color=INK, loc="left", **style.PLAIN)
+    _name_panels(axes, panels, titles)
     axes[0].set_ylim(len(methods) - 0.4, -0.6)
-    axes[0].set_yticks(range(len(methods)), map(style.short, methods), fontsize=TEXT, **style.PLAIN)
-    figure.supxlabel(
-        "Kendall's tau between ranks and effects, mean over images", fontsize=TEXT, color=INK
-    )
+    axes[0].set_yticks(range(len(methods)), style.shorts(methods), fontsize=TEXT, **PLAIN)
+    text = "Kendall's tau between ranks and effects, mean over images"
+    figure.supxlabel(text, fontsize=TEXT, color=style.around(figure).ink, **PLAIN)
     style.legend_above(figure, axes[0])
     style.keep_numbers(axes[0], result)
     return figure
 
 
+def _name_panels(axes: Sequence[Axes], panels: list[str], titles: dict[str, str] | None) -> None:
+    texts = style.shorts([(titles or {}).get(panel, panel) for panel in panels], 60)
+    for ax, text in zip(axes, texts, strict=True):
+        style.title_of(ax, text, color=style.around(ax).ink)
+
+
 def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
     style.frame_lightly(ax)
+    style.keep_legible(ax)
+    colours = style.inside(ax)
     ax.tick_params(axis="y", length=0)
-    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
     ax.set_axisbelow(True)
-    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    ax.axvline(0, color=colours.ink, linewidth=0.8, zorder=1)
     deletions = list(dict.fromkeys(rows["deletion"]))
+    labels = style.legend_texts(map(_title_of, deletions))
     for d, deletion in enumerate(deletions):
         own = rows[rows["deletion"] == deletion]
         aside = 0.22 * (d - (len(deletions) - 1) / 2)
@@ -101,11 +109,11 @@ def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
             tau,
             heights,
             xerr=[tau - low, high - tau],
-            fmt=MARKERS[d % len(MARKERS)],
-            color=BARS[d % len(BARS)],
+            fmt=style.MARKERS[style.nth_of(d)],
+            color=colours.bars[d % len(colours.bars)],
             markersize=3.5,
             elinewidth=1.1,
-            label=style.legend_text(_title_of(deletion)),
+            label=labels[d],
         )
 
 
@@ -165,10 +173,11 @@ def plot_randomisation(
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, measure in zip(axes, panels, strict=True):
         _draw_similarities(ax, result[result["measure"] == measure])
-        title = style.short((titles or {}).get(measure, measure), 60)
-        ax.set_title(title, fontsize=TEXT, color=INK, loc="left", **style.PLAIN)
-    axes[0].set_ylabel("similarity with the trained model's", fontsize=TEXT, color=INK)
-    figure.supxlabel("random from the output down to", fontsize=TEXT, color=INK)
+    _name_panels(axes, panels, titles)
+    ink = style.around(figure).ink
+    text = "similarity with the trained model's"
+    axes[0].set_ylabel(text, fontsize=TEXT, color=ink, **PLAIN)
+    figure.supxlabel("random from the output down to", fontsize=TEXT, color=ink, **PLAIN)
     style.legend_above(figure, axes[0])
     style.keep_numbers(axes[0], result)
     return figure
@@ -178,28 +187,31 @@ def _draw_similarities(ax: Axes, rows: pd.DataFrame) -> None:
     layers = rows.drop_duplicates("depth").sort_values("depth")
     places = {depth: x for x, depth in enumerate(layers["depth"], 1)}
     last = len(places) + 1
-    methods = list(dict.fromkeys(rows["method"]))
+    methods, colours = list(dict.fromkeys(rows["method"])), style.inside(ax)
+    labels = style.legend_texts(methods)
     for m, method in enumerate(methods):
         own = rows[rows["method"] == method].sort_values("depth")
         aside = 0.09 * (m - (len(methods) - 1) / 2)
-        colour, marker = BARS[m % len(BARS)], MARKERS[m % len(MARKERS)]
+        colour, marker = colours.bars[m % len(colours.bars)], style.MARKERS[style.nth_of(m)]
         ends = [own["similarity"] - own["low"], own["high"] - own["similarity"]]
         ax.errorbar(
             np.array([0, *own["depth"].map(places)]) + aside,
             [1.0, *own["similarity"]],
             yerr=[[0.0, *end] for end in ends],
             color=colour,
+            linestyle="-",
             marker=marker,
             linewidth=1.2,
             markersize=4,
             elinewidth=0.8,
-            label=style.legend_text(method),
+            label=labels[m],
         )
-        ax.plot(last + aside, own["noise"].iloc[0], marker, color=colour, markersize=4, mfc="white")
-    ax.axhline(0, color=INK, linewidth=0.8, zorder=1)
-    ax.axvline(last - 0.5, color=QUIET, linewidth=0.8, linestyle=":")
-    names = ["nothing", *map(style.short, layers["layer"]), "(noise)"]
-    ax.set_xticks(range(last + 1), names, rotation=45, ha="right", fontsize=SMALL, **style.PLAIN)
+        noise, hollow = own["noise"].iloc[0], colours.paper
+        ax.plot(last + aside, noise, marker, color=colour, markersize=4, mfc=hollow)
+    ax.axhline(0, color=colours.ink, linewidth=0.8, zorder=1)
+    ax.axvline(last - 0.5, color=colours.quiet, linewidth=0.8, linestyle=":")
+    names = ["nothing", *style.shorts(layers["layer"]), "(noise)"]
+    ax.set_xticks(range(last + 1), names, rotation=45, ha="right", fontsize=SMALL, **PLAIN)
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
     ax.set_axisbelow(True)

@@ -11,7 +11,7 @@ import pandas as pd
 from sat_nb.arrays import Float64
 from sat_nb.plots import style
 from sat_nb.plots.bars import checked_result, groups_of
-from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL
+from sat_nb.plots.style import INK, LINE, PLAIN, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,9 @@ def plot_heatmap(
     )
     width = min(style.PAGE, 2.2 + 0.6 * len(groups))
     ax = style.axes_or_new(ax, width, 1.3 + style.LINE_INCHES * 1.1 * len(order))
-    ax.imshow(darkness(cells, result.small_is_best), cmap="Greys", vmin=0, vmax=1.25, aspect="auto")
+    shades = darkness(cells, result.small_is_best)
+    ax.imshow(shades, cmap="Greys", vmin=0, vmax=1.25, aspect="auto", origin="upper")
+    ax.grid(False)
     ax.set_xlim(-0.5, len(groups) - 0.5)
     _name_columns(ax, list(groups))
     size = style.name_rows(ax, order, style.as_names(highlight))
@@ -74,7 +76,7 @@ def plot_heatmap(
     _write_cells(ax, cells, result.small_is_best, size)
     note = "" if result.small_is_best else ", dark: large in its column"
     ax.set_xlabel(result.title + note, **PLAIN)
-    ax.xaxis.label.set(fontsize=SMALL, color=QUIET)
+    ax.xaxis.label.set(fontsize=SMALL, color=style.around(ax).quiet)
     ax.spines[:].set_visible(False)
     style.keep_numbers(ax, summary)
     return ax
@@ -92,12 +94,12 @@ def darkness(cells: Float64, small_is_best: bool) -> Float64:
 
 def _name_columns(ax: Axes, names: list[str]) -> None:
     width, _ = style.size_of(ax)
-    room = width / len(names) - 0.06
-    upright = all(style.text_inches(style.short(name), SMALL) <= room for name in names)
+    room, texts, ink = width / len(names) - 0.06, style.shorts(names), style.around(ax).ink
+    upright = all(style.text_inches(text, SMALL) <= room for text in texts)
     ax.xaxis.tick_top()
-    ax.set_xticks(range(len(names)), [style.short(name) for name in names], **PLAIN)
+    ax.set_xticks(range(len(names)), texts, **PLAIN)
     for text in ax.get_xticklabels():
-        text.set(fontsize=SMALL, color=INK)
+        text.set(fontsize=SMALL, color=ink)
         if not upright:
             text.set(rotation=45, ha="left", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
@@ -109,12 +111,13 @@ def _write_cells(ax: Axes, cells: Float64, small_is_best: bool, size: float) -> 
     width, _ = style.size_of(ax)
     widest = max(style.text_inches(text, 10.0) for text in texts.ravel()) / 10
     size = min(size, SMALL, 0.9 * width / cells.shape[1] / widest)
+    crossing = {"color": style.inside(ax).quiet, "linewidth": 0.5, **LINE}
     for (i, j), value in np.ndenumerate(cells):
         if np.isnan(value):
-            ax.plot([j - 0.4, j + 0.4], [i + 0.3, i - 0.3], color=QUIET, linewidth=0.5)
+            ax.plot([j - 0.4, j + 0.4], [i + 0.3, i - 0.3], **crossing)
             continue
         colour = "white" if shades[i, j] > 0.6 else INK
-        ax.text(j, i, texts[i, j], ha="center", va="center", fontsize=size, color=colour)
+        ax.text(j, i, texts[i, j], ha="center", va="center", fontsize=size, color=colour, **PLAIN)
 
 
 def _numbers(column: Float64, small_is_best: bool) -> list[str]:
@@ -122,4 +125,4 @@ def _numbers(column: Float64, small_is_best: bool) -> list[str]:
     most = np.max(np.abs(column), initial=0.0, where=~np.isnan(column))
     places = max(2, 1 - int(np.floor(np.log10(most)))) if most > 0 else 1
     form = ".1f" if small_is_best else f".{places}f" if places <= 4 and most < 1000 else ".1e"
-    return ["" if np.isnan(value) else f"{value:{form}}".replace("-", "−") for value in column]
+    return ["" if np.isnan(value) else style.with_minus(f"{value:{form}}") for value in column]

@@ -13,7 +13,7 @@ from sat_nb.arrays import Map, Pixels
 from sat_nb.plots import style
 from sat_nb.plots.bars import plot_segments
 from sat_nb.plots.overlay import plot_overlay
-from sat_nb.plots.style import BARS, HATCHES, INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import HATCHES, LINE, PLAIN, SMALL, TEXT
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.local_ranks import held_fractions, noted_fit, rows_of_one_image
 from sat_nb.table.settled import open_gaps
@@ -70,12 +70,12 @@ def plot_image_table(
     names = list(ranked["segment"])
     marked = style.as_names(highlight)
     ax = style.axes_or_new(ax, style.COLUMN * 1.2, 0.9 + style.LINE_INCHES * 1.15 * len(names))
-    size = style.name_rows(ax, names, marked)
+    size, colours = style.name_rows(ax, names, marked), style.inside(ax)
     bars = ax.barh(
         range(len(names)),
         ranked["mean_attribution"],
         height=0.7,
-        color=[style.colour_of(name, marked, BARS[0]) for name in names],
+        color=[colours.accent if name in marked else colours.bars[0] for name in names],
     )
     for bar, name in zip(bars, names, strict=True):
         bar.set(hatch=HATCHES[1] if name in marked else "", edgecolor="white", linewidth=0.0)
@@ -86,7 +86,7 @@ def plot_image_table(
             range(len(names)),
             xerr=errors.fillna(0.0),
             fmt="none",
-            ecolor=INK,
+            ecolor=colours.ink,
             elinewidth=0.9,
             capsize=1.8,
         )
@@ -163,7 +163,7 @@ def plot_image(
     photo, table = figure.subplots(1, 2, width_ratios=(1, 1.1))
     plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit or "stretch")
     title = style.short(rows["image_id"].iloc[0])
-    photo.set_title(title, fontsize=TEXT, color=INK, **PLAIN)
+    photo.set_title(title, loc="center", fontsize=TEXT, color=style.around(photo).ink, **PLAIN)
     plot_image_table(rows, ax=table, highlight=highlight, most=most)
     return figure
 
@@ -240,7 +240,7 @@ def plot_overview(
     steps = ["a photo", "its attribution map", "its masks", "its table", "all photos"]
     for letter, ax, title in zip("abcde", (photo, heat, masks, one, many), steps, strict=True):
         text = f"{letter}  {title}"
-        ax.set_title(text, fontsize=TEXT, color=INK, loc="left", fontweight="bold")
+        style.title_of(ax, text, color=style.around(ax).ink, fontweight="bold")
     return figure
 
 
@@ -255,25 +255,25 @@ def _errors(rows: pd.DataFrame) -> pd.Series:
 
 def _draw_brackets(ax: Axes, open_ranks: NDArray[np.bool_]) -> bool:
     """Draw a bracket at the right edge over each two neighbours whose ranks are not settled."""
-    side = ax.get_yaxis_transform()
+    side, ink = ax.get_yaxis_transform(), style.around(ax).ink
     for y in np.flatnonzero(open_ranks):
         ax.plot(
             [1.0, 1.02, 1.02, 1.0],
             [y + 0.12, y + 0.12, y + 0.88, y + 0.88],
             transform=side,
-            color=INK,
+            color=ink,
             linewidth=1.0,
             clip_on=False,
             gid="unsettled",
+            **LINE,
         )
     return bool(open_ranks.any())
 
 
 def _finish(ax: Axes, rows: pd.DataFrame, n_shown: int, sampled: bool, open_ranks: bool) -> None:
     style.frame_lightly(ax)
-    ax.axvline(0, color=INK, linewidth=0.8)
-    method = style.short(rows["method"].iloc[0])
-    ax.set_title(method, fontsize=TEXT, color=QUIET, loc="left", **PLAIN)
+    ax.axvline(0, color=style.inside(ax).ink, linewidth=0.8)
+    style.title_of(ax, style.short(rows["method"].iloc[0]))
     parts = ["mean attribution ± standard error" if sampled else "mean attribution"]
     if n_shown < len(rows):
         parts.append(f"first {n_shown} of {len(rows)} segments")
@@ -284,7 +284,8 @@ def _finish(ax: Axes, rows: pd.DataFrame, n_shown: int, sampled: bool, open_rank
 
 def _write_shares(ax: Axes, held: pd.Series, size: float) -> None:
     side = ax.get_yaxis_transform()
-    options: dict[str, Any] = {"transform": side, "fontsize": size, "color": QUIET, "ha": "right"}
+    options: dict[str, Any] = {"transform": side, "fontsize": size, "ha": "right", **PLAIN}
+    options["color"] = style.around(ax).quiet
     for y, share in enumerate(held):
         ax.text(1.17, y, f"{share:.0%}", va="center", gid="held", **options)
     ax.text(1.17, -0.75, "cumulative\nshare", va="bottom", **options)

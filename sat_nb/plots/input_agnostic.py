@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.overlay import AGAINST, FOR, limit_of
-from sat_nb.plots.style import ACCENT, INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import ACCENT, PLAIN, SMALL, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,10 @@ def plot_input_agnostic(
         raise InvalidInput(f"channels: expected 'rgb' or 'bgr', got {channels!r}.")
     if isinstance(found, Mapping):
         return _grid(_checked(list(found.values())), names, box, channels, figure)
-    return _draw(_checked([found])[0], names, box, channels, style.axes_or_new(ax, 2.2, 2.6))
+    (result,), ax = _checked([found]), style.axes_or_new(ax, 2.2, 2.6)
+    _draw(result, box, channels, ax)
+    _write_names([ax], [result], names)
+    return ax
 
 
 def _checked(results: list[Any]) -> list[Any]:
@@ -99,29 +102,34 @@ def _grid(
     figure = style.figure_or_new(figure, side * n_across, (side + 0.35) * n_down)
     axes = figure.subplots(n_down, n_across, squeeze=False).ravel()
     for ax, result in zip(axes, results, strict=False):
-        _draw(result, names, box, channels, ax)
+        _draw(result, box, channels, ax)
+    _write_names(list(axes[: len(results)]), results, names)
     for ax in axes[len(results) :]:
         ax.set_axis_off()
     return figure
 
 
-def _draw(
-    result: Any, names: Mapping[int, str] | None, box: float | None, channels: str, ax: Axes
-) -> Axes:
+def _write_names(axes: list[Axes], results: list[Any], names: Mapping[int, str] | None) -> None:
+    titles = [str((names or {}).get(r.label, f"label {r.label}")) for r in results]
+    texts = style.fitted_together(titles, TEXT, [style.size_of(ax)[0] for ax in axes])
+    for ax, text in zip(axes, texts, strict=True):
+        ink = style.around(ax).ink
+        ax.set_title(text, loc="center", fontsize=TEXT, color=ink, **PLAIN)
+
+
+def _draw(result: Any, box: float | None, channels: str, ax: Axes) -> None:
     limit = limit_of(result.map)
-    ax.imshow(_picture(result.map, limit, channels), interpolation="nearest")
+    picture = _picture(result.map, limit, channels)
+    ax.imshow(picture, interpolation="nearest", origin="upper", aspect="equal")
     ax.set_xticks([]), ax.set_yticks([])
+    colours = style.around(ax)
     for spine in ax.spines.values():
-        spine.set(color=QUIET, linewidth=0.4)
+        spine.set(color=colours.quiet, linewidth=0.4)
     if box is not None:
         _outline(ax, result.box(box))
-    name = str((names or {}).get(result.label, f"label {result.label}"))
-    width, _ = style.size_of(ax)
-    ax.set_title(style.fitted(name, TEXT, width), fontsize=TEXT, color=INK, **PLAIN)
     fidelity = f"{result.fidelity[0]:.2f} → {result.fidelity[-1]:.2f}"
-    ax.set_xlabel(fidelity, fontsize=SMALL, color=QUIET)
+    ax.set_xlabel(fidelity, fontsize=SMALL, color=colours.quiet, **PLAIN)
     style.keep_numbers(ax, _numbers(result, limit))
-    return ax
 
 
 def _picture(map: NDArray, limit: float, channels: str) -> NDArray:

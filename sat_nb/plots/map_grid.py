@@ -14,7 +14,7 @@ from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.photos.window import shown
 from sat_nb.plots import style
 from sat_nb.plots.overlay import attribution_colours, limit_of, plot_overlay
-from sat_nb.plots.style import INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import PLAIN, SMALL, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,28 +80,30 @@ def plot_map_grid(
     side = min(1.6, (style.PAGE - 0.3) / n_across)
     figure = style.figure_or_new(figure, 0.3 + side * n_across, 0.55 + side * len(ids))
     axes = figure.subplots(len(ids), n_across, squeeze=False)
-    limits = []
-    for image_id, row in zip(ids, axes, strict=True):
+    limits, colours = [], style.around(figure)
+    texts = style.fitted_together(ids, SMALL, [side] * len(ids))
+    for image_id, text, row in zip(ids, texts, axes, strict=True):
         pixels = shown(images[image_id], f"images[{image_id!r}]")
         plot_overlay(pixels, ax=row[0])
         row[0].text(
             -0.04,
             0.5,
-            style.fitted(image_id, SMALL, side),
+            text,
             transform=row[0].transAxes,
             rotation=90,
             ha="right",
             va="center",
             fontsize=SMALL,
-            color=QUIET,
+            color=colours.quiet,
             **PLAIN,
         )
         for ax, column in zip(row[1:], columns, strict=True):
             attribution = maps[column][image_id]
             plot_overlay(pixels, attribution, ax=ax, fit=fit)
             limits.append((image_id, column, limit_of(channel_sum(attribution))))
-    for ax, title in zip(axes[0], ["photo", *columns], strict=True):
-        ax.set_title(style.fitted(title, TEXT, 0.95 * side), fontsize=TEXT, color=INK, **PLAIN)
+    titles = style.fitted_together(columns, TEXT, [0.95 * side] * len(columns))
+    for ax, title in zip(axes[0], ["photo", *titles], strict=True):
+        ax.set_title(title, loc="center", fontsize=TEXT, color=colours.ink, **PLAIN)
     _draw_scale(figure, axes)
     style.keep_numbers(
         axes[0, 0], pd.DataFrame(limits, columns=["image_id", "column", "end_of_scale"])
@@ -133,6 +135,8 @@ def _draw_scale(figure: Figure, axes: NDArray) -> None:
 
     scale = ScalarMappable(Normalize(-1, 1), attribution_colours())
     bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.35, aspect=30, pad=0.02)
-    bar.set_ticks([-1, 0, 1], labels=["against the target", "0", "for it"], fontsize=SMALL)
+    texts = ["against the target", "0", "for it"]
+    bar.set_ticks([-1, 0, 1], labels=texts, fontsize=SMALL, **PLAIN)
     bar.outline.set_linewidth(0.4)
     bar.ax.tick_params(length=2, width=0.4)
+    style.keep_legible(bar.ax)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
-from sat_nb.plots.style import ACCENT, BARS, INK, PLAIN, QUIET, colour_of, short
+from sat_nb.plots.style import ACCENT, PLAIN
 from sat_nb.segments.quality.measures import SIDE, best_move
 
 if TYPE_CHECKING:
@@ -50,25 +50,24 @@ def plot_mask_check(result: MaskCheck, *, ax: Axes | None = None, most: int = 30
     heights = range(len(names))
     suspects = set(result.findings["segment"].dropna())
     ax = style.axes_or_new(ax, 7.0, 1.2 + 0.28 * len(names))
-    colours = [colour_of(name, suspects, BARS[0]) for name in names.index]
+    palette, around = style.inside(ax), style.around(ax)
+    colours = [palette.accent if name in suspects else palette.bars[0] for name in names.index]
     ax.barh(heights, names["detection_rate"], color=colours, height=0.7, alpha=0.6)
-    ax.plot(names["coverage"], heights, "o", color=INK, markersize=4, label="share of the image")
-    ax.set_yticks(heights, [short(name) for name in names.index], **PLAIN)
+    dots: dict[str, Any] = {"color": palette.ink, "markersize": 4, "label": "share of the image"}
+    ax.plot(names["coverage"], heights, "o", **dots)
+    ax.set_yticks(heights, style.shorts(names.index), **PLAIN)
     for text, name in zip(ax.get_yticklabels(), names.index, strict=True):
-        text.set_color(colour_of(name, suspects))
-    side = ax.get_yaxis_transform()
+        text.set_color(around.accent if name in suspects else around.ink)
+    side, quiet = ax.get_yaxis_transform(), {"color": around.quiet, **PLAIN}
     for y, count in zip(heights, names["n_images"], strict=True):
-        ax.text(1.01, y, f"n = {count}", transform=side, va="center", fontsize=8, color=QUIET)
+        ax.text(1.01, y, f"n = {count}", transform=side, va="center", fontsize=8, **quiet)
     ax.invert_yaxis()
     ax.set_xlim(0, 1)
-    ax.set_xlabel("share of images that have it (bar), mean share of the image (dot)")
-    ax.set_title(
-        f"{result.n_images} images · {len(result.errors)} errors · {len(result.warnings)} warnings",
-        fontsize=10,
-        color=QUIET,
-        loc="left",
-    )
+    ax.set_xlabel("share of images that have it (bar), mean share of the image (dot)", **PLAIN)
+    counts = (result.n_images, len(result.errors), len(result.warnings))
+    style.title_of(ax, "{} images · {} errors · {} warnings".format(*counts), fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
+    style.keep_legible(ax)
     style.keep_numbers(ax, names.rename_axis("segment").reset_index())
     return ax
 
@@ -112,12 +111,17 @@ def plot_mask_edges(result: MaskCheck, *, ax: Axes | None = None) -> Axes:
     extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
     down, right = best_move(result.edges)
     ax = style.axes_or_new(ax, 4.4, 3.8)
-    picture = ax.imshow(result.edges, cmap="viridis", extent=extent)
+    place: dict[str, Any] = {"extent": extent, "origin": "upper", "aspect": "equal"}
+    picture = ax.imshow(result.edges, cmap="viridis", **place)
+    ax.grid(False)
     ax.plot(0, 0, "+", color="white", markersize=12)
     ax.plot(right, down, "o", markerfacecolor="none", markeredgecolor=ACCENT, markersize=14)
-    ax.set_xlabel(f"px to the right (photo brought to {SIDE} px)")
-    ax.set_ylabel("px down")
-    ax.figure.colorbar(picture, ax=ax, label="edges met, 1 = by chance")
+    ax.set_xlabel(f"px to the right (photo brought to {SIDE} px)", **PLAIN)
+    ax.set_ylabel("px down", **PLAIN)
+    bar = ax.figure.colorbar(picture, ax=ax)
+    bar.set_label("edges met, 1 = by chance", **PLAIN)
+    style.keep_legible(ax)
+    style.keep_legible(bar.ax)
     moves = np.indices(result.edges.shape) - reach
     columns = {"down": moves[0].ravel(), "right": moves[1].ravel(), "edges": result.edges.ravel()}
     style.keep_numbers(ax, pd.DataFrame(columns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from sat_nb.errors import InvalidInput
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.photos.window import shown
 from sat_nb.plots import style
-from sat_nb.plots.style import INK, SMALL
+from sat_nb.plots.style import INK, LINE, PLAIN, SMALL
 from sat_nb.registry import lists
 from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
 
@@ -85,18 +85,19 @@ def plot_overlay(
         raise InvalidInput(f"opacity: expected a number from 0 to 1, got {opacity!r}.")
     height, width = pixels.shape[:2]
     names = [] if segmentation is None else list(dict.fromkeys(segmentation.names))
-    texts = [f"{k} {style.short(name, 20)}" for k, name in enumerate(names, 1)]
+    texts = [f"{k} {text}" for k, text in enumerate(style.shorts(names, 20), 1)]
     below = _LEGEND_LINE * _legend_rows(texts, 0.95 * style.COLUMN) + 0.2 * bool(texts)
     own = ax is None
     ax = style.axes_or_new(ax, style.COLUMN, style.COLUMN * height / width + below)
-    extent = (0, width, height, 0)
+    # A user's settings may turn pictures upside down, or stretch them.
+    place: dict[str, Any] = {"extent": (0, width, height, 0), "origin": "upper", "aspect": "equal"}
     ax.set_axis_off()
     ax.set_anchor("N")  # what room is left belongs to the names below
     if attribution is None:
-        ax.imshow(pixels, extent=extent)
+        ax.imshow(pixels, **place)
     else:
         grey = 255 - (255 - pixels.mean(axis=2)) * (1 - WASHED)
-        ax.imshow(grey, cmap="gray", extent=extent, vmin=0, vmax=255)
+        ax.imshow(grey, cmap="gray", vmin=0, vmax=255, **place)
         heat = channel_sum(attribution)
         _draw_map(ax, heat, map_extent((height, width), heat.shape, fit), opacity)
         ax.set(xlim=(0, width), ylim=(height, 0))
@@ -145,7 +146,7 @@ def _draw_map(ax: Axes, attribution: NDArray, extent: tuple, opacity: float) -> 
     share = np.clip(attribution / limit, -1, 1)
     colours = by_sign(share)
     colours[..., 3] = opacity * strength_of(share)
-    ax.imshow(colours, extent=extent)
+    ax.imshow(colours, extent=extent, origin="upper", aspect="equal")
 
 
 def strength_of(share: NDArray) -> NDArray:
@@ -236,10 +237,10 @@ def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> 
         if place is None:
             continue
         if np.abs(anchor - place).max() > 1e-9:
-            ax.plot(*np.stack([anchor, place], axis=1), color=INK, linewidth=0.6, zorder=4)
+            ax.plot(*np.stack([anchor, place], axis=1), color=INK, linewidth=0.6, zorder=4, **LINE)
         patch = {"boxstyle": "square,pad=0.12", "fc": "white", "ec": colours[k], "lw": 0.7}
         x, y = place
-        text = ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=INK)
+        text = ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=INK, **PLAIN)
         text.set(bbox=patch, zorder=5 + k, gid="number")
 
 

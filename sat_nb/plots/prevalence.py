@@ -9,7 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, TEXT
+from sat_nb.plots.style import PLAIN, TEXT
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> F
 def _draw_panel(
     ax: Axes, rows: pd.DataFrame, names: Sequence[str], n_before: int, has_whiskers: bool
 ) -> None:
+    labels, colours = style.legend_texts(names), style.inside(ax).bars
     for k, name in enumerate(names):
         line = rows[rows["series"] == name].sort_values("marked_fraction")
         ends = None
@@ -92,14 +93,14 @@ def _draw_panel(
             line["marked_fraction"],
             line["value"],
             yerr=ends,
-            color=BARS[(n_before + k) % len(BARS)],
-            marker=MARKERS[(n_before + k) % len(MARKERS)],
+            color=colours[(n_before + k) % len(colours)],
+            marker=style.MARKERS[style.nth_of(n_before + k)],
             linestyle=_DASHES[k % len(_DASHES)],
             linewidth=1.2,
             markersize=4.5,
             capsize=2,
             elinewidth=0.9,
-            label=style.legend_text(name),
+            label=labels[k],
         )
 
 
@@ -107,8 +108,8 @@ def _finish(ax: Axes, measure: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=FAINT, linewidth=0.6)
-    ax.set_ylabel(MEASURES[measure], fontsize=TEXT, color=INK)
+    ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.6)
+    ax.set_ylabel(MEASURES[measure], fontsize=TEXT, color=style.around(ax).ink, **PLAIN)
     style.legend_of(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     if measure == "rank":
         low, high = ax.get_ylim()
@@ -123,7 +124,8 @@ def _name_x(ax: Axes) -> None:
     from matplotlib.ticker import PercentFormatter
 
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xlabel("share of marked training images", fontsize=TEXT, color=INK)
+    ink = style.around(ax).ink
+    ax.set_xlabel("share of marked training images", fontsize=TEXT, color=ink, **PLAIN)
 
 
 def _check(results: pd.DataFrame) -> bool:

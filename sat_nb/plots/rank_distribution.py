@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, INK, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import SMALL
 from sat_nb.stats.local_ranks import rank_shares
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def plot_rank_distribution(
     _draw_shares(ax, shown, order, marked)
     points = min(5.5, 0.62 * size)
     feet = [y + _FOOT for y in range(len(order))]
-    (marks,) = ax.plot(means[order], feet, "^", color=INK, markersize=points, gid="mean")
-    marks.set(markeredgecolor="white", markeredgewidth=0.5, clip_on=False, zorder=4)
-    method = style.short(table["method"].iloc[0])
-    ax.set_title(method, fontsize=TEXT, color=QUIET, loc="left", **PLAIN)
+    colours = style.inside(ax)
+    (marks,) = ax.plot(means[order], feet, "^", color=colours.ink, markersize=points, gid="mean")
+    marks.set(markeredgecolor=colours.paper, markeredgewidth=0.5, clip_on=False, zorder=4)
+    style.title_of(ax, style.short(table["method"].iloc[0]))
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
     most_share = shown["share"].max()
     style.frame_lightly(ax)
@@ -93,6 +93,7 @@ def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[
     """Draw bars on the foot of each segment's row, half as wide where ranks are tied."""
     from matplotlib.collections import PolyCollection
 
+    colours = style.inside(ax)
     row = {name: y for y, name in enumerate(order)}
     half = 0.21 if (shown["rank"] % 1 != 0).any() else 0.42
     left, right = shown["rank"] - half, shown["rank"] + half
@@ -101,9 +102,9 @@ def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[
     corners = [[left, foot], [left, top], [right, top], [right, foot]]
     bars = PolyCollection(
         list(np.array(corners, dtype=float).transpose(2, 0, 1)),
-        facecolors=[style.colour_of(name, marked, BARS[0]) for name in shown["segment"]],
+        facecolors=[colours.accent if s in marked else colours.bars[0] for s in shown["segment"]],
         linewidths=0,
         gid="shares",
     )
     ax.add_collection(bars)
-    ax.hlines([y + _FOOT for y in row.values()], *ax.get_xlim(), color=FAINT, linewidth=0.6)
+    ax.hlines([y + _FOOT for y in row.values()], *ax.get_xlim(), color=colours.faint, linewidth=0.6)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sat_nb.plots import style
-from sat_nb.plots.style import BARS, FAINT, INK, MARKERS, PLAIN, QUIET, SMALL, TEXT
+from sat_nb.plots.style import PLAIN, SMALL, TEXT
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def plot_ranking_stability(
     need_columns(result, OF_STABILITY, "result", origin)
     methods = list(dict.fromkeys(result["method"]))
     ax = style.axes_or_new(ax, style.PAGE * 0.7, 2.9 + style.LINE_INCHES * (len(methods) // 3))
+    colours, labels = style.inside(ax), style.legend_texts(methods)
     for m, method in enumerate(methods):
         rows = result[result["method"] == method].sort_values("n_images")
         # The axis is logarithmic: a factor sets the whiskers of several methods side by side.
@@ -68,30 +69,32 @@ def plot_ranking_stability(
             rows["n_images"] * aside,
             rows["tau"],
             yerr=ends,
-            color=BARS[m % len(BARS)],
-            marker=MARKERS[m % len(MARKERS)],
+            color=colours.bars[m % len(colours.bars)],
+            linestyle="-",
+            marker=style.MARKERS[style.nth_of(m)],
             linewidth=1.2,
             markersize=4,
             elinewidth=0.6,
-            label=style.legend_text(method),
+            label=labels[m],
         )
-    ax.axhline(enough, color=QUIET, linewidth=0.8, linestyle=":", gid="enough")
-    _finish_stability(ax, np.unique(result["n_images"]), methods)
+    ax.axhline(enough, color=colours.quiet, linewidth=0.8, linestyle=":", gid="enough")
+    _finish_stability(ax, np.unique(result["n_images"]), labels)
     style.keep_numbers(ax, result)
     return ax
 
 
-def _finish_stability(ax: Axes, sizes: np.ndarray, methods: list[str]) -> None:
+def _finish_stability(ax: Axes, sizes: np.ndarray, labels: list[str]) -> None:
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=FAINT, linewidth=0.6)
+    ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.6)
     ax.set_axisbelow(True)
     ax.set_xscale("log")
-    ax.set_xticks(sizes, [f"{n:g}" for n in sizes], fontsize=SMALL)
+    ax.set_xticks(sizes, [f"{n:g}" for n in sizes], fontsize=SMALL, **PLAIN)
     ax.minorticks_off()
     ax.set_ylim(top=1.03)
-    ax.set_xlabel("images in each of two separate samples", fontsize=TEXT, color=INK)
-    ax.set_ylabel("Kendall's tau of their rankings", fontsize=TEXT, color=INK)
-    columns = style.legend_columns(methods, style.size_of(ax)[0])
+    words: dict[str, Any] = {"fontsize": TEXT, "color": style.around(ax).ink, **PLAIN}
+    ax.set_xlabel("images in each of two separate samples", **words)
+    ax.set_ylabel("Kendall's tau of their rankings", **words)
+    columns = style.legend_columns(labels, style.size_of(ax)[0])
     style.legend_of(
         ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(columns, 3), borderaxespad=0.2
     )
@@ -138,21 +141,20 @@ def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     lines = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     methods = list(dict.fromkeys(result["method"]))
     ax = style.axes_or_new(ax, 6.5, 1.0 + 0.3 * len(lines) * max(1.0, 0.5 * len(methods)))
-    step = 0.7 / len(methods)
+    step, colours, names = 0.7 / len(methods), style.inside(ax), style.legend_texts(methods)
     for m, method in enumerate(methods):
         rows = result[result["method"] == method]
         own = [label for label, of in zip(labels, result["method"], strict=True) if of == method]
         heights = [lines[label] + step * (m - (len(methods) - 1) / 2) for label in own]
-        colour = BARS[m % len(BARS)]
+        colour = colours.bars[m % len(colours.bars)]
         ax.hlines(heights, rows["low"], rows["high"], color=colour, linewidth=1.6)
-        ax.plot(
-            rows["tau"], heights, "o", color=colour, markersize=5, label=style.legend_text(method)
-        )
-    ax.axvline(1.0, color=QUIET, linewidth=0.8, linestyle=":")
-    ax.set_yticks(range(len(lines)), [style.short(line, 60) for line in lines], **PLAIN)
+        ax.plot(rows["tau"], heights, "o", color=colour, markersize=5, label=names[m])
+    ax.axvline(1.0, color=colours.quiet, linewidth=0.8, linestyle=":")
+    ax.set_yticks(range(len(lines)), style.shorts(lines, 60), **PLAIN)
     ax.invert_yaxis()
-    ax.set_xlabel("Kendall's tau with the ranking of the unchanged masks")
+    ax.set_xlabel("Kendall's tau with the ranking of the unchanged masks", **PLAIN)
     ax.spines[["top", "right"]].set_visible(False)
+    style.keep_legible(ax)
     style.legend_of(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=9)
     style.keep_numbers(ax, result)
     return ax

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.printable import printable
+from sat_nb.plots.names import PLAIN as PLAIN
+from sat_nb.plots.names import fitted_together as fitted_together
+from sat_nb.plots.names import legend_texts as legend_texts
+from sat_nb.plots.names import short as short
+from sat_nb.plots.names import shorts as shorts
+from sat_nb.plots.names import text_inches as text_inches
+from sat_nb.plots.palette import ACCENT as ACCENT
+from sat_nb.plots.palette import BARS as BARS
+from sat_nb.plots.palette import FAINT as FAINT
+from sat_nb.plots.palette import FAINTEST as FAINTEST
+from sat_nb.plots.palette import INK as INK
+from sat_nb.plots.palette import QUIET as QUIET
+from sat_nb.plots.palette import Palette as Palette
+from sat_nb.plots.palette import around as around
+from sat_nb.plots.palette import inside as inside
 from sat_nb.temporary import settle_default
 
 if TYPE_CHECKING:
@@ -23,19 +36,10 @@ TEXT, SMALL = 8.0, 7.0
 LINE_INCHES = 0.165  # from one line of TEXT to the next
 _NAMES_SHARE = 0.36  # names at the left take at most this share of the width
 
-INK = "#222222"
-QUIET = "#666666"
-FAINT = "#dddddd"
-ACCENT = "#c24a00"
-# The colours of Okabe and Ito without yellow, ordered so that neighbours differ in lightness;
-# hatches and markers repeat the distinction for prints in grey.
-BARS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#555555")
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-# Names come from other people's files. Matplotlib would read "$...$" in them as mathematics, and
-# fail on half of it, so every text with a name in it is drawn with these options.
-PLAIN: dict[str, Any] = {"parse_math": False}
+# For every line without a format: the user's ``axes.prop_cycle`` may have markers and dashes.
+LINE: dict[str, Any] = {"linestyle": "-", "marker": "None"}
 
 settle_default()
 
@@ -80,28 +84,6 @@ def fitting(size: float, room_inches: float) -> float:
     return max(min(size, 0.84 * 72 * room_inches), 1.0)
 
 
-def text_inches(text: str, size: float) -> float:
-    """Width of a line of text in inches, in the font that the user's settings name."""
-    import matplotlib as mpl
-
-    family = mpl.rcParams["font.family"]
-    return _text_points(text, tuple([family] if isinstance(family, str) else family)) * size / 720
-
-
-@lru_cache(maxsize=10_000)
-def _text_points(text: str, family: tuple[str, ...]) -> float:
-    """Width of a line of text of 10 points.
-
-    From the outlines of its letters: no renderer and no figure is needed, widths scale with the
-    size, and the cache serves the many sizes that ``fitted`` tries.
-    """
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextToPath
-
-    font = FontProperties(family=family, size=10)
-    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]
-
-
 def rank_ticks(last: int, width: float, size: float = SMALL) -> list[int]:
     """Ticks at rank 1 and in whole steps, with room for numbers on an axis of ``width`` inches."""
     apart = 1.8 * text_inches("00", size) * max(last - 1, 1) / width
@@ -123,8 +105,9 @@ def finish_x(ax: Axes, text: str, *, last_rank: float | None = None) -> float:
     else:
         ax.set_xticks(rank_ticks(max(int(last_rank), 2), width))
     lines = wrapped(text.split(" "), TEXT, max(width, 1.2), " ")
-    ax.set_xlabel(lines, fontsize=TEXT, color=INK, **PLAIN)
-    ax.xaxis.get_offset_text().set(fontsize=SMALL, color=QUIET)
+    colours = around(ax)
+    ax.set_xlabel(lines, fontsize=TEXT, color=colours.ink, **PLAIN)
+    ax.xaxis.get_offset_text().set(fontsize=SMALL, color=colours.quiet)
     return width
 
 
@@ -143,34 +126,22 @@ def wrapped(parts: Iterable[str], size: float, width: float, join: str = " · ")
 # --- names ----------------------------------------------------------------------------------------
 
 
-def short(name: object, longest: int = 32) -> str:
-    """A name on one line; a long one loses its middle, because names often end in numbers.
-
-    >>> short("the zebra's left front hoof, seen from the side, number 12")
-    "the zebra's left fron…number 12"
-    """
-    line = printable(" ".join(str(name).split()))
-    if len(line) <= longest:
-        return line
-    tail = (longest - 1) // 3
-    return f"{line[: longest - 1 - tail].rstrip()}…{line[len(line) - tail :].lstrip()}"
+def nth_of(series: int) -> int:
+    """Which hatch or marker a series has: with its colour, it is the only one for 49 series."""
+    return (series + series // len(BARS)) % len(BARS)
 
 
-def legend_text(name: object) -> str:
-    """A name for ``label=``; Matplotlib leaves labels that start with ``_`` out of legends."""
-    text = short(name)
-    return f" {text}" if text.startswith("_") else text
+def with_minus(number: str) -> str:
+    """A number with the sign for minus that the user's settings, and their font, have."""
+    import matplotlib as mpl
+
+    return number.replace("-", "−") if mpl.rcParams["axes.unicode_minus"] else number
 
 
-def fitted(name: object, size: float, width: float) -> str:
-    """A name on one line of at most ``width`` inches, or its shortest form where none fits."""
-    texts = (short(name, longest) for longest in range(32, 1, -1))
-    return next((text for text in texts if text_inches(text, size) <= width), short(name, 2))
-
-
-def colour_of(name: str, highlight: Iterable[str], usual: str = INK) -> str:
-    """The accent for highlighted names, else the usual colour."""
-    return ACCENT if name in highlight else usual
+def title_of(ax: Axes, text: str, **options: Any) -> None:
+    """Write a title at the left, in a quiet colour unless ``options`` say otherwise."""
+    options = {"fontsize": TEXT, "color": around(ax).quiet, "loc": "left", **options}
+    ax.set_title(text, **options, **PLAIN)
 
 
 def weight_of(name: str, highlight: Iterable[str]) -> str:
@@ -189,10 +160,12 @@ def name_rows(ax: Axes, names: Sequence[str], highlight: Collection[str] = ()) -
     width, height = size_of(ax)
     size = fitting(TEXT, height / len(names))
     room = max(_NAMES_SHARE * width, 0.8)
-    texts = [fitted(name, size, room) for name in names]
+    texts = fitted_together(names, size, [room] * len(names))
+    colours = around(ax)
     ax.set_yticks(range(len(names)), texts, fontsize=size, **PLAIN)
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
-        text.set(color=colour_of(name, highlight), fontweight=weight_of(name, highlight))
+        colour = colours.accent if name in highlight else colours.ink
+        text.set(color=colour, fontweight=weight_of(name, highlight))
     ax.tick_params(axis="y", length=0)
     return size
 
@@ -202,25 +175,47 @@ def frame_lightly(ax: Axes, *, rows: bool = True) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     if rows:
         ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x" if rows else "both", labelsize=SMALL, colors=INK)
+    ax.tick_params(axis="x" if rows else "both", labelsize=SMALL)
+    ink_axes(ax, "x" if rows else "both")
+
+
+def ink_axes(ax: Axes, axis: Literal["x", "y", "both"] = "both") -> None:
+    """Draw ticks, their numbers and the frame so that they read on the figure."""
+    colours = around(ax)
+    ax.tick_params(axis=axis, colors=colours.ink)
+    for spine in ax.spines.values():
+        spine.set_edgecolor(colours.legible(spine.get_edgecolor(), FAINTEST))
+
+
+def keep_legible(ax: Axes) -> None:
+    """Keep the user's colours of labels, ticks and frame, but for those that do not read."""
+    colours = around(ax)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set_color(colours.legible(axis.label.get_color()))
+        tick = axis.get_major_ticks(1)[0]
+        legible = colours.legible(tick.label1.get_color())
+        if legible != tick.label1.get_color():
+            axis.set_tick_params(colors=legible)
+    for spine in ax.spines.values():
+        spine.set_edgecolor(colours.legible(spine.get_edgecolor(), FAINTEST))
 
 
 def write_aside(ax: Axes, texts: Iterable[str], size: float) -> None:
     """Write a text at the right edge of each row."""
-    side = ax.get_yaxis_transform()
+    side, quiet = ax.get_yaxis_transform(), around(ax).quiet
     for y, text in enumerate(texts):
-        ax.text(1.02, y, text, transform=side, va="center", fontsize=size, color=QUIET, **PLAIN)
+        ax.text(1.02, y, text, transform=side, va="center", fontsize=size, color=quiet, **PLAIN)
 
 
 def legend_of(ax: Axes, **options: Any) -> Any:
     """A legend without a frame, with small names as plain text."""
     options = {"fontsize": SMALL, **options}
-    return _plain(ax.legend(frameon=False, **options))
+    return _plain(ax.legend(frameon=False, **options), around(ax))
 
 
-def legend_columns(names: Iterable[object], width: float) -> int:
+def legend_columns(texts: Iterable[str], width: float) -> int:
     """How many columns of a legend fit a width in inches, at least one."""
-    each = max(text_inches(short(name), SMALL) for name in names) + 0.5  # its line, and a gap
+    each = max(text_inches(text, SMALL) for text in texts) + 0.5  # its line, and a gap
     return max(int(width / each), 1)
 
 
@@ -229,12 +224,13 @@ def legend_above(figure: Figure, ax: Axes, most: int = 3) -> Any:
     handles, labels = ax.get_legend_handles_labels()
     columns = min(legend_columns(labels, figure.get_figwidth()), most)
     place: dict[str, Any] = {"loc": "outside upper left", "ncols": columns}
-    return _plain(figure.legend(handles, labels, frameon=False, fontsize=SMALL, **place))
+    legend = figure.legend(handles, labels, frameon=False, fontsize=SMALL, **place)
+    return _plain(legend, around(figure))
 
 
-def _plain(legend: Any) -> Any:
+def _plain(legend: Any, colours: Palette) -> Any:
     for text in legend.get_texts():
-        text.set_parse_math(False)
+        text.set(color=colours.legible(text.get_color()), **PLAIN)
     return legend
 
 

@@ -151,7 +151,7 @@ def draw_methods(result: Methods, model: str = MARKED) -> Figure:
 
 
 def _draw_taus(ax: Axes, tau: pd.DataFrame) -> None:
-    names = [style.short(name) for name in tau.index]
+    names = style.shorts(tau.index)
     ax.imshow(tau.to_numpy(), cmap="Greys", vmin=0, vmax=1.25)
     ax.set_yticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
     ax.set_xticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)

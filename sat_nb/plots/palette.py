@@ -1,0 +1,166 @@
+"""Colours that read on the background there is: on white, and on that of any other style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+Colour = tuple[float, float, float]
+
+INK = "#222222"
+QUIET = "#666666"
+STEM = "#9a9a9a"
+FAINT = "#dddddd"
+ACCENT = "#c24a00"
+SHADE = "#fbeee4"
+# The colours of Okabe and Ito without yellow, ordered so that neighbours differ in lightness;
+# hatches and markers repeat the distinction for prints in grey.
+BARS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#555555")
+
+ENOUGH = 3.0  # the contrast of large text and of graphics in WCAG 2.1
+FAINTEST = 1.2  # of what only guides the eye, such as the frame of axes
+_STEPS = 64
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of the plots on one background, ``paper``."""
+
+    paper: str = "white"
+    ink: str = INK
+    quiet: str = QUIET
+    stem: str = STEM
+    faint: str = FAINT
+    accent: str = ACCENT
+    shade: str = SHADE
+    bars: tuple[str, ...] = BARS
+    behind: Colour = (1.0, 1.0, 1.0)
+
+    def legible(self, colour: Any, least: float = ENOUGH) -> Any:
+        """A colour of the user's own settings, or the ink where it does not read."""
+        from matplotlib.colors import to_rgba
+
+        *_, alpha = to_rgba(colour)
+        seen = contrast(_over(colour, self.behind), self.behind)
+        return colour if not alpha or seen >= least else self.ink
+
+
+ON_WHITE = Palette()
+
+
+def inside(ax: Axes) -> Palette:
+    """The colours for what is drawn within the axes."""
+    return on(_behind_data(ax))
+
+
+def around(place: Axes | FigureBase) -> Palette:
+    """The colours for what is drawn around axes, or anywhere on a figure."""
+    return on(_behind_axes(place.get_figure(root=False) if hasattr(place, "xaxis") else place))
+
+
+@lru_cache(maxsize=64)
+def on(behind: Colour) -> Palette:
+    """The colours on a background, an RGB triple; each has the contrast that it has on white.
+
+    >>> on((1.0, 1.0, 1.0)).ink, on((0.0, 0.0, 0.0)).ink
+    ('#222222', '#e3e3e3')
+    """
+    from matplotlib.colors import to_hex, to_rgb
+
+    if min(behind) >= 0.995:
+        return ON_WHITE
+    greys = {
+        name: to_hex(_grey_like(to_rgb(getattr(ON_WHITE, name)), behind))
+        for name in ("ink", "quiet", "stem", "faint")
+    }
+    accent = _hue_like(to_rgb(ACCENT), behind)
+    return Palette(
+        paper=to_hex(behind),
+        behind=behind,
+        accent=to_hex(accent),
+        shade=to_hex(_mixed(behind, accent, 0.2)),
+        bars=tuple(to_hex(_hue_like(to_rgb(bar), behind)) for bar in BARS),
+        **greys,
+    )
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """The contrast of two colours as in WCAG 2.1, from 1 to 21.
+
+    >>> contrast((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    21.0
+    """
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+# --- backgrounds ----------------------------------------------------------------------------------
+
+
+def _behind_data(ax: Axes) -> Colour:
+    below = _behind_axes(ax.get_figure(root=False))
+    drawn = ax.axison and ax.get_frame_on() and ax.patch.get_visible()
+    return _over(ax.patch.get_facecolor(), below) if drawn else below
+
+
+def _behind_axes(figure: Any) -> Colour:
+    """The background of a figure, or of a part of one, above that of the whole."""
+    parent = figure.get_figure(root=False)
+    below = _page() if parent is figure else _behind_axes(parent)
+    return _over(figure.patch.get_facecolor(), below) if figure.patch.get_visible() else below
+
+
+def _page() -> Colour:
+    """What is behind a transparent figure: black, if the user's style writes in a light colour."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_rgb
+
+    is_light = _luminance(to_rgb(mpl.rcParams["text.color"])) > 0.4
+    return (0.0, 0.0, 0.0) if is_light else (1.0, 1.0, 1.0)
+
+
+def _over(colour: Any, below: Colour) -> Colour:
+    from matplotlib.colors import to_rgba
+
+    *rgb, alpha = to_rgba(colour)
+    return _mixed(below, (rgb[0], rgb[1], rgb[2]), alpha)
+
+
+# --- colours --------------------------------------------------------------------------------------
+
+
+def _luminance(colour: Colour) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _mixed(one: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def _far_from(behind: Colour) -> Colour:
+    """White or black, whichever has more contrast."""
+    black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    return max((black, white), key=lambda end: contrast(end, behind))
+
+
+def _grey_like(colour: Colour, behind: Colour) -> Colour:
+    """The shade between the background and its far end with the contrast of a grey on white."""
+    return _first(behind, behind, contrast(colour, (1.0, 1.0, 1.0)))
+
+
+def _hue_like(colour: Colour, behind: Colour) -> Colour:
+    """The colour, or as little lighter or darker as it takes to read as well as on white."""
+    return _first(colour, behind, min(contrast(colour, (1.0, 1.0, 1.0)), ENOUGH))
+
+
+def _first(start: Colour, behind: Colour, wanted: float) -> Colour:
+    far = _far_from(behind)
+    steps = (_mixed(start, far, i / _STEPS) for i in range(_STEPS + 1))
+    return next((step for step in steps if contrast(step, behind) >= wanted - 1e-9), far)
