@@ -172,11 +172,16 @@ def umask() -> int:
 
 
 def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
-    """``path`` as a Path; FileMissing that names the argument where there is nothing."""
+    """``path`` as a Path; an error that names the argument where there is no file or folder."""
     path = Path(path)
     if not os.path.exists(path):  # Path.exists raises where nothing can have the name
         raise FileMissing(
             f"{argument}: {str(path)!r} does not exist; give an existing file or folder."
+        )
+    if not (path.is_dir() or path.is_file()):
+        raise InvalidInput(
+            f"{argument}: {str(path)!r} is a pipe or a device; copy its content to a file, and "
+            "give that."
         )
     return path
 

@@ -78,7 +78,7 @@ KNOWN_LIMITS: dict[str, Limit] = registry(
     ),
     Limit(
         name="names",
-        about="Different names that ``suggest_renames`` compares; of long names, every 100 "
+        about="Different names that ``suggest_renames`` compares; of long names, every 50 "
         "characters count as one (10,000).",
         default=10_000,
     ),

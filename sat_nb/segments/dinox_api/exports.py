@@ -14,13 +14,14 @@ from sat_nb.arguments import is_number
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.photos.folder import find_photos
 from sat_nb.photos.formats import PhotoFile
+from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import is_shown_as_stored
 from sat_nb.photos.window import shown
 from sat_nb.segments.dinox_api.client import PhotoFailed
 from sat_nb.segments.formats.dinox import parse_dinox
 from sat_nb.segments.formats.encoded import NoPixel
 from sat_nb.segments.formats.json_text import read_bytes, read_json
-from sat_nb.segments.formats.limits import checked_name
+from sat_nb.segments.formats.limits import brief, checked_name, whole_number
 
 SENT_UNCHANGED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 SEPARATOR = " . "  # between prompts
@@ -79,10 +80,8 @@ def encoded(photo: PhotoFile, max_bytes: int) -> tuple[str, tuple[int, int]]:
 
 def _sent_unchanged(photo: PhotoFile, raw: bytes) -> tuple[str, tuple[int, int]]:
     """The kind of a file that every viewer shows as it is stored, "" for others; and its size."""
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(raw)) as image:
+        with open_picture(io.BytesIO(raw)) as image:
             kind = SENT_UNCHANGED.get(image.format or "", "")
             return kind if is_shown_as_stored(image) else "", (image.height, image.width)
     except Exception:  # DICOM and others; of what cannot be read at all, the reader says why
@@ -130,21 +129,25 @@ def checked_export(result: Any, size: tuple[int, int], request: Mapping[str, Any
     objects = result.get("objects") if isinstance(result, dict) else None
     if not isinstance(objects, list):
         raise PhotoFailed("expected a result with a list `objects`, got none.")
-    objects = [item for item in objects if _covers_something(item)]
-    found = parse_dinox({"objects": objects}).whole()
-    if len(found) and found.size != size:
-        raise PhotoFailed(f"the masks are {found.size} (height, width), the photo is {size}.")
-    return json.dumps({"objects": objects, "request": dict(request)})
+    _check_sizes(objects, size)  # before they are decoded
+    found = parse_dinox({"objects": objects})
+    empty = {error.field for error in found.refused if isinstance(error, NoPixel)}
+    wrong = [error for error in found.refused if not isinstance(error, NoPixel)]
+    if wrong:
+        raise wrong[0]
+    kept = [item for i, item in enumerate(objects) if f"objects[{i}].mask" not in empty]
+    return json.dumps({"objects": kept, "request": dict(request)})
 
 
-def _covers_something(item: Any) -> bool:
-    try:
-        parse_dinox({"objects": [item]}).whole()
-    except NoPixel:
-        return False
-    except InvalidInput:  # raised with the object's number when all are parsed
-        pass
-    return True
+def _check_sizes(objects: list[Any], size: tuple[int, int]) -> None:
+    """PhotoFailed for a mask that states another size; one that states none is refused later."""
+    for item in objects:
+        mask = item.get("mask") if isinstance(item, dict) else None
+        stated = mask.get("size") if isinstance(mask, dict) else None
+        if isinstance(stated, list) and tuple(map(whole_number, stated)) != size:
+            raise PhotoFailed(
+                f"the masks are {brief(tuple(stated))} (height, width), the photo is {size}."
+            )
 
 
 def export_file(out: Path, image_id: str) -> Path:
