@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -68,7 +69,13 @@ def _header(file: Path) -> Any:
     from pydicom import dcmread
 
     _check_deflated(file)
-    return dcmread(file, stop_before_pixels=True, force=True)
+    # of a map no more can be read than there is, whatever length a damaged element claims
+    with open_plain(file) as stream, _mapped(stream) as content:
+        return dcmread(content, stop_before_pixels=True, force=True)
+
+
+def _mapped(stream: BinaryIO) -> Any:
+    return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _check_deflated(file: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ def read_maps(folder: Path, inside: str = "") -> None:
 
 
 def each(by_id: Any) -> None:
-    """Read every item; the last error, after all of them."""
+    """Read the first items; the last error, after all of them."""
     failed = None
-    for key in by_id:
+    for key in islice(by_id, 50):
         try:
             _ = by_id[key]
         except sat.SatError as error:

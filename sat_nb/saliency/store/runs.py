@@ -147,16 +147,17 @@ class FolderRun(Run):
         """Remember that these images are to be explained by these methods."""
         asked = {"methods": list(methods), "image_ids": list(image_ids)}
         known = [self._asked.get(method, {}) for method in asked["methods"]]
-        if all(i in ids for ids in known for i in image_ids):
-            return
         assert self.path is not None
+        has_begun = (self.path / STORE_FILE).exists()  # not where the first run was killed
+        if has_begun and all(i in ids for ids in known for i in image_ids):
+            return
         with locked(self.path):
             self._join()
             super().asked_for(asked["methods"], image_ids)
             write_document(self._folder / "settings.json", self.settings, self.path, indent=2)
+            self.make_latest()
             file = self._folder / "asked" / f"{_sha256(asked)[:16]}.json"
             write_document(file, asked, self.path)
-            self.make_latest()
 
     def _join(self) -> None:
         """Join what other processes have written meanwhile: methods, or the run itself."""

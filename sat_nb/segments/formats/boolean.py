@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -189,6 +190,10 @@ def _of_stack(
         raise InvalidInput(
             "expected masks (n, H, W), names (n,) of str and, if known, scores (n,), got "
             f"{masks.shape}, {names.dtype} {names.shape} and {scores.dtype} {scores.shape}."
+        )
+    if names.size and np.ascontiguousarray(names).view(np.uint32).max() > sys.maxunicode:
+        raise InvalidInput(
+            "names: expected text, got numbers that are no characters; save it again."
         )
     return list(zip(names.tolist(), masks, scores.astype(float).tolist(), strict=True))
 
