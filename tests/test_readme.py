@@ -55,7 +55,7 @@ def test_command_lines_run_unchanged(in_folder: Path, monkeypatch: pytest.Monkey
         assert result.exit_code == 0, f"{line}: {result.output}"
     assert started == ["the explorer"]
     assert (in_folder / "sat.parquet").exists()
-    assert len(list((in_folder / "figures").iterdir())) == 6
+    assert len(list((in_folder / "figures").iterdir())) == 8
 
 
 def test_make_targets_exist() -> None:

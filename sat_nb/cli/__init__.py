@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 import sat_nb
+from sat_nb.cli.build import build
+from sat_nb.cli.comparisons import compare, difference
 from sat_nb.cli.masks import masks
+from sat_nb.cli.pictures import explore, figures
 from sat_nb.cli.reproduction import quickstart, study
-from sat_nb.cli.tables import aggregate, build, explore, figures
+from sat_nb.cli.summaries import aggregate, intervals, select
 
 
 @click.group()
@@ -16,5 +19,8 @@ def main() -> None:
     """Segment Attribution Tables: what does this image classifier look at?"""
 
 
-for command in (build, aggregate, figures, explore, masks, quickstart, study):
+for command in (
+    *(masks, build, select, aggregate, intervals, compare, difference),
+    *(figures, explore, quickstart, study),
+):
     main.add_command(command)

@@ -1,12 +1,13 @@
-"""The true classes of images, from a CSV file of the user's."""
+"""What is known of images, such as their true classes, from a CSV file of the user's."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from reprlib import repr as brief
+from typing import TypeVar
 
 from sat_nb.by_id import composed
 from sat_nb.errors import InvalidInput
@@ -15,8 +16,8 @@ from sat_nb.reading import read_plain, readable
 
 MAX_BYTES = 2**26
 MAX_LINES = 2**22
-COLUMNS = "image_id", "label"
-EXPECTED = "expected CSV with the columns image_id and label, labels as class numbers"
+
+V = TypeVar("V")
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -25,20 +26,34 @@ _MARKS = {
 }
 
 
-def read_labels(path: str) -> dict[str, int]:
+def read_labels(path: str, option: str = "--labels", column: str = "label") -> dict[str, int]:
     """{image_id: class number}; InvalidInput that names the file and the line."""
-    file = existing(path, "--labels")
-    remedy = f"{EXPECTED}, in UTF-8 (in Excel: Save As, CSV UTF-8)"
+    expected = f"expected CSV with the columns image_id and {column}, {column}s as class numbers"
+    return _read(path, option, column, expected, _class)
+
+
+def read_column(path: str, option: str, column: str) -> dict[str, str]:
+    """{image_id: text}, of another column of such a file."""
+    expected = f"expected CSV with the columns image_id and {column}"
+    return _read(path, option, column, expected, lambda text, line: text)
+
+
+def _read(
+    path: str, option: str, column: str, expected: str, value_of: Callable[[str, int], V]
+) -> dict[str, V]:
+    file = existing(path, option)
+    remedy = f"{expected}, in UTF-8 (in Excel: Save As, CSV UTF-8)"
     with readable("a CSV file", remedy, file=file):
         text = _text(read_plain(file, MAX_BYTES))
-        labels: dict[str, int] = {}
-        for line, image_id, label in _rows(text):
-            if labels.setdefault(image_id, label) != label:
+        values: dict[str, V] = {}
+        for line, image_id, cell in _rows(text, column, expected):
+            value = value_of(cell, line)
+            if values.setdefault(image_id, value) != value:
                 raise InvalidInput(
-                    f"line {line}: the image {brief(image_id)} has the label {labels[image_id]} "
-                    f"and the label {label}; keep one of them."
+                    f"line {line}: the image {brief(image_id)} has the {column} "
+                    f"{values[image_id]} and the {column} {value}; keep one of them."
                 )
-        return labels
+        return values
 
 
 def _text(raw: bytes) -> str:
@@ -46,22 +61,22 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8" if mark is None else _MARKS[mark])
 
 
-def _rows(text: str) -> Iterator[tuple[int, str, int]]:
-    """(line, image id, class number) of each row; blank lines are left out."""
+def _rows(text: str, column: str, expected: str) -> Iterator[tuple[int, str, str]]:
+    """(line, image id, cell of the column) of each row; blank lines are left out."""
     if text.count("\n") > MAX_LINES:
         raise InvalidInput(f"has more than {MAX_LINES} lines, which is the limit.")
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     names = [name.strip() for name in next(lines, [])]
-    missing = [column for column in COLUMNS if column not in names]
+    missing = [name for name in ("image_id", column) if name not in names]
     if missing:
-        raise InvalidInput(f"{EXPECTED}; the column {missing[0]!r} is missing in {brief(names)}.")
-    at_id, at_label = map(names.index, COLUMNS)
+        raise InvalidInput(f"{expected}; the column {missing[0]!r} is missing in {brief(names)}.")
+    at_id, at_cell = map(names.index, ("image_id", column))
     for row in lines:
         if not any(cell.strip() for cell in row):
             continue
-        if len(row) <= max(at_id, at_label) or not row[at_id]:
-            raise InvalidInput(f"line {lines.line_num}: {EXPECTED}, got {brief(row)}.")
-        yield lines.line_num, composed(row[at_id]), _class(row[at_label], lines.line_num)
+        if len(row) <= max(at_id, at_cell) or not row[at_id]:
+            raise InvalidInput(f"line {lines.line_num}: {expected}, got {brief(row)}.")
+        yield lines.line_num, composed(row[at_id]), row[at_cell]
 
 
 def _delimiter(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 import sat_nb as sat
+from sat_nb.cli.inputs import ERRORS, FORMAT, IMAGE_ID, listed, read_masks
 from sat_nb.cli.options import Command, readable_errors, say
-from sat_nb.cli.tables import ERRORS, FORMAT, IMAGE_ID, read_masks
 from sat_nb.errors import InvalidInput
 
 
@@ -74,7 +74,7 @@ def fetch(
     """
     if (class_name is None) == (prompts is None):
         raise InvalidInput("give either --class or --prompts.")
-    names = sat.prompts(class_name) if class_name else (prompts or "").split(",")
+    names = sat.prompts(class_name) if class_name else listed(prompts or "")
     if base_url:
         options["base_url"] = base_url
     result = sat.fetch_masks(photos, names, out, **options)

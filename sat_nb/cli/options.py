@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
+import shlex
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +16,9 @@ from sat_nb.errors import SatError, unknown_name
 from sat_nb.printable import printable_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+LONGEST_CHOICES = 60
+"""Characters of choices that help shows beside the option; longer ones stand in a section below."""
 
 
 class Named(click.ParamType):
@@ -34,6 +40,14 @@ class Named(click.ParamType):
 
     def __init__(self, where: str, *, others: Collection[str] = (), own: bool = True) -> None:
         self.where, self.others, self.own = where, tuple(others), own
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The choices, where a line holds them."""
+        if isinstance(param, click.Argument):
+            return self.name.upper()
+        choices = [*self.entries(), *self.others, *(["module:name"] if self.own else [])]
+        line = "|".join(choices)
+        return f"[{line}]" if len(line) <= LONGEST_CHOICES else self.name.upper()
 
     def entries(self) -> dict[str, str]:
         """{name: one sentence about it}, without a sentence where the registry has none."""
@@ -130,37 +144,81 @@ def say(text: object, **options: Any) -> None:
     click.echo(printable_lines(text), **options)
 
 
-SPREADSHEET_SAFE = click.option(
-    "--spreadsheet-safe",
-    is_flag=True,
-    help="Put an apostrophe in front of names that a spreadsheet would run as a formula.",
-)
-
-
 def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Report what sat_nb refuses in one line, with exit status 1 and without a traceback."""
+    """Report what sat_nb refuses in one line, with exit status 1 and without a traceback.
+
+    Warnings are one line on stderr, each once, without a place in the code. Both name options as
+    they are written on the command line.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = _Warned()
+                command(*args, **kwargs)
         except SatError as error:
-            raise click.ClickException(_as_options(str(error))) from error
+            raise click.ClickException(as_options(str(error))) from error
 
     return wrapped
 
 
+class _Warned:
+    """Prints warnings to stderr, each text once."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, message: Warning | str, *place: Any, **more: Any) -> None:
+        text = as_options(str(message))
+        if text not in self.said:
+            self.said.add(text)
+            say(f"Warning: {text}", err=True)
+
+
 SPELLED = {
-    "Pass errors='skip'": "Pass --errors skip",
     "pass image_id=,": "pass --image-id module:function,",
+    "pass labels={image_id: true class} to sat_nb.build": "give `sat-nb build` --labels FILE",
+    "sat_nb.rerank": "`sat-nb select --rerank`",
+    "read_table(path)": "a single file",
 }
-"""Remedies as Python and as options of the commands."""
+"""What Python and the command line call by different names."""
+
+_VALUE = r"""(?:'([^']*)'|"([^"]*)"|\(([^()]*)\)|\{[^{}]*\}|([\w.]+))"""
 
 
-def _as_options(text: str) -> str:
+def as_options(text: str) -> str:
+    """A message of the package in the words of the command that runs: ``--name value``.
+
+    An argument of Python that is no option of the command stays as it is.
+    """
     for python, option in SPELLED.items():
         text = text.replace(python, option)
+    context = click.get_current_context(silent=True)
+    for param in context.command.get_params(context) if context else ():
+        if isinstance(param, click.Option):
+            text = _with_option(text, param.opts[0])
     return text
+
+
+def _with_option(text: str, flag: str) -> str:
+    """A message in which the keyword of one option is the option.
+
+    >>> _with_option("missing: 'x' is none; pass missing='skip', or by=('a', 'b').", "--missing")
+    "--missing: 'x' is none; pass --missing skip, or by=('a', 'b')."
+    """
+    name = flag.lstrip("-").replace("-", "_")
+    text = re.sub(rf"^{name}(?=[:\[])", flag, text)
+    return re.sub(rf"(?<![\w.-]){name}={_VALUE}", lambda found: f"{flag} {_spelled(found)}", text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    """A value as it is written on the command line."""
+    quoted, double, several, plain = found.groups()
+    text = next((t for t in (quoted, double, plain) if t is not None), None)
+    if several is not None:
+        text = ",".join(part.strip(" '\"") for part in several.split(",") if part.strip())
+    return "FILE" if text is None else shlex.quote(text)
 
 
 def _imported(text: str, argument: str) -> Any:

@@ -284,20 +284,39 @@ def draw_method(
     method: str,
     out: str | os.PathLike[str],
     *,
+    highlight: Iterable[str] = (),
+) -> list[Path]:
+    """Draw the critical difference diagram and the bars of one method; the files written."""
+    return draw_results(results_of_method(table, method), out, highlight=highlight)
+
+
+def results_of_method(
+    table: pd.DataFrame,
+    method: str,
+    *,
     test: str | sat.PairTest = "wilcoxon-holm",
     alpha: float = 0.05,
     missing: str = "absolute",
     value: str = "abs_mean_attribution",
     interval: str | sat.Interval = "bca",
+) -> tuple[sat.Comparison, pd.DataFrame]:
+    """What ``draw_results`` draws: the comparison of one method, and its means with intervals."""
+    result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
+    rows = table[table["method"] == method]
+    return result, sat.intervals(rows, value=value, interval=interval)
+
+
+def draw_results(
+    results: tuple[sat.Comparison, pd.DataFrame],
+    out: str | os.PathLike[str],
+    *,
     highlight: Iterable[str] = (),
     formats: Sequence[str] = FORMATS,
     spreadsheet_safe: bool = False,
 ) -> list[Path]:
-    """Draw the critical difference diagram and the bars of one method; the files written."""
-    marked = tuple(highlight)
-    result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
-    summary = sat.intervals(table[table["method"] == method], value=value, interval=interval)
-    name = plain_name(method)
+    """Write the critical difference diagram and the bars of one method; the files written."""
+    (result, summary), marked = results, tuple(highlight)
+    name = plain_name(result.method)
     options: dict[str, Any] = {"formats": formats, "spreadsheet_safe": spreadsheet_safe}
     diagram = sat.plot_critical_difference(result, highlight=marked)
     bars = sat.plot_segments(summary, highlight=marked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -16,9 +17,11 @@ import pytest
 
 import sat_nb as sat
 from sat_nb.cli import main
-from sat_nb.cli.options import Named
+from sat_nb.cli.options import LONGEST_CHOICES, Named
+from sat_nb.reproduction.studies import results_of_method
 from sat_nb.table.aggregate import result_of
 from sat_nb.toy import toy
+from sat_nb.widgets.serve import serve
 from tests.cli.running import Explained, run
 from tests.plots import results
 
@@ -75,6 +78,70 @@ def test_help_lists_every_entry_with_its_sentence(key: Key) -> None:
     output = " ".join(run(*key[:-1], "--help").output.split())
     for name, text in NAMED[key].type.entries().items():
         assert " ".join(f"{name} {text}".split()) in output
+
+
+@pytest.mark.parametrize("key", NAMED, ids=NAMES)
+def test_choices_stand_beside_the_option_where_a_line_holds_them(key: Key) -> None:
+    param, output = NAMED[key], run(*key[:-1], "--help").output
+    line = "|".join([*param.type.entries(), *(["module:name"] if param.type.own else [])])
+    if isinstance(param, click.Option):
+        assert (f"{param.opts[0]} [{line}]" in output) == (len(line) <= LONGEST_CHOICES)
+
+
+# --- the same defaults as in Python ---------------------------------------------------------------
+
+PYTHON: dict[str, list[Callable[..., Any]]] = {
+    "build": [sat.build, sat.explain, sat.read_maps, sat.read_segments, sat.read_images],
+    "aggregate": [sat.aggregate, sat.intervals],
+    "intervals": [sat.intervals],
+    "compare": [sat.compare],
+    "difference": [sat.difference],
+    "select": [sat.select],
+    "figures": [results_of_method, sat.save_figure, sat.plot_segments],
+    "explore": [serve],
+    "fetch": [sat.fetch_masks],
+    "check": [sat.read_segments],
+    "names": [sat.read_segments],
+    "quickstart": [],
+    "study": [],
+}
+OTHERWISE = {
+    ("build", "fit"): "explain's, or read_maps'",
+    ("build", "maps"): "the folder is explain(out=)",
+    ("aggregate", "interval"): "none unless it is asked for",
+    ("figures", "methods"): "all in the table",
+    ("fetch", "base_url"): "fetch_masks' own unless another is given",
+}
+
+
+def default_of(param: click.Parameter) -> Any:
+    """The default as the function of the command gets it."""
+    default = param.to_info_dict()["default"]
+    if isinstance(default, str):
+        default = param.type.convert(default, param, None)
+    empty = default is None or default == () or default == []
+    return None if empty or "UNSET" in str(default) else default
+
+
+def plain(default: Any) -> Any:
+    several = isinstance(default, list | tuple)
+    return (list(default) or None) if several else default
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(main)], ids=" ".join)
+def test_options_have_the_defaults_of_python(path: Key) -> None:
+    command = dict(commands(main))[path]
+    compared = 0
+    for param in command.get_params(click.Context(command)):
+        for function in PYTHON[path[-1]]:
+            known = inspect.signature(function).parameters.get(str(param.name))
+            if known is None or known.default is inspect.Parameter.empty:
+                continue
+            if (path[-1], param.name) not in OTHERWISE:
+                assert plain(default_of(param)) == plain(known.default), (param.name, function)
+                compared += 1
+                break
+    assert compared or not PYTHON[path[-1]]
 
 
 @pytest.mark.parametrize("key", NAMED, ids=NAMES)
@@ -160,7 +227,7 @@ def runs_how(name: str, request: pytest.FixtureRequest) -> None:
     entry = sat.AGGREGATIONS[name]
     by = "method" if "label" in entry.mixes else "method,label"
     columns = printed(request.getfixturevalue("two_classes"), "--how", name, "--by", by)
-    assert (entry.column or "rank") in columns
+    assert (entry.column or "mean_attribution") in columns
 
 
 def runs_value(name: str, request: pytest.FixtureRequest) -> None:
@@ -282,6 +349,50 @@ def runs_study(option: str) -> Callable[..., None]:
     return runs
 
 
+def gets(option: str) -> Callable[..., None]:
+    """The function of the command's name gets the name; what it makes of it, its own tests say."""
+
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        monkeypatch, asked = request.getfixturevalue("monkeypatch"), []
+        (command, _) = request.node.callspec.params["key"]
+
+        def function(*tables: pd.DataFrame, **options: Any) -> None:
+            asked.append(options[option])
+            raise sat.InvalidInput("that is all")
+
+        monkeypatch.setattr(sat, command, function)
+        file = request.getfixturevalue("table_file")
+        tables = (file, file) if command == "difference" else (file,)
+        assert "that is all" in run(command, *tables, f"--{option}", name).output
+        assert asked == [name]
+
+    return runs
+
+
+def reads_heatmaps(option: str, argument: str) -> Callable[..., None]:
+    """``read_maps`` gets the name."""
+
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        monkeypatch, asked = request.getfixturevalue("monkeypatch"), []
+        explained = request.getfixturevalue("explained")
+
+        def read(path: str, **options: Any) -> Any:
+            asked.append(options[argument])
+            return {"shap": toy(2)[0]["sharp"]}
+
+        monkeypatch.setattr(sat, "read_maps", read)
+        rest = () if option == "--sign" else ("--sign", "signed")
+        folder = explained.folder
+        done = run(
+            *("build", "--heatmaps", folder, "--segments", folder / "exports", "--method", "shap"),
+            *("--out", folder / "t.parquet", option, name, *rest),
+        )
+        assert done.exit_code == 0, done.output
+        assert asked == [name]
+
+    return runs
+
+
 def serves_theme(name: str, request: pytest.FixtureRequest) -> None:
     monkeypatch, asked = request.getfixturevalue("monkeypatch"), {}
     monkeypatch.setattr("sat_nb.widgets.serve.serve", lambda table, **given: asked.update(given))
@@ -293,6 +404,17 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("aggregate", "how"): runs_how,
     ("aggregate", "value"): runs_value,
     ("aggregate", "interval"): runs_interval,
+    ("aggregate", "classes"): gets("classes"),
+    ("intervals", "how"): gets("how"),
+    ("intervals", "value"): gets("value"),
+    ("intervals", "interval"): gets("interval"),
+    ("intervals", "classes"): gets("classes"),
+    ("compare", "test"): gets("test"),
+    ("compare", "missing"): gets("missing"),
+    ("compare", "classes"): gets("classes"),
+    ("difference", "missing"): gets("missing"),
+    ("difference", "interval"): gets("interval"),
+    ("difference", "classes"): gets("classes"),
     ("figures", "test"): draws_test,
     ("figures", "missing"): draws_missing,
     ("figures", "value"): draws_value,
@@ -310,6 +432,8 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("build", "rank_by"): is_joined("rank-by"),
     ("build", "missing"): is_joined("missing"),
     ("build", "errors"): reads_with("errors"),
+    ("build", "sign"): reads_heatmaps("--sign", "sign"),
+    ("build", "heatmap_format"): reads_heatmaps("--heatmap-format", "format"),
     ("masks", "check", "errors"): reads_with("errors"),
     ("masks", "names", "errors"): reads_with("errors"),
     ("masks", "check", "mask_format"): reads_with("format"),

@@ -1,0 +1,139 @@
+"""What users give in one text: lists of names, class numbers, files; and the masks they name."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
+
+import click
+
+import sat_nb as sat
+from sat_nb.cli.options import Imported, named, say
+from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.segments.problems import problems_of
+
+FORMAT = named(
+    "--format",
+    "sat_nb:SEGMENT_FORMATS",
+    "Format of the masks; detected by default.",
+    argument="mask_format",
+)
+
+ERRORS = named(
+    "--errors",
+    "sat_nb.segments.read:ERRORS",
+    "What to do with masks and files that cannot be read; 'skip' leaves them out, and names them.",
+    default="raise",
+    own=False,
+)
+
+IMAGE_ID = click.option(
+    "--image-id",
+    type=Imported(),
+    help="module:function from what a mask file calls an image to the image's id.",
+)
+
+
+def read_masks(path: str, **options: Any) -> Mapping[str, sat.SegmentationMap]:
+    """The masks of a folder or file; what is left out of them goes to stderr."""
+    masks = sat.read_segments(path, **options)
+    problems = problems_of(masks)
+    for messages in problems.values():
+        for line in messages.split("\n"):
+            say(f"problem: {line}", err=True)
+    if problems:
+        say(f"left out: {problems!r}", err=True)
+    return masks
+
+
+class Listed(click.ParamType):
+    """Names with commas; quotation marks hold a name with a comma together."""
+
+    name = "a,b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The list of names."""
+        return listed(value) if isinstance(value, str) else value
+
+
+def listed(text: str) -> list[str]:
+    """The names in a text, without the blanks around them.
+
+    >>> listed('eyes, nose,"ear, left"')
+    ['eyes', 'nose', 'ear, left']
+    """
+    cells = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in cells if name.strip()]
+
+
+def checked_names(argument: str, names: Collection[str], valid: Collection[str]) -> list[str]:
+    """The names, each once, or InvalidInput for one that is not valid.
+
+    >>> checked_names("methods", ["a"], ["a", "b"])
+    ['a']
+    """
+    for name in names:
+        if name not in valid:
+            raise unknown_name(argument, name, valid)
+    return list(dict.fromkeys(names))
+
+
+class Whole(click.ParamType):
+    """Class numbers with commas."""
+
+    name = "0,1"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The list of numbers."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return [int(text) for text in listed(value)]
+        except ValueError:
+            self.fail(f"expected class numbers with commas, got {value!r}.", param, ctx)
+
+
+def as_target(text: str) -> Any:
+    """The target as ``explain`` takes it.
+
+    >>> as_target("predicted"), as_target("3"), as_target("3,5")
+    ('predicted', 3, (3, 5))
+    """
+    try:
+        indices = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        return text
+    return indices[0] if len(indices) == 1 else indices
+
+
+def as_parameter(text: str) -> tuple[str, Any]:
+    """A parameter from the command line: a whole number, a number, or text.
+
+    >>> as_parameter("k=1"), as_parameter("share=0.2"), as_parameter("classes=label")
+    (('k', 1), ('share', 0.2), ('classes', 'label'))
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInput(f"--parameter: expected NAME=VALUE, got {text!r}.")
+    for kind in (int, float):
+        with suppress(ValueError):
+            return name, kind(value)
+    return name, value
+
+
+def as_window(text: str | None) -> Any:
+    """The numbers of LOW,HIGH; other text as it is."""
+    try:
+        return tuple(map(float, text.split(","))) if text and "," in text else text
+    except ValueError:
+        return text
+
+
+def given(*names: str) -> list[str]:
+    """Those of the command's options, as the user spells them, that stand on the command line."""
+    context = click.get_current_context()
+    from_user = click.core.ParameterSource.COMMANDLINE
+    spelled = {str(param.name): param.opts[0] for param in context.command.get_params(context)}
+    return [spelled[n] for n in names if context.get_parameter_source(n) is from_user]
