@@ -128,9 +128,9 @@ class SegmentationMap:
         """
         size = _checked_size(size)
         chosen, photo = get_fit(fit), photo or self.size
-        masks = chosen.masks(self.masks, size, photo=photo)
-        if masks is self.masks:
+        if self.size == size == chosen.frame(photo, size).scaled:
             return self.pad(pad_px)
+        masks = chosen.masks(self.masks, size, photo=photo)
         resized = self._subset(np.flatnonzero(masks.any(axis=(1, 2))), masks).pad(pad_px)
         if pad_px == 0 or len(resized) == 0:
             return resized

@@ -13,9 +13,12 @@ from sat_nb.errors import InvalidInput, shorten
 from sat_nb.printable import printable
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.stats.kendall import kendall_tau_b, kendall_w
-from sat_nb.stats.rows import KEY
+from sat_nb.stats.rows import KEY, check_pooled
 from sat_nb.table.aggregate import aggregate
-from sat_nb.table.schema import IMAGE_KEY, check_table, local_rank
+from sat_nb.table.schema import IMAGE_KEY, check_table
+from sat_nb.table.ties import local_rank
+
+EQUAL = 1e-12  # of the largest score of an image: scores that differ by less are equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,10 @@ COMBINATIONS: dict[str, Combination] = registry(
 
 @lists(combination=COMBINATIONS)
 def consensus(
-    table: pd.DataFrame, *, combination: str | Combination | Scores = "mean_rank"
+    table: pd.DataFrame,
+    *,
+    combination: str | Combination | Scores = "mean_rank",
+    classes: str | None = None,
 ) -> Consensus:
     """Measure the agreement of a table's saliency methods, and combine their rankings.
 
@@ -183,6 +189,9 @@ def consensus(
         :class:`Combination`:
 
         [[combination]]
+
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -219,14 +228,21 @@ def consensus(
         "combination", combination, COMBINATIONS, own=Combination, from_function=_as_combination
     )
     table = _ranked_among_themselves(check_table(table))
-    summary = aggregate(table, value="rank")  # refuses tables that mix models or classes
+    check_pooled(classes)
+    summary = aggregate(
+        table, value="rank", classes=classes
+    )  # refuses tables that mix models or classes
     present = table[table["segment"].notna()]
     methods = tuple(present["method"].unique())
     _check_methods(present, methods)
     ranks = _wide(present, "rank", methods)
     combined = _combined(table, ranks, entry)
     by_method = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]  # noqa: PD010
-    ranking = aggregate(combined, value="rank").drop(columns="method").set_index("segment")
+    ranking = (
+        aggregate(combined, value="rank", classes=classes)
+        .drop(columns="method")
+        .set_index("segment")
+    )
     return Consensus(
         w=kendall_w(by_method.rank().to_numpy().T),
         w_by_image=_by_image(ranks, kendall_w).rename("w"),
@@ -282,14 +298,16 @@ def _combined(table: pd.DataFrame, ranks: pd.DataFrame, combination: Combination
     rows = table[table["method"] == ranks.columns[0]].reset_index(drop=True)
     score = scores.reindex(pd.MultiIndex.from_frame(rows[KEY])).to_numpy()
     images = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup()
-    rounded = pd.Series(score, rows.index).round(12)  # so that equal means tie
+    scored = pd.Series(score, rows.index)
+    near = EQUAL * scored.abs().groupby(images).transform("max")
     return rows.assign(
         method=combination.key,
         mean_attribution=score,
         abs_mean_attribution=score,
-        rank=local_rank(rounded, images),
+        rank=local_rank(scored, images, near),
         total_attribution=score * rows["mask_px"].astype(float),
         se_mean_attribution=np.nan,
+        tie_tolerance=near,
         n_samples=pd.array([pd.NA] * len(rows), dtype="Int64"),
     )
 

@@ -6,10 +6,10 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.rank_tests import holm
-from sat_nb.stats.rows import rows_of_method
+from sat_nb.stats.rows import check_pooled, rows_of_method
 
 
-def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
+def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) -> pd.DataFrame:
     """Count how often, and how much, each segment speaks for the target and against it.
 
     Ranks follow absolute values, so that a segment that speaks against the target can lead them.
@@ -22,6 +22,8 @@ def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
     method : str
         A method whose sign speaks for or against the target. ``list_methods`` says what a sign
         means; that of a plain gradient is a direction, not evidence.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -51,7 +53,9 @@ def evidence(table: pd.DataFrame, *, method: str) -> pd.DataFrame:
     3    ears        15      0.867          0.133     1.017
     4    rest        20      0.750          0.250     0.846
     """
-    rows = rows_of_method(table, method).dropna(subset="segment").reset_index(drop=True)
+    check_pooled(classes)
+    rows = rows_of_method(table, method, classes=classes)
+    rows = rows.dropna(subset="segment").reset_index(drop=True)
     values = rows["mean_attribution"]
     if not (values < 0).any():
         raise InvalidInput(

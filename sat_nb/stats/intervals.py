@@ -28,6 +28,7 @@ from sat_nb.stats.bootstrap import (
 )
 from sat_nb.table.aggregate import aggregate
 from sat_nb.table.aggregations import AGGREGATIONS, Aggregation, Sums, checked_aggregation
+from sat_nb.table.classes import chosen_classes, with_classes, with_column
 from sat_nb.table.schema import check_table
 
 SUMS = ("total", "n_images", "padding", "n_all")
@@ -41,6 +42,7 @@ def intervals(
     how: str | Aggregation | Callable[..., pd.Series] = "relative",
     value: str = "mean_attribution",
     by: str | Sequence[str] = ("method",),
+    classes: str | None = None,
     unit: Unit = "image_id",
     level: float = 0.95,
     n_resamples: int = 10_000,
@@ -62,6 +64,9 @@ def intervals(
         The column to aggregate, as for ``aggregate``.
     by : str or sequence of str, default ("method",)
         Columns whose values are kept apart, as for ``aggregate``.
+    classes : str, optional
+        What becomes of several classes, as for ``aggregate``: "pool", "label", "predicted" or
+        "correct".
     unit : str, Mapping or Series, default "image_id"
         What is drawn with replacement: a column, or {image_id: unit}. If images are not independent
         (near-duplicates, frames of one video), their group; "model" for several training seeds of
@@ -135,9 +140,12 @@ def intervals(
             f"got {aggregation.name!r}."
         )
     checked_whole("seed", seed)
-    by = checked_columns(by)
-    rows = with_units(check_table(table), unit, by)
-    summary = aggregate(rows, how=how, value=value, by=by)
+    chosen = chosen_classes(classes)
+    by = with_column(checked_columns(by), chosen)
+    rows = with_units(with_classes(check_table(table), chosen), unit, by)
+    if chosen is not None or unit == "label":  # the columns of classes are there already
+        classes = "pool"
+    summary = aggregate(rows, how=how, value=value, by=by, classes=classes)
     if summary.empty:
         raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
     bounds_of = partial(

@@ -15,11 +15,12 @@ from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.registry import chosen
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.rank_tests import holm
-from sat_nb.stats.rows import checked_rows
+from sat_nb.stats.rows import check_pooled, checked_rows
 from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.aggregations import ATTRIBUTIONS
 from sat_nb.table.join import MERGES, Merge
+from sat_nb.table.schema import TOLERANCE
 
 _NAME = re.compile(r"null: (.+) \d+", re.DOTALL)
 _KEYS = ["method", "segment", "image_id"]
@@ -155,6 +156,7 @@ def excess_over_null(
     null_table: pd.DataFrame,
     *,
     value: str = "abs_mean_attribution",
+    classes: str | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Test whether segments get more attribution than their own masks get at other places.
@@ -167,6 +169,8 @@ def excess_over_null(
         From ``build(maps, null_segments(segments))``, with the same options.
     value : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
         What is compared: the size of the mean attribution, or the signed mean.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
     seed : int, default 0
         Of the coin that breaks ties.
 
@@ -198,7 +202,8 @@ def excess_over_null(
     0, and the images are independent: Wilcoxon's signed-rank test of these numbers holds its
     level. The differences of the means themselves would not do: maps are skewed, so that a patch
     gets less than the mean patch in most images, and a signed-rank test takes that for an effect.
-    Ties with placements (where a map is zero) are broken by a coin.
+    Ties with placements (where a map is zero or uniform, within ``tie_tolerance``) are broken by a
+    coin.
 
     The test cannot exclude that something else lies at the segment's places and not at the others,
     nor does it know the difference between the middle of a side and a corner.
@@ -222,8 +227,9 @@ def excess_over_null(
     """
     if value not in ATTRIBUTIONS:
         raise unknown_name("value", value, ATTRIBUTIONS)
-    checked_rows(table, ["method"])
-    checked_rows(null_table, ["method"], argument="null_table")
+    check_pooled(classes)
+    checked_rows(table, ["method"], classes=classes)
+    checked_rows(null_table, ["method"], argument="null_table", classes=classes)
     _check_pair(table, null_table)
     ranked = _among_placements(table, null_table, value)
     coin = np.random.default_rng(seed).integers(0, ranked["equal"] + 1)
@@ -255,10 +261,13 @@ def _tested(ranked: pd.DataFrame, coin: NDArray[np.int64], value: str) -> pd.Dat
 
 def _among_placements(table: pd.DataFrame, null_table: pd.DataFrame, value: str) -> pd.DataFrame:
     """Numbers of placements below, equal and above, by method, segment and image."""
+    tolerance = [TOLERANCE] if TOLERANCE in table else []
     null = null_table.loc[null_table["segment"].notna(), [*_KEYS, value]]
     null = null.assign(segment=_placed_segment(null["segment"]))
-    both = null.merge(table[[*_KEYS, value]], on=_KEYS, suffixes=("_null", ""))
+    both = null.merge(table[[*_KEYS, value, *tolerance]], on=_KEYS, suffixes=("_null", ""))
     near = _ROUNDING * np.maximum(both[value].abs(), both[f"{value}_null"].abs())
+    if tolerance:
+        near = np.fmax(near, both[TOLERANCE])
     difference = both[value] - both[f"{value}_null"]
     both = both.assign(below=difference > near, above=difference < -near)
     ranked = both.groupby(_KEYS, sort=True).agg(

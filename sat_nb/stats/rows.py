@@ -7,27 +7,34 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.table.classes import CLASSES, check_unmixed_classes, chosen_classes
 from sat_nb.table.schema import check_table
 
 KEY = ["image_id", "segment"]
 
 
 def checked_rows(
-    table: pd.DataFrame, by: Sequence[str] = (), *, argument: str = "table"
+    table: pd.DataFrame,
+    by: Sequence[str] = (),
+    *,
+    argument: str = "table",
+    classes: str | None = None,
 ) -> pd.DataFrame:
     """The table itself, if it holds one model and class, and each segment once an image.
 
-    Columns named in ``by``, such as "method" and "model", may hold several values. ``argument`` is
-    the caller's, for errors.
+    Columns named in ``by``, such as "method" and "model", may hold several values; with
+    ``classes``, there may be several classes. ``argument`` is the caller's, for errors.
     """
     _checked_table(table, argument)
-    for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
+    for column, plural in (("method", "methods"), ("model", "models")):
         values = table[column].dropna().unique()
         if column not in by and len(values) > 1:
             raise InvalidInput(
                 f"{argument}: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); "
                 f"filter it first: {argument}[{argument}.{column} == {values[0]!r}]."
             )
+    if classes is None:
+        check_unmixed_classes(table, by, argument)
     keys = [*by, *KEY]
     twice = table.duplicated(keys)
     if twice.any():
@@ -38,7 +45,18 @@ def checked_rows(
     return table
 
 
-def rows_of_method(table: pd.DataFrame, method: str, *, argument: str = "table") -> pd.DataFrame:
+def check_pooled(classes: str | None) -> None:
+    """Raise InvalidInput for another ``classes`` than "pool", where there is one result."""
+    if chosen_classes(classes) not in (None, CLASSES["pool"]):
+        raise InvalidInput(
+            f"classes: expected 'pool', or None for a table of one class, got {classes!r}; call it "
+            "for each class: table[table.label == 3]."
+        )
+
+
+def rows_of_method(
+    table: pd.DataFrame, method: str, *, argument: str = "table", classes: str | None = None
+) -> pd.DataFrame:
     """The rows of one method, which are of one model and class; images without segments included.
 
     >>> from sat_nb.toy import toy
@@ -50,7 +68,7 @@ def rows_of_method(table: pd.DataFrame, method: str, *, argument: str = "table")
     if method not in methods:
         where = "" if argument == "table" else f" (in {argument})"
         raise unknown_name(f"method{where}", method, methods)
-    return checked_rows(table[table["method"] == method], argument=argument)
+    return checked_rows(table[table["method"] == method], argument=argument, classes=classes)
 
 
 def _checked_table(table: pd.DataFrame, argument: str) -> pd.DataFrame:

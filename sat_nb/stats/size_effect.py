@@ -11,7 +11,7 @@ import pandas as pd
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, lists, registry
-from sat_nb.stats.rows import rows_of_method
+from sat_nb.stats.rows import check_pooled, rows_of_method
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.table.schema import check_table
 
@@ -57,7 +57,7 @@ EFFECTS: dict[str, Effects] = registry(
 """What ``adjust_for_size`` can take out before it estimates a slope."""
 
 
-def size_effect(table: pd.DataFrame) -> pd.DataFrame:
+def size_effect(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
     """Measure how rank depends on the size of the mask, method by method.
 
     The mean over a small mask is more extreme by chance alone, as fewer pixels cancel out; and
@@ -68,6 +68,8 @@ def size_effect(table: pd.DataFrame) -> pd.DataFrame:
     ----------
     table : pandas.DataFrame
         From ``build``, of one model and one class, with any number of methods.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -95,13 +97,17 @@ def size_effect(table: pd.DataFrame) -> pd.DataFrame:
     """
     check_table(table)
     return pd.DataFrame(
-        [_size_effect(table, method) for method in table["method"].dropna().unique()]
+        [_size_effect(table, method, classes) for method in table["method"].dropna().unique()]
     )
 
 
 @lists(effects=EFFECTS)
 def adjust_for_size(
-    table: pd.DataFrame, *, method: str, effects: str = "image+segment"
+    table: pd.DataFrame,
+    *,
+    method: str,
+    effects: str = "image+segment",
+    classes: str | None = None,
 ) -> pd.DataFrame:
     """Estimate mean ranks as they would be if all masks were of one size.
 
@@ -115,6 +121,9 @@ def adjust_for_size(
         The effects that are taken out before the slope is estimated:
 
         [[effects]]
+
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -159,7 +168,7 @@ def adjust_for_size(
     """
     if effects not in EFFECTS:
         raise unknown_name("effects", effects, EFFECTS)
-    rows = _sized_rows(table, method)
+    rows = _sized_rows(table, method, classes)
     slope, se = _slope(rows, EFFECTS[effects])
     if np.isnan(slope):
         hint = "." if effects == "image" else "; try effects='image'."
@@ -186,8 +195,8 @@ def adjust_for_size(
     return by_segment.sort_values(["adjusted_rank", "segment"], ignore_index=True)
 
 
-def _size_effect(table: pd.DataFrame, method: str) -> dict[str, object]:
-    rows = _sized_rows(table, method)
+def _size_effect(table: pd.DataFrame, method: str, classes: str | None) -> dict[str, object]:
+    rows = _sized_rows(table, method, classes)
     correlations = _correlations(rows)
     slope, se = _slope(rows, EFFECTS["image"])
     within, se_within = _slope(rows, EFFECTS["image+segment"])
@@ -231,8 +240,10 @@ def _slope(rows: pd.DataFrame, effects: Effects) -> tuple[float, float]:
     return float(fit.params[0]), float(fit.bse[0])
 
 
-def _sized_rows(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    rows = rows_of_method(table, method).dropna(subset="segment").reset_index(drop=True)
+def _sized_rows(table: pd.DataFrame, method: str, classes: str | None) -> pd.DataFrame:
+    check_pooled(classes)
+    rows = rows_of_method(table, method, classes=classes)
+    rows = rows.dropna(subset="segment").reset_index(drop=True)
     sized = rows["mask_fraction"] > 0
     if not sized.all():
         row = rows[~sized].iloc[0]

@@ -15,7 +15,7 @@ from sat_nb.stats.bootstrap import UNIT
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.kendall import tau_of_rows
 from sat_nb.stats.mask_sensitivity import ORDERS
-from sat_nb.stats.rows import checked_rows
+from sat_nb.stats.rows import check_pooled, checked_rows
 from sat_nb.table.aggregations import AGGREGATIONS
 
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
@@ -28,6 +28,7 @@ def ranking_stability(
     how: str = "relative",
     n_repeats: int = 200,
     level: float = 0.95,
+    classes: str | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Measure how similar the rankings of two separate samples of images are, by sample size.
@@ -50,6 +51,8 @@ def ranking_stability(
         Pairs of samples of each size, the same for all methods.
     level : float, default 0.95
         The share of single taus between ``low`` and ``high``.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
     seed : int, default 0
         The same seed gives the same result.
 
@@ -90,7 +93,8 @@ def ranking_stability(
         raise unknown_name("how", how, ORDERS)
     checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     checked_level("level", level, 0.95)
-    checked_rows(table, ["method"])
+    check_pooled(classes)
+    checked_rows(table, ["method"], classes=classes)
     n_total = table["image_id"].nunique()
     checked = _checked_sizes(sizes, n_total)
     means_of = statistic_of(AGGREGATIONS[how].function)

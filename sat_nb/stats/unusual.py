@@ -7,19 +7,21 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.kendall import kendall_tau_b
-from sat_nb.stats.rows import checked_rows
+from sat_nb.stats.rows import check_pooled, checked_rows
 
 BY = ["method", "model"]
 DIGITS = 9  # numbers that are equal to that many decimals count as equal
 
 
-def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
+def unusual_images(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
     """Rank images by how far they are from the aggregate, the most unusual first.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each method and model is compared with itself.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
     0  noisy  model  image_06           5      1.39    eyes   5.0       1.75
     1  noisy  model  image_05           5      1.25    ears   2.0       4.00
     """
-    rows = _present(table)
+    rows = _present(table, classes)
     mean = rows.groupby([*BY, "segment"], dropna=False)["rank"].transform("mean")
     rows = rows.assign(mean_rank=mean, off=(rows["rank"] - mean).abs().round(DIGITS))
     images = rows.groupby([*BY, "image_id"], dropna=False, sort=False)
@@ -57,13 +59,15 @@ def unusual_images(table: pd.DataFrame) -> pd.DataFrame:
     return _first(outliers, ["distance"], ["image_id", *BY])
 
 
-def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
+def varying_segments(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
     """Rank segments by how much their local rank varies between images, the most varying first.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each method and model by itself.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
     0  noisy  model    ears        15       4.00     1.07  3.5   5.0
     1  noisy  model    eyes        20       1.75     1.02  1.0   2.0
     """
-    ranks = _present(table).groupby([*BY, "segment"], dropna=False, sort=False)["rank"]
+    ranks = _present(table, classes).groupby([*BY, "segment"], dropna=False, sort=False)["rank"]
     spread = ranks.agg(
         n_images="size",
         mean_rank="mean",
@@ -97,13 +101,15 @@ def varying_segments(table: pd.DataFrame) -> pd.DataFrame:
     return _first(spread, ["sd_rank"], ["segment", *BY])
 
 
-def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
+def disagreeing_methods(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
     """Rank pairs of methods by how little they agree, those that differ most first.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each model by itself.
+    classes : {"pool"}, optional
+        "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
     -------
@@ -130,7 +136,7 @@ def disagreeing_methods(table: pd.DataFrame) -> pd.DataFrame:
        model method_a method_b  tau segment  rank_a  rank_b
     0  model    noisy    sharp  0.8    eyes    1.75     1.0
     """
-    rows = _present(table)
+    rows = _present(table, classes)
     mean = rows.groupby([*BY, "segment"], dropna=False)["rank"].mean()
     means = mean.round(DIGITS).reset_index()
     pairs = [
@@ -155,8 +161,9 @@ def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
     return (model, a, b, float(tau), both.index[at], both[a].iloc[at], both[b].iloc[at])
 
 
-def _present(table: pd.DataFrame) -> pd.DataFrame:
-    checked_rows(table, BY)
+def _present(table: pd.DataFrame, classes: str | None) -> pd.DataFrame:
+    check_pooled(classes)
+    checked_rows(table, BY, classes=classes)
     rows = table[table["segment"].notna()]
     if rows.empty:
         raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")

@@ -21,6 +21,7 @@ from sat_nb.table.aggregations import (
     Sums,
     checked_aggregation,
 )
+from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes, with_column
 from sat_nb.table.schema import check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed, segment_totals
 
@@ -28,13 +29,14 @@ INTERVAL_COLUMNS = ("low", "high", "n_units")
 """Numbers that ``intervals`` adds to an aggregate."""
 
 
-@lists(how=AGGREGATIONS, value=VALUES)
+@lists(how=AGGREGATIONS, value=VALUES, classes=CLASSES)
 def aggregate(
     table: pd.DataFrame | str | os.PathLike[str],
     *,
     how: str | Aggregation | Callable[..., pd.Series] = "relative",
     value: str | None = None,
     by: str | Sequence[str] = ("method",),
+    classes: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Aggregate a table over its images: one row for each segment.
@@ -61,6 +63,12 @@ def aggregate(
 
     by : str or sequence of str, default ("method",)
         Columns whose values are kept apart, such as ("method", "model").
+    classes : str, optional
+        What becomes of several classes; without it they must not be mixed. The true class counts,
+        or in a table without labels the class that was explained. All but "pool" add a column to
+        ``by``:
+
+        [[classes]]
     parameters : mapping, optional
         Parameters of the aggregation, such as ``{"k": 1}``.
 
@@ -78,7 +86,8 @@ def aggregate(
     ------
     InvalidInput
         If the table mixes several models, methods or classes that ``by`` does not keep apart; for
-        unknown names, and for values and parameters that the aggregation does not take.
+        unknown names, and for values and parameters that the aggregation does not take; for
+        images whose class is not known, if ``classes`` asks for it.
 
     Notes
     -----
@@ -107,17 +116,18 @@ def aggregate(
     2  noisy   mouth            0.05        20
     """
     entry, value, settings = checked_aggregation(how, value, parameters)
-    by = checked_columns(by)
+    chosen = chosen_classes(classes)
+    by = with_column(checked_columns(by), chosen)
     result = entry.result(value)
     if result.column in by:
         raise InvalidInput(f"by: {result.column!r} is the column of the result; leave it out.")
     if entry.needs == "sums":
-        sums = _totals(table, value, by)
+        sums = _totals(table, value, by, chosen)
         summary = sums.reset_index()[[*by, "segment", "n_images"]]
         numbers = _checked_numbers(entry, entry.function(sums, **settings), sums.index)
         summary.insert(len(by) + 1, result.column, numbers.to_numpy(dtype=float))
     elif isinstance(table, pd.DataFrame):
-        summary = _of_rows(table, entry, value, by, settings)
+        summary = _of_rows(table, entry, value, by, chosen, settings)
     else:
         raise InvalidInput(
             f"how: {entry.name!r} needs the table in memory, got {type(table).__name__}; give "
@@ -181,20 +191,31 @@ def _other_numbers(summary: pd.DataFrame) -> list[str]:
     ]
 
 
-def _totals(table: pd.DataFrame | str | os.PathLike[str], value: str, by: list[str]) -> Sums:
+def _totals(
+    table: pd.DataFrame | str | os.PathLike[str],
+    value: str,
+    by: list[str],
+    classes: Classes | None,
+) -> Sums:
     if isinstance(table, (str, os.PathLike)):
         from sat_nb.table.parquet.totals_on_disk import totals_on_disk
 
-        return totals_on_disk(table, value=value, by=by)
-    return segment_totals(table, value=value, by=by)
+        return totals_on_disk(table, value=value, by=by, classes=classes)
+    return segment_totals(table, value=value, by=by, classes=classes)
 
 
 def _of_rows(
-    table: pd.DataFrame, entry: Aggregation, value: str, by: list[str], settings: dict[str, Any]
+    table: pd.DataFrame,
+    entry: Aggregation,
+    value: str,
+    by: list[str],
+    classes: Classes | None,
+    settings: dict[str, Any],
 ) -> pd.DataFrame:
     """An aggregation that needs the rows, group by group."""
-    check_by(check_table(table), by)
-    check_unmixed(table, by, entry.mixes)
+    table = with_classes(check_table(table), classes)
+    check_by(table, by)
+    check_unmixed(table, by, classes, entry.mixes)
     check_once(table, by)
     parts = []
     groups = table.groupby(by, dropna=False) if by and len(table) else [((), table)]

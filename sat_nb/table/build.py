@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.by_id import composed
-from sat_nb.errors import unknown_name
+from sat_nb.errors import InvalidInput, shorten, unknown_name
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
+from sat_nb.saliency.methods import NEED_POSITIVE
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 from sat_nb.table.fitting import (
@@ -37,7 +38,8 @@ from sat_nb.table.join import (
     image_rows,
 )
 from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
-from sat_nb.table.schema import COLUMNS, RANK_BY, local_rank
+from sat_nb.table.schema import COLUMNS, RANK_BY, TOLERANCE
+from sat_nb.table.ties import local_rank, warnings_of_ties
 
 MAX_NOTED = 100  # messages about items that were left out
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
@@ -64,7 +66,8 @@ def build(
 
     For the map A of an image and the mask M of a segment, the mean attribution is
     ``sum(M * A) / sum(M)``. Masks of one name are merged, then brought to the map's grid by the
-    geometry that brought the image there, and then padded.
+    geometry that brought the image there, and then padded. Segments are ranked within their
+    image; means tie if they differ by at most ``tie_tolerance``, a millionth of max |A|.
 
     Parameters
     ----------
@@ -96,7 +99,8 @@ def build(
     rank_by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
         The column that segments are ranked by within their image; the largest has rank 1.
     labels : mapping, optional
-        ``{image_id: true class}``; they may name further images.
+        ``{image_id: true class}``; they may name further images. By default the labels that maps
+        of another tool were adopted with.
     model : str, optional
         Name of the model; by default that of the store, or "model".
     fit : str, optional
@@ -138,8 +142,10 @@ def build(
     -----
     UserWarning
         If ``missing="skip"`` leaves images out; if padding makes the median mask more than three
-        times as large, or adds a quarter of the map to it; and if maps have height and width of
-        their photo swapped.
+        times as large, or adds a quarter of the map to it; if maps have height and width of
+        their photo swapped; for maps that are zero everywhere, or have the same mean in each
+        of three or more segments; and for images without rows of Deep Taylor, whose maps are zero
+        where what was explained is not positive.
 
     References
     ----------
@@ -169,12 +175,39 @@ def build(
     known = facts_by_id(maps)
     facts = [known.get(composed(image.image_id)) for image in images]
     ids = [image.image_id for image in images]
-    classes = dict(zip(ids, labels_of(labels, images), strict=True))
+    classes = dict(zip(ids, labels_of(labels, images, facts), strict=True))
     blocks = list(_blocks(maps, segments, images, facts, options))
+    for method, empty in _undecomposed(blocks, maps, ids).items():
+        left_out[f"images in which {method} has nothing to decompose"] = empty[:MAX_NOTED]
+        warnings.warn(_of_undecomposed(method, empty, len(ids)), stacklevel=2)
     _warn(blocks, options, maps)
     table = _assemble(blocks, model or str(getattr(maps, "model", "model")), classes, rank_by)
+    for text in warnings_of_ties(table):
+        warnings.warn(text, stacklevel=2)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
+
+
+def _undecomposed(
+    blocks: list[ImageRows], maps: Maps, image_ids: list[str]
+) -> dict[str, list[str]]:
+    """{method: the images without its rows}; InvalidInput where no rows are left at all."""
+    there = {(block.method, block.image_id) for block in blocks}
+    absent = {m: [i for i in image_ids if (m, i) not in there] for m in maps if m in NEED_POSITIVE}
+    if image_ids and not blocks:
+        raise InvalidInput(
+            f"maps: those of {next(iter(absent))!r} are zero everywhere, in all {len(image_ids)} "
+            "images: what was explained is not positive there, so there is nothing to decompose; "
+            "explain another target, such as 'predicted', or by another method."
+        )
+    return {method: empty for method, empty in absent.items() if empty}
+
+
+def _of_undecomposed(method: str, empty: list[str], n_images: int) -> str:
+    return (
+        f"{len(empty)} of {n_images} images have no rows of {method!r} ({shorten(empty)}): what "
+        "was explained is not positive there, so its maps are zero and nothing is decomposed."
+    )
 
 
 def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
@@ -248,8 +281,8 @@ def _assemble(
     columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
     columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
     table = pd.DataFrame({column: columns[column] for column in COLUMNS})
-    block_of_row = pd.Series(np.repeat(np.arange(len(blocks)), n_rows))
-    table["rank"] = local_rank(table[rank_by], block_of_row)
+    block_of_row = np.repeat(np.arange(len(blocks)), n_rows)
+    table["rank"] = local_rank(table[rank_by], block_of_row, table[TOLERANCE])
     return table
 
 
@@ -277,6 +310,7 @@ def _image_columns(
         "label": integers([labels.get(block.image_id) for block in blocks]),
         "predicted": integers([getattr(block.facts, "predicted", None) for block in blocks]),
         "n_samples": integers([block.n_samples for block in blocks]),
+        TOLERANCE: np.repeat(np.array([block.tolerance for block in blocks], dtype=float), n_rows),
     }
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, shorten
+from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, registry
+from sat_nb.table.classes import check_known, is_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +47,9 @@ def _at_most(column: str) -> Callable[[pd.DataFrame, Any], pd.Series]:
 
 
 def _correct(rows: pd.DataFrame, wanted: bool) -> pd.Series:
-    remedies = {
-        "label": "pass labels={image_id: true class} to sat_nb.build",
-        "predicted": "sat_nb.explain knows it; for other maps set the column yourself",
-    }
-    for column, remedy in remedies.items():
-        without = rows.loc[rows[column].isna(), "image_id"].unique()
-        if len(without):
-            raise InvalidInput(
-                f"correct: {len(without)} images have no {column!r}: {shorten(without)}; {remedy}."
-            )
-    return (rows["label"] == rows["predicted"]) == wanted
+    for column in ("label", "predicted"):
+        check_known(rows, column, "correct")
+    return is_correct(rows) == wanted
 
 
 def _scored(rows: pd.DataFrame, smallest: float) -> pd.Series:

@@ -15,11 +15,12 @@ from sat_nb.arrays import Float32, Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.registry import Entry, registry
 from sat_nb.saliency.external.maps import MAX_CHANNELS, as_array
+from sat_nb.saliency.methods import NEED_POSITIVE
 from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import Fitting, check_declared, photo_size
-from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums
+from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums, sums_and_tolerance
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
 """{method: {image_id: attribution map}}."""
@@ -215,6 +216,7 @@ class FittedSegments:
 class ImageRows:
     """The rows of one image and method: each segment's sum of the map, and its standard error.
 
+    Means that differ by at most ``tolerance`` are equal.
     ``at_once`` : how many inputs went through the model at once and how many were planned to,
     where these differ.
     """
@@ -224,6 +226,7 @@ class ImageRows:
     segments: FittedSegments
     totals: Float64
     errors: Float64
+    tolerance: float
     n_samples: int | None
     facts: Any
     at_once: list[int] | None = None
@@ -239,6 +242,8 @@ def image_rows(
 ) -> Iterable[ImageRows]:
     """The rows of one image, method by method; ``keys`` holds its key in each method's maps.
 
+    A method that decomposes positive outputs has none where its map is zero everywhere.
+
     Masks are fitted once for all methods whose maps have the same size.
     """
     photo, masks = photo_size(facts), segmentation.size
@@ -247,6 +252,8 @@ def image_rows(
     for method in maps:
         chunk = _chunk(maps, method, keys[method])
         attribution = _checked_map(chunk.attribution, image_id, method)
+        if method in NEED_POSITIVE and not attribution.any():
+            continue  # it had nothing to decompose: segments that tie would be made up
         size = attribution.shape[0], attribution.shape[1]
         if size not in fitted:
             if len(merged):
@@ -254,7 +261,7 @@ def image_rows(
                 check_declared(what, size, masks, photo, options.is_declared)
             fitted[size] = _fitted(image_id, merged, size, photo, options.fitting)
         segments = fitted[size]
-        sums = segment_sums(options.pool(attribution), segments.runs)
+        sums, near = sums_and_tolerance(options.pool(attribution), segments.runs)
         if not math.isfinite(sums.sum()):
             raise InvalidInput(
                 f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
@@ -263,7 +270,9 @@ def image_rows(
         errors = sampling_errors(chunk, segments.runs, options.pool)
         n_samples = chunk.facts.get("n_samples")
         at_once = chunk.facts.get("at_once")
-        yield ImageRows(image_id, method, segments, sums[:-1], errors, n_samples, facts, at_once)
+        yield ImageRows(
+            image_id, method, segments, sums[:-1], errors, near, n_samples, facts, at_once
+        )
 
 
 def _chunk(maps: Maps, method: str, key: str) -> Chunk:

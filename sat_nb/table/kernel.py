@@ -16,6 +16,10 @@ from sat_nb.arrays import Size
 from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
 
+TIE_SHARE = 1e-6  # of the largest |A| of a map: means that differ by less are equal
+ROUNDING = 1e-12  # of the largest channel: what summing channels that cancel may leave
+CANCELLING = 1e-2  # of the largest channel: a smaller |A| is added up in double precision
+
 
 @dataclass(frozen=True)
 class MaskRuns:
@@ -53,14 +57,29 @@ def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
 
     Every pixel is in at least one sum, so if the map is not finite, neither is one of the sums.
     """
+    return sums_and_tolerance(attribution, runs)[0]
+
+
+def sums_and_tolerance(attribution: NDArray, runs: MaskRuns) -> tuple[NDArray[np.float64], float]:
+    """The sums of ``segment_sums``, and how far apart two equal means of the map may be.
+
+    The latter is ``TIE_SHARE`` times the largest |sum over the channels| of a pixel, and at least
+    what rounding leaves where channels cancel.
+
+    >>> heat = np.array([[[1.0, 2.0], [-4.0, -1.0]]])
+    >>> sums_and_tolerance(heat, mask_runs(np.array([[[True, False]]])))
+    (array([ 3., -5.]), 5e-06)
+    """
     if attribution.shape[:2] != runs.size:
         raise InvalidInput(
             f"attribution: expected the masks' size {runs.size}, got {attribution.shape[:2]}."
         )
-    flat = np.ascontiguousarray(attribution).reshape(-1)
-    sums = np.zeros(runs.px.size + 1)
-    _add_runs(flat, attribution.shape[2], runs.starts, runs.stops, runs.masks, sums)
-    return sums
+    rows = np.ascontiguousarray(attribution).reshape(runs.size[0], -1)
+    sums, channels = np.zeros(runs.px.size + 1), attribution.shape[2]
+    largest, channel = _add_runs(rows, channels, runs.starts, runs.stops, runs.masks, sums)
+    if largest < CANCELLING * channel:  # float32 has no digits left
+        largest = np.abs(attribution.sum(axis=2, dtype=np.float64)).max()
+    return sums, float(max(TIE_SHARE * largest, ROUNDING * channel))
 
 
 _ALL_ON = np.uint64(0x0101010101010101)
@@ -153,10 +172,42 @@ def _first_cell(word):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _add_runs(flat, n_channels, starts, stops, masks, sums):  # type: ignore[no-untyped-def]
-    for run in range(starts.size):
-        part = flat[starts[run] * n_channels : stops[run] * n_channels]
-        total = 0.0
-        for i in range(part.size):  # numba vectorises, as i is never negative
-            total += np.float64(part[i])
-        sums[masks[run]] += total
+def _add_runs(rows, n_channels, starts, stops, masks, sums):  # type: ignore[no-untyped-def]
+    """Add runs to ``sums``; the largest |sum over the channels|, and about the largest |channel|.
+
+    The latter is that of the first pixels of all rows.
+    """
+    height, flat = rows.shape[0], rows.reshape(-1)
+    width = rows.shape[1] // n_channels
+    largest, pooled = np.zeros(width, rows.dtype), np.empty(width, rows.dtype)
+    channel, run = 0.0, 0
+    for row in range(height):
+        _enlarge(rows[row], n_channels, largest, pooled)
+        for c in range(n_channels):
+            channel = max(channel, abs(np.float64(rows[row, c])))
+        while run < starts.size and starts[run] < (row + 1) * width:
+            part = flat[starts[run] * n_channels : stops[run] * n_channels]
+            total = 0.0
+            for i in range(part.size):  # numba vectorises, as i is never negative
+                total += np.float64(part[i])
+            sums[masks[run]] += total
+            run += 1
+    return largest.max(), channel
+
+
+@compiled(nogil=True)
+def _enlarge(row, n_channels, largest, pooled):  # type: ignore[no-untyped-def]
+    """Make the largest |sum over the channels| of each column at least that of a row."""
+    # Column by column, because numba vectorises that, and no running maximum.
+    if n_channels == 3:
+        for x in range(largest.size):
+            size = abs(row[3 * x] + row[3 * x + 1] + row[3 * x + 2])
+            largest[x] = size if size > largest[x] else largest[x]
+        return
+    pooled[:] = 0
+    for c in range(n_channels):
+        for x in range(largest.size):
+            pooled[x] += row[x * n_channels + c]
+    for x in range(largest.size):
+        size = abs(pooled[x])
+        largest[x] = size if size > largest[x] else largest[x]

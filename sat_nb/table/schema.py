@@ -1,16 +1,15 @@
-"""The columns of a Segment Attribution Table, their check, and the local rank."""
+"""The columns of a Segment Attribution Table, their check, and how it is ranked again."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
 from sat_nb.table.display import show_as_text
+from sat_nb.table.ties import local_rank
 
 show_as_text()
 
@@ -136,33 +135,3 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
         rank=local_rank(table[by], groups.ngroup(), table.get(TOLERANCE)),
         n_segments=groups["segment"].transform("count"),
     )
-
-
-def local_rank(
-    values: pd.Series, groups: pd.Series | NDArray, tolerance: pd.Series | None = None
-) -> pd.Series:
-    """Rank of each value within its group: 1 = largest, ties averaged, NaN for NaN.
-
-    A run of sorted values whose neighbours differ by at most ``tolerance``, which is the same in
-    all rows of a group, ties; a tolerance that is missing is 0.
-
-    >>> values = pd.Series([3.0, 2.0, 1.99, 1.98, 1.0])
-    >>> local_rank(values, pd.Series([0, 0, 0, 0, 0]), pd.Series([0.011] * 5)).tolist()
-    [1.0, 3.0, 3.0, 3.0, 5.0]
-    """
-    numbers, codes = values.to_numpy(dtype=np.float64, na_value=np.nan), np.asarray(groups)
-    near = np.zeros(len(numbers))
-    if tolerance is not None:
-        near = np.nan_to_num(tolerance.to_numpy(dtype=np.float64, na_value=np.nan))
-    order = np.lexsort((-numbers, codes))  # NaN last in each group
-    numbers, codes, near = numbers[order], codes[order], near[order]
-    new_group = np.append(True, codes[1:] != codes[:-1])[: len(order)]
-    with np.errstate(invalid="ignore"):  # two infinite values
-        ties = (numbers[:-1] - numbers[1:] <= near[1:]) | (numbers[:-1] == numbers[1:])
-    new_run = new_group | np.append(True, ~ties)[: len(order)]
-    starts = np.flatnonzero(new_run)
-    sizes = np.diff(np.append(starts, len(order)))
-    before = starts - np.flatnonzero(new_group)[np.cumsum(new_group)[starts] - 1]
-    ranks = np.empty(len(order))
-    ranks[order] = np.repeat(before + (sizes + 1) / 2, sizes)
-    return pd.Series(np.where(values.isna(), np.nan, ranks), values.index, name="rank")

@@ -13,12 +13,12 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import lists
 from sat_nb.table.filters import FILTERS, IMAGE_FILTERS, SEGMENT_FILTERS
 from sat_nb.table.join import POSITIONS
-from sat_nb.table.schema import COLUMNS, IMAGE_KEY, check_table
+from sat_nb.table.schema import COLUMNS, IMAGE_KEY, TOLERANCE, check_table
 
 Names = str | Iterable[str] | None
 Classes = int | Iterable[int] | None
 
-OF_THE_IMAGE = (*IMAGE_KEY, "label", "predicted", "n_segments", "n_samples")
+OF_THE_IMAGE = (*IMAGE_KEY, "label", "predicted", "n_segments", "n_samples", TOLERANCE)
 """Columns of the schema that an image keeps when all its segments are filtered out."""
 
 

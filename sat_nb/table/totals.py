@@ -8,14 +8,17 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.table.aggregations import Sums
+from sat_nb.table.classes import Classes, check_unmixed_classes, with_classes, with_column
 from sat_nb.table.schema import check_table
 
 
-def segment_totals(table: pd.DataFrame, *, value: str, by: Sequence[str]) -> Sums:
+def segment_totals(
+    table: pd.DataFrame, *, value: str, by: Sequence[str], classes: Classes | None = None
+) -> Sums:
     """Sums and counts by group and segment, from which the Relative and Absolute means follow."""
-    by = list(by)
-    check_by(check_table(table), by)
-    check_unmixed(table, by)
+    table, by = with_classes(check_table(table), classes), with_column(by, classes)
+    check_by(table, by)
+    check_unmixed(table, by, classes)
     check_once(table, by)
     images = table.drop_duplicates([*by, "image_id"])
     images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
@@ -47,13 +50,18 @@ def check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
 
 
-def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ()) -> None:
+def check_unmixed(
+    table: pd.DataFrame,
+    by: Sequence[str],
+    classes: Classes | None = None,
+    mixes: Sequence[str] = (),
+) -> None:
     """Raise InvalidInput for several methods, models or classes in one group.
 
-    A mean over them would mix values of different meaning. ``mixes`` are columns that an
-    aggregation compares.
+    A mean over them would mix values of different meaning. With ``classes``, it was said what
+    becomes of them. ``mixes`` are columns that an aggregation compares.
     """
-    for column, plural in (("method", "methods"), ("model", "models"), ("label", "classes")):
+    for column, plural in (("method", "methods"), ("model", "models")):
         values = table[column].dropna().unique()
         if column not in (*by, *mixes) and len(values) > 1:
             raise InvalidInput(
@@ -61,6 +69,8 @@ def check_unmixed(table: pd.DataFrame, by: list[str], mixes: Sequence[str] = ())
                 f"them apart with by=(..., {column!r}), or filter first: "
                 f"table[table.{column} == {values[0]!r}]."
             )
+    if classes is None and "label" not in mixes:
+        check_unmixed_classes(table, by, "table")
 
 
 def check_once(table: pd.DataFrame, by: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -115,3 +115,25 @@ def _mean(attribution: np.ndarray, mask: np.ndarray) -> float:
                 total += sum(channels)
                 n_pixels += 1
     return total / n_pixels
+
+
+def tied_ranks(values: Sequence[float], near: float) -> list[float]:
+    """Ranks of values that tie in runs of sorted ones, neighbours at most ``near`` apart.
+
+    Two values are in one run if the way from one to the other has only small steps.
+    """
+
+    def joined(a: float, b: float) -> bool:
+        between = sorted(v for v in values if min(a, b) <= v <= max(a, b))
+        return all(y - x <= near for x, y in pairwise(between))
+
+    found = []
+    for value in values:
+        if value != value:
+            found.append(float("nan"))
+            continue
+        known = [v for v in values if v == v]
+        run = [v for v in known if joined(v, value)]
+        larger = [v for v in known if v > value and not joined(v, value)]
+        found.append(len(larger) + (len(run) + 1) / 2)
+    return found

@@ -423,7 +423,9 @@ def test_a_table_goes_through_parquet(tmp_path: Path) -> None:
 
 def test_tables_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "no.parquet").write_text("text")
-    with pytest.raises(sat.InvalidInput, match=r"no\.parquet: not readable as a Segment Attribution Table"):
+    with pytest.raises(
+        sat.InvalidInput, match=r"no\.parquet: not readable as a Segment Attribution Table"
+    ):
         sat.read_table(tmp_path / "no.parquet")
     pd.DataFrame({"segment": ["a"]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(sat.InvalidInput, match=r"other\.parquet: .*columns \['image_id', "):

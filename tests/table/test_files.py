@@ -224,7 +224,9 @@ def test_partitions_that_cannot_match_are_not_opened(table: pd.DataFrame, tmp_pa
     content = shard.read_bytes()
     shard.write_bytes(content[:4] + b"\0" * 400 + content[404:])  # rows are spoilt, facts are not
     assert len(sat.read_table(folder, filters=[("method", "==", "noisy")])) == 95
-    with pytest.raises(sat.InvalidInput, match="not readable as a Segment Attribution Table in Parquet"):
+    with pytest.raises(
+        sat.InvalidInput, match="not readable as a Segment Attribution Table in Parquet"
+    ):
         sat.read_table(folder)
 
 

@@ -53,6 +53,7 @@ def built(maps: Any, masks: SegmentationMap, **options: Any) -> pd.DataFrame:
     """The table of one image, without padding; no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "[0-9]+ of [0-9]+ maps of")
         return sat.build(maps, {"i": masks}, **{"pad_px": 0, **options})
 
 
@@ -293,6 +294,7 @@ def test_photo_sizes_that_are_all_width_and_height_are_named() -> None:
 def test_squares_are_never_turned() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "[0-9]+ of [0-9]+ maps of")
         for fit in (None, *FITS):
             maps = adopted(heat_of((12, 12)), (40, 40), fit=fit)
             sat.build(maps, {"i": masks_of((80, 80))}, pad_px=0)

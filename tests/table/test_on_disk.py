@@ -169,7 +169,9 @@ def test_mixing_silently_is_an_error(table: pd.DataFrame, tmp_path: Path) -> Non
         (tmp_path / name).mkdir()
         for way in WAYS:
             path = written(way, mixed, tmp_path / name)
-            with pytest.raises(sat.InvalidInput, match=f"table: holds 2 {name} .*by=.*, or filter"):
+            with pytest.raises(
+                sat.InvalidInput, match=f"table: holds 2 {name} .*(by|classes)=.*, or filter"
+            ):
                 sat.aggregate(path, by=by)
     labels = ("method", "label")
     found = sat.aggregate(tmp_path / "classes" / "folder", by=labels, how="absolute", value="rank")

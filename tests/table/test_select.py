@@ -196,7 +196,9 @@ def test_the_row_that_stays_says_nothing_of_segments(rich: pd.DataFrame) -> None
     own = rich.assign(colour=np.where(rich["segment"] == "eyes", "blue", "brown"), day=3)
     vacant = sat.select(own, segments="ears").query("segment.isna()")
     filled = vacant.columns[vacant.notna().all()]
-    assert set(filled) == {*KEY, "label", "predicted", "n_segments", "camera", "day"}
+    assert set(filled) == {
+        *(*KEY, "label", "predicted", "n_segments", "tie_tolerance", "camera", "day")
+    }
     built = sat.build(
         {"m": {"x": np.ones((2, 2))}}, {"x": sat.SegmentationMap((), np.ones((0, 2, 2), bool))}
     )
@@ -205,6 +207,7 @@ def test_the_row_that_stays_says_nothing_of_segments(rich: pd.DataFrame) -> None
         "model",
         "method",
         "n_segments",
+        "tie_tolerance",
     ]
     kept = sat.select(own, segments="ears").dtypes
     pd.testing.assert_series_equal(kept, own.dtypes)

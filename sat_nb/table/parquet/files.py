@@ -16,7 +16,7 @@ from sat_nb.files import existing, writing, written_whole
 from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import check_claims, open_shards, partitions, shard_file, staged
-from sat_nb.table.schema import COLUMNS, check_table
+from sat_nb.table.schema import COLUMNS, OPTIONAL, check_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -199,6 +199,8 @@ def _schema(table: pd.DataFrame) -> pa.Schema:
     except (ValueError, TypeError) as error:
         raise InvalidInput(f"table: cannot be written to Parquet ({error}).") from error
     for column, dtype in COLUMNS.items():
+        if column not in table.columns:
+            continue
         field = pa.field(column, types.get(dtype, pa.int64()))
         schema = schema.set(schema.get_field_index(column), field)
     return schema
@@ -216,6 +218,11 @@ def _common_schema(
     elif {f.name: f.type for f in schema} != {f.name: f.type for f in there.schema}:
         old, new = ({f"{f.name} ({f.type})" for f in s} for s in (there.schema, schema))
         differences.append(f"columns {sorted(old ^ new)} differ")
+        if {name.split(" (")[0] for name in old ^ new} <= set(OPTIONAL):
+            differences.append(
+                f"folders of earlier versions have no {', '.join(OPTIONAL)}; they take "
+                f"table.drop(columns={list(OPTIONAL)}, errors='ignore')"
+            )
     here, was = attrs.get("sat_nb") or {}, _joint_attrs(there).get("sat_nb") or {}
     for key in SETTINGS_OF_ROWS:
         if here.get(key) != was.get(key):

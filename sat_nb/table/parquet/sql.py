@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 
 MEMORY = "600MB"  # what DuckDB may hold before it spills to a temporary folder
-FIXED = ("image_id", "model", "method", "label", "segment", "n_segments")
+FIXED = ("image_id", "model", "method", "target", "label", "segment", "n_segments")
 """Columns that every query reads, beside the value and those of ``by``."""
+
+EMPTY: Mapping[str, tuple[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,20 @@ def read_footers(
 
 
 def partition_rows(
-    files: Sequence[ds.Fragment], value: str, by: Sequence[str], *, no_nan: bool
+    files: Sequence[ds.Fragment],
+    value: str,
+    by: Sequence[str],
+    *,
+    no_nan: bool,
+    needs: Sequence[str] = (),
+    equal: Mapping[str, tuple[str, str]] = EMPTY,
 ) -> tuple[tuple[Part, ...], dict[str, Any]]:
     """The partitions and the parameters of their SQL.
 
     Their rows have the value as ``v`` and the columns of ``by`` as ``k0``, ``k1``, ... Files of one
     partition are read together. The values in their paths become columns, bound as parameters.
+    ``needs`` are further columns; a column of ``by`` that ``equal`` names is whether two others
+    are equal.
     """
     import pyarrow.dataset as ds
 
@@ -121,28 +131,36 @@ def partition_rows(
     for number, (named_values, paths) in enumerate(partitions.items()):
         constants = {}
         for place, (column, constant) in enumerate(named_values):
-            if column in (*by, value, *FIXED):
+            if column in (*by, value, *needs, *FIXED):
                 kind = "BIGINT" if pd.api.types.is_integer(constant) else "VARCHAR"
                 constants[column] = f"CAST($p{number}_{place} AS {kind})"
                 parameters[f"p{number}_{place}"] = constant
-        parts.append(_part(f"$files{number}", constants, value, by, no_nan=no_nan))
+        columns = {c: constants.get(c, quoted(c)) for c in (*by, value, *needs, *FIXED)}
+        columns |= {c: f"({columns[a]} = {columns[b]})" for c, (a, b) in equal.items()}
+        extra = [column for column in needs if column not in FIXED]
+        sql = _selected(f"$files{number}", columns, value, by, extra, no_nan=no_nan)
+        names = dict(zip(key_names(by), by, strict=True))
+        fixed = {key: constants[c] for key, c in names.items() if c in constants}
+        parts.append(Part(sql, fixed))
         parameters[f"files{number}"] = paths
     return tuple(parts), parameters
 
 
-def _part(
-    paths: str, constants: Mapping[str, str], value: str, by: Sequence[str], *, no_nan: bool
-) -> Part:
-    columns = {c: constants.get(c, quoted(c)) for c in (*by, value, *FIXED)}
+def _selected(
+    paths: str,
+    columns: Mapping[str, str],
+    value: str,
+    by: Sequence[str],
+    extra: Sequence[str],
+    *,
+    no_nan: bool,
+) -> str:
     names = dict(zip(key_names(by), by, strict=True))
     selected = [f"{columns[column]} AS {key}" for key, column in names.items()]
-    selected += [f"{columns[column]} AS {column}" for column in FIXED]
+    selected += [f"{columns[column]} AS {column}" for column in (*extra, *FIXED)]
     selected.append(f"{_number(columns[value], no_nan=no_nan)} AS v")
     source = f"read_parquet({paths}, hive_partitioning = false)"
-    return Part(
-        f"(SELECT {', '.join(selected)} FROM {source})",
-        {key: constants[column] for key, column in names.items() if column in constants},
-    )
+    return f"(SELECT {', '.join(selected)} FROM {source})"
 
 
 def _number(column: str, *, no_nan: bool) -> str:

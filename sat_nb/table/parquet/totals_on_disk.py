@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sat_nb.files import existing
 from sat_nb.reading import readable
 from sat_nb.table.aggregations import Sums
+from sat_nb.table.classes import Classes, check_known
 from sat_nb.table.parquet.footer import share_no_image
 from sat_nb.table.parquet.shards import check_claims, open_shards
 from sat_nb.table.parquet.sql import (
@@ -31,7 +33,9 @@ from sat_nb.table.schema import COLUMNS, check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed, padded
 
 
-def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -> Sums:
+def totals_on_disk(
+    path: str | os.PathLike[str], *, value: str, by: list[str], classes: Classes | None = None
+) -> Sums:
     """``segment_totals`` of a Parquet file or a folder of shards, with the same checks.
 
     Facts that ``write_table`` noted in the files' footers are not checked again: that a segment
@@ -48,15 +52,23 @@ def totals_on_disk(path: str | os.PathLike[str], *, value: str, by: list[str]) -
         files = list(shards.get_fragments())
         check_claims(files)
         names = shards.schema.names
+    needs, option = (classes.needs, f"classes={classes.name!r}") if classes else ((), "")
+    if classes and classes.column == "correct":
+        empty = empty.assign(correct=np.zeros(0, dtype=bool))
     check_by(empty, by)
-    check_names([*by, value, *FIXED], names)
+    check_names([*(column for column in by if column in names), *needs, value, *FIXED], names)
     with _readable(file), connected() as connection:
         footers = read_footers(connection, files)
         # A footer promises finite values, so that NaN need not be looked for.
-        parts, parameters = partition_rows(files, value, by, no_nan=bool(footers))
+        derived = {"correct": ("label", "predicted")} if "correct" in empty and classes else {}
+        parts, parameters = partition_rows(
+            files, value, by, no_nan=bool(footers), needs=needs, equal=derived
+        )
         rows = Rows(connection, parts, parameters, footers)
         rows = rows if _share_no_image(rows) else replace(rows, footers=())
-        check_unmixed(_kinds(rows, by), by)
+        for column in needs:
+            check_known(_unknown(rows, column), column, option)
+        check_unmixed(_kinds(rows, by, classes), by, classes)
         check_once(_repeated(rows, by), by)
         present, groups = _present(rows, value, by), _groups(rows, value, by)
     types = {c: COLUMNS.get(c, empty[c].dtype) for c in [*by, "segment"]}
@@ -91,18 +103,29 @@ def _share_no_image(rows: Rows) -> bool:
     return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
 
 
-def _kinds(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    """The methods, models and classes that occur, except those that ``by`` keeps apart."""
-    found: dict[str, Any] = {}
-    for place, column in enumerate(("model", "method", "label")):
+def _unknown(rows: Rows, column: str) -> pd.DataFrame:
+    """The images without a value in that column."""
+    sql = f"SELECT DISTINCT image_id FROM {rows.sql} WHERE {column} IS NULL ORDER BY 1"
+    return rows.ask(sql, ["image_id"]).assign(**{column: None})
+
+
+def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFrame:
+    """The methods, models and classes that occur, except those that are kept apart."""
+    found: dict[str, Any] = {"label": (), "target": ()}
+    for place, column in enumerate(("model", "method")):
         if column in by:
             found[column] = ()
-        elif column != "label" and rows.footers:
+        elif rows.footers:
             images = [image for footer in rows.footers for image in footer.images]
             found[column] = sorted({image[place] for image in images})
         else:
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
+    if classes is None and "label" not in by:
+        of_classes = ["label", "target"]
+        found |= dict(
+            rows.ask(f"SELECT DISTINCT label, target FROM {rows.sql} ORDER BY 1, 2", of_classes)
+        )
     return pd.DataFrame({c: pd.Series(values, dtype=object) for c, values in found.items()})
 
 

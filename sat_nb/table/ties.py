@@ -1,0 +1,65 @@
+"""The local rank, in which means that differ by no more than rounding tie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.errors import shorten
+
+
+def local_rank(
+    values: pd.Series, groups: pd.Series | NDArray, tolerance: pd.Series | None = None
+) -> pd.Series:
+    """Rank of each value within its group: 1 = largest, ties averaged, NaN for NaN.
+
+    A run of sorted values whose neighbours differ by at most ``tolerance``, which is the same in
+    all rows of a group, ties; a tolerance that is missing is 0.
+
+    >>> values = pd.Series([3.0, 2.0, 1.99, 1.98, 1.0])
+    >>> local_rank(values, pd.Series([0, 0, 0, 0, 0]), pd.Series([0.011] * 5)).tolist()
+    [1.0, 3.0, 3.0, 3.0, 5.0]
+    """
+    numbers, codes = values.to_numpy(dtype=np.float64, na_value=np.nan), np.asarray(groups)
+    near = np.zeros(len(numbers))
+    if tolerance is not None:
+        near = np.nan_to_num(tolerance.to_numpy(dtype=np.float64, na_value=np.nan))
+    order = np.lexsort((-numbers, codes))  # NaN last in each group
+    numbers, codes, near = numbers[order], codes[order], near[order]
+    new_group = np.append(True, codes[1:] != codes[:-1])[: len(order)]
+    with np.errstate(invalid="ignore"):  # two infinite values
+        ties = (numbers[:-1] - numbers[1:] <= near[1:]) | (numbers[:-1] == numbers[1:])
+    new_run = new_group | np.append(True, ~ties)[: len(order)]
+    starts = np.flatnonzero(new_run)
+    sizes = np.diff(np.append(starts, len(order)))
+    before = starts - np.flatnonzero(new_group)[np.cumsum(new_group)[starts] - 1]
+    ranks = np.empty(len(order))
+    ranks[order] = np.repeat(before + (sizes + 1) / 2, sizes)
+    return pd.Series(np.where(values.isna(), np.nan, ranks), values.index, name="rank")
+
+
+def warnings_of_ties(table: pd.DataFrame) -> Iterator[str]:
+    """What to say of images in which a method tells no two segments apart, method by method.
+
+    A map that is zero everywhere is one; so is any other that ties three segments or more.
+    """
+    images = table.groupby(["method", "image_id"], sort=False)
+    ranks = images["rank"]
+    found = pd.DataFrame({"n": ranks.count(), "first": ranks.min(), "last": ranks.max()})
+    found = found.assign(near=images["tie_tolerance"].max())
+    for method, of_method in found.groupby(level="method", sort=False):
+        tied = of_method[(of_method["first"] == of_method["last"]) & (of_method["n"] > 1)]
+        for which, what in (
+            (tied["near"] == 0, "are zero everywhere"),
+            ((tied["near"] > 0) & (tied["n"] > 2), "have the same mean in every segment"),
+        ):
+            ids = tied.index[which].get_level_values("image_id")
+            if len(ids):
+                yield (
+                    f"{len(ids)} of {len(of_method)} maps of {method!r} {what}: {shorten(ids)}. "
+                    "All of their segments tie, which pulls every mean rank to the middle: leave "
+                    "these images out, or look why the method says nothing about them."
+                )
