@@ -54,8 +54,9 @@ def model_file(
 ) -> Iterator[ModelFile]:
     """``model``, a path or a live Keras model, as a file for as long as the block runs.
 
-    A live model is saved to a temporary .h5, which is trusted: its code is the user's. TensorFlow
-    is not imported for it.
+    A live model is saved to a temporary file, which is trusted: its code is the user's. It is an
+    .h5, or a SavedModel where layers are of the user's own classes, which only that can hold.
+    TensorFlow is not imported for it.
     """
     size = checked_size(input_size)
     if isinstance(model, str | os.PathLike):
@@ -63,7 +64,7 @@ def model_file(
         yield ModelFile(str(path.absolute()), path.stem, content_sha256(path), size, trusted)
     elif callable(getattr(model, "save", None)) and hasattr(model, "layers"):
         with temporary_folder() as folder:
-            path = _save(model, folder / "model.h5")
+            path = _saved(model, folder)
             yield ModelFile(str(path), str(model.name), content_sha256(path), size, trusted=True)
     else:
         raise InvalidInput(
@@ -92,18 +93,36 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _save(model: Any, path: Path) -> Path:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras calls HDF5 "legacy"
-            model.save(str(path), include_optimizer=False)
-    except Exception as error:
-        raise InvalidInput(
-            f"model: the live Keras model {getattr(model, 'name', '?')!r} cannot be saved as .h5 "
-            f"({type(error).__name__}: {error}); build it as a Functional or Sequential model, or "
-            "save it yourself and give the path."
-        ) from error
-    return path
+def _saved(model: Any, folder: Path) -> Path:
+    """The file that holds the live model, in the first format that can."""
+    own = sorted({type(part).__name__ for part in _parts(model) if _is_own(part)})
+    failures = []
+    for name, options in {"model.h5": {}, "model": {"save_format": "tf"}}.items():
+        if own and name == "model.h5":
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Keras calls HDF5 "legacy"
+                model.save(str(folder / name), include_optimizer=False, **options)
+            return folder / name
+        except Exception as error:
+            failures.append(f"as {name}: {type(error).__name__}: {error}".split("\n")[0])
+    of_own = f", which has layers of your own ({', '.join(own)})," if own else ""
+    raise InvalidInput(
+        f"model: the live Keras model {getattr(model, 'name', '?')!r}{of_own} cannot be saved "
+        f"({'; '.join(failures)}); build it as a Functional or Sequential model of Keras layers, "
+        "or save it yourself and give the path."
+    )
+
+
+def _parts(model: Any) -> list[Any]:
+    return [model, *getattr(model, "submodules", ())]
+
+
+def _is_own(part: Any) -> bool:
+    """Whether it is a layer of a class that neither Keras nor TensorFlow defines."""
+    library = type(part).__module__.partition(".")[0]
+    return hasattr(part, "get_config") and library not in ("keras", "tensorflow", "tf_keras")
 
 
 def checked_size(size: tuple[int, int] | None) -> tuple[int, int] | None:
