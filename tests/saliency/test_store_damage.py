@@ -18,7 +18,7 @@ import sat_nb as sat
 from sat_nb.saliency.store import codec, documents
 from sat_nb.saliency.store.chunks import file_name
 from sat_nb.saliency.store.codec import HEADER_CRC, Chunk, encode
-from sat_nb.saliency.store.runs import start_run
+from sat_nb.saliency.store.runs import ImageFacts, Record, start_run
 from tests.fuzz.targets import MAP, SETTINGS, read_store, write_store
 
 ROOT = Path(__file__).parents[2]
@@ -268,6 +268,12 @@ def test_nothing_is_written_through_a_link_that_leads_out(store: Path, tmp_path:
     assert not list((tmp_path / "outside").iterdir())
 
 
+def begin(folder: Path) -> None:
+    run = start_run(folder, SETTINGS)
+    run.asked_for(["gradient"], ["a"])
+    run.begin("a", Record(ImageFacts(0, 1, 12, 10), "ef"))
+
+
 @pytest.mark.parametrize("written", [1, 2, 3])
 def test_a_run_that_was_killed_while_it_began_goes_on(
     written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -285,9 +291,7 @@ def test_a_run_that_was_killed_while_it_began_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(runs, "write_document", killed)
         with pytest.raises(KeyboardInterrupt):
-            run = start_run(tmp_path, SETTINGS)
-            run.asked_for(["gradient"], ["a"])
-            run.begin("a", runs.Record(runs.ImageFacts(0, 1, 12, 10), "ef"))
+            begin(tmp_path)
     start_run(tmp_path, SETTINGS).asked_for(["gradient"], ["a"])
     assert sat.AttributionStore.open(tmp_path).missing == {"gradient": ("a",)}
     assert len(sat.AttributionStore.runs(tmp_path)) == 1
