@@ -6,10 +6,13 @@ READY := $(VENV)/.ready
 ZENNIT := benchmarks/zennit
 # Processes that share the tests; each takes up to 3 GB.
 PROCESSES := 2
+# How long `make fuzz` looks for files that escape, and how many runs it kills.
+MINUTES := 60
+KILLS := 100
 PYTHON := $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: figures test lint lab lock benchmarks zennit clean
+.PHONY: figures test fuzz lint lab lock benchmarks zennit clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
 	$(BIN)/sat-nb quickstart --out figures
@@ -18,6 +21,11 @@ figures: $(READY)  ## the main job and all studies on embedded data: figures/, a
 
 test: $(READY)  ## all tests and notebooks
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+
+fuzz: $(READY)  ## an hour of damaged files (MINUTES=60), then a hundred killed runs (KILLS=100)
+	$(BIN)/python -m tests.fuzz.hunt --minutes $(MINUTES)
+	$(BIN)/python -m tests.fuzz.kills --kills $(KILLS)
+	$(BIN)/python -m tests.fuzz.kills --kills 4 --tensorflow
 
 lint: $(READY)  ## ruff and the type checker
 	$(BIN)/ruff check

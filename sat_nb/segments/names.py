@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.by_id import ById
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import InvalidInput, shorten
 from sat_nb.files import existing
 from sat_nb.limits import LIMITS, beyond
 from sat_nb.printable import printable
@@ -140,7 +140,7 @@ def _pairs(renames: Any) -> list[tuple[Any, Any]]:
     )
 
 
-MAX_TOML_BYTES = 2**22
+MAX_TOML_BYTES = 2**21  # a list of 100,000 names
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{50}}")
 
@@ -157,7 +157,7 @@ def _read_toml(path: str | os.PathLike[str]) -> list[tuple[Any, Any]]:
     if not document or document.keys() - {"rename", "synonyms"} or not whole:
         raise InvalidInput(
             f'{file}: expected the tables [rename] (old = "new") and [synonyms] '
-            f'(new = ["old", ...]), got {", ".join(document) or "nothing"}.'
+            f'(new = ["old", ...]), got {shorten(document) or "nothing"}.'
         )
     lists = [new for new, olds in synonyms.items() if not isinstance(olds, list)]
     if lists:

@@ -52,7 +52,7 @@ def run(folder: Path, methods: str, file_size: int, tensorflow: str) -> None:
     if file_size:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
     images = photos()
-    sat.explain(
+    store = sat.explain(
         tensorflow or folder.parent / "linear.npy",
         images,
         methods=methods.split(","),
@@ -65,7 +65,7 @@ def run(folder: Path, methods: str, file_size: int, tensorflow: str) -> None:
     masks = np.zeros((2, 12, 12), bool)
     masks[0, :6], masks[1, 3:, 3:] = True, True
     segments = {i: sat.SegmentationMap(("top", "corner"), masks) for i in images}
-    table = sat.build(sat.AttributionStore.open(folder), segments, missing="skip")
+    table = sat.build(store, segments)
     sat.write_table(table, folder / "table.parquet")
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--tensorflow", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kills-") as name:
+    with tempfile.TemporaryDirectory(prefix="kills-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         model = keras_model(folder) if options.tensorflow else ""
         wrong = hunt(folder, options.seed, options.kills, tensorflow=model)

@@ -145,6 +145,34 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
+@pytest.mark.parametrize(
+    ("raw", "match"),
+    [
+        (b"a = " + b"[" * 100_000, "it is nested too deeply"),
+        (b"a = " + b"{b = " * 5000, "it is nested too deeply"),
+        (b"a." * 100_000 + b"a = 1", "a key has more than 50 parts; put names with dots in quotes"),
+        (b"[" + b'"a" . ' * 100_000 + b"a]", "a key has more than 50 parts"),
+        (b"a = " + b"9" * 100_000, "not readable as TOML"),
+        ("[rename]\na = 'b'\n".encode("utf-16"), r"UnicodeDecodeError.*write it again, in UTF-8"),
+        (b"#" * 3_000_000, "has more than 2097152 bytes"),
+        (b"".join(b"[a%d]\n" % i for i in range(1000)), "got 'a0', 'a1', 'a2' and 997 more"),
+    ],
+)
+def test_hostile_toml_is_refused(raw: bytes, match: str, tmp_path: Path) -> None:
+    (tmp_path / "names.toml").write_bytes(raw)
+    with pytest.raises(sat.InvalidInput, match=rf"names\.toml: .*{match}") as caught:
+        sat.rename_segments({}, tmp_path / "names.toml")
+    assert len(str(caught.value)) < 2000
+
+
+def test_toml_with_a_mark_of_its_encoding_is_read(tmp_path: Path) -> None:
+    (tmp_path / "names.toml").write_bytes(b"\xef\xbb\xbf[rename]\r\nA = 'b'\r\n")
+    renamed = sat.rename_segments(
+        {"x": sat.SegmentationMap(("a",), np.ones((1, 2, 2), bool))}, tmp_path / "names.toml"
+    )
+    assert renamed["x"].names == ("b",)
+
+
 @settings(max_examples=40)
 @given(st.lists(NAMES | WORDS, min_size=1, max_size=12))
 def test_suggestions_go_through_toml_and_leave_nothing_to_suggest(names: list[str]) -> None:
