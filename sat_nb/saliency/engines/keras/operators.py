@@ -41,14 +41,15 @@ def recognised(graph: Graph) -> Graph:
     """Sums and scalings as layers, and what only moves values marked."""
     shapes = _shapes(graph)
     for node in graph.nodes:
-        given = [shapes[value] for value in node.inputs]
-        if not _is_unknown(node) or any(None in shape for shape in (*given, shapes[node.output])):
+        given, shape = [shapes[value] for value in node.inputs], shapes[node.output]
+        if not _is_unknown(node) or any(None in one for one in (*given, shape)):
             continue
-        new = _known(node, given, shapes[node.output])
-        if new is not None:
-            instead = tuple(new if one is node else one for one in graph.nodes)
-            says = "" if new.moves else f"{describe(node.layer)} is run as {_class(new.layer)}"
-            graph = graph.changed(says, nodes=instead) if says else replace(graph, nodes=instead)
+        new = _known(node, given, shape, between=1 + max(one.output for one in graph.nodes))
+        nodes = tuple(one for n in graph.nodes for one in (new if n is node else [n]))
+        graph = replace(graph, nodes=nodes)
+        if new and not new[-1].moves:
+            told = f"{describe(node.layer)} is run as {_class(new[-1].layer)}"
+            graph = graph.changed(told)
     return graph
 
 
@@ -80,7 +81,8 @@ def _swappable(graph: Graph) -> tuple[Node, Node] | None:
 def _swapped(moving: Node, scaling: Node, shapes: Any) -> dict[int, Node] | None:
     """{value: its new node}: the scaling, then the moving; None where that is not the same."""
     given, shape = shapes[moving.inputs[0]], shapes[moving.output]
-    sources = _sources(_runner(moving, [given]), [given])
+    run = _runner(moving, [given])
+    sources = _sources(lambda array: np.rint(2 * run(array)) / 2, [given])  # it is known to move
     channels = None if sources is None else _channels(sources, shape, given[-1])
     found = _channel_map(_runner(scaling, [shape]), shape)
     if channels is None or found is None:
@@ -114,18 +116,55 @@ def _shapes(graph: Graph) -> dict[int, tuple[int | None, ...]]:
     }
 
 
-def _known(node: Node, given: Sequence[Any], shape: Any) -> Node | None:
-    """The node as a layer that all methods know, or marked as moving; None if it is neither."""
+def _known(node: Node, given: Sequence[Any], shape: Any, *, between: int) -> list[Node]:
+    """The node as layers that all methods know, or marked as moving; as it is if it is neither.
+
+    ``between`` is the number of a value that may come between two layers.
+    """
     if not node.inputs or sum(int(np.prod(one)) for one in given) >= MAX_VALUES:
-        return None
+        return [node]
     try:
         run = _runner(node, given)
         found = _scaled(node, run, given, shape) or _as_layer(node, run, given)
-        if found is None and _sources(run, given) is not None:
-            found = replace(node, moves=True)
-        return found
+        if found is not None:
+            return [found]
+        if _sources(run, given) is not None:
+            return [replace(node, moves=True)]
+        return _moved_and_scaled(node, run, given, shape, between) or [node]
     except _FAILURES:
+        return [node]
+
+
+def _moved_and_scaled(
+    node: Node, run: Run, given: Sequence[Any], shape: Any, between: int
+) -> list[Node] | None:
+    """Moving, then scaling, where the node does both, as a Lambda of ``x[..., ::-1] - means``."""
+    if len(given) != 1:
         return None
+    zero, one = (run(np.full(given[0], value, np.float32)) for value in (0, 1))
+    corner = (0,) * (len(shape) - 1)
+    offset, scale = zero[corner], one[corner] - zero[corner]
+    if not scale.all() or not np.isfinite(zero).all() or (zero != offset).any():
+        return None
+
+    def plain(array: Float32) -> Float32:
+        return np.rint(2 * (run(array) - offset) / scale) / 2  # labels are whole, or halves
+
+    sources = _sources(plain, given)
+    if sources is None or sources.min() < 1:
+        return None
+    trial = np.random.default_rng(0).uniform(-300, 300, given[0]).astype(np.float32)
+    expected = trial.reshape(-1)[sources - 1].reshape(shape) * scale + offset
+    if (np.abs(run(trial) - expected) > 1e-5 * (300 * np.abs(scale) + np.abs(offset))).any():
+        return None
+    moving = replace(node, output=between, call=partial(_unscaled, node, scale, offset), moves=True)
+    layer = _scaling_layer(scale, offset, f"{_name(node.layer)}_scaling", shape)
+    return [moving, Node(layer, (between,), node.output)]
+
+
+def _unscaled(node: Node, scale: Float32, offset: Float32, _: Any, tensors: Sequence[Any]) -> Any:
+    """What the node does to its input but for the scaling."""
+    return (node(*tensors) - tf.constant(offset)) / tf.constant(scale)
 
 
 def _scaled(node: Node, run: Run, given: Sequence[Any], shape: Any) -> Node | None:
