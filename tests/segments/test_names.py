@@ -75,7 +75,7 @@ def test_a_toml_file_of_renames_and_synonyms(tmp_path: Path) -> None:
     [
         ("[rename\n", r"names\.toml: not readable as TOML"),
         ("", "expected the tables .* got nothing"),
-        ('eyes = "eye"', "expected the tables .* got eyes"),
+        ('eyes = "eye"', "expected the tables .* got 'eyes'"),
         ('[synonyms]\neye = "eyes"', r"synonyms\.eye: expected a list of names"),
         ("[rename]\neye = 3", "expected names, got 'eye' -> 3"),
         ('[rename]\neye = " "', "expected names, got 'eye' -> ' '"),
