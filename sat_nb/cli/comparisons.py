@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sat_nb.cli.output import output_options, show
 from sat_nb.cli.summaries import CLASSES, RESAMPLES, SEED, known
 from sat_nb.cli.units import UNIT, read_unit
 from sat_nb.errors import InvalidInput
+from sat_nb.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,7 @@ MISSING = named(
 @ALPHA
 @TEST
 @MISSING
+@click.option("--seed", default=0, show_default=True, help="Of the random flips with --unit.")
 @output_options
 @readable_errors
 def compare(
@@ -58,7 +60,7 @@ def compare(
     segments: list[str] | None,
     by: list[str] | None,
     classes: str | None,
-    unit: str,
+    unit: str | None,
     out: str | None,
     latex: bool,
     spreadsheet_safe: bool,
@@ -70,20 +72,16 @@ def compare(
     """
     rows = sat.read_table(table)
     asked = _asked(segments, rows)
-    options |= known(classes=classes) | _units(unit, rows)
+    options |= known(classes=classes) | read_unit(unit, rows)
     parts = []
     for group, result in _results(rows, methods_of(methods, rows), by or [], options):
         for a, b in combinations(asked, 2):
             answer = _answer(result, a, b)
-            say(f"{', '.join(map(str, group.values()))}: {answer}", err=latex and out is None)
-        parts.append(_asked_first(result.pairs(), asked).assign(**group)[[*group, *PAIR_COLUMNS]])
+            where = ", ".join(map(printable, group.values()))
+            say(f"{where}: {answer}", err=latex and out is None)
+        pairs = _asked_first(result.pairs(), asked)
+        parts.append(pairs.assign(**group)[[*group, *pairs.columns]])
     show(_joined(parts), out=out, latex=latex, spreadsheet_safe=spreadsheet_safe)
-
-
-PAIR_COLUMNS = (
-    *("segment_a", "segment_b", "n_compared", "lead", "effect_size"),
-    *("p_value", "adjusted_p_value", "different"),
-)
 
 
 def methods_of(given: Sequence[str] | None, table: pd.DataFrame) -> list[str]:
@@ -104,10 +102,6 @@ def _asked(segments: list[str] | None, table: pd.DataFrame) -> list[str]:
     return names
 
 
-def _units(unit: str, table: pd.DataFrame) -> dict[str, Any]:
-    return {} if unit == "image_id" else {"unit": read_unit(unit, table)}
-
-
 def _results(
     table: pd.DataFrame, methods: list[str], by: list[str], options: dict[str, Any]
 ) -> Iterator[tuple[dict[str, Any], Any]]:
@@ -117,7 +111,23 @@ def _results(
     for values, rows in groups:
         group = dict(zip(by, values, strict=True))
         for method in methods:
-            yield {"method": method, **group}, sat.compare(rows, method=method, **options)
+            result = sat.compare(rows, method=method, **options)
+            for of_class, one in by_class(result, options.get("classes")):
+                yield {"method": method, **group, **of_class}, one
+
+
+def by_class(result: Any, classes: str | None) -> Iterator[tuple[dict[str, Any], Any]]:
+    """({column: class}, its result) where classes are apart; else the one result there is."""
+    if isinstance(result, Mapping):
+        yield from (({_column(classes): c}, one) for c, one in result.items())
+    else:
+        yield {}, result
+
+
+def _column(classes: str | None) -> str:
+    from sat_nb.table.classes import CLASSES as ENTRIES
+
+    return ENTRIES[str(classes)].column
 
 
 def _asked_first(pairs: pd.DataFrame, asked: Sequence[str]) -> pd.DataFrame:
@@ -135,22 +145,54 @@ def _answer(result: Any, a: str, b: str) -> str:
     """Whether one of two segments is ahead of the other, in a sentence."""
     if not {a, b} <= set(result.mean_ranks.index):
         lacking = a if a not in result.mean_ranks.index else b
-        return f"{lacking} is in none of these images."
-    p, effect = result.adjusted_p_values.loc[a, b], result.effect_sizes.loc[a, b]
-    first, second = (b, a) if effect < 0 else (a, b)
-    lead, k = result.leads.loc[first, second], len(result.mean_ranks)
-    numbers = (
-        f"{abs(lead):.2f} ranks {'ahead' if lead >= 0 else 'behind'} on average over "
-        f"{result.n_compared.loc[a, b]} images, effect size {abs(effect):.2f}, "
-        f"p = {p:.2g} adjusted over {k * (k - 1) // 2} pairs"
-    )
+        return f"{printable(lacking)} is in none of these images."
+    names = f"{printable(a)} and {printable(b)}"
     if not result.n_compared.loc[a, b]:
-        return f"no image has both {a} and {b}, so they cannot be compared."
-    if not result.different.loc[a, b]:
-        return f"no difference was found between {a} and {b} ({first} is {numbers})."
-    driven = {first, second} in map(set, result.driven_by_presence)
-    caution = " This rests on presence: see --missing complete." if driven else ""
-    return f"{first} is ahead of {second} ({numbers}).{caution}"
+        return f"no image has both {names}, so they cannot be compared."
+    first, second = (b, a) if result.effect_sizes.loc[a, b] < 0 else (a, b)
+    found = result.different.loc[a, b]
+    answer = (
+        f"{first} is ahead of {second}" if found else f"no difference found between {a} and {b}"
+    )
+    return f"{answer}: {_numbers(result, first, second)}.{_cautions(result, first, second)}"
+
+
+def _numbers(result: Any, first: str, second: str) -> str:
+    p, k = result.adjusted_p_values.loc[first, second], len(result.mean_ranks)
+    lead = result.leads.loc[first, second]
+    side = "ahead" if lead >= 0 else "behind"
+    return (
+        f"{printable(first)} is {abs(lead):.2f} ranks {side} on average over "
+        f"{result.n_compared.loc[first, second]} images, effect size "
+        f"{result.effect_sizes.loc[first, second]:.2f}, p = {p:.2g} adjusted over "
+        f"{k * (k - 1) // 2} pairs"
+    )
+
+
+CAUTIONS = {
+    "created_by_presence": "On the images that have both, no such difference is found",
+    "reversed_by_presence": "On the images that have both, it is the other way round",
+    "hidden_by_presence": "On the images that have both, a difference is found",
+}
+"""What to add to an answer, by the field of a comparison that names its pair."""
+
+
+def _cautions(result: Any, first: str, second: str) -> str:
+    told = [
+        f" {caution} (see --missing complete)."
+        for field, caution in CAUTIONS.items()
+        if {first, second} in map(set, getattr(result, field))
+    ]
+    if result.n_needed:
+        told.append(f" At least {result.n_needed} images or units are needed to find any.")
+    lacking = [
+        f"{n - here} lack {printable(name)}"
+        for name in (first, second)
+        if (here := result.n_images[name]) < (n := result.n_total)
+    ]
+    if lacking and result.missing == "absolute":
+        told.append(f" Of the images, {' and '.join(lacking)}, which ranks it last there.")
+    return "".join(told)
 
 
 @click.command(cls=Command)
@@ -183,7 +225,7 @@ def difference(
     models: list[str] | None,
     methods: list[str] | None,
     classes: str | None,
-    unit: str,
+    unit: str | None,
     out: str | None,
     latex: bool,
     spreadsheet_safe: bool,
@@ -191,14 +233,14 @@ def difference(
 ) -> None:
     """Compare two models on the same images: how far each segment moved in rank from a to b."""
     a, b = _two_tables(table_a, table_b, models)
-    options |= known(classes=classes) | _units(unit, a)
+    options |= known(classes=classes) | read_unit(unit, a)
     parts = []
     for method in methods_of(methods, a):
-        found = sat.difference(a, b, method=method, **options)
-        say(repr(found), err=latex and out is None)
-        moved = found.table.reset_index()
-        moved.insert(0, "method", method)
-        parts.append(moved)
+        result = sat.difference(a, b, method=method, **options)
+        for of_class, found in by_class(result, classes):
+            say(repr(found), err=latex and out is None)
+            moved, group = found.table.reset_index(), {"method": method, **of_class}
+            parts.append(moved.assign(**group)[[*group, *moved.columns]])
     show(_joined(parts), out=out, latex=latex, spreadsheet_safe=spreadsheet_safe)
 
 

@@ -180,9 +180,13 @@ SPELLED = {
     "pass image_id=,": "pass --image-id module:function,",
     "pass labels={image_id: true class} to sat_nb.build": "give `sat-nb build` --labels FILE",
     "sat_nb.rerank": "`sat-nb select --rerank`",
+    "See created_by_presence, reversed_by_presence, hidden_by_presence, compare_missing, or "
+    "compare with missing='complete'": "See `sat-nb compare --missing complete`",
     "read_table(path)": "a single file",
 }
 """What Python and the command line call by different names."""
+
+_ROWS = re.compile(r"table\[table\.(model|method|label|predicted) == '?([^\]']+)'?\]")
 
 _VALUE = r"""(?:'([^']*)'|"([^"]*)"|\(([^()]*)\)|\{[^{}]*\}|([\w.]+))"""
 
@@ -194,6 +198,7 @@ def as_options(text: str) -> str:
     """
     for python, option in SPELLED.items():
         text = text.replace(python, option)
+    text = _ROWS.sub(r"`sat-nb select --\1s \2`", text).replace("--predicteds", "--predicted")
     context = click.get_current_context(silent=True)
     for param in context.command.get_params(context) if context else ():
         if isinstance(param, click.Option):
@@ -208,7 +213,7 @@ def _with_option(text: str, flag: str) -> str:
     "--missing: 'x' is none; pass --missing skip, or by=('a', 'b')."
     """
     name = flag.lstrip("-").replace("-", "_")
-    text = re.sub(rf"^{name}(?=[:\[])", flag, text)
+    text = re.sub(rf"^{name}(?=[:\[])|`{name}`", flag, text)
     return re.sub(rf"(?<![\w.-]){name}={_VALUE}", lambda found: f"{flag} {_spelled(found)}", text)
 
 

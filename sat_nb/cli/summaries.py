@@ -109,7 +109,7 @@ def aggregate(
 @readable_errors
 def intervals(
     table: str,
-    unit: str,
+    unit: str | None,
     classes: str | None,
     out: str | None,
     latex: bool,
@@ -118,7 +118,7 @@ def intervals(
 ) -> None:
     """Aggregate a table with bootstrap intervals: how a mean would vary over images like these."""
     rows = sat.read_table(table)
-    summary = sat.intervals(rows, unit=read_unit(unit, rows), **known(classes=classes), **options)
+    summary = sat.intervals(rows, **read_unit(unit, rows), **known(classes=classes), **options)
     show(summary, out=out, latex=latex, spreadsheet_safe=spreadsheet_safe)
 
 

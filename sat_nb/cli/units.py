@@ -9,23 +9,26 @@ import click
 
 from sat_nb.cli.labels import read_column
 from sat_nb.errors import unknown_name
+from sat_nb.table.schema import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNIT = click.option(
     "--unit",
-    default="image_id",
-    show_default=True,
     help="What is independent: a column of the table, or a CSV file with the columns image_id and "
-    "unit (a patient, a video).",
+    "unit (a patient, a video); by default every image.",
 )
 
 
-def read_unit(unit: str, table: pd.DataFrame) -> Any:
-    """The column, or {image_id: unit} from a file."""
+def read_unit(unit: str | None, table: pd.DataFrame) -> dict[str, Any]:
+    """{"unit": the column, or {image_id: unit} from a file}; nothing where nothing was given."""
+    if unit is None:
+        return {}
     if unit in table.columns:
-        return unit
+        return {"unit": unit}
     if Path(unit).suffix.lower() == ".csv":
-        return read_column(unit, "--unit", "unit")
-    raise unknown_name("--unit", unit, table.columns, others=["a CSV file with image_id and unit"])
+        return {"unit": read_column(unit, "--unit", "unit")}
+    columns = [column for column in table.columns if column not in COLUMNS]
+    others = ["a CSV file with image_id and unit"]
+    raise unknown_name("--unit", unit, ["image_id", "model", *columns], others=others)
