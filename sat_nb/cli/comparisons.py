@@ -13,7 +13,7 @@ from sat_nb.cli.inputs import Listed, checked_names
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import output_options, show
 from sat_nb.cli.summaries import CLASSES, RESAMPLES, SEED, known
-from sat_nb.cli.units import UNIT, read_unit
+from sat_nb.cli.units import UNIT, UNIT_HELP, read_unit
 from sat_nb.errors import InvalidInput
 from sat_nb.printable import printable
 
@@ -47,7 +47,7 @@ MISSING = named(
 )
 @click.option("--by", type=Listed(), help="Columns whose values are compared apart, as model.")
 @CLASSES
-@UNIT
+@click.option("--unit", help=f"{UNIT_HELP} By default every image.")
 @ALPHA
 @TEST
 @MISSING

@@ -9,16 +9,15 @@ import click
 
 from sat_nb.cli.labels import read_column
 from sat_nb.errors import unknown_name
-from sat_nb.table.schema import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNIT = click.option(
-    "--unit",
-    help="What is independent: a column of the table, or a CSV file with the columns image_id and "
-    "unit (a patient, a video); by default every image.",
+UNIT_HELP = (
+    "What is independent: a column of the table, or a CSV file with the columns image_id and unit "
+    "(a patient, a video)."
 )
+UNIT = click.option("--unit", default="image_id", show_default=True, help=UNIT_HELP)
 
 
 def read_unit(unit: str | None, table: pd.DataFrame) -> dict[str, Any]:
@@ -29,6 +28,8 @@ def read_unit(unit: str | None, table: pd.DataFrame) -> dict[str, Any]:
         return {"unit": unit}
     if Path(unit).suffix.lower() == ".csv":
         return {"unit": read_column(unit, "--unit", "unit")}
+    from sat_nb.table.schema import COLUMNS
+
     columns = [column for column in table.columns if column not in COLUMNS]
     others = ["a CSV file with image_id and unit"]
     raise unknown_name("--unit", unit, ["image_id", "model", *columns], others=others)
