@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,7 @@ def _rows(
 
 
 def _read(file: Path) -> pd.DataFrame:
-    texts = {"image_id": str, "segment": str, "deletion": str}
+    texts: dict[Hashable, type[str]] = {"image_id": str, "segment": str, "deletion": str}
     numbers = {column: [""] for column in COLUMNS if column not in texts}
     # a segment may be called "NA" or "null", which pandas would read as missing
     return pd.read_csv(file, dtype=texts, keep_default_na=False, na_values=numbers)
