@@ -92,6 +92,8 @@ def explain(
     images : ImageSet or Mapping[str, array]
         An ImageSet, or {image_id: array (H, W, 3) in RGB, or (H, W) in grey}. Photos of more than 8
         bits, or of floats, need a window (see :func:`read_images`) or a ``preprocess`` function.
+        A model of one channel, (None, H, W, 1), gets the luma of photos in colour (ITU-R 601, as
+        Pillow's "L") under "none", "unit" and "signed", and its maps are (H, W, 1).
     methods : str, Method or iterable of these
         Names in METHODS, for example PAPER_METHODS, or methods of your own: see :class:`Method`.
         With ``out``, a method of your own needs a version.
@@ -105,7 +107,8 @@ def explain(
         The class to explain: "predicted" (each image's largest output), one index, a list with one
         index for each image in the images' order, or {image_id: index}. A pair (a, b) asks "why a
         and not b": the maps explain logit a minus logit b, and positive values speak for a. A
-        model with one output has two classes, 1 and 0.
+        model with one output z, as with a sigmoid, has two classes: class 1 is explained by z,
+        class 0 by -z, and class 1 is predicted where z > 0.
     fit : str, default "stretch"
         How images are brought to the model's input size, as when it was trained. ``build`` does
         the same to masks. One of:
@@ -266,7 +269,7 @@ def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> li
             texts.append(
                 f"methods: {method!r} decomposes positive outputs only, and what is explained is "
                 f"not positive for {len(empty)} of {len(image_ids)} images ({shorten(empty)}): "
-                "their maps are zero and their rows in tables NaN, which count nowhere."
+                "their maps are zero, and tables have no rows of them."
             )
     return texts
 
