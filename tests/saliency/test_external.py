@@ -166,7 +166,9 @@ def test_a_wrong_layout_is_an_error_that_names_shapes(
         ([0, 1, 2], "one index for each of the 2 images"),
         ("predicted", "got str 'predicted'; maps do not tell it"),
         (1.5, "whole number from 0 on, got float 1.5"),
-        ([0, True], "got bool True"),
+        ([0, 0.25], r"got float 0.25; of a sigmoid's probabilities give \(p > 0.5\)"),
+        (np.eye(2, 5), r"got ndarray .*; of scores \(n, K\) give .argmax\(axis=1\)"),
+        ([0, True], r"got bool True; give .astype\(int\)"),
         ([0, np.nan], "got float nan"),
     ],
 )
@@ -188,7 +190,7 @@ def test_targets_must_be_classes(target: Any, words: str) -> None:
         (np.full((1, 4, 4), -np.inf), ["a"], InvalidInput, "infinite"),
         (np.zeros((1, 4, 4), complex), ["a"], InvalidInput, "real numbers, got complex128"),
         (np.zeros((1, 4, 4), bool), ["a"], InvalidInput, "real numbers, got bool"),
-        (np.zeros((1, 4, 4), str), ["a"], InvalidInput, "real numbers, got <U1"),
+        (np.zeros((1, 4, 4), str), ["a"], InvalidInput, r"real numbers, got <U1 .*np.asarray\("),
         (
             np.ma.masked_equal(np.eye(4)[None], 0),
             ["a"],

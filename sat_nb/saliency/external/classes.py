@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -63,8 +64,19 @@ def _class(argument: str, value: Any, image_id: str | None = None) -> int:
     if is_whole(value) and 0 <= value < 2**63:
         return int(value)
     place = "" if image_id is None else f"[{image_id!r}]"
-    remedy = "; maps do not tell it" if isinstance(value, str) else ""
     raise InvalidInput(
         f"{argument}{place}: expected the index of a class, a whole number from 0 on, got "
-        f"{type(value).__name__} {value!r}{remedy}."
+        f"{type(value).__name__} {reprlib.repr(value)}{_remedy(value)}."
     )
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, str):
+        return "; maps do not tell it"
+    if isinstance(value, bool):
+        return "; give .astype(int)"
+    if np.ndim(value) > 0:
+        return "; of scores (n, K) give .argmax(axis=1)"
+    if isinstance(value, float) and 0 < value < 1:
+        return "; of a sigmoid's probabilities give (p > 0.5).astype(int)"
+    return ""

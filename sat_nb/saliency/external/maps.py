@@ -330,9 +330,17 @@ def as_array(value: Any, where: str) -> NDArray[Any]:
     if array.dtype.kind not in "fiu":
         raise InvalidInput(
             f"{where}: expected real numbers, got {array.dtype} {array.shape} from "
-            f"{type(value).__name__}; give the arrays themselves."
+            f"{type(value).__name__}; {_remedy(value)}."
         )
     return array
+
+
+def _remedy(value: Any) -> str:
+    if not isinstance(value, np.ndarray | list | tuple):
+        return "give the arrays themselves"
+    if np.iscomplexobj(value):
+        return "give their real part or their magnitude, whichever is meant"
+    return "give numbers, such as np.asarray(values, dtype=float)"
 
 
 def check_axes(shape: tuple[int, ...], layout: str, where: str) -> None:
