@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Float32, Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.registry import Entry, registry
-from sat_nb.saliency.external.maps import MAX_CHANNELS, as_array
+from sat_nb.saliency.external.axes import MAX_CHANNELS, as_array
 from sat_nb.saliency.methods import NEED_POSITIVE
 from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk

@@ -24,6 +24,7 @@ from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.files import existing
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import lists
+from sat_nb.saliency.external.axes import as_array, check_axes
 from sat_nb.saliency.external.classes import ClassIndex, classes_by_id, with_keys_of
 from sat_nb.saliency.external.formats import MAP_FORMATS, find_format
 from sat_nb.saliency.external.maps import (
@@ -32,8 +33,6 @@ from sat_nb.saliency.external.maps import (
     LazyMaps,
     PhotoFacts,
     Recipe,
-    as_array,
-    check_axes,
 )
 from sat_nb.sources import Format, ImageId, Source, by_image_id
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arguments import is_whole
 from sat_nb.errors import InvalidInput, shorten
-from sat_nb.saliency.external.maps import as_array
+from sat_nb.saliency.external.axes import as_array
 
 Pairs = Mapping[int, float] | Iterable[tuple[int, float]]
 
