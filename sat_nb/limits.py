@@ -73,8 +73,8 @@ KNOWN_LIMITS: dict[str, Limit] = registry(
     ),
     Limit(
         name="set_items",
-        about="Images, annotations and categories in such a file (2**22, 4 million).",
-        default=2**22,
+        about="Images, annotations and categories in such a file (2**21, 2 million).",
+        default=2**21,
     ),
     Limit(
         name="names",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from typing import BinaryIO
 
@@ -15,8 +16,8 @@ _opening = Lock()
 def open_picture(stream: BinaryIO, formats: tuple[str, ...] | None = None) -> Image.Image:
     """As ``Image.open``, which warns of large pictures and refuses larger ones, whatever we allow.
 
-    ``check_picture`` in ``pillow.py`` says what is allowed. Animations of WebP take their memory
-    when they are opened, and are checked here.
+    ``check_picture`` in ``pillow.py`` says what is allowed. WebP takes its memory when it is
+    opened, and is checked here.
     """
     _check_webp(stream)
     with _opening:
@@ -30,6 +31,20 @@ def open_picture(stream: BinaryIO, formats: tuple[str, ...] | None = None) -> Im
 def _check_webp(stream: BinaryIO) -> None:
     head = stream.read(30)
     stream.seek(0)
-    if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == 30:
-        width, height = (int.from_bytes(head[i : i + 3], "little") + 1 for i in (24, 27))
+    read = WEBP_SIZES.get(head[12:16])
+    if read and head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) == 30:
+        width, height = read(head)
         check_size(height, width, 4)
+
+
+def _bits(raw: bytes, *starts: int, n: int = 14) -> list[int]:
+    number = int.from_bytes(raw, "little")
+    return [(number >> start) & (2**n - 1) for start in starts]
+
+
+WEBP_SIZES: dict[bytes, Callable[[bytes], list[int]]] = {
+    b"VP8X": lambda head: [side + 1 for side in _bits(head[24:30], 0, 24, n=24)],
+    b"VP8L": lambda head: [side + 1 for side in _bits(head[21:25], 0, 14)],
+    b"VP8 ": lambda head: _bits(head[26:30], 0, 16),
+}
+"""(width, height) by the first part of a file."""

@@ -168,12 +168,11 @@ def read_segments(
 
     Notes
     -----
-    What a file may cost is bounded in ``sat_nb/segments/formats/limits.py``: 1 GiB of masks an
-    image. Polygons are filled by the rule of their tool; see
-    ``sat_nb/segments/formats/polygons.py``. In a PNG of one mask, what is seen counts: the mask is
-    what is not black, whatever the order of a palette, or else what is opaque. Parts of one object
-    are one mask: polygons of one annotation in COCO, shapes of one label and one ``group_id`` in
-    LabelMe.
+    What a file may cost is bounded by ``sat_nb.LIMITS``: 1 GiB of masks an image. Polygons are
+    filled by the rule of their tool; see ``sat_nb/segments/formats/polygons.py``. In a PNG of one
+    mask, what is seen counts: the mask is what is not black, whatever the order of a palette, or
+    else what is opaque. Parts of one object are one mask: polygons of one annotation in COCO,
+    shapes of one label and one ``group_id`` in LabelMe.
 
     Examples
     --------

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
+import gzip
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
+import tracemalloc
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -641,3 +645,81 @@ def test_the_papers_own_names_are_among_them() -> None:
     assert all("person" in sat.prompts(action) for action in CLASSES[4:])
     with pytest.raises(InvalidInput, match=r"class_name: unknown name 'zebras'\. Did you mean"):
         sat.prompts("zebras")
+
+
+# --- answers that cost more than they say ---------------------------------------------------------
+
+
+def answers(content: bytes, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    return 200, content, {key.replace("_", "-"): value for key, value in headers.items()}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_packed_answers_are_bounded(
+    dinox: Dinox, photos: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setitem(sat.LIMITS, "answer_bytes", 2**20)
+    packed = b"[" * 2**28
+    for _ in range(times):
+        packed = gzip.compress(packed, 1)
+    encoding = ", ".join(["gzip"] * times)
+    dinox.before["detection"] = [answers(packed, content_encoding=encoding)]
+    tracemalloc.start()
+    try:
+        found = fetched(dinox, photos, in_flight=1)
+        assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
+    finally:
+        tracemalloc.stop()
+    (problem,) = found.problems.values()
+    assert ("packed as 'gzip, gzip'" if times == 2 else "more than 1048576 bytes") in problem
+    assert "sat_nb.LIMITS['answer_bytes']" in problem
+
+
+def test_packed_answers_are_read(dinox: Dinox, photos: Path) -> None:
+    packed = gzip.compress(json.dumps({"code": 1, "msg": "no such thing"}).encode())
+    dinox.before["detection"] = [answers(packed, content_encoding="gzip")]
+    (problem,) = fetched(dinox, photos, in_flight=1).problems.values()
+    assert "no such thing" in problem
+
+
+def test_masks_are_counted_before_they_are_decoded(dinox: Dinox, photos: Path) -> None:
+    size = [16_384, 16_384]
+    mask = {"counts": "01", "size": size, "format": "coco_rle"}
+    objects = [{"category": "eye", "score": 0.5, "mask": mask}] * 60
+    dinox.before["status"] = [ok({"status": "success", "result": {"objects": objects}})]
+    begun = time.monotonic()
+    (problem,) = fetched(dinox, photos, in_flight=1).problems.values()
+    assert "the masks are (16384, 16384) (height, width), the photo is (6, 9)" in problem
+    assert time.monotonic() - begun < 10
+
+
+def test_answers_that_drip_have_an_end(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINOX_API_TOKEN", SECRET)
+    monkeypatch.setitem(sat.LIMITS, "answer_seconds", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        begun = time.monotonic()
+        with pytest.raises(
+            CannotFetch, match=r"not complete after 1 seconds.*\['answer_seconds'\]"
+        ):
+            sat.fetch_masks(photos, NAMES, photos.parent / "out", base_url=url, progress=False)
+        assert time.monotonic() - begun < 10
+
+
+def drip(server: socket.socket) -> None:
+    """Answer every request with a byte at a time."""
+    connections = []
+    server.settimeout(0.1)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            try:
+                connections.append(server.accept()[0])
+            except OSError as error:
+                if not isinstance(error, TimeoutError):
+                    return
+                raise
+            connections[-1].sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n")
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.sendall(b" ")

@@ -168,7 +168,7 @@ def test_names_are_the_text_that_is_written(
         ("names: !!python/object/apply:os.system ['ls']\n", r"\['ls'\]|no name in"),
         ("names: [a, b]\nkpt_shape: [17, 3]", "YOLO-pose, which are no masks"),
         ("[" * 3000, "not readable as YAML"),
-        ("names: [" + "a," * 700_000, "has 1400008 bytes, the limit is 1048576"),
+        ("names: [" + "a," * 700_000, "has 1400008 bytes, the limit is 524288"),
     ],
 )
 def test_names_that_are_not_there(tmp_path: Path, text: str, message: str) -> None:

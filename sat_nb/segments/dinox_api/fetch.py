@@ -147,7 +147,7 @@ def fetch_masks(
     tried up to eight times, after growing waits, or when the server says. All requests
     together are at most 10 a second. A photo that the API refuses is a problem, and the others go
     on. Each export also holds the request that it answers; detections whose mask covers no pixel
-    are left out.
+    are left out. What an answer may cost, in bytes and in seconds, is bounded by ``sat_nb.LIMITS``.
 
     References
     ----------

@@ -43,6 +43,9 @@ from sat_nb.segments.formats.rle import encode_coco, rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import as_image_id, path_of
 
+MAX_REFUSED = 20_000
+"""Elements of a file, after which it is no file of this kind."""
+
 Names = Mapping[str, Any]
 """{category id: what stands there as its name}."""
 Parse = Callable[[dict[str, Any], list[Any], Names], Reading]
@@ -96,6 +99,7 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
     """
     entries, names = _Table("images"), _Table("categories")
     spans: dict[str, list[Span]] = {}
+    n_refused = 0
     for key, element, span in elements(text):
         try:
             if key == "annotations":
@@ -110,13 +114,23 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
                     names.add(number, whole.get("name"))
         except InvalidInput as error:
             refuse(error)
-    for key in [key for key in spans if key not in entries.seen]:
+            n_refused += 1
+            if n_refused >= MAX_REFUSED:
+                raise InvalidInput(
+                    f"{MAX_REFUSED} annotations, images and categories cannot be used; export it "
+                    "again."
+                ) from error
+    unlisted = [key for key in spans if key not in entries.seen]
+    for key in unlisted[:MAX_REFUSED]:
         refuse(
             InvalidInput(
                 f"annotations: {len(spans[key])} belong to the image id {key[:80]}, which `images` "
                 "does not list; add the image, or remove them."
             )
         )
+    if len(unlisted) > MAX_REFUSED:
+        n_more = len(unlisted) - MAX_REFUSED
+        refuse(InvalidInput(f"annotations: {n_more} more image ids are not in `images`."))
     for key, entry in entries.items():
         one = _Image(file, entry, spans.get(key, []), names, parse)
         of_size = one.read_sized if _stated(entry) == [None, None] else None

@@ -83,7 +83,7 @@ def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
     that would take more than LIMITS["mask_bytes"] together.
     """
     refused: list[InvalidInput] = []
-    described = list(_within_outlines(_named(items, refused), refused))
+    described = list(_within_outlines(list(_named(items, refused)), refused))
     if not described:
         return Reading(SegmentationMap((), np.zeros((0, 0, 0), dtype=bool)), tuple(refused))
     size = _common_size(described)
@@ -110,10 +110,11 @@ def decode_masks(items: Iterable[EncodedMask | InvalidInput]) -> Reading:
 def _named(
     items: Iterable[EncodedMask | InvalidInput], refused: list[InvalidInput]
 ) -> Iterator[EncodedMask]:
+    most = LIMITS["masks"]
     for n_before, item in enumerate(items):
-        if n_before >= LIMITS["masks"]:
+        if n_before >= most:
             raise InvalidInput(
-                f"objects: expected at most {LIMITS['masks']} masks, got more; raise the "
+                f"objects: expected at most {most} masks, got more; raise the "
                 f"detector's threshold, or split the file; {beyond('masks', 2 * n_before)}."
             )
         if isinstance(item, InvalidInput):
@@ -128,20 +129,20 @@ def _named(
 
 
 def _within_outlines(
-    described: Iterable[EncodedMask], refused: list[InvalidInput]
+    described: Sequence[EncodedMask], refused: list[InvalidInput]
 ) -> Iterator[EncodedMask]:
     """The masks whose outlines, together with those before them, can be filled in a short time."""
+    needed, most = sum(mask.outline_px for mask in described), LIMITS["outline_px"]
     length = 0
     for mask in described:
-        needed = length + mask.outline_px
-        if needed <= LIMITS["outline_px"]:
-            length = needed
+        if length + mask.outline_px <= most:
+            length += mask.outline_px
             yield mask
         else:
             refused.append(
                 InvalidInput(
-                    f"{mask.field}: its outlines, with those of the masks before it, are {needed} "
-                    f"pixels long; export the masks as run lengths; {beyond('outline_px', needed)}."
+                    f"{mask.field}: the outlines of all masks are {needed} pixels long, so that "
+                    f"this one is left out; export run lengths; {beyond('outline_px', needed)}."
                 )
             )
 

@@ -153,5 +153,5 @@ def outline_length(points: NDArray[np.float64]) -> int:
     >>> outline_length(np.array([[0, 0], [4, 0], [4, 3]]))
     14
     """
-    steps = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1)
+    steps = np.abs(points - points[np.arange(-1, len(points) - 1)]).max(axis=1)
     return math.ceil(steps.sum()) + len(points)

@@ -21,6 +21,7 @@ from sat_nb.arrays import Mask, Size, true_or_false, values_in
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
 from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.photos.deep import is_deep
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import check_picture
 from sat_nb.reading import open_plain
@@ -99,7 +100,7 @@ def read_labels(source: Path | BinaryIO) -> NDArray:
     Grey levels may be saved as a colour picture, or beside an alpha channel that is opaque.
     """
     with opened(source) as image:
-        if image.mode in ("RGB", "RGBA", "LA") and "16" in str(getattr(image, "tile", "")):
+        if image.mode in ("RGB", "RGBA", "LA") and is_deep(image):
             raise InvalidInput(
                 "a colour picture of 16 bits, of which 8 would be lost; save the labels as a grey "
                 "PNG of 16 bits."

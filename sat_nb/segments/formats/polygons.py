@@ -24,6 +24,7 @@ from pycocotools import mask as coco
 from sat_nb.arrays import Float64, Mask, Size
 from sat_nb.errors import InvalidInput
 from sat_nb.segments.formats.limits import brief, checked_list, checked_points, outline_length
+from sat_nb.segments.formats.rle import decode_coco
 
 
 def fill_coco(polygons: Any, size: Size, field: str) -> Mask:
@@ -61,7 +62,7 @@ def filled(outlines: Sequence[Float64], size: Size) -> Mask:
     codes = [coco.frPyObjects([points.ravel().tolist()], *size)[0] for points in outlines]
     while len(codes) > 1:  # two by two, as each merge walks through what is merged before
         codes = [coco.merge(codes[i : i + 2]) for i in range(0, len(codes), 2)]
-    return coco.decode(codes[0]).view(bool)
+    return decode_coco(codes[0]["counts"].decode("ascii"), size)
 
 
 def fill_labelme(kind: str, points: Any, size: Size, field: str) -> Mask:

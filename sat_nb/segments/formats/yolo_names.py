@@ -17,7 +17,7 @@ from sat_nb.errors import InvalidInput
 from sat_nb.reading import open_plain
 from sat_nb.segments.formats.limits import brief, checked_name, whole_number
 
-MAX_NAMES_BYTES = 2**20
+MAX_NAMES_BYTES = 2**19
 FOLDERS_ABOVE = 2
 LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 """Files with a name a line, by class number from 0."""
