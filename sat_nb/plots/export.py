@@ -76,7 +76,8 @@ def save_figure(
         Path of the files without an extension; missing folders are created.
     data : DataFrame, optional
         The numbers for the CSV; by default those that the ``plot_`` functions drew. If several
-        panels have numbers, a column ``panel``, counted from 1, tells them apart.
+        panels have numbers, the columns ``panel``, counted from 1, and ``panel_title``, the title
+        above the panel, tell them apart.
     formats : sequence of str, default ("svg", "pdf", "png")
         The formats to write.
     dpi : float, default 300
@@ -140,16 +141,27 @@ def _figure_of(picture: Any) -> Any:
 
 
 def _numbers(figure: Figure) -> pd.DataFrame:
-    frames = numbers_of(figure.axes)
-    if not frames:
+    found = [(ax, frame) for ax in figure.axes for frame in numbers_of([ax])]
+    if not found:
         raise InvalidInput(
             "data: no plot_ function of sat_nb drew this figure, so its numbers are unknown; give "
             "them as data=DataFrame(...)."
         )
-    if len(frames) == 1:
-        return frames[0]
-    numbered = [frame.assign(panel=i) for i, frame in enumerate(frames, 1)]
-    return pd.concat([f[["panel", *f.columns[:-1]]] for f in numbered], ignore_index=True)
+    if len(found) == 1:
+        return found[0][1]
+    numbered = [
+        frame.assign(panel=i, panel_title=_title_above(ax))[["panel", "panel_title", *frame]]
+        for i, (ax, frame) in enumerate(found, 1)
+    ]
+    return pd.concat(numbered, ignore_index=True)
+
+
+def _title_above(ax: Axes) -> str:
+    """The titles of axes and, in front, of the part of the figure that they stand in."""
+    part = ax.get_figure(root=False)
+    titles = [ax.get_title(loc=loc) for loc in ("left", "center", "right")]
+    parts = ["" if part is None else part.get_suptitle(), *titles]
+    return " · ".join(" ".join(text.split()) for text in parts if text.strip())
 
 
 def drawn(figure: Figure, name: str, dpi: float) -> bytes:

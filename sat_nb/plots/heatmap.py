@@ -11,7 +11,7 @@ import pandas as pd
 from sat_nb.arrays import Float64
 from sat_nb.plots import style
 from sat_nb.plots.bars import checked_result, groups_of
-from sat_nb.plots.style import INK, LINE, PLAIN, SMALL
+from sat_nb.plots.style import LINE, PLAIN, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ def plot_heatmap(
     summary: pd.DataFrame, *, ax: Axes | None = None, highlight: str | Iterable[str] = ()
 ) -> Axes:
     """Draw an aggregate of several methods or models as cells: dark is much attribution.
+
+    On a dark background, bright is much.
 
     All ranks share one scale. Other values are shaded by size within their column, because
     methods have different units; the numbers in the cells keep their sign. If a column lacks a
@@ -67,14 +69,16 @@ def plot_heatmap(
     width = min(style.PAGE, 2.2 + 0.6 * len(groups))
     ax = style.axes_or_new(ax, width, 1.3 + style.LINE_INCHES * 1.1 * len(order))
     shades = darkness(cells, result.small_is_best)
-    ax.imshow(shades, cmap="Greys", vmin=0, vmax=1.25, aspect="auto", origin="upper")
+    colours = style.inside(ax)
+    ax.imshow(shades, cmap=colours.shades, vmin=0, vmax=1.25, aspect="auto", origin="upper")
     ax.grid(False)
     ax.set_xlim(-0.5, len(groups) - 0.5)
     _name_columns(ax, list(groups))
     size = style.name_rows(ax, order, style.as_names(highlight))
     ax.set_ylim(len(order) - 0.5, -0.5)
     _write_cells(ax, cells, result.small_is_best, size)
-    note = "" if result.small_is_best else ", dark: large in its column"
+    strong = "bright" if colours.is_dark else "dark"
+    note = "" if result.small_is_best else f", {strong}: large in its column"
     ax.set_xlabel(result.title + note, **PLAIN)
     ax.xaxis.label.set(fontsize=SMALL, color=style.around(ax).quiet)
     ax.spines[:].set_visible(False)
@@ -111,12 +115,14 @@ def _write_cells(ax: Axes, cells: Float64, small_is_best: bool, size: float) -> 
     width, _ = style.size_of(ax)
     widest = max(style.text_inches(text, 10.0) for text in texts.ravel()) / 10
     size = min(size, SMALL, 0.9 * width / cells.shape[1] / widest)
-    crossing = {"color": style.inside(ax).quiet, "linewidth": 0.5, **LINE}
+    palette = style.inside(ax)
+    crossing = {"color": palette.quiet, "linewidth": 0.5, **LINE}
+    on_dark = palette.ink if palette.is_dark else "white"
     for (i, j), value in np.ndenumerate(cells):
         if np.isnan(value):
             ax.plot([j - 0.4, j + 0.4], [i + 0.3, i - 0.3], **crossing)
             continue
-        colour = "white" if shades[i, j] > 0.6 else INK
+        colour = on_dark if shades[i, j] > 0.6 else palette.ink
         ax.text(j, i, texts[i, j], ha="center", va="center", fontsize=size, color=colour, **PLAIN)
 
 

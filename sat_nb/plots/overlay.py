@@ -226,7 +226,7 @@ def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> 
     Numbers for which there is no room at all are left out.
     """
     colours = distinct_colours(len(merged)) / 255
-    across, _ = style.size_of(ax)
+    (across, _), paper = style.size_of(ax), style.around(ax)
     per_inch = size[0] / max(across, 0.1)
     box = (0.15 * per_inch, 0.12 * per_inch)
     rows, columns = merged.size
@@ -238,9 +238,11 @@ def _write_numbers(ax: Axes, merged: SegmentationMap, size: tuple[int, int]) -> 
             continue
         if np.abs(anchor - place).max() > 1e-9:
             ax.plot(*np.stack([anchor, place], axis=1), color=INK, linewidth=0.6, zorder=4, **LINE)
-        patch = {"boxstyle": "square,pad=0.12", "fc": "white", "ec": colours[k], "lw": 0.7}
+        patch = {"boxstyle": "square,pad=0.12", "fc": paper.paper, "ec": colours[k], "lw": 0.7}
         x, y = place
-        text = ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=INK, **PLAIN)
+        text = ax.text(
+            x, y, str(k + 1), ha="center", va="center", fontsize=5.5, color=paper.ink, **PLAIN
+        )
         text.set(bbox=patch, zorder=5 + k, gid="number")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import FigureBase
 
 Colour = tuple[float, float, float]
@@ -25,6 +26,7 @@ BARS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#5555
 ENOUGH = 3.0  # the contrast of large text and of graphics in WCAG 2.1
 FAINTEST = 1.2  # of what only guides the eye, such as the frame of axes
 _STEPS = 64
+_WHITE: Colour = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,27 @@ class Palette:
     accent: str = ACCENT
     shade: str = SHADE
     bars: tuple[str, ...] = BARS
-    behind: Colour = (1.0, 1.0, 1.0)
+    behind: Colour = _WHITE
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether white reads better than black."""
+        return _far_from(self.behind) == _WHITE
+
+    @property
+    def shades(self) -> Colormap:
+        """Shades of grey from the background, for 0, to what has most contrast with it.
+
+        On white, texts have to change from dark to white on the way; on a dark background the ink
+        reads on all shades.
+        """
+        import matplotlib as mpl
+        from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+        if not self.is_dark:
+            return mpl.colormaps["Greys"]
+        strongest = _mixed(self.behind, to_rgb(self.ink), 0.5)
+        return LinearSegmentedColormap.from_list("shades", [self.behind, strongest])
 
     def legible(self, colour: Any, least: float = ENOUGH) -> Any:
         """A colour of the user's own settings, or the ink where it does not read."""
@@ -146,8 +168,7 @@ def _mixed(one: Colour, other: Colour, share: float) -> Colour:
 
 def _far_from(behind: Colour) -> Colour:
     """White or black, whichever has more contrast."""
-    black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    return max((black, white), key=lambda end: contrast(end, behind))
+    return max(((0.0, 0.0, 0.0), _WHITE), key=lambda end: contrast(end, behind))
 
 
 def _grey_like(colour: Colour, behind: Colour) -> Colour:

@@ -126,6 +126,13 @@ def wrapped(parts: Iterable[str], size: float, width: float, join: str = " · ")
 # --- names ----------------------------------------------------------------------------------------
 
 
+def write_title(figure: Any, text: str) -> None:
+    """Write a title at the left above a part of a figure."""
+    colour = around(figure).ink
+    line = short(text, 90)
+    figure.suptitle(line, x=0.01, ha="left", fontsize=TEXT, color=colour, weight="bold", **PLAIN)
+
+
 def nth_of(series: int) -> int:
     """Which hatch or marker a series has: with its colour, it is the only one for 49 series."""
     return (series + series // len(BARS)) % len(BARS)

@@ -112,7 +112,7 @@ def static_bundle(
             bundle["image/png"] = base64.b64encode(png).decode("ascii")
             uri = data_uri(png, "image/png")
             parts.append(f'<img style="max-width: 100%" alt="{escaped(title)}" src="{uri}">')
-        parts.append(table_html(rows))
+        parts.append(f'<div style="overflow-x: auto">{table_html(rows)}</div>')
         if pages > 1:
             parts.append(f"<p>page {page + 1} of {pages}, {len(found)} rows</p>")
     except SatError as error:

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.plots.export import well_formed
-from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET, text_inches
+from sat_nb.plots.style import ACCENT, BARS, FAINT, INK, QUIET, text_inches, write_title
 from sat_nb.printable import escaped, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROWS_PER_PAGE = 20
+_LETTER_PX = 7.2  # of the bold heads, which are the widest
 
 # Text and tables.
 
@@ -51,13 +52,25 @@ def is_numeric(table: pd.DataFrame) -> list[bool]:
 
 
 def column_widths(table: pd.DataFrame) -> list[float]:
-    """The width of each column in percent: for its longest word, and for names of 22 letters."""
+    """The width of each column in percent, see ``_letters``."""
+    widths = _letters(table)
+    return [100 * width / sum(widths) for width in widths]
+
+
+def least_width(table: pd.DataFrame) -> str:
+    """The width that a table needs, in CSS; where the page has less, the table scrolls."""
+    return f"{sum(_letters(table)) * _LETTER_PX:.0f}px"
+
+
+def _letters(table: pd.DataFrame) -> list[int]:
+    """Letters across each column: its longest word, whole numbers, and names of 22 letters."""
     widths = []
     for i, (column, number) in enumerate(zip(table.columns, is_numeric(table), strict=True)):
         longest_word = max(len(word) for word in str(column).replace("_", " ").split(" "))
-        cells = 6 if number else max(map(len, map(cell, table.iloc[:, i])), default=6)
-        widths.append(max(longest_word + 2, min(cells, 22), 6) + 2)
-    return [100 * width / sum(widths) for width in widths]
+        longest_cell = max(map(len, cells_of(table.iloc[:, i])), default=0)
+        cells = longest_cell if number else min(longest_cell, 22)
+        widths.append(max(longest_word + 2, cells, 6) + 2)
+    return widths
 
 
 def table_html(
@@ -88,7 +101,8 @@ def table_html(
     rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*columns, strict=True))
     hidden = "" if visible_head else ' class="sat-unseen"'
     return (
-        f'<table class="sat-table"><colgroup>{widths}</colgroup>'
+        f'<table class="sat-table" style="min-width: {least_width(table)}">'
+        f"<colgroup>{widths}</colgroup>"
         f"<thead{hidden}><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
@@ -156,6 +170,7 @@ PAGE_COLOURS = {
 }
 """A colour of the plots: the CSS variable that stands for it in explorer.css."""
 
+_TITLE_INCHES = 0.3
 SCALE = 1.2  # from a figure's size in print to its size on a screen
 
 # What matplotlib writes, in the order in which it writes it.
@@ -238,21 +253,25 @@ def _as_svg(figure: Figure, *, transparent: bool) -> str:
     return well_formed(buffer.getvalue())
 
 
-def stacked(draws: Sequence[Callable[[Any], Any]]) -> Figure:
+def stacked(draws: Sequence[Callable[[Any], Any]], titles: Sequence[str]) -> Figure:
     """One figure of several, one below another, each in the size that it has alone.
 
     Each of ``draws`` takes a figure to draw on, or None for a new one, and returns axes or figure.
+    Its title, if any, stands above it.
     """
     alone = [released(draw(None)) for draw in draws]
-    if len(alone) == 1:
+    if len(alone) == 1 and not titles[0]:
         return alone[0]
     from matplotlib.figure import Figure
 
-    heights = [figure.get_figheight() for figure in alone]
+    above = [_TITLE_INCHES if title else 0.0 for title in titles]
+    heights = [figure.get_figheight() + more for figure, more in zip(alone, above, strict=True)]
     width = max(figure.get_figwidth() for figure in alone)
     whole = Figure(figsize=(width, sum(heights)), layout="constrained")
-    parts: Any = whole.subfigures(len(draws), 1, height_ratios=heights)
-    for draw, part in zip(draws, parts, strict=True):
+    parts: Any = whole.subfigures(len(draws), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for draw, part, title in zip(draws, parts, titles, strict=True):
+        if title:
+            write_title(part, title)
         draw(part)
     return whole
 

@@ -46,6 +46,12 @@ class Snapshot:
         values = tuple(getattr(self.state, name) for name in names)
         return [(self.state.view, panel, values) for panel in self.panels]
 
+    @property
+    def titles(self) -> list[str]:
+        """Whose each panel is; empty texts where there are no others it could be mistaken for."""
+        named = len(self.panels) > 1 or len(self.data.offer.models) > 1
+        return [panel.title if named else "" for panel in self.panels]
+
     def results(self) -> list[Any]:
         """The result of each panel, computed if it is not kept."""
         pairs = zip(self.panels, self.keys, strict=True)
@@ -64,7 +70,8 @@ class Snapshot:
         if view.draw is None:
             drawn = ", ".join(repr(name) for name, entry in VIEWS.items() if entry.draw)
             raise InvalidInput(f"view: {self.state.view!r} has no figure; expected one of {drawn}.")
-        return stacked([partial(view.draw, result, self.state) for result in self.results()])
+        draws = [partial(view.draw, result, self.state) for result in self.results()]
+        return stacked(draws, self.titles)
 
     def code(self) -> str:
         """Lines of Python that make the same with the public functions."""

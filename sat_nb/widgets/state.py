@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, lists, registry
+from sat_nb.table.classes import pooled
 from sat_nb.table.join import POSITIONS
 
 
@@ -202,7 +203,8 @@ class Offer:
 
     ``has_scores``: masks have scores. ``has_predictions``: every photo has a label and a
     prediction. ``has_images``, ``has_maps``, ``has_masks``: these were given to ``explore``.
-    ``maps_by_model``: the maps were given as {model: maps}.
+    ``maps_by_model``: the maps were given as {model: maps}. ``pooled``: what makes statistics take
+    several targets together, in a table without labels.
     """
 
     methods: tuple[str, ...]
@@ -218,6 +220,7 @@ class Offer:
     has_maps: bool = False
     has_masks: bool = False
     maps_by_model: bool = False
+    pooled: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
@@ -239,5 +242,6 @@ def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
         positions=tuple(p for p in POSITIONS if p in occurring),
         has_scores=bool(table["score"].notna().any()),
         has_predictions=bool(table["label"].notna().all() and table["predicted"].notna().all()),
+        pooled=pooled(table),
         **given,
     )

@@ -46,8 +46,11 @@ def test_numbers_of_several_panels_have_a_column_for_the_panel(tmp_path) -> None
     sat.plot_segments(sat.aggregate(results.table(3)), ax=axes[0])
     sat.plot_rank_distribution(results.table(3), ax=axes[1])
     numbers = pd.read_csv(sat.save_figure(axes[0], tmp_path / "f", formats=["png"])[-1])
-    assert set(numbers["panel"]) == {1, 2}
-    assert numbers.columns[0] == "panel"
+    assert dict(zip(numbers["panel"], numbers["panel_title"], strict=True)) == {
+        1: "lrp.z",
+        2: "lrp.z",
+    }
+    assert list(numbers.columns[:2]) == ["panel", "panel_title"]
 
 
 def test_all_or_nothing(tmp_path) -> None:

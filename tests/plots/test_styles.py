@@ -219,14 +219,11 @@ def behind(canvas: np.ndarray, box: Any) -> Any:
 
 
 def check_texts(figure: Figure, canvas: np.ndarray) -> None:
-    renderer = figure.canvas.get_renderer()
-    seen = {
-        text.get_text(): contrast(
-            text.get_color(), behind(canvas, text.get_window_extent(renderer))
-        )
-        for text in texts_of(figure)
-        if text.get_text().strip()
-    }
+    renderer, seen = figure.canvas.get_renderer(), {}
+    for text in (text for text in texts_of(figure) if text.get_text().strip()):
+        box = text.get_bbox_patch()
+        paper = box.get_facecolor() if box else behind(canvas, text.get_window_extent(renderer))
+        seen[text.get_text()] = contrast(text.get_color(), paper)
     assert {text: found for text, found in seen.items() if found < 3} == {}
 
 
@@ -256,7 +253,7 @@ def test_everything_reads_and_every_name_has_a_text(name: str, style: dict[str, 
 
 def denotes(text: str, name: str) -> bool:
     """Whether a text is the name or what a cut has left of it, with numbers around it."""
-    text = re.sub(r"  \S+ \(\d+\)$", "", text.strip())  # the ranks of a diagram
+    text = re.sub(r"  \S+ \(\d+\)( †)?$", "", text.strip())  # the ranks of a diagram
     text = re.sub(r" \(\d\)$", "", text)
     pieces = re.sub(r"^\d+ (?=\S)", "", text).split("…")
     line, at = " ".join(name.split()), 0

@@ -75,7 +75,7 @@ def assert_code_makes_the_same(snapshot: Snapshot) -> Run:
     for own, theirs in zip(made.figures, shown, strict=True):
         assert_same_drawing(own, theirs)
     table = snapshot.table()
-    if set(table.columns) <= {"image_id", "label", "predicted", "n_segments"}:
+    if set(table.columns) <= {"image_id", "label", "predicted", "n_segments", "model", "method"}:
         ids = set(table["image_id"])  # photos: the code names those of the page
         assert any(set(map(str, p)) <= ids for p in [*made.printed, made.variables.get("ids", "")])
         return made

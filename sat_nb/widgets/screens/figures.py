@@ -33,26 +33,36 @@ class FiguresScreen:
         results, view, state = snapshot.results(), snapshot.view, snapshot.state
         display = tuple(getattr(state, name) for name in view.display)
         figures = [
-            self._drawn.get((key, display), partial(_figure, snapshot, panel, result))
-            for panel, result, key in zip(snapshot.panels, results, snapshot.keys, strict=True)
+            self._drawn.get((key, display), partial(_figure, snapshot, panel, title, result))
+            for panel, title, result, key in zip(
+                snapshot.panels, snapshot.titles, results, snapshot.keys, strict=True
+            )
         ]
         widest = max(width for width, _ in figures)
         columns = f"grid-template-columns: repeat(auto-fit, minmax(min(100%, {widest:.0f}px), 1fr))"
         content = "".join(figure for _, figure in figures)
         self._figures.value = f'<div class="sat-pictures" style="{columns}">{content}</div>'
         table = view.table_of(results, state)
-        rows = table_html(table.head(ROWS_PER_PAGE)) if self._with_table else ""
+        rows = ""
+        if self._with_table:
+            rows = f'<div class="sat-scroll">{table_html(table.head(ROWS_PER_PAGE))}</div>'
         self._table.value = f"<p>{view.caption}</p>{rows}" if self._with_table else ""
         self._row.put(segments_of(table) or snapshot.data.offer.segments)
 
 
-def _figure(snapshot: Snapshot, panel: Panel, result: Any) -> tuple[float, str]:
+def _figure(snapshot: Snapshot, panel: Panel, title: str, result: Any) -> tuple[float, str]:
     """The width that a figure needs, in pixels, and its HTML."""
+    from matplotlib import style
+
     view = snapshot.view
     assert view.draw is not None
-    figure = released(view.draw(result, snapshot.state, None))
+    with style.context("default"):  # colours and fonts are the page's, not the user's
+        figure = released(view.draw(result, snapshot.state, None))
+        needed = figure.get_figwidth() * 96 * SCALE
+        description = f"{view.title}, {panel.title}: {view.about}"
+        svg = svg_of(figure, description, themed=view.themed)
     css = "sat-picture" if view.themed else "sat-picture sat-on-white"
-    width = figure.get_figwidth() * 96 * SCALE * (MIN_WIDTH_SHARE if view.themed else 1)
-    description = f"{view.title}, {panel.title}: {view.about}"
-    svg = svg_of(figure, description, themed=view.themed)
-    return width, f'<div class="{css}" title="{escaped(panel.title)}">{svg}</div>'
+    width = needed * (MIN_WIDTH_SHARE if view.themed else 1)
+    whose = f'<p class="sat-whose">{escaped(title)}</p>' if title else ""
+    drawn = f'<div class="{css}" style="max-width: {needed:.0f}px">{svg}</div>'
+    return width, f'<div title="{escaped(panel.title)}">{whose}{drawn}</div>'

@@ -29,19 +29,22 @@ class LeadsScreen:
     def show(self, snapshot: Snapshot) -> None:
         """Show all leads."""
         children: list[widgets.Widget] = []
+        several = len(snapshot.data.offer.models) > 1
         for kind, leads in snapshot.table().groupby("unusual", sort=False):
             children.append(widgets.HTML(value=f"<h4>{HEADINGS[str(kind)]}</h4>"))
-            children += [self._lead(row) for _, row in leads.iterrows()]
+            for _, row in leads.iterrows():
+                model = [str(row["model"])] if several else []
+                children.append(self._lead(row, " · ".join([str(row["method"]), *model])))
         self.widget.children = children
 
-    def _lead(self, row: pd.Series) -> widgets.Widget:
+    def _lead(self, row: pd.Series, whose: str) -> widgets.Widget:
         name, to = str(row["name"]), self._navigation
         css, what, click = (
             ("sat-drill-image", "its own table", partial(to.to_image, name))
             if row["unusual"] == "image"
             else ("sat-drill-segment", "its photos", partial(to.to_segment, name))
         )
-        text = escaped(f"{row['method']}: {row['says']}")
+        text = escaped(f"{whose}: {row['says']}")
         line = widgets.HBox(
             [
                 button(shortened(name, 26), f"{name}: see {what}", css, click),

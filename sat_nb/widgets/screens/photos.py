@@ -19,7 +19,7 @@ from sat_nb.widgets.screens import thumbnails
 from sat_nb.widgets.screens.screen import ButtonRow, Navigation, Pager
 from sat_nb.widgets.snapshot import Snapshot
 from sat_nb.widgets.state import ExplorerState
-from sat_nb.widgets.views.images import PHOTOS_PER_PAGE, maps_shown, page_length
+from sat_nb.widgets.views.images import PHOTOS_PER_PAGE, maps_shown, page_length, ranked_by
 
 LEGEND = (
     '<span class="sat-for">■</span> for the class that is explained, '
@@ -50,9 +50,12 @@ class PhotosScreen:
         photos, length = snapshot.table(), page_length(state)
         on_page, page, _ = page_of(photos, state.page, length)
         rows: list[Any] = on_page.to_dict("records")
+        maps = maps_shown(state)
+        whose = maps[0][0] if len(maps) > 1 else ""
         for i, card in enumerate(self._cards):
             if i < len(rows):
-                card.put(rows[i], self._tiles_if_found(data, state, rows[i]["image_id"]))
+                tiles = self._tiles_if_found(data, state, rows[i]["image_id"])
+                card.put(rows[i], tiles, whose)
             card.widget.layout.display = None if i < len(rows) else "none"
         self._text.value = _heading(state, len(photos), data)
         self._pager.put(page, length, len(photos), "photos")
@@ -106,11 +109,11 @@ class Card:
         self.widget = widgets.VBox([self._content, self.open])
         self.widget.add_class("sat-card")
 
-    def put(self, row: dict[str, Any], tiles: list[tuple[str, str]]) -> None:
-        """Show a photo's row and its tiles."""
+    def put(self, row: dict[str, Any], tiles: list[tuple[str, str]], whose: str) -> None:
+        """Show a photo's row, and whose rank it has, and its tiles."""
         self._image_id = row["image_id"]
         content = "".join(_tile_html(title, link, row["image_id"]) for title, link in tiles)
-        text = escaped(_text_of(row))
+        text = escaped(_text_of(row, whose))
         self._content.value = f'<div class="sat-tiles">{content}</div><div>{text}</div>'
         self.open.description = shortened(row["image_id"])
         self.open.tooltip = f"{row['image_id']}: see its own table"
@@ -141,10 +144,11 @@ def _tile_html(title: str, link: str, image_id: str) -> str:
     return f'<figure><img src="{link}" alt="{alt}">{caption}</figure>'
 
 
-def _text_of(row: dict[str, Any]) -> str:
+def _text_of(row: dict[str, Any], whose: str) -> str:
     parts = []
     if "rank" in row:
-        parts.append(f"rank {row['rank']:g} · {cell(float(row['mean_attribution']))}")
+        number = f"rank {row['rank']:g} · {cell(float(row['mean_attribution']))}"
+        parts.append(f"{whose}: {number}" if whose else number)
     classes = [row["label"], row["predicted"]]
     if not any(pd.isna(c) for c in classes) and classes[0] != classes[1]:
         parts.append(f"class {classes[0]}, predicted {classes[1]}")
@@ -155,4 +159,7 @@ def _heading(state: ExplorerState, n: int, data: Data) -> str:
     having = "" if state.segment is None else f" with {as_html(state.segment)}"
     legend = f"; {LEGEND}" if data.maps is not None and data.images is not None else ""
     text = f"{count(n, 'photo')}{having}"
+    if state.segment is not None and (len(maps_shown(state)) > 1 or len(data.offer.models) > 1):
+        whose = " · ".join(as_html(one) for one in ranked_by(state) if one is not None)
+        text += f", ranks of {whose}"
     return f'<p class="sat-heading"><strong>{text}</strong>{legend}</p>'

@@ -6,7 +6,14 @@ import ipywidgets as widgets
 import pandas as pd
 
 from sat_nb.widgets.fields import button
-from sat_nb.widgets.markup import ROWS_PER_PAGE, column_widths, is_numeric, page_of, table_html
+from sat_nb.widgets.markup import (
+    ROWS_PER_PAGE,
+    column_widths,
+    is_numeric,
+    least_width,
+    page_of,
+    table_html,
+)
 from sat_nb.widgets.screens.screen import ButtonRow, Navigation, Pager, segments_of
 from sat_nb.widgets.snapshot import Snapshot
 
@@ -28,7 +35,9 @@ class TableScreen:
             "Photos of", "sat-drill-segment", "see its photos", navigation.to_segment
         )
         rows = [self._pager.widget, self._images.widget, self._segments.widget]
-        self.widget = widgets.VBox([self._head, self._table, *rows])
+        scrolled = widgets.VBox([self._head, self._table])
+        scrolled.add_class("sat-scroll")
+        self.widget = widgets.VBox([scrolled, *rows])
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a page of the table."""
@@ -54,6 +63,7 @@ class TableScreen:
             head.layout.flex = f"0 0 {width:.4g}%"
             heads.append(head)
         self._head.children = heads
+        self._head.layout.min_width = least_width(table)
 
     def _head_of(self, name: str, number: bool) -> widgets.Button:
         if name not in self._heads:

@@ -10,6 +10,7 @@ import pandas as pd
 from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.stats.consensus import Consensus, consensus
 from sat_nb.table.aggregate import aggregate
+from sat_nb.table.classes import pooled
 from sat_nb.widgets.code import call, highlight_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
@@ -27,8 +28,8 @@ class Agreement:
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Agreement:
     rows = data.rows(state, panel)
-    agreed = consensus(rows)
-    summary = aggregate(rows, value="rank")
+    agreed = consensus(rows, **pooled(rows))
+    summary = aggregate(rows, value="rank", **pooled(rows))
     places = {name: i for i, name in enumerate(agreed.ranking.index)}
     order = summary["segment"].map(places)
     return Agreement(summary.iloc[order.argsort(kind="stable")], agreed)
@@ -46,8 +47,9 @@ def _draw(result: Agreement, state: ExplorerState, figure: Any) -> Any:
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     return [
-        "agreed = sat.consensus(chosen)",
-        "summary = sat.aggregate(chosen, value='rank').set_index('segment')",
+        f"agreed = {call('sat.consensus', 'chosen', **offer.pooled)}",
+        f"summary = {call('sat.aggregate', 'chosen', value='rank', **offer.pooled)}",
+        "summary = summary.set_index('segment')",
         "summary = summary.loc[agreed.ranking.index].reset_index()",
         "summary = summary[['method', 'segment', 'rank', 'n_images']]",
         call("sat.plot_heatmap", "summary", **highlight_of(state)),

@@ -11,6 +11,7 @@ from sat_nb.plots.bars import plot_segments
 from sat_nb.stats.intervals import intervals
 from sat_nb.table.aggregate import aggregate
 from sat_nb.table.aggregations import AGGREGATIONS
+from sat_nb.table.classes import pooled
 from sat_nb.widgets.code import call, highlight_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel
@@ -40,10 +41,10 @@ def summary_columns(state: ExplorerState) -> list[str]:
     return [*_by(state), "segment", column, "n_images", *bounds]
 
 
-def summary_lines(state: ExplorerState) -> list[str]:
+def summary_lines(state: ExplorerState, offer: Offer) -> list[str]:
     """The aggregate as code, named ``summary``."""
     name, options = _arguments(state)
-    return [f"summary = {call(f'sat.{name}', 'chosen', **options)}"]
+    return [f"summary = {call(f'sat.{name}', 'chosen', **options, **offer.pooled)}"]
 
 
 def _concatenated(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -68,11 +69,15 @@ def _arguments(state: ExplorerState) -> tuple[str, dict[str, Any]]:
 def _summary(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     name, options = _arguments(state)
     function = intervals if name == "intervals" else aggregate
-    return function(data.rows(state, panel), **options)
+    rows = data.rows(state, panel)
+    return function(rows, **options, **pooled(rows))
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
-    return [*summary_lines(state), call("sat.plot_segments", "summary", **highlight_of(state))]
+    return [
+        *summary_lines(state, offer),
+        call("sat.plot_segments", "summary", **highlight_of(state)),
+    ]
 
 
 def _draw(result: pd.DataFrame, state: ExplorerState, figure: Any) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.stats.compare import compare
 from sat_nb.stats.comparison import Comparison
+from sat_nb.table.classes import pooled
 from sat_nb.widgets.code import call, highlight_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
@@ -22,7 +23,8 @@ def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Comparison:
-    return compare(data.rows(state, panel), **_options(state, panel))
+    rows = data.rows(state, panel)
+    return compare(rows, **_options(state, panel), **pooled(rows))
 
 
 def _table(results: list[Comparison], state: ExplorerState) -> pd.DataFrame:
@@ -40,7 +42,7 @@ def _draw(result: Comparison, state: ExplorerState, figure: Any) -> Any:
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     return [
-        f"result = {call('sat.compare', 'chosen', **_options(state, panel))}",
+        f"result = {call('sat.compare', 'chosen', **_options(state, panel), **offer.pooled)}",
         call("sat.plot_critical_difference", "result", **_drawing(state)),
     ]
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sat_nb.plots.difference import plot_difference
 from sat_nb.stats.difference import Difference, difference
+from sat_nb.table.classes import pooled
 from sat_nb.widgets.code import call, highlight_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
@@ -25,11 +26,17 @@ def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Difference:
     a, b = (data.rows(state, Panel(panel.methods, (model,))) for model in panel.models)
-    return difference(a, b, **_options(state, panel))
+    return difference(a, b, **_options(state, panel), **(pooled(a) or pooled(b)))
 
 
 def _table(results: list[Difference], state: ExplorerState) -> pd.DataFrame:
-    return joined(VIEW.panels_of(state), [result.table.reset_index() for result in results])
+    return joined(VIEW.panels_of(state), [_rows(result) for result in results])
+
+
+def _rows(result: Difference) -> pd.DataFrame:
+    """The table, with the models whose ranks are ``rank_a`` and ``rank_b``."""
+    models = {"model_a": result.model_a, "model_b": result.model_b}
+    return result.table.reset_index().assign(**models)
 
 
 def _draw(result: Difference, state: ExplorerState, figure: Any) -> Any:
@@ -39,7 +46,7 @@ def _draw(result: Difference, state: ExplorerState, figure: Any) -> Any:
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     a, b = (f"chosen[chosen['model'] == {model!r}]" for model in panel.models)
     return [
-        f"result = {call('sat.difference', a, b, **_options(state, panel))}",
+        f"result = {call('sat.difference', a, b, **_options(state, panel), **offer.pooled)}",
         call("sat.plot_difference", "result", **highlight_of(state)),
     ]
 

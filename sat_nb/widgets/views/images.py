@@ -68,8 +68,17 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> Photos:
     return Photos(data, photos_of(data.rows(state, first), state.segment, state.order))
 
 
+def ranked_by(state: ExplorerState) -> tuple[str, str | None]:
+    """The method and the model whose ranks the photos have, and whose order they are in."""
+    return state.methods[0], state.model
+
+
 def _table(results: list[Photos], state: ExplorerState) -> pd.DataFrame:
-    return results[0].rows
+    rows, (method, model) = results[0].rows, ranked_by(state)
+    if len(maps_shown(state)) == 1:
+        return rows
+    whose = {"method": method} if model is None else {"method": method, "model": model}
+    return rows.assign(**whose)[["image_id", *whose, *rows.columns.drop("image_id")]]
 
 
 def _draw(result: Photos, state: ExplorerState, figure: Any) -> Any:

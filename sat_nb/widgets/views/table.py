@@ -57,7 +57,7 @@ def contains(rows: pd.DataFrame, text: str) -> pd.Series:
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     if state.rows == "segments":
         columns = summary_columns(state)
-        code = [*summary_lines(state), "shown = summary"]
+        code = [*summary_lines(state, offer), "shown = summary"]
     else:
         columns = columns_of(state, offer)
         code = [f"shown = chosen[{columns!r}]"]

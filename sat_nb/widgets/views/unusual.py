@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.stats.unusual import disagreeing_methods, unusual_images, varying_segments
+from sat_nb.table.classes import pooled
+from sat_nb.widgets.code import call
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.markup import count
 from sat_nb.widgets.panels import Panel
@@ -26,7 +28,7 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
 
 
 def _images(rows: pd.DataFrame) -> pd.DataFrame:
-    found = unusual_images(rows).drop_duplicates("image_id").head(MAX_OF_EACH)
+    found = unusual_images(rows, **pooled(rows)).drop_duplicates("image_id").head(MAX_OF_EACH)
     says = [
         f"{r.segment}: rank {r.rank:g} here, {r.mean_rank:.1f} on average; "
         f"{r.distance:.2f} ranks off over {count(r.n_segments, 'segment')}"
@@ -38,7 +40,7 @@ def _images(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _segments(rows: pd.DataFrame) -> pd.DataFrame:
-    found = varying_segments(rows).drop_duplicates("segment").head(MAX_OF_EACH)
+    found = varying_segments(rows, **pooled(rows)).drop_duplicates("segment").head(MAX_OF_EACH)
     says = [
         f"rank {r.mean_rank:.1f} ± {r.sd_rank:.1f}, the middle half from {r.low:g} to {r.high:g}, "
         f"in {count(r.n_images, 'photo')}"
@@ -50,7 +52,7 @@ def _segments(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _methods(rows: pd.DataFrame) -> pd.DataFrame:
-    found = disagreeing_methods(rows).head(MAX_OF_EACH)
+    found = disagreeing_methods(rows, **pooled(rows)).head(MAX_OF_EACH)
     says = [
         f"tau {r.tau:.2f}; furthest apart on {r.segment}: mean rank {r.rank_a:.1f} and "
         f"{r.rank_b:.1f}"
@@ -71,11 +73,13 @@ def _records(rows: pd.DataFrame) -> list[Any]:
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     code = [
-        f"print(sat.unusual_images(chosen).drop_duplicates('image_id').head({MAX_OF_EACH}))",
-        f"print(sat.varying_segments(chosen).drop_duplicates('segment').head({MAX_OF_EACH}))",
+        f"print({call('sat.unusual_images', 'chosen', **offer.pooled)}.drop_duplicates('image_id').head({MAX_OF_EACH}))",
+        f"print({call('sat.varying_segments', 'chosen', **offer.pooled)}.drop_duplicates('segment').head({MAX_OF_EACH}))",
     ]
     if len(panel.methods) > 1:
-        code.append(f"print(sat.disagreeing_methods(chosen).head({MAX_OF_EACH}))")
+        code.append(
+            f"print({call('sat.disagreeing_methods', 'chosen', **offer.pooled)}.head({MAX_OF_EACH}))"
+        )
     return code
 
 
