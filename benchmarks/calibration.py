@@ -3,6 +3,7 @@
     python benchmarks/calibration.py                    # all cells: an hour or two
     python benchmarks/calibration.py --k 5 --n 20 100   # some of them
     python benchmarks/calibration.py --prevalence       # what presence alone does
+    python benchmarks/calibration.py --units            # images that come in units
 
 Each image has a normal attribution for each segment, shifted by the segment's true effect;
 segments are ranked within the image among those that it has. Segments without a shift are
@@ -111,12 +112,15 @@ SCENARIOS = {
 
 def simulate(rng: np.random.Generator, scenario: Scenario, n: int, k: int) -> Ranks:
     """Ranks (n, k), 1 = largest, among the segments that each image has; NaN where missing."""
-    from scipy.stats import rankdata
-
     values = rng.normal(size=(n, k)) + scenario.shifts(n, k)
     if scenario.step:
         values = np.round(values / scenario.step)
-    here = scenario.presence(rng, values)
+    return _ranks(values, scenario.presence(rng, values))
+
+
+def _ranks(values: Ranks, here: NDArray[np.bool_]) -> Ranks:
+    from scipy.stats import rankdata
+
     ranks = rankdata(np.where(here, -values, np.inf), axis=1)
     return np.where(here, ranks, np.nan)
 
@@ -209,6 +213,82 @@ def check_the_way(n_tables: int = 20) -> None:
             np.testing.assert_array_equal(seen, different(verdict))
 
 
+# --- images in units ----------------------------------------------------------------------------
+
+
+def unequal(rng: np.random.Generator, n_units: int) -> NDArray[np.intp]:
+    """Units of 1, 2, 4 and 8 images in turn, as a number for each image."""
+    return np.repeat(np.arange(n_units), np.resize([1, 2, 4, 8], n_units))
+
+
+def one_large(rng: np.random.Generator, n_units: int) -> NDArray[np.intp]:
+    """Units of one to three images, and one with as many as all others."""
+    sizes = rng.integers(1, 4, n_units)
+    sizes[0] = sizes[1:].sum()
+    return np.repeat(np.arange(n_units), sizes)
+
+
+UNITS = {"1, 2, 4, 8": unequal, "one large": one_large}
+
+
+def rate_of_units(
+    sizes: str, n_units: int, k: int, n_sims: int, *, by_unit: bool, missing: str, shift: float = 0
+) -> Rate:
+    """Error where all segments are equal and each unit has preferences of its own.
+
+    With ``shift``, the first segment is ahead, which gives the power. With ``missing="complete"``
+    segments are missing as in ``some_missing``.
+    """
+    rng = np.random.default_rng([n_units, k])
+    i, j = np.triu_indices(k, 1)
+    null = i > 0 if shift else i >= 0
+    errors, found = np.zeros(n_sims), np.full(n_sims, np.nan)
+    for s in range(n_sims):
+        units = UNITS[sizes](rng, n_units)
+        values = rng.normal(size=(n_units, k))[units] + rng.normal(size=(len(units), k))
+        values[:, 0] += shift
+        here = some_missing(rng, values) if missing == "complete" else all_there(rng, values)
+        ranks = _ranks(values, here)
+        said = different(_verdict_of_units(ranks, units, missing, by_unit=by_unit, seed=s))[i, j]
+        errors[s] = said[null].any()
+        if shift:
+            found[s] = said[~null].mean()
+    error, power = errors.mean(), found.mean()
+    se = np.sqrt(max(error * (1 - error), 1 / n_sims) / n_sims)
+    return Rate(error, se, power, found.std() / np.sqrt(n_sims), n_sims)
+
+
+def _verdict_of_units(
+    ranks: Ranks, units: NDArray[np.intp], missing: str, *, by_unit: bool, seed: int
+) -> PairTestResult:
+    if not by_unit:
+        return verdict_of("wilcoxon-holm", missing, ranks)
+    names = [f"s{i:02d}" for i in range(ranks.shape[1])]
+    return TESTS["wilcoxon-holm"].by_unit(ranks, ALPHA, names, units, seed)
+
+
+def print_units(n_sims: int) -> None:
+    """Error rates with units and, for comparison, as if all images were independent."""
+    print("| units | sizes | k | missing | error, by unit | error, by image | power, by unit |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for sizes in UNITS:
+        for n_units, k, missing in (
+            (12, 4, "absolute"),
+            (30, 4, "absolute"),
+            (30, 8, "absolute"),
+            (30, 4, "complete"),
+        ):
+            options = {"n_sims": n_sims, "missing": missing}
+            own = rate_of_units(sizes, n_units, k, by_unit=True, **options)
+            plain = rate_of_units(sizes, n_units, k, by_unit=False, **options)
+            power = rate_of_units(sizes, n_units, k, by_unit=True, shift=1.5, **options)
+            print(
+                f"| {n_units} | {sizes} | {k} | {missing} | {own.error:.3f} ({own.se_error:.3f}) | "
+                f"{plain.error:.3f} ({plain.se_error:.3f}) | {power.power:.2f} |",
+                flush=True,
+            )
+
+
 # --- the tables ---------------------------------------------------------------------------------
 
 
@@ -271,9 +351,12 @@ def main() -> None:
     parser.add_argument("--peer-sims", type=int, default=300)
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--prevalence", action="store_true", help="what presence alone does")
+    parser.add_argument("--units", action="store_true", help="images that come in units")
     options = parser.parse_args()
     check_the_way()
-    if options.prevalence:
+    if options.units:
+        print_units(options.sims)
+    elif options.prevalence:
         print_prevalence(n=100, k=12, n_sims=options.sims)
     else:
         print_rates(options)

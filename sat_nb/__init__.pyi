@@ -153,6 +153,8 @@ from .stats.compare import (
 from .stats.comparison import (
     Comparison,
     PresenceWarning,
+    TooFewWarning,
+    UnitSizeWarning,
 )
 from .stats.consensus import (
     COMBINATIONS,
@@ -301,6 +303,8 @@ __all__ = [
     "SatError",
     "SegmentationMap",
     "Source",
+    "TooFewWarning",
+    "UnitSizeWarning",
     "View",
     "WorkerFailed",
     "adjust_for_size",

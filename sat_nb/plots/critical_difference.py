@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 POSITIONS = ("mean_ranks", "aeon_ranks")
 
+_MARK = "†"
+
 # Heights are in lines of text, downwards from the rank axis at 0.
 _BAR_STEP = 0.5
 _FIRST_BAR = 0.6
@@ -51,10 +53,12 @@ def plot_critical_difference(
 ) -> Axes:
     """Draw a comparison as a critical difference diagram, rank 1 at the left.
 
-    Each segment stands at its Absolute mean rank; its label gives the Relative mean rank and, in
-    brackets, the number of images that have it. A bar joins the segments of a group, in which no
-    two differ. Dots mark the members; where a bar passes over a segment that is not a member, it
-    is dotted. Names are shortened where they would leave too little room for the ranks.
+    Each segment stands at its Absolute mean rank; its label gives the Relative mean rank and,
+    in brackets, the number of images that have it. A bar joins the segments of a group, in
+    which no two differ. Dots mark the members; where a bar passes over a segment that is not a
+    member, it is dotted. A dagger marks the rarer segment of each pair that differs, or does
+    not, only because images lack one of the two (``Comparison.created_by_presence`` and its
+    siblings). Names are shortened where they would leave too little room for the ranks.
 
     Parameters
     ----------
@@ -122,7 +126,22 @@ def label(result: Comparison, name: str) -> str:
 
 
 def _figures(result: Comparison, name: str) -> str:
-    return f"{result.relative_ranks[name]:.2f} ({result.n_images[name]})"
+    mark = f" {_MARK}" if name in _decided_by_presence(result) else ""
+    return f"{result.relative_ranks[name]:.2f} ({result.n_images[name]}){mark}"
+
+
+def _decided_by_presence(result: Comparison) -> set[str]:
+    """The rarer one of each pair that differs, or not, because images lack one of them."""
+    kinds = (result.created_by_presence, result.reversed_by_presence, result.hidden_by_presence)
+    return {min(pair, key=result.n_images.__getitem__) for pairs in kinds for pair in pairs}
+
+
+def _presence(result: Comparison) -> list[str]:
+    """How many differences presence makes, turns and hides, for the title."""
+    kinds = ("created", "reversed", "hidden")
+    counts = {kind: len(getattr(result, f"{kind}_by_presence")) for kind in kinds}
+    found = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
+    return [f"{_MARK} differences by presence: {found}"] if found else []
 
 
 def numbers(result: Comparison) -> pd.DataFrame:
@@ -134,7 +153,11 @@ def numbers(result: Comparison) -> pd.DataFrame:
     columns = [result.mean_ranks, result.relative_ranks, result.n_images]
     if result.aeon_ranks is not None:
         columns.append(result.aeon_ranks)
-    return pd.concat(columns, axis=1).assign(groups=pd.Series(groups)).reset_index()
+    frame = pd.concat(columns, axis=1).assign(groups=pd.Series(groups))
+    decided = _decided_by_presence(result)
+    if decided:
+        frame["presence"] = [_MARK if name in decided else "" for name in frame.index]
+    return frame.reset_index()
 
 
 def _positions(result: Comparison, positions: str) -> pd.Series:
@@ -156,7 +179,10 @@ def _positions(result: Comparison, positions: str) -> pd.Series:
 def _title(result: Comparison) -> list[str]:
     method = style.short(result.method)
     test = f"{result.test}, α = {result.alpha:g}"
-    return ["mean rank, 1 = most attribution", method, f"{result.n_total} images", test]
+    images = f"{result.n_total} images"
+    if result.n_units is not None:
+        images += f" of {result.n_units} units"
+    return ["mean rank, 1 = most attribution", method, images, test, *_presence(result)]
 
 
 # --- groups ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -57,8 +57,21 @@ class Comparison:
     critical_difference : float or None
         Nemenyi's, between ``friedman_ranks``.
     driven_by_presence : tuple of pairs of str
-        The pairs, better first, that differ under "absolute" and not on the images that have both;
-        see ``compare_missing``.
+        The pairs, better first, that differ under "absolute" and not, or not in that direction, on
+        the images that have both; see ``compare_missing``.
+    created_by_presence, reversed_by_presence, hidden_by_presence : tuple of pairs of str
+        Under "absolute": the pairs, better first, that differ there alone; that differ the other
+        way round on the images that have both; and that differ on these images alone.
+    unit : str or None
+        The column of ``unit`` in ``compare``, or "unit" for a mapping; None where every image
+        counts as independent.
+    n_units : int or None
+        The number of units.
+    driven_by_size : tuple of pairs of str
+        With ``unit``: the pairs that differ, but not if each unit has one vote.
+    n_needed : int or None
+        How many images (with ``unit``: units) the test needs before any pair of so many segments
+        can differ, where there are too few; None otherwise.
     """
 
     mean_ranks: pd.Series
@@ -81,6 +94,13 @@ class Comparison:
     aeon_ranks: pd.Series | None = None
     critical_difference: float | None = None
     driven_by_presence: tuple[tuple[str, str], ...] = ()
+    created_by_presence: tuple[tuple[str, str], ...] = ()
+    reversed_by_presence: tuple[tuple[str, str], ...] = ()
+    hidden_by_presence: tuple[tuple[str, str], ...] = ()
+    unit: str | None = None
+    n_units: int | None = None
+    driven_by_size: tuple[tuple[str, str], ...] = ()
+    n_needed: int | None = None
 
     def __repr__(self) -> str:
         first = self.mean_ranks.head(3).items()
@@ -127,7 +147,15 @@ class Comparison:
 
 
 class PresenceWarning(UserWarning):
-    """Segments differ only because images lack them, which is not a matter of attribution."""
+    """Padding creates, reverses or hides differences, as segments are missing from images."""
+
+
+class TooFewWarning(UserWarning):
+    """So few images, or units, that no pair can come out different, however clear they are."""
+
+
+class UnitSizeWarning(UserWarning):
+    """Differences rest on the units with many images."""
 
 
 def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:
@@ -143,31 +171,103 @@ def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:
     pairs.insert(3, "n_b", padded.n_images[pairs["segment_b"]].to_numpy())
     pairs.insert(4, "n_both", pairs.pop("n_compared_complete"))
     same_way = np.sign(pairs["effect_size_absolute"]) == np.sign(pairs["effect_size_complete"])
-    confirmed = pairs["different_complete"] & same_way
     one_alone = pairs[["n_a", "n_b"]].max(axis=1) > pairs["n_both"]
-    driven = pairs["different_absolute"] & one_alone & ~confirmed
-    return pairs.assign(driven_by_presence=driven)
+    here, there = pairs["different_absolute"] & one_alone, pairs["different_complete"] & one_alone
+    kinds = {
+        "created": here & ~there,
+        "reversed": here & there & ~same_way,
+        "hidden": there & ~here,
+    }
+    presence = np.select(list(kinds.values()), list(kinds), "")
+    driven = kinds["created"] | kinds["reversed"]
+    return pairs.assign(driven_by_presence=driven, presence=presence)
 
 
-def driven_by_presence(padded: Comparison, complete: Comparison) -> tuple[tuple[str, str], ...]:
-    """The pairs, better first, that differ in ``padded`` but not in ``complete``."""
+def with_presence(padded: Comparison, complete: Comparison) -> Comparison:
+    """The padded comparison, with the pairs whose differences presence makes, turns or hides."""
     pairs = both_ways(padded, complete)
-    driven = pairs.loc[pairs["driven_by_presence"], ["segment_a", "segment_b"]]
-    return tuple(driven.itertuples(index=False, name=None))
+    ahead = np.where(pairs["presence"] == "hidden", pairs["lead_complete"], 1.0) >= 0
+    a, b = pairs["segment_a"], pairs["segment_b"]
+    pairs = pairs.assign(first=a.where(ahead, b), second=b.where(ahead, a))
+    return replace(
+        padded,
+        driven_by_presence=_named(pairs[pairs["driven_by_presence"]]),
+        created_by_presence=_named(pairs[pairs["presence"] == "created"]),
+        reversed_by_presence=_named(pairs[pairs["presence"] == "reversed"]),
+        hidden_by_presence=_named(pairs[pairs["presence"] == "hidden"]),
+    )
 
 
-def warn_about_presence(result: Comparison, test: str) -> None:
-    """Warn of the pairs in ``driven_by_presence``, and name the test that checked them."""
-    if not result.driven_by_presence:
-        return
+def _named(pairs: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    return tuple(pairs[["first", "second"]].itertuples(index=False, name=None))
+
+
+def warn_about_presence(result: Comparison, test: str, where: str, stacklevel: int) -> None:
+    """Warn of the pairs that presence decides, and name the test that checked them."""
+    created, hidden = result.created_by_presence, result.hidden_by_presence
+    turned = result.reversed_by_presence
     n_different = int(np.triu(result.different.to_numpy(), 1).sum())
-    first = "; ".join(f"{a!r} and {b!r}" for a, b in result.driven_by_presence[:3])
-    names = first + ("; ..." if len(result.driven_by_presence) > 3 else "")
+    parts = []
+    if created:
+        parts.append(
+            f"{len(created)} of {n_different} differences under method {result.method!r}{where} "
+            f"rest on presence: on the images that have both, {test!r} finds no such difference, "
+            f"or they are too few: {_first(created)}"
+        )
+    if turned:
+        parts.append(
+            f"{len(turned)} of {n_different} differences under method {result.method!r}{where} "
+            f"are reversed: on the images that have both, {test!r} finds the second ahead: "
+            f"{_first(turned)}"
+        )
+    if hidden:
+        parts.append(
+            f"{len(hidden)} differences under method {result.method!r}{where} are hidden: {test!r} "
+            f"finds them on the images that have both, the first ahead: {_first(hidden)}"
+        )
+    if parts:
+        warnings.warn(
+            f"{'. '.join(parts)}. An image that lacks a segment ranks it last. See "
+            "created_by_presence, reversed_by_presence, hidden_by_presence, compare_missing, or "
+            "compare with missing='complete'.",
+            PresenceWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _first(pairs: tuple[tuple[str, str], ...]) -> str:
+    more = "; ..." if len(pairs) > 3 else ""
+    return "; ".join(f"{a!r} and {b!r}" for a, b in pairs[:3]) + more
+
+
+def warn_about_size(result: Comparison, where: str, stacklevel: int) -> None:
+    """Warn of the pairs in ``driven_by_size``."""
+    if result.driven_by_size:
+        n_different = int(np.triu(result.different.to_numpy(), 1).sum())
+        warnings.warn(
+            f"{len(result.driven_by_size)} of {n_different} differences under method "
+            f"{result.method!r}{where} rest on units with many images: with one vote a unit they "
+            f"are not found, or the other way round: {_first(result.driven_by_size)}. If large "
+            "units are special, say what the result is about: the typical image (as here) or the "
+            "typical unit; one image a unit tests the latter.",
+            UnitSizeWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_about_few(result: Comparison, n: int, where: str, stacklevel: int) -> None:
+    """Warn that no pair could have come out different; ``n`` images, or units, were compared."""
+    k = len(result.mean_ranks)
+    things = "images" if result.unit is None else f"units ({result.unit})"
+    needed = (
+        f"at least {result.n_needed} are needed"
+        if result.n_needed
+        else f"so many pairs cannot be told apart by any number of {things}"
+    )
     warnings.warn(
-        f"{len(result.driven_by_presence)} of {n_different} differences under method "
-        f"{result.method!r} rest on presence: an image that lacks a segment ranks it last, and on "
-        f"the images that have both, {test!r} finds no such difference, or they are too few: "
-        f"{names}. See driven_by_presence, compare_missing, or compare with missing='complete'.",
-        PresenceWarning,
-        stacklevel=3,
+        f"{k} segments make {k * (k - 1) // 2} pairs: with test={result.test!r} and alpha="
+        f"{result.alpha:g} none of them can differ in {n} {things}{where}, however clear the "
+        f"ranks are; {needed}. Compare fewer segments, or more images.",
+        TooFewWarning,
+        stacklevel=stacklevel,
     )

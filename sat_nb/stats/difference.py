@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.printable import printable
+from sat_nb.registry import lists
 from sat_nb.stats.bootstrap import (
     Interval,
     Levels,
@@ -26,6 +29,7 @@ from sat_nb.stats.bootstrap import (
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import KEY, rows_of_method
 from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes
 from sat_nb.table.schema import rerank
 
 
@@ -75,6 +79,7 @@ class Difference:
         )
 
 
+@lists(classes=CLASSES)
 def difference(
     table_a: pd.DataFrame,
     table_b: pd.DataFrame,
@@ -82,11 +87,12 @@ def difference(
     method: str,
     alpha: float = 0.05,
     missing: str = "error",
+    classes: str | None = None,
     unit: Unit = "image_id",
     n_resamples: int = 10_000,
     interval: str | Interval | Levels = "bca",
     seed: int = 0,
-) -> Difference:
+) -> Any:
     """Compare the local ranks of two models on the same images and segments, in pairs.
 
     Parameters
@@ -103,6 +109,14 @@ def difference(
         ``left_out``. A rank among other segments is another rank, so images whose segments differ
         between the tables (in name, or in the number among which they were ranked) are ranked
         again in both. Tables that were filtered in the same way keep their ranks.
+    classes : str, optional
+        What becomes of several classes; without it they must not be mixed. All but "pool" give
+        one result a class:
+
+        [[classes]]
+
+        What is "predicted" and what is "correct" depends on the model, so that their classes are
+        pairs: (that of model a, that of model b).
     unit : str, Mapping or Series, default "image_id"
         What is independent: images, or a column of table_a or {image_id: unit} that groups them,
         as for ``intervals``. The test then compares the units' mean shifts.
@@ -116,7 +130,9 @@ def difference(
     Returns
     -------
     Difference
-        Mean shifts of rank with intervals and p-values, by segment.
+        Mean shifts of rank with intervals and p-values, by segment. With ``classes`` other than
+        "pool", {class: Difference}; alpha holds for each by itself, and classes of one image are
+        left out, with a warning.
 
     Raises
     ------
@@ -154,8 +170,36 @@ def difference(
     checked_level("alpha", alpha, 0.05)
     check_resampling(1 - alpha, n_resamples)
     entry = chosen_interval(interval)
-    a = rows_of_method(table_a, method, argument="table_a")
-    b = rows_of_method(table_b, method, argument="table_b")
+    a = rows_of_method(table_a, method, argument="table_a", classes=classes)
+    b = rows_of_method(table_b, method, argument="table_b", classes=classes)
+    settled = partial(
+        _difference,
+        method=method,
+        alpha=alpha,
+        missing=missing,
+        unit=unit,
+        n_resamples=n_resamples,
+        entry=entry,
+        seed=seed,
+    )
+    grouped = chosen_classes(classes)
+    if grouped is None or not grouped.column:
+        return settled(a, b)
+    return {key: settled(*part) for key, part in _grouped(a, b, grouped, missing).items()}
+
+
+def _difference(
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    *,
+    method: str,
+    alpha: float,
+    missing: str,
+    unit: Unit,
+    n_resamples: int,
+    entry: Interval,
+    seed: int,
+) -> Difference:
     pairs = paired(a, b, missing=missing)
     _check_size(pairs)
     units = units_of(a, unit).set_axis(a["image_id"])
@@ -184,6 +228,40 @@ def difference(
         n_total=len(pairs.image_ids),
         left_out=pairs.left_out,
     )
+
+
+def _grouped(
+    a: pd.DataFrame, b: pd.DataFrame, classes: Classes, missing: str
+) -> dict[Any, tuple[pd.DataFrame, pd.DataFrame]]:
+    """{class: the rows of a and b}, for each class of two images or more."""
+    ids, _ = _images_of_both(a, b, missing)
+    a, b = (with_classes(rows[rows["image_id"].isin(ids)], classes) for rows in (a, b))
+    of_a, of_b = (
+        rows.drop_duplicates("image_id").set_index("image_id")[classes.column] for rows in (a, b)
+    )
+    of_b = of_b[of_a.index]
+    keys = pd.Series(list(zip(of_a, of_b, strict=True)), of_a.index, dtype=object)
+    if classes.column == "label":
+        other = of_a.index[(of_a != of_b).to_numpy(dtype=bool)]
+        if len(other):
+            raise InvalidInput(
+                f"table_a, table_b: {len(other)} images have another label in each: "
+                f"{shorten(other)}; build both with the same labels."
+            )
+        keys = of_a.astype(object)
+    images = {key: keys.index[[one == key for one in keys]] for key in sorted(set(keys))}
+    few = [key for key, found in images.items() if len(found) < 2]
+    if few:
+        warnings.warn(
+            f"classes: left out {len(few)} of {len(images)} ({classes.column} {shorten(few)}), "
+            "which have one image in both tables.",
+            stacklevel=3,
+        )
+    return {
+        key: (a[a["image_id"].isin(found)], b[b["image_id"].isin(found)])
+        for key, found in images.items()
+        if key not in few
+    }
 
 
 def _shifts(ranks: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, registry
+from sat_nb.stats.clustered import friedman_by_unit, signed_rank_by_unit
 from sat_nb.stats.signed_rank import signed_rank_tests
 
 
@@ -45,6 +46,10 @@ class PairTestResult:
 
 TestFunction = Callable[[Float64, float, list[str]], PairTestResult | Float64]
 
+UnitTestFunction = Callable[
+    [Float64, float, list[str], NDArray[np.intp], int], PairTestResult | Float64
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairTest(Entry):
@@ -65,6 +70,10 @@ class PairTest(Entry):
     complete : callable, default None
         The same for ranks with gaps, NaN where an image lacks a segment: each pair is compared on
         the images that have both. None if the test needs every segment in every image.
+    by_unit : callable, default None
+        ``(ranks, alpha, names, units, seed) -> p_values``: the same where images come in units,
+        numbered from 0 in ``units`` int (n_images,), and only units are independent. ``ranks``
+        may have gaps, NaN. None if the test takes every image as independent.
     fewest : int, default 2
         The smallest number of segments that can be tested.
 
@@ -81,6 +90,7 @@ class PairTest(Entry):
 
     padded: TestFunction
     complete: TestFunction | None = None
+    by_unit: UnitTestFunction | None = None
     fewest: int = 2
 
 
@@ -119,6 +129,26 @@ def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Pa
     tested = ~np.isnan(differences).all(axis=0)
     raw = np.where(tested, signed_rank_tests(differences), np.nan)
     return _from_p_values(_symmetric(raw, k), alpha, k)
+
+
+def wilcoxon_holm_by_unit(
+    ranks: Float64, alpha: float, names: list[str], units: NDArray[np.intp], seed: int
+) -> PairTestResult:
+    """The same with whole units flipped or permuted; see :mod:`sat_nb.stats.clustered`.
+
+    The test over all segments at once is only for ranks without gaps.
+    """
+    k = ranks.shape[1]
+    i, j = np.triu_indices(k, 1)
+    differences = ranks[:, i] - ranks[:, j]
+    tested = ~np.isnan(differences).all(axis=0)
+    raw = np.where(tested, signed_rank_by_unit(differences, units, seed), np.nan)
+    pairs = _from_p_values(_symmetric(raw, k), alpha, k)
+    if np.isnan(ranks).any():
+        return pairs
+    friedman_p = friedman_by_unit(ranks, units, seed)
+    groups = (tuple(range(k)),) if friedman_p > alpha else pairs.groups
+    return replace(pairs, groups=groups, friedman_p=friedman_p, friedman_ranks=midranks(ranks))
 
 
 def aeon(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
@@ -182,6 +212,7 @@ TESTS: dict[str, PairTest] = registry(
         source="Wilcoxon 1945; Holm 1979",
         padded=wilcoxon_holm,
         complete=wilcoxon_holm_complete,
+        by_unit=wilcoxon_holm_by_unit,
     ),
     PairTest(
         name="aeon",

@@ -101,6 +101,12 @@ def mixed_classes(table: pd.DataFrame, apart: Sequence[str]) -> tuple[str, list[
     return (column, list(found)) if len(found) > 1 and column not in apart else None
 
 
+def pooled(table: pd.DataFrame) -> dict[str, Any]:
+    """``classes="pool"`` for a table of several targets without labels, which nothing chooses."""
+    mixed = mixed_classes(table, ("label",))
+    return {"classes": "pool"} if mixed else {}
+
+
 def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: str) -> None:
     """Raise InvalidInput for several classes that are not kept ``apart``."""
     mixed = mixed_classes(table, apart)

@@ -220,7 +220,7 @@ class Offer:
     has_maps: bool = False
     has_masks: bool = False
     maps_by_model: bool = False
-    pooled: dict[str, str] = field(default_factory=dict, hash=False)
+    pooled: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
 def offer_of(table: pd.DataFrame, **given: bool) -> Offer:

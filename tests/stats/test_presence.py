@@ -78,6 +78,51 @@ def test_a_difference_the_other_way_is_presence() -> None:
     assert ("s00", "s03") in result.driven_by_presence
 
 
+def by_kind(result: sat.Comparison) -> dict[str, tuple]:
+    return {k: getattr(result, f"{k}_by_presence") for k in ("created", "reversed", "hidden")}
+
+
+def test_padding_hides_a_difference() -> None:
+    """The last is first wherever it is, in nearly half of the images, and last elsewhere."""
+    table = gappy(100, 4, 0.48, apart=-8.0)
+    values = table[table["segment"] != "s01"]
+    with pytest.warns(sat.PresenceWarning, match="differences under method 'm' are hidden") as said:
+        result = sat.compare(sat.rerank(values), method="m")
+    side = sat.compare_missing(sat.rerank(values), method="m")
+    hidden = side[side["presence"] == "hidden"]
+    assert len(hidden) == len(result.hidden_by_presence) > 0
+    assert (hidden["p_value_complete"] < 1e-9).all()
+    assert not hidden["different_absolute"].any()
+    for a, b in result.hidden_by_presence:
+        assert (a, b)[0] == "s03"
+        assert f"{a!r} and {b!r}" in str(said[0].message)
+    assert by_kind(result)["created"] == ()
+
+
+def test_each_kind_is_named_by_itself() -> None:
+    """Rare and first: reversed. Rare and equal: created. Both are driven by presence."""
+    with pytest.warns(sat.PresenceWarning, match="are reversed: .* finds the second ahead: 's0"):
+        turned = sat.compare(gappy(100, 4, 0.2, apart=-8.0), method="m")
+    assert ("s00", "s03") in turned.reversed_by_presence
+    assert set(turned.driven_by_presence) == {
+        *turned.created_by_presence,
+        *turned.reversed_by_presence,
+    }
+    with pytest.warns(sat.PresenceWarning):
+        made = sat.compare(gappy(60, 4, 0.4), method="m")
+    assert by_kind(made) == {"created": made.driven_by_presence, "reversed": (), "hidden": ()}
+
+
+def test_the_diagram_marks_what_presence_decides() -> None:
+    with pytest.warns(sat.PresenceWarning):
+        result = sat.compare(gappy(60, 4, 0.4), method="m")
+    labels = [t.get_text() for t in sat.plot_critical_difference(result).texts]
+    assert [text.split()[0] for text in labels if text.endswith(" †")] == ["s03"]
+    assert any("† differences by presence: 3 created" in text.replace("\n", " ") for text in labels)
+    clean = sat.compare(gappy(60, 4, 1.0), method="m")
+    assert not any("†" in t.get_text() for t in sat.plot_critical_difference(clean).texts)
+
+
 def test_without_gaps_nothing_is_driven_by_presence() -> None:
     table = gappy(40, 4, 1.0, apart=1.0)
     with warnings.catch_warnings():
@@ -188,7 +233,7 @@ def test_the_diagram_draws_them() -> None:
             result = sat.compare(table, method="m", **options)
         ax = sat.plot_critical_difference(result)
         texts = [text.get_text().strip() for text in ax.texts]
-        assert f"s00  {result.relative_ranks['s00']:.2f} (60)" in texts
+        assert f"s00  {result.relative_ranks['s00']:.2f} (60)" in [t.rstrip(" †") for t in texts]
         dots = [line for line in ax.lines if line.get_marker() == "o"]
         assert len(dots) == len(result.groups) > 0
 

@@ -72,14 +72,16 @@ def _records(rows: pd.DataFrame) -> list[Any]:
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
+    images, segments, methods = (
+        call(f"sat.{name}", "chosen", **offer.pooled)
+        for name in ("unusual_images", "varying_segments", "disagreeing_methods")
+    )
     code = [
-        f"print({call('sat.unusual_images', 'chosen', **offer.pooled)}.drop_duplicates('image_id').head({MAX_OF_EACH}))",
-        f"print({call('sat.varying_segments', 'chosen', **offer.pooled)}.drop_duplicates('segment').head({MAX_OF_EACH}))",
+        f"print({images}.drop_duplicates('image_id').head({MAX_OF_EACH}))",
+        f"print({segments}.drop_duplicates('segment').head({MAX_OF_EACH}))",
     ]
     if len(panel.methods) > 1:
-        code.append(
-            f"print({call('sat.disagreeing_methods', 'chosen', **offer.pooled)}.head({MAX_OF_EACH}))"
-        )
+        code.append(f"print({methods}.head({MAX_OF_EACH}))")
     return code
 
 
