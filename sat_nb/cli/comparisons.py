@@ -87,6 +87,8 @@ def compare(
 def methods_of(given: Sequence[str] | None, table: pd.DataFrame) -> list[str]:
     """The methods that are asked for, in that order, all of which the table has."""
     held = list(table["method"].unique())
+    if given == []:
+        raise InvalidInput("--methods: expected names with commas, got none; leave it out for all.")
     return checked_names("--methods", given, held) if given is not None else held
 
 

@@ -59,13 +59,13 @@ class Listed(click.ParamType):
 
 
 def listed(text: str) -> list[str]:
-    """The names in a text, without the blanks around them.
+    """The names in a text, each once, without the blanks around them.
 
     >>> listed('eyes, nose,"ear, left"')
     ['eyes', 'nose', 'ear, left']
     """
     cells = next(csv.reader([text], skipinitialspace=True), [])
-    return [name.strip() for name in cells if name.strip()]
+    return list(dict.fromkeys(name.strip() for name in cells if name.strip()))
 
 
 def checked_names(argument: str, names: Collection[str], valid: Collection[str]) -> list[str]:

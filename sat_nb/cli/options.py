@@ -59,7 +59,7 @@ class Named(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name itself, or what ``module:name`` refers to."""
-        argument = getattr(param, "name", None) or self.name
+        argument = _name_of(param) or self.name
         return self.chosen(value, argument) if isinstance(value, str) else value
 
     def chosen(self, text: str, argument: str) -> Any:
@@ -80,7 +80,7 @@ class Imported(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """What ``module:name`` refers to."""
-        argument = getattr(param, "name", None) or self.name
+        argument = _name_of(param) or self.name
         return _imported(value, argument) if isinstance(value, str) else value
 
 
@@ -91,7 +91,7 @@ class NamedSeveral(Named):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The list of names."""
-        argument = getattr(param, "name", None) or self.name
+        argument = _name_of(param) or self.name
         if not isinstance(value, str):
             return value
         return [self.chosen(text.strip(), argument) for text in value.split(",")]
@@ -126,6 +126,10 @@ class Command(click.Command):
                 with formatter.section(title):
                     formatter.write_dl(list(param.type.entries().items()))
         super().format_epilog(ctx, formatter)
+
+
+def _name_of(param: click.Parameter | None) -> str | None:
+    return param.opts[0] if isinstance(param, click.Option) else getattr(param, "name", None)
 
 
 def _text_of(entry: Any) -> str:
@@ -198,21 +202,29 @@ def as_options(text: str) -> str:
     """
     for python, option in SPELLED.items():
         text = text.replace(python, option)
-    text = _ROWS.sub(r"`sat-nb select --\1s \2`", text).replace("--predicteds", "--predicted")
+    text = _ROWS.sub(_selecting, text)
     context = click.get_current_context(silent=True)
     for param in context.command.get_params(context) if context else ():
         if isinstance(param, click.Option):
-            text = _with_option(text, param.opts[0])
+            for name in {param.opts[0].lstrip("-").replace("-", "_"), str(param.name)}:
+                text = _with_option(text, name, param.opts[0])
     return text
 
 
-def _with_option(text: str, flag: str) -> str:
+def _selecting(found: re.Match[str]) -> str:
+    """How ``select`` keeps the rows that an index of a DataFrame keeps."""
+    column, name = found.groups()
+    flag = "predicted" if column == "predicted" else f"{column}s"
+    held = f'"{name}"' if "," in name else name
+    return f"`sat-nb select --{flag} {shlex.quote(held)}`"
+
+
+def _with_option(text: str, name: str, flag: str) -> str:
     """A message in which the keyword of one option is the option.
 
-    >>> _with_option("missing: 'x' is none; pass missing='skip', or by=('a', 'b').", "--missing")
-    "--missing: 'x' is none; pass --missing skip, or by=('a', 'b')."
+    >>> _with_option("fit: 'x' is none; pass fit='crop', or by=('a', 'b').", "fit", "--fit")
+    "--fit: 'x' is none; pass --fit crop, or by=('a', 'b')."
     """
-    name = flag.lstrip("-").replace("-", "_")
     text = re.sub(rf"^{name}(?=[:\[])|`{name}`", flag, text)
     return re.sub(rf"(?<![\w.-]){name}={_VALUE}", lambda found: f"{flag} {_spelled(found)}", text)
 

@@ -11,12 +11,15 @@ from sat_nb.cli.comparisons import ALPHA, METHODS, MISSING, TEST, methods_of
 from sat_nb.cli.inputs import Listed, checked_names
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import SPREADSHEET_SAFE
+from sat_nb.cli.summaries import CLASSES
+from sat_nb.errors import InvalidInput
 
 
 @click.command(cls=Command)
 @click.argument("table")
 @click.option("--out", default="figures", show_default=True, help="Folder to write to.")
 @METHODS
+@CLASSES
 @TEST
 @ALPHA
 @MISSING
@@ -48,6 +51,11 @@ def figures(
     """
     from sat_nb.reproduction.studies import draw_results, results_of_method
 
+    if options["classes"] not in (None, "pool"):
+        raise InvalidInput(
+            "--classes: figures draws one group of images; give --classes pool, or write the one "
+            "that you mean with `sat-nb select` first."
+        )
     rows = sat.read_table(table)
     marked = checked_names("--highlight", highlight, list(rows["segment"].dropna().unique()))
     written = {name: options.pop(name) for name in ("formats", "spreadsheet_safe")}

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -299,11 +299,13 @@ def results_of_method(
     missing: str = "absolute",
     value: str = "abs_mean_attribution",
     interval: str | sat.Interval = "bca",
+    classes: Literal["pool"] | None = None,
 ) -> tuple[sat.Comparison, pd.DataFrame]:
     """What ``draw_results`` draws: the comparison of one method, and its means with intervals."""
-    result = sat.compare(table, method=method, test=test, alpha=alpha, missing=missing)
+    options: Any = {"test": test, "alpha": alpha, "missing": missing, "classes": classes}
+    result = sat.compare(table, method=method, **options)
     rows = table[table["method"] == method]
-    return result, sat.intervals(rows, value=value, interval=interval)
+    return result, sat.intervals(rows, value=value, interval=interval, classes=classes)
 
 
 def draw_results(

@@ -149,7 +149,8 @@ def test_an_unknown_name_is_refused_before_anything_runs(key: Key) -> None:
     param = NAMED[key]
     refused = run(*key[:-1], *spelled(param, "nonesuch"))
     assert refused.exit_code == 1
-    assert f"{param.name}: unknown name 'nonesuch'" in refused.output
+    spelled_as = param.opts[0] if isinstance(param, click.Option) else param.name
+    assert f"Error: {spelled_as}: unknown name 'nonesuch'" in refused.output
     assert all(repr(name) in refused.output for name in param.type.entries())
 
 
@@ -168,7 +169,7 @@ def test_an_entry_of_ones_own_is_named_by_its_module(table_file: Path) -> None:
     assert done.output.split()[:4] == ["method", "segment", "spread", "n_images"]
     refused = run("aggregate", table_file, "--how", f"{__name__}:NARROW")
     assert refused.exit_code == 1
-    assert "how: 'tests.cli.test_options:NARROW' cannot be imported" in refused.output
+    assert "--how: 'tests.cli.test_options:NARROW' cannot be imported" in refused.output
 
 
 def test_ranks_settle_on_masks_that_are_padded_as_they_are_joined(explained: Explained) -> None:
@@ -258,6 +259,16 @@ def draws_missing(name: str, request: pytest.FixtureRequest) -> None:
     expected = sat.compare(results.table(4), method="lrp.z", missing=name).mean_ranks
     stems = [line.get_xdata()[0] for line in diagram.lines if line.get_gid() == "stem"]
     assert sorted(stems) == sorted(expected)
+
+
+def draws_classes(name: str, request: pytest.FixtureRequest) -> None:
+    """One diagram a method is that of all classes together."""
+    drawn, table = request.getfixturevalue("drawn"), request.getfixturevalue("two_classes")
+    done = run("figures", table, "--classes", name)
+    if name == "pool":
+        assert len(drawn) == 2
+    else:
+        assert "--classes: figures draws one group of images" in done.output
 
 
 def draws_value(name: str, request: pytest.FixtureRequest) -> None:
@@ -417,6 +428,7 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("difference", "classes"): gets("classes"),
     ("figures", "test"): draws_test,
     ("figures", "missing"): draws_missing,
+    ("figures", "classes"): draws_classes,
     ("figures", "value"): draws_value,
     ("figures", "interval"): draws_interval,
     ("figures", "formats"): draws_format,
