@@ -13,7 +13,7 @@ from sat_nb.registry import Entry, registry
 
 KNOWN_FROM = {
     "label": "pass labels={image_id: true class} to sat_nb.build",
-    "predicted": "sat_nb.explain knows it; for other maps set the column yourself",
+    "predicted": "sat_nb.explain knows it; of other maps give read_maps predicted=",
 }
 
 
