@@ -106,12 +106,12 @@ def compare(
           gaps; ``mean_ranks`` are the relative ones. Pairs then rest on different images, so that
           a may be ahead of b, b of c, and c of a. A pair that no image has is not tested and
           counts as not different.
-    classes : str, optional
+    classes : str, default None
         What becomes of several classes; without it they must not be mixed. All but "pool" give
         one result a class:
 
         [[classes]]
-    unit : str, Mapping or Series, optional
+    unit : str, Mapping or Series, default None
         What is independent, where images are not: a column, such as "patient", or {image_id:
         unit}. The test then flips the signs of whole units; by default each image is a unit.
     seed : int, default 0
@@ -306,9 +306,9 @@ def compare_missing(
         The level at which the differences of all pairs together are tested.
     test : str, PairTest or callable, default "wilcoxon-holm"
         As for ``compare``. Under "complete" it is used if it takes gaps, else "wilcoxon-holm".
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
-    unit : str, Mapping or Series, optional
+    unit : str, Mapping or Series, default None
         What is independent, as for ``compare``.
     seed : int, default 0
         As for ``compare``.

@@ -190,7 +190,7 @@ def consensus(
 
         [[combination]]
 
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns

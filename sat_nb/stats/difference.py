@@ -109,7 +109,7 @@ def difference(
         ``left_out``. A rank among other segments is another rank, so images whose segments differ
         between the tables (in name, or in the number among which they were ranked) are ranked
         again in both. Tables that were filtered in the same way keep their ranks.
-    classes : str, optional
+    classes : str, default None
         What becomes of several classes; without it they must not be mixed. All but "pool" give
         one result a class:
 

@@ -22,7 +22,7 @@ def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) ->
     method : str
         A method whose sign speaks for or against the target. ``list_methods`` says what a sign
         means; that of a plain gradient is a direction, not evidence.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns

@@ -64,7 +64,7 @@ def intervals(
         The column to aggregate, as for ``aggregate``.
     by : str or sequence of str, default ("method",)
         Columns whose values are kept apart, as for ``aggregate``.
-    classes : str, optional
+    classes : str, default None
         What becomes of several classes, as for ``aggregate``: "pool", "label", "predicted" or
         "correct".
     unit : str, Mapping or Series, default "image_id"

@@ -169,7 +169,7 @@ def excess_over_null(
         From ``build(maps, null_segments(segments))``, with the same options.
     value : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
         What is compared: the size of the mean attribution, or the signed mean.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
     seed : int, default 0
         Of the coin that breaks ties.

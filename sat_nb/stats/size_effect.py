@@ -68,7 +68,7 @@ def size_effect(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFr
     ----------
     table : pandas.DataFrame
         From ``build``, of one model and one class, with any number of methods.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
@@ -122,7 +122,7 @@ def adjust_for_size(
 
         [[effects]]
 
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns

@@ -51,7 +51,7 @@ def ranking_stability(
         Pairs of samples of each size, the same for all methods.
     level : float, default 0.95
         The share of single taus between ``low`` and ``high``.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
     seed : int, default 0
         The same seed gives the same result.

@@ -20,7 +20,7 @@ def unusual_images(table: pd.DataFrame, *, classes: str | None = None) -> pd.Dat
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each method and model is compared with itself.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
@@ -66,7 +66,7 @@ def varying_segments(table: pd.DataFrame, *, classes: str | None = None) -> pd.D
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each method and model by itself.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
@@ -108,7 +108,7 @@ def disagreeing_methods(table: pd.DataFrame, *, classes: str | None = None) -> p
     ----------
     table : pandas.DataFrame
         From ``build``, of one class; each model by itself.
-    classes : {"pool"}, optional
+    classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
     Returns
