@@ -50,7 +50,7 @@ class Snapshot:
     def titles(self) -> list[str]:
         """Whose each panel is; empty texts where there are no others it could be mistaken for."""
         named = len(self.panels) > 1 or len(self.data.offer.models) > 1
-        return [panel.title if named else "" for panel in self.panels]
+        return [_whose(panel) if named else "" for panel in self.panels]
 
     def results(self) -> list[Any]:
         """The result of each panel, computed if it is not kept."""
@@ -81,3 +81,9 @@ class Snapshot:
             lines = [selection(state, offer, panel), *self.view.code(state, offer, panel)]
             blocks.append("\n".join(lines))
         return "import sat_nb as sat\n\n" + "\n\n".join(blocks) + "\n"
+
+
+def _whose(panel: Panel) -> str:
+    """The models of a panel and its methods: of many methods, a title shows the first."""
+    models = [model for model in panel.models if model is not None]
+    return " · ".join([*models, *panel.methods])
