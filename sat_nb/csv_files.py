@@ -81,7 +81,8 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
         if pd.api.types.is_object_dtype(dtype) or isinstance(
             dtype, pd.StringDtype | pd.CategoricalDtype
         ):
-            safe.isetitem(i, table.iloc[:, i].astype(object).map(_safe, na_action="ignore"))
+            texts = table.iloc[:, i].astype(object).map(_safe, na_action="ignore")
+            safe.isetitem(i, texts.to_numpy())
     return safe
 
 

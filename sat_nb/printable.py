@@ -45,10 +45,10 @@ def printable_lines(text: object) -> str:
 
 
 def escaped(text: object) -> str:
-    """Text within HTML, and within the quotes of its attributes.
+    r"""Text within HTML, and within the quotes of its attributes.
 
     >>> escaped("<b>\u200b & co")
-    '&lt;b&gt;\\\\u200b &amp; co'
+    '&lt;b&gt;\\u200b &amp; co'
     """
     return html.escape(printable_lines(text))
 
