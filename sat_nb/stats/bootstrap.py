@@ -274,14 +274,14 @@ def cell_sums(
     return cells.reshape(shape).astype(np.float64)
 
 
-def warn_if_few(n_units: int, unit: Unit) -> None:
+def warn_if_few(n_units: int, unit: Unit, stacklevel: int = 3) -> None:
     """Warn that bootstrap intervals of few units are too narrow."""
     if n_units < FEW:
         name = unit if isinstance(unit, str) else "unit"
         warnings.warn(
             f"unit: {n_units} units ({name}) are few: bootstrap intervals of fewer than {FEW} are "
             "too narrow (with five, a 95 % interval covers 84 % at best).",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

@@ -185,7 +185,10 @@ def difference(
     grouped = chosen_classes(classes)
     if grouped is None or not grouped.column:
         return settled(a, b)
-    return {key: settled(*part) for key, part in _grouped(a, b, grouped, missing).items()}
+    results = {}
+    for key, part in _grouped(a, b, grouped, missing).items():
+        results[key] = settled(*part)
+    return results
 
 
 def _difference(
@@ -204,7 +207,7 @@ def _difference(
     _check_size(pairs)
     units = units_of(a, unit).set_axis(a["image_id"])
     units = units[~units.index.duplicated()].reindex(pairs.image_ids)
-    warn_if_few(units.nunique(), unit)
+    warn_if_few(units.nunique(), unit, 4)
     shifts = _shifts(pairs.ranks)
     sums = _unit_sums(pairs.ranks, units, shifts.index)
     bounds = bootstrap(
@@ -234,7 +237,7 @@ def _grouped(
     a: pd.DataFrame, b: pd.DataFrame, classes: Classes, missing: str
 ) -> dict[Any, tuple[pd.DataFrame, pd.DataFrame]]:
     """{class: the rows of a and b}, for each class of two images or more."""
-    ids, _ = _images_of_both(a, b, missing)
+    ids, _ = _images_of_both(a, b, missing, 4)
     a, b = (with_classes(rows[rows["image_id"].isin(ids)], classes) for rows in (a, b))
     of_a, of_b = (
         rows.drop_duplicates("image_id").set_index("image_id")[classes.column] for rows in (a, b)
@@ -338,7 +341,7 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     if uneven and missing == "error":
         raise InvalidInput(_uneven_text(joined, uneven) + REMEDY)
     if uneven:
-        warnings.warn(f"{_uneven_text(joined, uneven)}; they are ranked again.", stacklevel=3)
+        warnings.warn(f"{_uneven_text(joined, uneven)}; they are ranked again.", stacklevel=4)
         left_out |= {"segments ranked again in": uneven}
         for side, where in (("a", "left_only"), ("b", "right_only")):
             alone = joined.loc[joined["_merge"] == where, KEY].dropna()
@@ -360,7 +363,7 @@ def _ranks_on(
 
 
 def _images_of_both(
-    a: pd.DataFrame, b: pd.DataFrame, missing: str
+    a: pd.DataFrame, b: pd.DataFrame, missing: str, stacklevel: int = 5
 ) -> tuple[list[str], dict[str, list]]:
     ids_a, ids_b = a["image_id"].unique(), b["image_id"].unique()
     in_a, in_b = set(ids_a), set(ids_b)
@@ -374,7 +377,7 @@ def _images_of_both(
     sides = "; ".join(f"{len(ids)} {side}: {shorten(ids)}" for side, ids in only.items() if ids)
     if missing == "error" or not both:
         raise IdMismatch(f"table_a, table_b: expected the same images, got {sides}{REMEDY}")
-    warnings.warn(f"table_a, table_b: left out {sides}.", stacklevel=4)
+    warnings.warn(f"table_a, table_b: left out {sides}.", stacklevel=stacklevel)
     return both, only
 
 

@@ -143,7 +143,9 @@ def intervals(
     chosen = chosen_classes(classes)
     by = with_column(checked_columns(by), chosen)
     rows = with_units(with_classes(check_table(table), chosen), unit, by)
-    if chosen is not None or unit == "label":  # the columns of classes are there already
+    if chosen is not None or (
+        isinstance(unit, str) and unit == "label"
+    ):  # the columns of classes are there already
         classes = "pool"
     summary = aggregate(rows, how=how, value=value, by=by, classes=classes)
     if summary.empty:
