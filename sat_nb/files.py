@@ -126,7 +126,7 @@ def plain_name(name: str) -> str:
     cannot tell apart, case included, and gets a hash.
 
     >>> plain_name("lrp.z"), plain_name("LRP z")
-    ('lrp.z', 'lrp_z-e1cbb9f8')
+    ('lrp.z', 'lrp_z-5386e1fd')
     """
     plain = re.sub(r"[^a-z0-9._-]", "_", name.lower())[:80]
     if plain == name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,11 +109,23 @@ def pooled(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: str) -> None:
-    """Raise InvalidInput for several classes that are not kept ``apart``."""
+    """Raise InvalidInput for several classes that are not kept ``apart``.
+
+    Where nothing but the model's predictions tells classes apart, this is a warning: that a model
+    errs on some photos of one class is no mixture, and the paper explains what is predicted.
+    """
     mixed = mixed_classes(table, apart)
     if mixed is None:
         return
     column, found = mixed
+    if column == "target" and (table["target"] == table["predicted"]).fillna(False).all():
+        warnings.warn(
+            f"{argument}: the model predicts {len(found)} classes for these images, and no labels are "
+            "known: they are pooled. Say classes='pool', keep them apart with classes='predicted', or "
+            "pass labels= to build.",
+            stacklevel=5,
+        )
+        return
     what, names = "targets, and no labels", "'predicted'"
     if column == "label":
         what, names = "classes", "'label' (or 'predicted', or 'correct')"

@@ -67,7 +67,8 @@ def sums_and_tolerance(attribution: NDArray, runs: MaskRuns) -> tuple[NDArray[np
     what rounding leaves where channels cancel.
 
     >>> heat = np.array([[[1.0, 2.0], [-4.0, -1.0]]])
-    >>> sums_and_tolerance(heat, mask_runs(np.array([[[True, False]]])))
+    >>> sums, tolerance = sums_and_tolerance(heat, mask_runs(np.array([[[True, False]]])))
+    >>> sums, round(float(tolerance), 9)
     (array([ 3., -5.]), 5e-06)
     """
     if attribution.shape[:2] != runs.size:

@@ -28,6 +28,8 @@ def rows(
                 prepared[image_id, size] = _prepared(segments[image_id], size, pad_px)
             masks = prepared[image_id, size]
             means = {name: _mean(attribution, mask) for name, mask in masks.items()}
+            pooled = attribution.reshape(*size, -1).astype(np.float64).sum(axis=2)
+            near = 1e-6 * np.abs(pooled).max()
             for name, mask in masks.items():
                 found.append(
                     {
@@ -36,7 +38,7 @@ def rows(
                         "segment": name,
                         "mean_attribution": means[name],
                         "abs_mean_attribution": abs(means[name]),
-                        "rank": rank(abs(means[name]), [abs(m) for m in means.values()]),
+                        "rank": rank(abs(means[name]), [abs(m) for m in means.values()], near),
                         "mask_px": int(mask.sum()),
                         "n_segments": len(masks),
                     }
@@ -44,11 +46,16 @@ def rows(
     return found
 
 
-def rank(value: float, among: Sequence[float]) -> float:
-    """1 + those that are larger + half of the others that are equal."""
-    larger = sum(other > value for other in among)
-    equal = sum(other == value for other in among)
-    return 1 + larger + (equal - 1) / 2
+def rank(value: float, among: Sequence[float], near: float = 0.0) -> float:
+    """1 + those that are larger + half of the others in the run of values at most ``near`` apart."""
+    runs: list[list[float]] = []
+    for other in sorted(among, reverse=True):
+        if runs and runs[-1][-1] - other <= near:
+            runs[-1].append(other)
+        else:
+            runs.append([other])
+    at = next(i for i, run in enumerate(runs) if value in run)
+    return 1 + sum(map(len, runs[:at])) + (len(runs[at]) - 1) / 2
 
 
 def aggregate(table_rows: list[dict[str, Any]], *, how: str, value: str) -> dict[str, float]:

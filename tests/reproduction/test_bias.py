@@ -37,8 +37,13 @@ def test_nobody_has_seen_the_photos_that_are_held_out(result: bias.Bias) -> None
 def test_all_models_answer_one_question_on_the_same_photos(result: bias.Bias) -> None:
     table = result.table
     held = bar.split(result.photos).held
-    for _, rows in table.groupby(["kind", "seed", "method"]):
-        assert set(rows["image_id"]) == {*held[IN_BIAS], *held[OUT_OF_BIAS]}
+    for (_, _, method), rows in table.groupby(["kind", "seed", "method"]):
+        explained, photos = set(rows["image_id"]), {*held[IN_BIAS], *held[OUT_OF_BIAS]}
+        if method == "deep_taylor":  # which explains positive logits only
+            assert len(photos) / 2 < len(explained)
+            assert explained <= photos
+        else:
+            assert explained == photos
     assert (table["target"] == table["label"]).all()
     assert (table["target"] == table["image_id"].map(result.photos.labels)).all()
     assert set(table["model"]) == {"biased_0", "less_biased_0"}

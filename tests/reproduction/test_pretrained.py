@@ -96,7 +96,7 @@ def test_full_runs_on_the_users_classes(
     }
     eyes, ears = pretrained.claims(found)
     assert (eyes.data, ears.data) == ("chihuahua", "chihuahua")
-    assert "12 photos" in eyes.found
+    assert "3 photos, deep_taylor" in eyes.found, "of 12, those whose logit is positive"
     assert ears.verdict == "cannot tell", "the toy has neither a head nor a face"
 
 
@@ -104,7 +104,7 @@ def test_what_is_wrong_with_the_users_files_is_said(paper_data: Path) -> None:
     folder = paper_data / "imagenet" / "chihuahua"
     assert len(imagenet.user_classes()["chihuahua"].images) == 12
     photo = sorted((folder / "images").iterdir())[0]
-    Image.fromarray(np.zeros((9, 7, 3), np.uint8)).save(photo)
+    Image.fromarray(np.zeros((9, 70, 3), np.uint8)).save(photo)
     with pytest.raises(sat.InvalidInput, match=r"chihuahua: .*Get ImageNet-1k from image-net\.org"):
         imagenet.user_classes()
     shutil.rmtree(folder / "exports")

@@ -138,13 +138,16 @@ def test_innvestigate_integrated_gradients_are_a_left_sum(model_files, keras, im
 
 
 def test_pair_asks_why_one_and_not_the_other(model_files, images, tmp_path):
-    """Every own method of logit a minus logit b is the difference of both methods' maps."""
+    """Every own method of logit a minus logit b is the difference of both methods' maps.
+
+    But for Deep Taylor, which decomposes the difference itself: see ``test_combinations``.
+    """
     options = {"methods": PAPER_METHODS, "out": tmp_path / "maps", **PRE}
     maps = {
         target: explain(model_files["logits.h5"], images, target=target, **options)
         for target in (0, 2, (0, 2))
     }
-    for method in PAPER_METHODS:
+    for method in set(PAPER_METHODS) - {"deep_taylor"}:
         expected = maps[0][method]["a"] - maps[2][method]["a"]
         np.testing.assert_allclose(maps[0, 2][method]["a"], expected, atol=1e-6)
     assert {f.target for f in maps[0, 2].facts.values()} == {0}

@@ -109,9 +109,11 @@ def calls(table: pd.DataFrame, path: Path) -> list:
 
 
 def test_mixing_is_an_error_whose_remedies_work(labelled: pd.DataFrame, tmp_path: Path) -> None:
+    declared = unlabelled(labelled)
+    declared["predicted"] = 1 - declared["predicted"]
     for table, said, names in (
         (labelled, "holds 2 classes .0, 1.; pool them with classes='pool'", list(CLASSES)),
-        (unlabelled(labelled), "holds 2 targets, and no labels .0, 1.", ["pool", "predicted"]),
+        (declared, "holds 2 targets, and no labels .0, 1.", ["pool"]),
     ):
         path = sat.write_table(table, tmp_path / f"{len(names)}.parquet")
         for call in calls(table, path)():
@@ -120,6 +122,19 @@ def test_mixing_is_an_error_whose_remedies_work(labelled: pd.DataFrame, tmp_path
         for name in names:
             for call in calls(table, path)(classes=name):
                 call()
+
+
+def test_several_predicted_classes_without_labels_are_pooled_with_a_warning(
+    labelled: pd.DataFrame, tmp_path: Path
+) -> None:
+    table = unlabelled(labelled)
+    path = sat.write_table(table, tmp_path / "t.parquet")
+    for call in calls(table, path)():
+        with pytest.warns(UserWarning, match="predicts 2 classes .* and no labels are known"):
+            call()
+    for name in ("pool", "predicted"):
+        for call in calls(table, path)(classes=name):
+            call()
 
 
 def test_one_class_and_several_targets_are_not_mixed(labelled: pd.DataFrame) -> None:

@@ -47,7 +47,7 @@ def recognised(graph: Graph) -> Graph:
         new = _known(node, given, shape, between=1 + max(one.output for one in graph.nodes))
         nodes = tuple(one for n in graph.nodes for one in (new if n is node else [n]))
         graph = replace(graph, nodes=nodes)
-        if new and not new[-1].moves:
+        if new and not new[-1].moves and _class(new[-1].layer) != _class(node.layer):
             told = f"{describe(node.layer)} is run as {_class(new[-1].layer)}"
             graph = graph.changed(told)
     return graph
