@@ -108,6 +108,12 @@ def pooled(table: pd.DataFrame) -> dict[str, Any]:
     return {"classes": "pool"} if mixed else {}
 
 
+def _are_predicted(table: pd.DataFrame) -> bool:
+    """Whether what is explained is what the model predicts, wherever it is known."""
+    known = table.loc[table["target"].notna(), ["target", "predicted"]].astype("Int64")
+    return bool((known["target"] == known["predicted"]).fillna(False).all())
+
+
 def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: str) -> None:
     """Raise InvalidInput for several classes that are not kept ``apart``.
 
@@ -118,7 +124,7 @@ def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: s
     if mixed is None:
         return
     column, found = mixed
-    if column == "target" and (table["target"] == table["predicted"]).fillna(False).all():
+    if column == "target" and _are_predicted(table):
         warnings.warn(
             f"{argument}: the model predicts {len(found)} classes for these images, and no labels are "
             "known: they are pooled. Say classes='pool', keep them apart with classes='predicted', or "

@@ -103,7 +103,7 @@ def test_garments_through_the_command_line(
     assert "n_images" in printed
     assert "background" in printed
     written = run("figures", table, "--out", str(tmp_path / "figures")).split()
-    assert len(written) == 6
+    assert len(written) == 8
     assert all(Path(file).stat().st_size > 0 for file in written)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = "600MB"  # what DuckDB may hold before it spills to a temporary folder
-FIXED = ("image_id", "model", "method", "target", "label", "segment", "n_segments")
+FIXED = ("image_id", "model", "method", "target", "label", "predicted", "segment", "n_segments")
 """Columns that every query reads, beside the value and those of ``by``."""
 
 EMPTY: Mapping[str, tuple[str, str]] = {}

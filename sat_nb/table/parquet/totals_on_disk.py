@@ -122,10 +122,9 @@ def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFra
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
     if classes is None and "label" not in by:
-        of_classes = ["label", "target"]
-        found |= dict(
-            rows.ask(f"SELECT DISTINCT label, target FROM {rows.sql} ORDER BY 1, 2", of_classes)
-        )
+        of_classes = ["label", "target", "predicted"]
+        sql = f"SELECT DISTINCT {', '.join(of_classes)} FROM {rows.sql} ORDER BY 1, 2, 3"
+        found |= dict(rows.ask(sql, of_classes))
     return pd.DataFrame({c: pd.Series(values, dtype=object) for c, values in found.items()})
 
 
