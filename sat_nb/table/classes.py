@@ -126,9 +126,9 @@ def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: s
     column, found = mixed
     if column == "target" and _are_predicted(table):
         warnings.warn(
-            f"{argument}: the model predicts {len(found)} classes for these images, and no labels are "
-            "known: they are pooled. Say classes='pool', keep them apart with classes='predicted', or "
-            "pass labels= to build.",
+            f"{argument}: the model predicts {len(found)} classes for these images, and no labels "
+            "are known: they are pooled. Say classes='pool', keep them apart with "
+            "classes='predicted', or pass labels= to build.",
             stacklevel=5,
         )
         return

@@ -47,7 +47,7 @@ def rows(
 
 
 def rank(value: float, among: Sequence[float], near: float = 0.0) -> float:
-    """1 + those that are larger + half of the others in the run of values at most ``near`` apart."""
+    """1 + those that are larger + half of the others in its run of values ``near`` each other."""
     runs: list[list[float]] = []
     for other in sorted(among, reverse=True):
         if runs and runs[-1][-1] - other <= near:
