@@ -48,6 +48,8 @@ def check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise unknown_name("by", column, table.columns)
         if column in ("segment", "image_id"):
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
+        if by.count(column) > 1:
+            raise InvalidInput(f"by: {column!r} is given twice; name each column once.")
 
 
 def check_unmixed(

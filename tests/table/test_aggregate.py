@@ -72,6 +72,7 @@ def test_a_segment_counts_once_an_image(table: pd.DataFrame) -> None:
         ({"value": "ranks"}, "value: unknown name 'ranks'"),
         ({"by": ("colour",)}, "by: unknown name 'colour'"),
         ({"by": ("method", "segment")}, "by: 'segment' cannot be kept apart"),
+        ({"by": ("method", "method")}, "by: 'method' is given twice"),
     ],
 )
 def test_unknown_names(table: pd.DataFrame, options: dict, said: str) -> None:
