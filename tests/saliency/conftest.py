@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from sat_nb.images import ImageSet
+from sat_nb.saliency.process import pool, worker
+from tests.saliency import linear_engine
 
 SIZE = 12
 
@@ -83,3 +86,21 @@ def inputs(images: ImageSet) -> dict[str, Any]:
     return {
         i: stretch_image(p, (SIZE, SIZE)).astype(np.float32) / 127.5 - 1 for i, p in images.items()
     }
+
+
+@contextmanager
+def workers_running(program: str) -> Iterator[None]:
+    """Within it, workers run this program; those that run another are stopped."""
+    pool.stop_workers()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "_PROGRAM", program)
+        yield
+        pool.stop_workers()
+
+
+def saved_kernel(folder: Path) -> Path:
+    """The model file of three classes for the engine of a few lines of NumPy."""
+    file = folder / "linear.npy"
+    size = np.prod(linear_engine.SHAPE)
+    np.save(file, np.random.default_rng(0).normal(size=(size, 3)).astype(np.float32))
+    return file

@@ -10,26 +10,21 @@ from sat_nb.saliency.explain import explain
 from sat_nb.saliency.process import pool
 from sat_nb.saliency.process import worker as process
 from sat_nb.saliency.store.chunks import FolderChunks
-from tests.saliency import batch_engine, linear_engine
+from tests.saliency import batch_engine
+from tests.saliency.conftest import saved_kernel, workers_running
 
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False, "batch_size": 4}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers_of_the_small_engine():
-    pool.stop_workers()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "_PROGRAM", batch_engine.PROGRAM)
+    with workers_running(batch_engine.PROGRAM):
         yield
-        pool.stop_workers()
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    file = tmp_path_factory.mktemp("linear") / "linear.npy"
-    size = np.prod(linear_engine.SHAPE)
-    np.save(file, np.random.default_rng(0).normal(size=(size, 3)).astype(np.float32))
-    return file
+    return saved_kernel(tmp_path_factory.mktemp("linear"))
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ import pytest
 
 from sat_nb.errors import InvalidInput, WorkerFailed
 from sat_nb.saliency.explain import explain
-from sat_nb.saliency.process import pool
 from sat_nb.saliency.process import worker as process
 from sat_nb.saliency.store.store import AttributionStore
 from tests.saliency import linear_engine
+from tests.saliency.conftest import saved_kernel, workers_running
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
@@ -29,20 +29,14 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers_of_the_small_engine():
-    pool.stop_workers()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "_PROGRAM", linear_engine.PROGRAM)
+    with workers_running(linear_engine.PROGRAM):
         yield
-        pool.stop_workers()
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The kernel of three classes."""
-    file = tmp_path_factory.mktemp("linear") / "linear.npy"
-    size = np.prod(linear_engine.SHAPE)
-    np.save(file, np.random.default_rng(0).normal(size=(size, 3)).astype(np.float32))
-    return file
+    return saved_kernel(tmp_path_factory.mktemp("linear"))
 
 
 @pytest.fixture
