@@ -29,7 +29,7 @@ TEST = named(
 )
 MISSING = named(
     "--missing",
-    "sat_nb.stats.compare:MISSING",
+    "sat_nb.stats.plan:MISSING",
     "How the tests count segments that an image lacks.",
     default="absolute",
     own=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level, checked_whole
-from sat_nb.errors import InvalidInput, shorten, unknown_name
-from sat_nb.registry import Entry, chosen, lists, registry
-from sat_nb.stats.bootstrap import Unit, units_of
+from sat_nb.errors import shorten, unknown_name
+from sat_nb.registry import chosen, lists
+from sat_nb.stats.bootstrap import Unit
 from sat_nb.stats.clustered import mean_rank_by_unit, unit_sums_of
 from sat_nb.stats.comparison import (
     Comparison,
@@ -23,22 +23,21 @@ from sat_nb.stats.comparison import (
     warn_about_size,
     with_presence,
 )
+from sat_nb.stats.plan import (
+    MISSING,
+    Plan,
+    check_takes_units,
+    compared,
+    rank_matrix,
+    takes_gaps,
+    test_function,
+    unit_codes,
+)
 from sat_nb.stats.rank_tests import TESTS, PairTest, PairTestResult, TestFunction, run_test
 from sat_nb.stats.rows import check_pooled, rows_of_method
-from sat_nb.stats.signed_rank import rank_biserial, signed_ranks
+from sat_nb.stats.signed_rank import signed_ranks
 from sat_nb.stats.too_few import FLIPPED, PLENTY, can_differ, fewest_images
-from sat_nb.table.aggregations import absolute, relative
 from sat_nb.table.classes import CLASSES, chosen_classes, with_classes
-from sat_nb.table.totals import segment_totals
-
-MISSING: dict[str, Entry] = registry(
-    Entry(name="absolute", about="An image that lacks a segment ranks it last, at n + 1."),
-    Entry(name="complete", about="Each pair is compared on the images that have both segments."),
-)
-"""What a segment that an image lacks counts for."""
-
-PRESENCE_TEST = TESTS["wilcoxon-holm"]
-"""What tests pairs on the images that have both, where the test asked for cannot."""
 
 
 @overload
@@ -159,11 +158,10 @@ def compare(
     image. Where the size goes with the effect (Datta & Satten 2008), the typical unit may differ
     from it, and a warning names the pairs.
 
-    The null hypothesis of a pair is that the
-    two segments could change places in any image; under "complete", in the images that have both.
-    If a segment is missing because its attribution is small, the remaining images show its strong
-    side, and it seems better than it is. Segments of equal mean but unequal spread can differ in
-    rank, and be found. ``benchmarks/README.md`` has the error rates.
+    The null hypothesis of a pair is that the two segments could change places in any image; under
+    "complete", in the images that have both. If a segment is missing because its attribution is
+    small, the remaining images show its strong side, and it seems better than it is. Segments of
+    equal mean but unequal spread can differ in rank, and be found. ``benchmarks/README.md`` has the error rates.
 
     References
     ----------
@@ -181,7 +179,7 @@ def compare(
     """
     entry = _chosen_test(test)
     plan = Plan(method, alpha, entry, missing, unit, checked_whole("seed", seed))
-    _check_takes_units(plan)
+    check_takes_units(plan)
     rows = _checked(table, plan, classes)
     grouped = _grouped(rows, classes, entry)
     if grouped is None:
@@ -192,24 +190,12 @@ def compare(
     return results
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is compared, and how: the checked arguments of ``compare``."""
-
-    method: str
-    alpha: float
-    test: PairTest
-    missing: str
-    unit: Unit | None = None
-    seed: int = 0
-
-
 def _with_checks(rows: pd.DataFrame, plan: Plan, where: str = "") -> Comparison:
     """The result, with warnings of too few images, of presence and of the sizes of units."""
-    result = _compared(rows, plan)
+    result = compared(rows, plan)
     if plan.missing == "absolute" and (result.n_images < result.n_total).any():
-        checked_by = _takes_gaps(plan.test)
-        complete = _compared(rows, replace(plan, test=checked_by, missing="complete"))
+        checked_by = takes_gaps(plan.test)
+        complete = compared(rows, replace(plan, test=checked_by, missing="complete"))
         result = with_presence(result, complete)
         warn_about_presence(result, checked_by.key, where, 4)
     if plan.unit is not None:
@@ -226,11 +212,11 @@ def _with_needed(rows: pd.DataFrame, result: Comparison, plan: Plan, where: str)
         return result
     ranks = rank_matrix(rows, result.mean_ranks.index, plan.missing)
     names, alone = list(result.mean_ranks.index), np.arange(max(2 * PLENTY, len(ranks)))
-    codes = None if plan.unit is None else _unit_codes(rows, plan.unit)
+    codes = None if plan.unit is None else unit_codes(rows, plan.unit)
 
     def run(of: NDArray[np.float64], units: NDArray[np.intp] | None = None) -> PairTestResult:
         units = alone[: len(of)] if units is None else units
-        test = _function(plan, units if plan.unit is not None else None)
+        test = test_function(plan, units if plan.unit is not None else None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return run_test(test, of, plan.alpha, names)
@@ -249,7 +235,7 @@ def _driven_by_size(
     """The pairs that differ, but not if each unit has one vote, or the other way round."""
     assert plan.unit is not None
     names = result.mean_ranks.index
-    ranks, codes = rank_matrix(rows, names, plan.missing), _unit_codes(rows, plan.unit)
+    ranks, codes = rank_matrix(rows, names, plan.missing), unit_codes(rows, plan.unit)
     i, j = np.nonzero(np.triu(result.different.to_numpy(), 1))
     if not len(i):
         return ()
@@ -343,24 +329,9 @@ def compare_missing(
     check_pooled(classes)
     plan = Plan(method, alpha, entry, "absolute", unit, checked_whole("seed", seed))
     rows = _checked(table, plan, classes)
-    _check_takes_units(plan)
-    complete = replace(plan, test=_takes_gaps(entry), missing="complete")
-    return both_ways(_compared(rows, plan), _compared(rows, complete))
-
-
-def rank_matrix(
-    rows: pd.DataFrame, segments: pd.Index, missing: str = "absolute"
-) -> NDArray[np.float64]:
-    """Local ranks (n_images, k) of one method's rows.
-
-    A segment that an image lacks has rank n + 1, or NaN under ``missing="complete"``.
-    """
-    ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
-    ranks = ranks.reindex(columns=segments)
-    if missing == "complete":
-        return ranks.to_numpy(dtype=float)
-    last = rows.groupby("image_id")["n_segments"].first() + 1
-    return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)
+    check_takes_units(plan)
+    complete = replace(plan, test=takes_gaps(entry), missing="complete")
+    return both_ways(compared(rows, plan), compared(rows, complete))
 
 
 def _chosen_test(test: str | PairTest | TestFunction) -> PairTest:
@@ -371,112 +342,6 @@ def _as_pair_test(function: TestFunction) -> PairTest:
     return PairTest(name=getattr(function, "__name__", "own test"), padded=function)
 
 
-def _takes_gaps(test: PairTest) -> PairTest:
-    return test if test.complete is not None else PRESENCE_TEST
-
-
-def _compared(rows: pd.DataFrame, plan: Plan) -> Comparison:
-    means = _mean_ranks(rows, plan.missing)
-    segments = pd.Index(means.index, name="segment")
-    ranks = rank_matrix(rows, segments, plan.missing)
-    codes = None if plan.unit is None else _unit_codes(rows, plan.unit)
-    _check_size(ranks, plan.test, codes)
-    result = run_test(_function(plan, codes), ranks, plan.alpha, list(segments))
-    n_compared, effect_sizes, leads = _effects(ranks, segments)
-    means_of_test = result.friedman_ranks
-    friedman_ranks = (
-        None if means_of_test is None else pd.Series(means_of_test, segments, name="friedman_rank")
-    )
-    return Comparison(
-        mean_ranks=means[plan.missing].rename("mean_rank"),
-        relative_ranks=means["complete"].rename("relative_rank"),
-        absolute_ranks=means["absolute"].rename("absolute_rank"),
-        n_images=means["n_images"],
-        p_values=_square(result.p_values, segments),
-        adjusted_p_values=_square(result.adjusted_p_values, segments),
-        n_compared=n_compared,
-        effect_sizes=effect_sizes,
-        leads=leads,
-        groups=tuple(tuple(segments[i] for i in group) for group in result.groups),
-        friedman_p=result.friedman_p,
-        n_total=len(ranks),
-        method=plan.method,
-        test=plan.test.key,
-        alpha=plan.alpha,
-        missing=plan.missing,
-        friedman_ranks=friedman_ranks,
-        aeon_ranks=friedman_ranks if plan.test.key == "aeon" else None,
-        critical_difference=result.critical_difference,
-        unit=None if plan.unit is None else (plan.unit if isinstance(plan.unit, str) else "unit"),
-        n_units=None if codes is None else int(codes.max()) + 1,
-    )
-
-
-def _unit_codes(rows: pd.DataFrame, unit: Unit) -> NDArray[np.intp]:
-    """The number of each image's unit, from 0, in the order of ``rank_matrix``."""
-    units = units_of(rows, unit).set_axis(rows["image_id"])
-    units = units[~units.index.duplicated()].sort_index()
-    return pd.factorize(units, sort=False)[0]
-
-
-def _check_takes_units(plan: Plan) -> None:
-    if plan.unit is None or plan.test.by_unit is not None:
-        return
-    able = [name for name, entry in TESTS.items() if entry.by_unit is not None]
-    raise InvalidInput(
-        f"unit: test={plan.test.key!r} takes each image as independent; take test="
-        f"{' or '.join(map(repr, able))}, or one image of each unit."
-    )
-
-
-def _function(plan: Plan, units: NDArray[np.intp] | None) -> TestFunction:
-    """The test as a function of ranks, their alpha and names."""
-    test = plan.test
-    if units is not None:
-        by_unit = test.by_unit
-        assert by_unit is not None
-        return lambda ranks, alpha, names: by_unit(ranks, alpha, names, units, plan.seed)
-    if plan.missing == "absolute":
-        return test.padded
-    if test.complete is None:
-        able = [name for name, entry in TESTS.items() if entry.complete is not None]
-        raise InvalidInput(
-            f"missing: 'complete' compares each pair on images of its own, and test={test.key!r} "
-            f"needs every segment in every image; take test={' or '.join(map(repr, able))}, or "
-            "missing='absolute'."
-        )
-    return test.complete
-
-
-def _effects(ranks: NDArray[np.float64], segments: pd.Index) -> tuple[pd.DataFrame, ...]:
-    """By pair: the images compared, the rank-biserial correlation, and the mean lead in ranks."""
-    k = ranks.shape[1]
-    i, j = np.triu_indices(k, 1)
-    ahead = ranks[:, j] - ranks[:, i]
-    n_pair = np.count_nonzero(~np.isnan(ahead), axis=0)
-    n_all = np.diag(np.count_nonzero(~np.isnan(ranks), axis=0))
-    n_all[i, j] = n_all[j, i] = n_pair
-    nothing = np.where(n_pair > 0, 0.0, np.nan)
-    effects = [n_all]
-    for upper in (rank_biserial(ahead), np.nansum(ahead, axis=0) / np.maximum(n_pair, 1)):
-        square = np.zeros((k, k))
-        square[i, j], square[j, i] = upper + nothing, -upper + nothing
-        effects.append(square)
-    return tuple(_square(effect, segments) for effect in effects)
-
-
-def _mean_ranks(rows: pd.DataFrame, missing: str) -> pd.DataFrame:
-    sums = segment_totals(rows, value="rank", by=(), classes=CLASSES["pool"])
-    means = pd.DataFrame(
-        {"absolute": absolute(sums), "complete": relative(sums), "n_images": sums["n_images"]}
-    )
-    return means.reset_index().sort_values([missing, "segment"]).set_index("segment")
-
-
-def _square(matrix: NDArray[np.float64], segments: pd.Index) -> pd.DataFrame:
-    return pd.DataFrame(matrix, index=segments, columns=segments.rename(None))
-
-
 def _checked(table: pd.DataFrame, plan: Plan, classes: str | None) -> pd.DataFrame:
     """The rows of the method; InvalidInput for arguments that make no sense."""
     chosen_classes(classes)
@@ -485,21 +350,3 @@ def _checked(table: pd.DataFrame, plan: Plan, classes: str | None) -> pd.DataFra
         raise unknown_name("missing", plan.missing, MISSING)
     checked_level("alpha", plan.alpha, 0.05)
     return rows
-
-
-def _check_size(ranks: NDArray[np.float64], test: PairTest, units: NDArray[np.intp] | None) -> None:
-    n, k = ranks.shape
-    if k < test.fewest:
-        raise InvalidInput(
-            f"table: test={test.key!r} needs at least {test.fewest} segments, got {k}."
-        )
-    if n < 2:
-        raise InvalidInput(
-            "table: a test needs at least 2 images, got 1; read the rows of that image themselves, "
-            "or use more images."
-        )
-    if units is not None and units.max() < 1:
-        raise InvalidInput(
-            f"unit: a test needs at least 2 units, got 1 for all {n} images; nothing can be said "
-            "beyond it."
-        )

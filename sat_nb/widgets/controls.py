@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sat_nb.registry import Entry, registry
-from sat_nb.stats.compare import MISSING
+from sat_nb.stats.plan import MISSING
 from sat_nb.stats.rank_tests import TESTS
 from sat_nb.table.aggregations import VALUES
 from sat_nb.widgets.choices import aggregations

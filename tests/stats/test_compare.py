@@ -14,7 +14,7 @@ from scipy.stats import friedmanchisquare
 
 import sat_nb as sat
 from sat_nb.stats import rank_tests
-from sat_nb.stats.compare import rank_matrix
+from sat_nb.stats.plan import rank_matrix
 from sat_nb.stats.rank_tests import covering_cliques, maximal_cliques
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.toy import toy

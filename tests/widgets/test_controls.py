@@ -12,7 +12,7 @@ import pytest
 import sat_nb as sat
 from sat_nb import AGGREGATIONS, TESTS, ExplorerState
 from sat_nb.registry import Entry
-from sat_nb.stats.compare import MISSING
+from sat_nb.stats.plan import MISSING
 from sat_nb.table.aggregations import VALUES, Aggregation
 from sat_nb.widgets.choices import aggregations, checked
 from sat_nb.widgets.controls import CONTROLS, GROUPS
