@@ -210,7 +210,7 @@ def _cautions(result: Any, first: str, second: str) -> str:
 @ALPHA
 @named(
     "--missing",
-    "sat_nb.stats.difference:MISSING",
+    "sat_nb.stats.paired:MISSING",
     "What to do with images and segments that only one table has; 'skip' leaves them out.",
     default="error",
     own=False,

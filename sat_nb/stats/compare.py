@@ -161,7 +161,8 @@ def compare(
     The null hypothesis of a pair is that the two segments could change places in any image; under
     "complete", in the images that have both. If a segment is missing because its attribution is
     small, the remaining images show its strong side, and it seems better than it is. Segments of
-    equal mean but unequal spread can differ in rank, and be found. ``benchmarks/README.md`` has the error rates.
+    equal mean but unequal spread can differ in rank, and be found. ``benchmarks/README.md`` has the
+    error rates.
 
     References
     ----------
