@@ -117,14 +117,13 @@ from .segments.dinox_api.fetch import (
 from .segments.formats import (
     SEGMENT_FORMATS,
 )
-from .segments.formats.coco import (
+from .segments.formats.coco_writer import (
     write_coco,
 )
 from .segments.formats.dinox import (
     write_dinox,
 )
 from .segments.names import (
-    rename_segments,
     renames_as_toml,
     suggest_renames,
 )
@@ -134,6 +133,9 @@ from .segments.quality.checks import (
 )
 from .segments.read import (
     read_segments,
+)
+from .segments.renames import (
+    rename_segments,
 )
 from .segments.segmentation import (
     SegmentationMap,

@@ -16,7 +16,8 @@ from sat_nb.photos.window import shown
 from sat_nb.plots import style
 from sat_nb.plots.style import INK, LINE, PLAIN, SMALL
 from sat_nb.registry import lists
-from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
+from sat_nb.segments.pictures import distinct_colours
+from sat_nb.segments.segmentation import SegmentationMap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

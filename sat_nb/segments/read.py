@@ -23,13 +23,14 @@ from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.segments.formats.png_files import of_other_pictures
 from sat_nb.segments.formats.voc_folders import MASKS
-from sat_nb.segments.names import folded_renames, normalize
+from sat_nb.segments.names import normalize
 from sat_nb.segments.problems import Problems
+from sat_nb.segments.renames import folded_renames
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import Format, ImageId, Refuse, Source, by_image_id, titles_of
 
 if TYPE_CHECKING:
-    from sat_nb.segments.names import Renames
+    from sat_nb.segments.renames import Renames
 
 MaskSource = Source[Any]  # of a Reading; of a SegmentationMap in a format of the user's own
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sat_nb.arrays import Float64, Masks, Size, true_or_false
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import get_fit
 from sat_nb.printable import PLAIN_TEXT, as_html, printable
+from sat_nb.segments.pictures import as_png, distinct_colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +244,7 @@ class SegmentationMap:
             f'<span style="color:rgb{tuple(c)}">&#9632;</span>&nbsp;{as_html(name)}'
             for c, name in zip(colours.tolist(), self.names, strict=True)
         )
-        picture = f'<img src="data:image/png;base64,{_picture(self.masks, colours)}">'
+        picture = f'<img src="data:image/png;base64,{as_png(self.masks, colours)}">'
         return f'<div class="{PLAIN_TEXT}">{picture}<br>{legend}</div>'
 
     def _with_masks(self, masks: Masks) -> SegmentationMap:
@@ -339,27 +339,3 @@ def _dilate(masks: Masks, px: int, axis: int) -> Masks:
         out[shift:] |= source[:-shift]
         out[:-shift] |= source[shift:]
     return grown
-
-
-def distinct_colours(n: int) -> NDArray[np.uint8]:
-    """RGB (n, 3) of n distinguishable colours: hues a golden ratio apart."""
-    import colorsys
-
-    hues = (np.arange(n) * 0.618034) % 1
-    rgb = [colorsys.hsv_to_rgb(hue, 0.65 + 0.3 * (i % 2), 0.9) for i, hue in enumerate(hues)]
-    return np.round(np.array(rgb) * 255).astype(np.uint8)
-
-
-def _picture(masks: Masks, colours: NDArray[np.uint8]) -> str:
-    import base64
-
-    from PIL import Image
-
-    canvas = np.full((*masks.shape[1:], 3), 235, dtype=np.uint8)
-    for i in np.argsort(-masks.sum(axis=(1, 2)), kind="stable"):
-        canvas[masks[i]] = colours[i]
-    image = Image.fromarray(canvas)
-    image.thumbnail((320, 320))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -12,7 +12,8 @@ from sat_nb.arguments import channel_sum
 from sat_nb.arrays import Float32, Map, Mask, Pixels, Size
 from sat_nb.photos.window import shown
 from sat_nb.plots.overlay import WASHED, by_sign, limit_of, map_extent, strength_of
-from sat_nb.segments.segmentation import SegmentationMap, distinct_colours
+from sat_nb.segments.pictures import distinct_colours
+from sat_nb.segments.segmentation import SegmentationMap
 
 LONGER_SIDE = 232  # pixels
 FULLY_GREY = 0.25  # the opacity of the map from which the photo under it has no colours
