@@ -77,7 +77,7 @@ class ImageSet(ById[Pixels]):
             if image_id not in self:
                 raise self._missing(image_id)
         self.left_out: Mapping[str, str] = MappingProxyType({})
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def _keys(self) -> Collection[str]:
         return self._sources
@@ -85,7 +85,7 @@ class ImageSet(ById[Pixels]):
     def _value(self, key: str) -> Pixels:
         source = self._sources[key]
         photo = source if isinstance(source, Photo) else source.read()
-        self._tell(key, photo)
+        self._warn_once(key, photo)
         window = self._window_of(key)
         if window is None:
             return photo.pixels
@@ -97,11 +97,11 @@ class ImageSet(ById[Pixels]):
     def _window_of(self, image_id: str) -> Window | None:
         return self._window.get(image_id) if isinstance(self._window, dict) else self._window
 
-    def _tell(self, image_id: str, photo: Photo) -> None:
+    def _warn_once(self, image_id: str, photo: Photo) -> None:
         """Warn of the first photo with a note of its kind."""
         for kind, note in photo.notes.items():
-            if kind not in self._told:
-                self._told.add(kind)
+            if kind not in self._warned:
+                self._warned.add(kind)
                 text = f"image {image_id!r}: {note}. Others like it are not named."
                 warnings.warn(text, stacklevel=4)
 

@@ -122,14 +122,14 @@ class Limits(MutableMapping[str, int]):
     """
 
     def __getitem__(self, name: str) -> int:
-        return _told().get(_known(name).name, KNOWN_LIMITS[name].default)
+        return _set_limits().get(_known(name).name, KNOWN_LIMITS[name].default)
 
     def __setitem__(self, name: str, value: float) -> None:
-        _tell({**_told(), name: _checked(name, value)})
+        _store({**_set_limits(), name: _checked(name, value)})
 
     def __delitem__(self, name: str) -> None:
         _known(name)
-        _tell({key: value for key, value in _told().items() if key != name})
+        _store({key: value for key, value in _set_limits().items() if key != name})
 
     def __iter__(self) -> Iterator[str]:
         return iter(KNOWN_LIMITS)
@@ -179,7 +179,7 @@ def _checked(name: object, value: object) -> int:
 _parsed: tuple[str, dict[str, int]] = ("", {})
 
 
-def _told() -> dict[str, int]:
+def _set_limits() -> dict[str, int]:
     """The limits that are set: in the environment, so that processes that are started have them."""
     global _parsed
     text = os.environ.get(VARIABLE, "")
@@ -197,7 +197,7 @@ def _of_text(item: str) -> tuple[str, int]:
         raise InvalidInput(f"{VARIABLE}: expected name=number,..., got {item!r}: {says}") from None
 
 
-def _tell(limits: dict[str, int]) -> None:
+def _store(limits: dict[str, int]) -> None:
     os.environ[VARIABLE] = ",".join(f"{name}={value}" for name, value in limits.items())
     if not limits:
         del os.environ[VARIABLE]

@@ -267,8 +267,8 @@ def _are_of_kinds(sources: list[Source[T]]) -> bool:
 def _apart(sources: list[Source[T]]) -> str:
     """The first of some expressions of name and file that tells these sources apart."""
     for what in ("parent.name", "stem", "parent.parent.name", "name", "parent"):
-        told = {attrgetter(what)(file) for source in sources for file in source.files[:1]}
-        if len(told) == len(sources):
+        names = {attrgetter(what)(file) for source in sources for file in source.files[:1]}
+        if len(names) == len(sources):
             break
     return f'f"{{file.{what}}}/{{name}}"'
 

@@ -180,21 +180,21 @@ CAUTIONS = {
 
 
 def _cautions(result: Any, first: str, second: str) -> str:
-    told = [
+    cautions = [
         f" {caution} (see --missing complete)."
         for field, caution in CAUTIONS.items()
         if {first, second} in map(set, getattr(result, field))
     ]
     if result.n_needed:
-        told.append(f" At least {result.n_needed} images or units are needed to find any.")
+        cautions.append(f" At least {result.n_needed} images or units are needed to find any.")
     lacking = [
         f"{n - here} lack {printable(name)}"
         for name in (first, second)
         if (here := result.n_images[name]) < (n := result.n_total)
     ]
     if lacking and result.missing == "absolute":
-        told.append(f" Of the images, {' and '.join(lacking)}, which ranks it last there.")
-    return "".join(told)
+        cautions.append(f" Of the images, {' and '.join(lacking)}, which ranks it last there.")
+    return "".join(cautions)
 
 
 @click.command(cls=Command)

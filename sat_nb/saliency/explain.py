@@ -212,7 +212,7 @@ def explain(
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
         check_output(output, chosen, facts.head)
-        for text in _told(preprocess, facts):
+        for text in _model_warnings(preprocess, facts):
             warnings.warn(text, stacklevel=2)
         settings = {
             "model": _model_settings(file, facts),
@@ -249,7 +249,7 @@ def explain(
     return AttributionStore(job.run, methods=[m.key for m in chosen], image_ids=images)
 
 
-def _told(preprocess: str | Preprocess, facts: ModelFacts) -> list[str]:
+def _model_warnings(preprocess: str | Preprocess, facts: ModelFacts) -> list[str]:
     """What the user should know of the model before its maps are used."""
     notes = [
         f"model: {note}: the maps and predictions are those at inference." for note in facts.notes

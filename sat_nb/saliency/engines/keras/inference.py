@@ -21,7 +21,7 @@ def switched_off(model: Any) -> tuple[str, ...]:
 
     Raises Unfit for a BatchNormalization that takes the statistics of its batch.
     """
-    told = []
+    changes = []
     for node in list(_calls_in_training(model)):
         for layer in _acting(node.layer):
             if isinstance(layer, layers.BatchNormalization):
@@ -31,10 +31,12 @@ def switched_off(model: Any) -> tuple[str, ...]:
                     "build the model without training=True, give it these weights with "
                     "new.set_weights(old.get_weights()), and save it",
                 )
-            told.append(f"{describe(layer)} is called with training=True, and runs as at inference")
+            changes.append(
+                f"{describe(layer)} is called with training=True, and runs as at inference"
+            )
         node.call_kwargs["training"] = False
         node._flat_arguments = tf.nest.flatten((node.call_args, node.call_kwargs))
-    return tuple(dict.fromkeys(told))
+    return tuple(dict.fromkeys(changes))
 
 
 _FUNCTION_CALLS = (

@@ -48,8 +48,8 @@ def recognised(graph: Graph) -> Graph:
         nodes = tuple(one for n in graph.nodes for one in (new if n is node else [n]))
         graph = replace(graph, nodes=nodes)
         if new and not new[-1].moves and _class(new[-1].layer) != _class(node.layer):
-            told = f"{describe(node.layer)} is run as {_class(new[-1].layer)}"
-            graph = graph.changed(told)
+            change = f"{describe(node.layer)} is run as {_class(new[-1].layer)}"
+            graph = graph.changed(change)
     return graph
 
 
