@@ -13,7 +13,7 @@ from sat_nb.errors import InvalidInput, shorten
 from sat_nb.printable import printable
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.stats.kendall import kendall_tau_b, kendall_w
-from sat_nb.stats.rows import KEY, check_pooled
+from sat_nb.stats.rows import KEY, check_pooled, of_all_methods
 from sat_nb.table.aggregate import aggregate
 from sat_nb.table.schema import IMAGE_KEY, check_table
 from sat_nb.table.ties import local_rank
@@ -180,9 +180,10 @@ def consensus(
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``build``, of two or more methods, one model and one class; every method has the same
-        images and segments. Leave out controls and methods that should have no say. The ranks
-        are those among the segments in the table, also if it is filtered.
+        From ``build``, of two or more methods, one model and one class. Images without rows of
+        some method are left out; in the others every method has the same segments. Leave out
+        controls and methods that should have no say. The ranks are those among the segments in
+        the table, also if it is filtered.
     combination : str, Combination or callable, default "mean_rank"
         How the methods' scores in an image are combined: a name in ``COMBINATIONS``, an entry of
         your own, or a function ``(ranks, attributions) -> scores`` as described in
@@ -201,8 +202,13 @@ def consensus(
     Raises
     ------
     InvalidInput
-        For fewer than two methods, for methods that lack each other's images or segments, and for
-        tables of several models or classes.
+        For fewer than two methods, for methods that share no image or lack each other's segments,
+        and for tables of several models or classes.
+
+    Warns
+    -----
+    UserWarning
+        If images are left out because some method has no rows of them.
 
     References
     ----------
@@ -227,7 +233,7 @@ def consensus(
     entry = chosen(
         "combination", combination, COMBINATIONS, own=Combination, from_function=_as_combination
     )
-    table = _ranked_among_themselves(check_table(table))
+    table = of_all_methods(_ranked_among_themselves(check_table(table)))
     check_pooled(classes)
     summary = aggregate(
         table, value="rank", classes=classes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import pandas as pd
 
-from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.errors import InvalidInput, shorten, unknown_name
 from sat_nb.table.classes import CLASSES, check_unmixed_classes, chosen_classes
 from sat_nb.table.schema import check_table
 
@@ -43,6 +44,22 @@ def checked_rows(
             "segment once an image. Filter it to one model and one target."
         )
     return table
+
+
+def of_all_methods(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the images of which every method has rows; a warning counts the others.
+
+    Deep Taylor, which explains positive outputs only, has no rows of some images.
+    """
+    methods = table.groupby("image_id", sort=False)["method"].nunique()
+    lacking = methods.index[methods < table["method"].nunique()]
+    if not len(lacking):
+        return table
+    what = f"{len(lacking)} of {len(methods)} images have no rows of some method"
+    if len(lacking) == len(methods):
+        raise InvalidInput(f"table: {what}; filter it to methods that share images.")
+    warnings.warn(f"table: {what}, and are left out: {shorten(lacking)}.", stacklevel=3)
+    return table[~table["image_id"].isin(lacking)]
 
 
 def check_pooled(classes: str | None) -> None:

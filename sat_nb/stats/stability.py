@@ -15,7 +15,7 @@ from sat_nb.stats.bootstrap import UNIT
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.kendall import tau_of_rows
 from sat_nb.stats.mask_sensitivity import ORDERS
-from sat_nb.stats.rows import check_pooled, checked_rows
+from sat_nb.stats.rows import check_pooled, checked_rows, of_all_methods
 from sat_nb.table.aggregations import AGGREGATIONS
 
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
@@ -61,7 +61,7 @@ def ranking_stability(
     pandas.DataFrame
         One row a method and size: ``method``, ``n_images`` of a sample, ``tau`` (mean over the
         pairs), ``low`` and ``high``, between which ``level`` of the single pairs' taus are,
-        ``n_repeats``, ``n_total`` (all images).
+        ``n_repeats``, ``n_total`` (all images of which every method has rows).
 
     Raises
     ------
@@ -94,14 +94,14 @@ def ranking_stability(
     checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     checked_level("level", level, 0.95)
     check_pooled(classes)
-    checked_rows(table, ["method"], classes=classes)
+    table = of_all_methods(checked_rows(table, ["method"], classes=classes))
     n_total = table["image_id"].nunique()
     checked = _checked_sizes(sizes, n_total)
     means_of = statistic_of(AGGREGATIONS[how].function)
     tails = [(1 - level) / 2, (1 + level) / 2]
     rows: list[dict[str, Any]] = []
     for method in table["method"].unique():
-        sums = _sums(table[table["method"] == method], n_total)
+        sums = _sums(table[table["method"] == method])
         for n in checked:
             taus = _taus(sums, n, n_repeats, seed, means_of)
             known = taus[np.isfinite(taus)]
@@ -169,16 +169,10 @@ def _checked_sizes(sizes: Sequence[int] | None, n_total: int) -> list[int]:
     return sorted(set(sizes))
 
 
-def _sums(rows: pd.DataFrame, n_total: int) -> NDArray[np.float64]:
-    """The sums of ranks by image: (n_total, 4, k); zeros for an image without segments."""
+def _sums(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """The sums of ranks by image: (n_images, 4, k); zeros for an image without segments."""
     segments = pd.Index(rows["segment"].dropna().unique()).sort_values()
-    sums = unit_sums(rows.assign(**{UNIT: rows["image_id"]}), segments, "rank")
-    if len(sums) != n_total:
-        raise InvalidInput(
-            f"table: method {rows['method'].iloc[0]!r} has {len(sums)} of the {n_total} images; "
-            "expected the same images for all methods."
-        )
-    return sums
+    return unit_sums(rows.assign(**{UNIT: rows["image_id"]}), segments, "rank")
 
 
 def _taus(

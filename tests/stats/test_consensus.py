@@ -229,14 +229,33 @@ def test_filtered_tables_are_ranked_among_themselves(table: pd.DataFrame) -> Non
     assert result.w_by_image.between(0, 1 + 1e-12).all()
 
 
+def test_images_without_rows_of_some_method_are_left_out(table: pd.DataFrame) -> None:
+    """As Deep Taylor has none where what is explained is not positive."""
+    other = table["image_id"] != "image_03"
+    lacks = table[(table["method"] == "sharp") | other]
+    with pytest.warns(UserWarning, match="1 of 20 images have no rows .*: 'image_03'"):
+        result = sat.consensus(lacks)
+    expected = sat.consensus(table[other])
+    pd.testing.assert_frame_equal(result.ranking, expected.ranking)
+    assert (result.w, result.n_total) == (expected.w, 19)
+    with pytest.warns(UserWarning, match="1 of 20 images have no rows of some method"):
+        stability = sat.ranking_stability(lacks, sizes=[3], n_repeats=9)
+    pd.testing.assert_frame_equal(
+        stability, sat.ranking_stability(table[other], sizes=[3], n_repeats=9)
+    )
+
+
 def test_what_cannot_be_compared(table: pd.DataFrame) -> None:
     with pytest.raises(sat.InvalidInput, match="at least 2 methods with segments, got 1"):
         sat.consensus(table[table["method"] == "sharp"])
-    lacks = table[(table["method"] == "sharp") | (table["image_id"] != "image_03")]
+    eyes = (table["image_id"] == "image_03") & (table["segment"] == "eyes")
     with pytest.raises(
-        sat.InvalidInput, match=r"5 segments lack rows of some methods: .*'image_03', 'eyes'"
+        sat.InvalidInput, match=r"1 segments lack rows of some methods: .*'image_03', 'eyes'"
     ):
-        sat.consensus(lacks)
+        sat.consensus(table[(table["method"] == "sharp") | ~eyes])
+    first = table["image_id"].unique()[:10]
+    with pytest.raises(sat.InvalidInput, match="20 of 20 images have no rows of some method"):
+        sat.consensus(table[(table["method"] == "sharp") == table["image_id"].isin(first)])
     with pytest.raises(sat.InvalidInput, match="holds 2 models"):
         sat.consensus(pd.concat([table, table.assign(model="other")]))
     with pytest.raises(sat.InvalidInput, match="combination: unknown name 'mean'.*'mean_rank'"):
