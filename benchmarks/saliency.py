@@ -153,10 +153,12 @@ class Ours:
     def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
         from sat_nb.saliency.model_file import model_file
+        from sat_nb.saliency.engines.places import engine_of
         from sat_nb.saliency.process.pool import ask, shared_pool
 
         with model_file(path) as self.file:
-            self.ask, self.methods, self.pool = ask, methods.METHODS, shared_pool()
+            self.ask, self.methods = ask, methods.METHODS
+            self.pool = shared_pool(engine_of(path).program)
         facts = ask("facts", "loading", pool=self.pool, file=self.file)
         self.shape, self.pid = facts.input_shape, self.pool.pids()[0]
         self.n_samples = n_samples

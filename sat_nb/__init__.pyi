@@ -77,6 +77,9 @@ from .plots.stability import (
 from .registry import (
     Parameter,
 )
+from .saliency.engines.listing import (
+    list_engines,
+)
 from .saliency.explain import (
     explain,
 )
@@ -328,6 +331,7 @@ __all__ = [
     "images_needed",
     "input_agnostic_saliency",
     "intervals",
+    "list_engines",
     "list_methods",
     "maps_from_arrays",
     "mask_sensitivity",

@@ -1,4 +1,4 @@
-"""What can go wrong, in six kinds.
+"""What can go wrong, in seven kinds.
 
 Every error is a :class:`SatError` and also the built-in error that fits, so both
 ``except sat_nb.SatError`` and ``except ValueError`` work. A message names the file
@@ -41,6 +41,10 @@ class CannotWrite(SatError, OSError):
 
 class CannotFetch(SatError, ConnectionError):
     """A service does not answer, refuses the token, or has no quota left for it."""
+
+
+class EngineMissing(SatError, ImportError):
+    """What explains a model is not installed, or of no use; the message says what to install."""
 
 
 class WorkerFailed(SatError, RuntimeError):

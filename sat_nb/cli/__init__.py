@@ -7,6 +7,7 @@ import click
 import sat_nb
 from sat_nb.cli.build import build
 from sat_nb.cli.comparisons import compare, difference
+from sat_nb.cli.engines import engines
 from sat_nb.cli.masks import masks
 from sat_nb.cli.pictures import explore, figures
 from sat_nb.cli.reproduction import quickstart, study
@@ -21,6 +22,6 @@ def main() -> None:
 
 for command in (
     *(masks, build, select, aggregate, intervals, compare, difference),
-    *(figures, explore, quickstart, study),
+    *(figures, explore, engines, quickstart, study),
 ):
     main.add_command(command)

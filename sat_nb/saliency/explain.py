@@ -7,17 +7,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import sat_nb
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
+from sat_nb.saliency.engines.entries import ENGINES
+from sat_nb.saliency.engines.places import Place, engine_of
 from sat_nb.saliency.execute import Job, batches_of, explain_batches
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import (
@@ -39,7 +39,7 @@ from sat_nb.saliency.process.pool import WorkerPool, ask_with_retry, shared_pool
 from sat_nb.saliency.progress import progress_bar
 from sat_nb.saliency.sampling_until_settled import read_masks
 from sat_nb.saliency.store.codec import checked_dtype
-from sat_nb.saliency.store.runs import Run, read_runs, start_run
+from sat_nb.saliency.store.runs import UNNAMED_ENGINE, Run, read_runs, start_run
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.saliency.targets import (
     Target,
@@ -52,7 +52,7 @@ from sat_nb.saliency.targets import (
 from sat_nb.segments.segmentation import SegmentationMap
 
 
-@lists(preprocess=PREPROCESS, fit=FITS)
+@lists(preprocess=PREPROCESS, fit=FITS, engine=ENGINES)
 def explain(
     model: Any,
     images: ImageSet | Mapping[str, Pixels],
@@ -75,6 +75,7 @@ def explain(
     segments: Mapping[str, SegmentationMap] | None = None,
     pad_px: int = 2,
     trust_model: bool = False,
+    engine: str | None = None,
 ) -> AttributionStore:
     """Compute saliency maps of every image by every method.
 
@@ -160,6 +161,12 @@ def explain(
         and sizes are bounded, and anything else (a Lambda layer, for one) is an error that says
         what it would run. True loads it unchecked: do that for files whose author you know. Live
         models are your own code, and are not checked.
+    engine : str, optional
+        What computes the maps, in a process of its own, which may be another Python:
+        :func:`list_engines` tells which engines are installed and where. By default the first that
+        fits the model and is installed:
+
+        [[engine]]
 
     Returns
     -------
@@ -177,6 +184,8 @@ def explain(
         For images without a target, or without masks under ``samples="auto"``.
     CannotWrite
         For a full disk or a read-only folder. Finished maps stay in ``out``.
+    EngineMissing
+        If no engine that fits the model is installed; the message says how to install it.
     WorkerFailed
         If a second process dies on the same image, or ``max_memory`` is not enough for one image.
         Finished maps stay in ``out``.
@@ -207,8 +216,10 @@ def explain(
     targets = read_targets(target, list(images))
     get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
     checked_whole("batch_size", batch_size, 1), checked_whole("seed", seed)
-    pool = shared_pool(checked_whole("workers", workers, 1), max_memory=read_bytes(max_memory))
+    n_workers, max_bytes = checked_whole("workers", workers, 1), read_bytes(max_memory)
     with model_file(model, input_size=input_size, trusted=trust_model) as file:
+        place = engine_of(Path(file.path), engine)
+        pool = shared_pool(place.program, n_workers, max_memory=max_bytes)
         facts = _known_facts(out, file) or _ask_facts(file, pool)
         check_targets(targets, facts.n_outputs, against=read_against(target))
         check_output(output, chosen, facts.head)
@@ -223,7 +234,8 @@ def explain(
             "seed": seed,
             "dtype": dtype,
             "methods": {m.key: m.settings(values[m.key]) for m in chosen},
-            "versions": _versions(),
+            "versions": place.versions,
+            **_engine_settings(place),
         }
         job = Job(
             file=file,
@@ -302,21 +314,10 @@ def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:
 _RECENT = ("notes", "scaling")
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "sat_nb": sat_nb.__version__,
-        "innvestigate": _version("innvestigate"),
-        "tensorflow": _version("tensorflow", "tensorflow-cpu", "tensorflow-macos"),
-    }
-
-
-def _version(*names: str) -> str:
-    for name in names:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"
+def _engine_settings(place: Place) -> dict[str, Any]:
+    """The engine and the version of its numbers; nothing for what stores mean that name none."""
+    numbers = [place.entry.name, place.entry.numbers]
+    return {} if numbers == ["keras", UNNAMED_ENGINE] else {"engine": numbers}
 
 
 def _checked_images(images: Any) -> ImageSet:

@@ -44,11 +44,11 @@ def run(folder: Path, methods: str, file_size: int, tensorflow: str) -> None:
     import resource
 
     import sat_nb as sat
-    from sat_nb.saliency.process import worker
+    from sat_nb.saliency.engines.entries import ENGINES
     from tests.saliency import batch_engine
 
     if not tensorflow:
-        worker._PROGRAM = batch_engine.PROGRAM
+        ENGINES["keras"] = batch_engine.ENTRY
     if file_size:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
     images = photos()

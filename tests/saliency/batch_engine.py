@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sat_nb.saliency.engines.commands import Commands, Engine
-from sat_nb.saliency.process import worker
+from sat_nb.saliency.engines.entries import ENGINES
 from tests.saliency import linear_engine
 
-PROGRAM = worker._PROGRAM.replace("sat_nb.saliency.engines.keras.commands", __name__)
-"""What a worker with this engine runs, in place of ``worker._PROGRAM``."""
+ENTRY = replace(ENGINES["keras"], module=__name__, packages=())
+"""What stands in ENGINES in place of the Keras engine where this one is to explain."""
 
 
 class Batchwise(linear_engine.Linear):

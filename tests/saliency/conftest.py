@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 
 from sat_nb.images import ImageSet
-from sat_nb.saliency.process import pool, worker
+from sat_nb.saliency.engines.entries import ENGINES, EngineEntry
+from sat_nb.saliency.process import pool
+from sat_nb.saliency.process.worker import Program
 from tests.saliency import linear_engine
+
+KERAS = Program(ENGINES["keras"].module)
+"""What workers of the Keras engine run in this Python."""
 
 SIZE = 12
 
@@ -89,11 +94,11 @@ def inputs(images: ImageSet) -> dict[str, Any]:
 
 
 @contextmanager
-def workers_running(program: str) -> Iterator[None]:
-    """Within it, workers run this program; those that run another are stopped."""
+def workers_running(entry: EngineEntry) -> Iterator[None]:
+    """Within it, this engine explains Keras models; running workers are stopped."""
     pool.stop_workers()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "_PROGRAM", program)
+        patch.setitem(ENGINES, "keras", entry)
         yield
         pool.stop_workers()
 

@@ -7,17 +7,18 @@ sample take ``PAUSE`` for each request.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from sat_nb.saliency.engines.commands import Commands, Engine
+from sat_nb.saliency.engines.entries import ENGINES
 from sat_nb.saliency.model_file import ModelFacts
-from sat_nb.saliency.process import worker
 
 SHAPE = (12, 12, 3)
 PAUSE = 0.05  # seconds, in which a run can be stopped
-PROGRAM = worker._PROGRAM.replace("sat_nb.saliency.engines.keras.commands", __name__)
-"""What a worker with this engine runs, in place of ``worker._PROGRAM``."""
+ENTRY = replace(ENGINES["keras"], module=__name__, packages=())
+"""What stands in ENGINES in place of the Keras engine where this one is to explain."""
 
 
 class Linear:

@@ -59,8 +59,9 @@ def commands(log):
     ).by_name()
 
 
-def test_there_are_four_commands(commands):
-    assert list(commands) == ["facts", "predict", "build", "analyze"]
+def test_the_commands(commands):
+    assert list(commands) == ["facts", "predict", "build", "analyze", "devices"]
+    assert commands["devices"]() == ["cpu"]
     assert commands["facts"](FILE) == Linear.facts
     np.testing.assert_allclose(commands["predict"](FILE, BATCH)[0], Linear().outputs(BATCH, "")[0])
 

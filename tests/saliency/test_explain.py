@@ -12,6 +12,7 @@ import pytest
 
 from sat_nb.saliency.explain import explain
 from sat_nb.saliency.process import pool
+from tests.saliency.conftest import KERAS
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
@@ -97,10 +98,10 @@ def test_live_model_resumes_by_content(make_model, images, tmp_path, monkeypatch
 
 def test_worker_is_shared_and_models_may_alternate(model_files, images):
     first = explain(model_files["logits.h5"], images, **OPTIONS)["gradient"]["a"]
-    pids = pool.shared_pool().pids()
+    pids = pool.shared_pool(KERAS).pids()
     other = explain(model_files["no_bias.h5"], images, **OPTIONS)["gradient"]["a"]
     again = explain(model_files["logits.h5"], images, **OPTIONS)["gradient"]["a"]
-    assert pool.shared_pool().pids() == pids
+    assert pool.shared_pool(KERAS).pids() == pids
     np.testing.assert_allclose(first, again, atol=1e-6)
     assert abs(first - other).max() > 1e-3
 

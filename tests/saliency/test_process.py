@@ -16,6 +16,7 @@ from sat_nb.saliency.process import pool
 from sat_nb.saliency.process import worker as process
 from sat_nb.saliency.process.budget import Budget, read_bytes
 from sat_nb.saliency.process.server import answer
+from tests.saliency.conftest import KERAS
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False}
@@ -27,7 +28,7 @@ def test_killed_worker_is_replaced_and_its_image_retried(model_files, images, mo
     few = images.select(["a", "b"])
     slow = {**OPTIONS, "methods": "smoothgrad", "parameters": {"smoothgrad": {"n_samples": 9_000}}}
     expected = explain(model_files["logits.h5"], few, **slow)["smoothgrad"]
-    (pid,) = pool.shared_pool().pids()
+    (pid,) = pool.shared_pool(KERAS).pids()
     request, timers = process.Worker.request, []
 
     def killed_soon(worker, command, arguments, *, doing):
@@ -39,7 +40,7 @@ def test_killed_worker_is_replaced_and_its_image_retried(model_files, images, mo
     monkeypatch.setattr(process.Worker, "request", killed_soon)
     maps = explain(model_files["logits.h5"], few, **slow)["smoothgrad"]
     timers[0].join()
-    assert pool.shared_pool().pids() != [pid]
+    assert pool.shared_pool(KERAS).pids() != [pid]
     for image_id in few:  # retried with as many samples at once, added up in the same order
         np.testing.assert_array_equal(maps[image_id], expected[image_id])
 
@@ -51,7 +52,7 @@ def test_several_workers_give_the_same_maps(model_files, images, tmp_path):
     methods = ["gradient", "lrp.z", "smoothgrad"]
     options = {**OPTIONS, "methods": methods, "batch_size": 1}
     shared = explain(model_files["logits.h5"], images, **options, workers=2, out=tmp_path)
-    assert len(pool.shared_pool(2).pids()) == 2
+    assert len(pool.shared_pool(KERAS, 2).pids()) == 2
     alone = explain(model_files["logits.h5"], images, **options)
     assert dict(shared.facts) == dict(alone.facts)
     for method in methods:
@@ -187,7 +188,7 @@ def test_sizes_that_are_none(size):
 
 
 def test_log_tail_is_in_the_error(model_files):
-    worker = process.Worker()
+    worker = process.Worker(KERAS)
     os.write(worker._log.fileno(), b"out of memory, says the log")
     worker._process.kill()
     with pytest.raises(WorkerFailed, match="(?s)while testing.*out of memory, says the log"):
@@ -197,8 +198,8 @@ def test_log_tail_is_in_the_error(model_files):
 
 def test_unexpected_errors_carry_the_traceback(model_files, images):
     with pytest.raises(WorkerFailed, match=r"(?s)KeyError.*while testing.*Traceback"):
-        pool.shared_pool().request("no such command", {}, doing="testing")
-    assert len(pool.shared_pool().pids()) == 1
+        pool.shared_pool(KERAS).request("no such command", {}, doing="testing")
+    assert len(pool.shared_pool(KERAS).pids()) == 1
 
 
 def test_errors_travel_as_data():

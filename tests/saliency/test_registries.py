@@ -34,6 +34,7 @@ from sat_nb.saliency.process.pool import ask, shared_pool
 from sat_nb.saliency.sampling import QUADRATURES
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.codec import decode, encode
+from tests.saliency.conftest import KERAS
 
 SAME_MAPS = [
     {"gradient", "innvestigate.gradient", "gradient.baseline"},
@@ -275,7 +276,7 @@ for engine, analyzer, sampling in (
 
 def test_unknown_method_is_refused_by_the_worker(tiny):
     with model_file(tiny) as file:
-        arguments = {"pool": shared_pool(), "file": file, "parameters": {}}
+        arguments = {"pool": shared_pool(KERAS), "file": file, "parameters": {}}
         for name in ("nope", "random"):
             with pytest.raises(InvalidInput, match=f"methods: unknown name '{name}'"):
                 ask("build", "testing", method=name, **arguments)

@@ -18,7 +18,7 @@ OPTIONS = {"methods": "gradient", "preprocess": "signed", "progress": False, "ba
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers_of_the_small_engine():
-    with workers_running(batch_engine.PROGRAM):
+    with workers_running(batch_engine.ENTRY):
         yield
 
 

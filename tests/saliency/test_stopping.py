@@ -29,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers_of_the_small_engine():
-    with workers_running(linear_engine.PROGRAM):
+    with workers_running(linear_engine.ENTRY):
         yield
 
 
@@ -101,10 +101,8 @@ def test_worker_ends_with_a_killed_parent():
     program = """
 import os, signal
 from sat_nb.saliency.process import worker
-from tests.saliency import linear_engine
 
-worker._PROGRAM = linear_engine.PROGRAM
-print(worker.Worker().pid, flush=True)
+print(worker.Worker(worker.Program("tests.saliency.linear_engine")).pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run(
@@ -120,11 +118,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 RUN = """
 import signal, sys
 from sat_nb.saliency import execute as batches
-from sat_nb.saliency.process import worker
+from sat_nb.saliency.engines.entries import ENGINES
 from tests.saliency import linear_engine
 from tests.saliency.test_stopping import run_of_many
 
-worker._PROGRAM = linear_engine.PROGRAM
+ENGINES["keras"] = linear_engine.ENTRY
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a shell's background jobs
 asked = batches.ask

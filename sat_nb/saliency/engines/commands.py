@@ -1,4 +1,4 @@
-"""The four commands that every engine answers: facts, predict, build and analyze.
+"""The commands that every engine answers: facts, predict, build, analyze, and devices.
 
 What differs between engines is an :class:`Engine`: how it reads a model and makes a method's
 explainer. The model in memory, sampling, and what errors say are the same for all of them.
@@ -44,7 +44,7 @@ class Engine:
     ``read(file)`` gives a Classifier. ``explainer(classifier, method, parameters, output)`` gives
     an Explainer, and raises whatever it likes where it cannot; ``culprits(error)`` describes the
     layers behind such an error. ``working(classifier)`` names the methods that can explain a model.
-    ``clear()`` frees what the last model has taken.
+    ``clear()`` frees what the last model has taken, and ``devices()`` names what it computes on.
     """
 
     read: Callable[[ModelFile], Any]
@@ -52,6 +52,7 @@ class Engine:
     culprits: Callable[[Exception], Sequence[str]]
     working: Callable[[Any], Sequence[str]]
     clear: Callable[[], None]
+    devices: Callable[[], Sequence[str]] = lambda: ("cpu",)
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Loaded:
 
 
 class Commands:
-    """An engine's answers to the four commands; methods are called by their names in METHODS."""
+    """An engine's answers to all commands; methods are called by their names in METHODS."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -87,6 +88,7 @@ class Commands:
             "predict": self.predict,
             "build": self.build,
             "analyze": self.analyze,
+            "devices": self.devices,
         }
 
     def facts(self, file: ModelFile) -> ModelFacts:
@@ -151,6 +153,10 @@ class Commands:
             _, outputs = loaded.classifier.outputs(batch, output)
         rises = (outputs - loaded.at_baseline(parameters["baseline"], output)) * weights
         return _with_completeness(chunks, rises.sum(axis=1, dtype=np.float64))
+
+    def devices(self) -> list[str]:
+        """What the engine computes on, the default first."""
+        return list(self._engine.devices())
 
     def _explainer(
         self, loaded: Loaded, method: Method, parameters: Mapping[str, Any], output: str

@@ -18,7 +18,13 @@ from typing import Any, TypeVar
 
 from sat_nb.errors import SatError, WorkerFailed
 from sat_nb.saliency.process.budget import Budget, RequestKind
-from sat_nb.saliency.process.worker import Answer, Worker, WorkerDied, WorkerOutOfMemory
+from sat_nb.saliency.process.worker import (
+    Answer,
+    Program,
+    Worker,
+    WorkerDied,
+    WorkerOutOfMemory,
+)
 
 Item = TypeVar("Item")
 
@@ -28,18 +34,22 @@ class Stopped(SatError):
 
 
 class WorkerPool:
-    """``n_workers`` workers, each with its share of the cores and at most ``max_memory`` bytes.
+    """``n_workers`` workers of one program, each with its share of the cores and of memory.
 
     :meth:`request` may be called by several threads: each takes a free worker. The semaphore counts
     free workers, so a thread that holds a turn always finds or starts one. ``_idle`` and ``_busy``
     need no lock, because append, remove and pop of a list are atomic.
 
-    >>> WorkerPool(2).n_workers  # no worker is started before the first request
+    >>> WorkerPool(Program("sat_nb.saliency.engines.keras.commands"), 2).n_workers
     2
+
+    No worker is started before the first request. Each may use ``max_memory`` bytes.
     """
 
-    def __init__(self, n_workers: int = 1, *, max_memory: int | None = None) -> None:
-        self.n_workers, self.max_memory = n_workers, max_memory
+    def __init__(
+        self, program: Program, n_workers: int = 1, *, max_memory: int | None = None
+    ) -> None:
+        self.program, self.n_workers, self.max_memory = program, n_workers, max_memory
         self.budget = Budget(max_memory)
         self._stopping = threading.Event()
         self._turns = threading.Semaphore(n_workers)
@@ -89,7 +99,7 @@ class WorkerPool:
             if worker.alive():
                 return worker
         n_threads = None if self.n_workers == 1 else max(1, n_cores() // self.n_workers)
-        return Worker(n_threads=n_threads, max_memory=self.max_memory)
+        return Worker(self.program, n_threads=n_threads, max_memory=self.max_memory)
 
     def _pop_idle(self) -> Worker | None:
         try:
@@ -109,18 +119,21 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-_pools: dict[tuple[int, int | None], WorkerPool] = {}
+_pools: dict[tuple[Program, int, int | None], WorkerPool] = {}
 _changing = threading.Lock()  # two calls of explain in two threads must not make one pool twice
 
 
-def shared_pool(n_workers: int = 1, *, max_memory: int | None = None) -> WorkerPool:
-    """The pool of this shape; idle workers of other shapes end and free their memory."""
+def shared_pool(
+    program: Program, n_workers: int = 1, *, max_memory: int | None = None
+) -> WorkerPool:
+    """The pool of this shape; the program's idle workers in other pools end and free memory."""
     with _changing:
-        shape = (n_workers, max_memory)
+        shape = (program, n_workers, max_memory)
         for other in _pools.keys() - {shape}:
-            _pools[other].stop_idle()
+            if other[0] == program:
+                _pools[other].stop_idle()
         if shape not in _pools or _pools[shape].stopped():
-            _pools[shape] = WorkerPool(n_workers, max_memory=max_memory)
+            _pools[shape] = WorkerPool(program, n_workers, max_memory=max_memory)
         return _pools[shape]
 
 

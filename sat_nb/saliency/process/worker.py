@@ -1,4 +1,4 @@
-"""A worker as the caller sees it: a program of its own.
+"""A worker as the caller sees it: a program of its own, in this Python or another.
 
 TensorFlow runs there in graph mode, which iNNvestigate needs, so the caller's own TensorFlow
 stays eager. The worker is started as ``python -c``, never by forking or by spawning the caller's
@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from sat_nb import errors
-from sat_nb.errors import WorkerFailed
+from sat_nb.errors import SatError, WorkerFailed
 from sat_nb.saliency.process.budget import in_words
-from sat_nb.saliency.process.messages import receive, send, widen
+from sat_nb.saliency.process.messages import OtherProtocol, receive, send, widen
 from sat_nb.saliency.process.server import OUT_OF_MEMORY, OVER_LIMIT
 from sat_nb.temporary import temporary_file
 
 _PROGRAM = (
-    "import sys, json; path, limit = json.loads(sys.argv[1]); sys.path[:] = path; "
-    "from sat_nb.saliency.process.server import serve; "
-    "serve('sat_nb.saliency.engines.keras.commands', limit)"
+    "import sys, json; path, module, limit = json.loads(sys.argv[1]); "
+    "sys.path[:] = path or sys.path; "
+    "from sat_nb.saliency.process.server import serve; serve(module, limit)"
 )
 _LOG_TAIL = 2000  # characters
 _RETURNS_MEMORY = {"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
@@ -40,6 +40,25 @@ class WorkerDied(WorkerFailed):
 
 class WorkerOutOfMemory(WorkerFailed):
     """The request needs more memory than there is, or than the worker may use."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a worker runs: the ``COMMANDS`` of a module, in this Python or in another one.
+
+    ``python`` is the other Python's path, None for this one. That one finds its packages by itself:
+    neither this process's ``sys.path`` nor its PYTHON... variables mean anything there.
+    """
+
+    module: str
+    python: str | None = None
+
+    def command(self, code: str, argument: Any) -> list[str]:
+        """The command line that runs ``code`` there, with ``[path, *argument]`` as JSON."""
+        path = None if self.python else [p or os.getcwd() for p in sys.path if isinstance(p, str)]
+        isolated = "-I" if self.python else "-P"
+        python = self.python or sys.executable
+        return [python, isolated, "-c", code, json.dumps([path, *argument])]
 
 
 @dataclass(frozen=True)
@@ -58,11 +77,13 @@ class Worker:
     at a time: an answer carries no number that would tell which request it belongs to.
     """
 
-    def __init__(self, *, n_threads: int | None = None, max_memory: int | None = None) -> None:
+    def __init__(
+        self, program: Program, *, n_threads: int | None = None, max_memory: int | None = None
+    ) -> None:
         self._lock = threading.Lock()
-        self._max_memory = max_memory
+        self._program, self._max_memory = program, max_memory
         self._log = temporary_file()  # open as long as the worker
-        self._process = _start(self._log, n_threads, max_memory)
+        self._process = _start(program, self._log, n_threads, max_memory)
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)
         for pipe in (self._requests, self._replies):
@@ -91,6 +112,13 @@ class Worker:
                 reply = receive(self._replies)
             except (EOFError, OSError) as error:
                 raise self._error_of_its_end(doing) from error
+            except OtherProtocol as error:
+                self.stop()
+                python = self._program.python or sys.executable
+                raise WorkerFailed(
+                    f"model: the sat_nb of {python!r} is not the one that asks it ({error}); "
+                    "install the same version there."
+                ) from error
             except BaseException:
                 self.stop()
                 raise
@@ -117,14 +145,15 @@ class Worker:
         except subprocess.TimeoutExpired:
             code = None
         log = self._log_tail()
+        where = f" ({self._program.python!r})" if self._program.python else ""
         self.stop()
         if code == OVER_LIMIT:
             limit = in_words(self._max_memory or 0)
             return WorkerOutOfMemory(f"max_memory: {limit} is not enough for {doing}; give more.")
         return WorkerDied(
-            f"model: the process that explains it died ({_how(code)}) while {doing}. Finished maps "
-            "are kept where out=... names a folder; call again to go on, with a smaller batch_size "
-            f"if memory was short. The end of its log:\n{log}"
+            f"model: the process that explains it{where} died ({_how(code)}) while {doing}. "
+            "Finished maps are kept where out=... names a folder; call again to go on, with a "
+            f"smaller batch_size if memory was short. The end of its log:\n{log}"
         )
 
     def _log_tail(self) -> str:
@@ -133,13 +162,15 @@ class Worker:
         return self._log.read().decode(errors="replace").strip() or "(empty)"
 
 
-def _start(log: Any, n_threads: int | None, max_memory: int | None) -> subprocess.Popen[bytes]:
-    path = [entry or os.getcwd() for entry in sys.path if isinstance(entry, str)]
+def _start(
+    program: Program, log: Any, n_threads: int | None, max_memory: int | None
+) -> subprocess.Popen[bytes]:
+    command = program.command(_PROGRAM, [program.module, max_memory])
     returning = {} if max_memory is None else _RETURNS_MEMORY
     defaults = {"TF_CPP_MIN_LOG_LEVEL": "3", **_threads(n_threads), **returning}
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM, json.dumps([path, max_memory])],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -148,7 +179,7 @@ def _start(log: Any, n_threads: int | None, max_memory: int | None) -> subproces
         )
     except OSError as error:
         raise WorkerFailed(
-            f"model: cannot start the process that explains it ({sys.executable!r}): {error}"
+            f"model: cannot start the process that explains it ({command[0]!r}): {error}"
         ) from error
 
 
@@ -169,7 +200,10 @@ def _value(reply: Mapping[str, Any], doing: str) -> Any:
             "smaller model."
         )
     if reply["error"]:
-        raise getattr(errors, reply["error"])(reply["message"])
+        known = getattr(errors, reply["error"], None)
+        if isinstance(known, type) and issubclass(known, SatError):
+            raise known(reply["message"])
+        raise WorkerFailed(f"model: {reply['message']}")
     raise WorkerFailed(
         f"model: {reply['message']} while {doing}. From the worker:\n{reply['traceback']}"
     )

@@ -40,8 +40,8 @@ from sat_nb.saliency.store.documents import (
     write_document,
 )
 
-ENGINE = 3
-"""Increased whenever the engine's values change, even by rounding: older maps are not reused."""
+UNNAMED_ENGINE = 3
+"""The version of the numbers of the Keras engine, in stores that name no engine."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
     return _sha256(
         {
             "format": FORMAT,
-            "engine": ENGINE,
+            "engine": settings.get("engine", UNNAMED_ENGINE),
             "model": [model.get("sha256"), model.get("input_shape")],
             "preprocess": preprocess["fingerprint"] if isinstance(preprocess, dict) else preprocess,
             "fit": settings["fit"],

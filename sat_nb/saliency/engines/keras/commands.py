@@ -1,4 +1,4 @@
-"""The Keras engine: how the four commands are answered for Keras 2 models, by TensorFlow.
+"""The Keras engine: how its commands are answered for Keras 2 models, by TensorFlow.
 
 It runs in a process of its own (see ``process``), because iNNvestigate needs TensorFlow's
 graph mode, and switching to that breaks training in the caller. ``import sat_nb`` and ``explain``
@@ -186,6 +186,13 @@ def _working(classifier: Classifier) -> list[str]:
     ]
 
 
+def _devices() -> list[str]:
+    """GPUs, which TensorFlow takes where there are some, then the processor."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    return [f"gpu ({name or 'unknown'})" for name in names] + ["cpu"]
+
+
 def _clear() -> None:
     gc.collect()
     backend.clear_session()
@@ -198,5 +205,6 @@ COMMANDS = Commands(
         culprits=_culprits,
         working=_working,
         clear=_clear,
+        devices=_devices,
     )
 ).by_name()
