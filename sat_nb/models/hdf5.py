@@ -42,8 +42,12 @@ def check_version(version: Any) -> None:
 
 def check_numbers(file: Any, n_bytes: int) -> int:
     """The bytes of all numbers in an open HDF5 file; Refused for any that are not in it."""
+    import h5py
+
     total = 0
-    for name, dataset in _datasets(file):
+    for name, dataset in objects(file):
+        if not isinstance(dataset, h5py.Dataset):
+            continue
         if dataset.is_virtual or dataset.external:
             raise Refused(f"its weights {name[:200]!r} are read from another file")
         if dataset.dtype.kind not in "fiubSc":
@@ -69,8 +73,8 @@ def check_unpacked(total: int, n_bytes: int) -> None:
         )
 
 
-def _datasets(file: Any) -> Iterator[tuple[str, Any]]:
-    """All datasets by name; Refused for links to names and files."""
+def objects(file: Any) -> Iterator[tuple[str, Any]]:
+    """All groups and datasets by name, each once; Refused for links to names and files."""
     import h5py
 
     seen, waiting = set(), [("", file["/"])]
@@ -89,8 +93,7 @@ def _datasets(file: Any) -> Iterator[tuple[str, Any]]:
                 raise Refused(f"it holds more than {MAX_OBJECTS} arrays and groups")
             if isinstance(found, h5py.Group):
                 waiting.append((full, found))
-            elif isinstance(found, h5py.Dataset):
-                yield full, found
+            yield full, found
 
 
 def _link(group: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.models.hdf5 import check_model, check_version
+from sat_nb.models.hdf5_walk import check_readable
 from sat_nb.models.keras_zip import check_archive, check_metadata
 from sat_nb.models.refused import Refused, Unreadable, damaged
 from sat_nb.models.saved_model import check_saved_model, is_saved_model
@@ -101,6 +102,7 @@ def _opened(path: Path, trusted: bool) -> Iterator[tuple[Any, int | None]]:
             else:
                 import h5py
 
+                check_readable(path)
                 source = stack.enter_context(h5py.File(path, "r"))
                 check_version(source.attrs.get("keras_version"))
                 bound = None if trusted else check_model(source, path.stat().st_size)

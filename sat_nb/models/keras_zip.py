@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from sat_nb.models.hdf5 import ALWAYS_ALLOWED, MAX_UNPACKED, check_numbers, check_version
+from sat_nb.models.hdf5_walk import check_readable
 from sat_nb.models.keras_config import MAX_CONFIG_BYTES, check_config, read_json
 from sat_nb.models.refused import Refused, damaged
 
@@ -20,6 +21,7 @@ def check_archive(path: Path) -> int:
     with zipfile.ZipFile(path) as archive:
         _check_members(archive, path.stat().st_size)
         check_config(_json(archive, CONFIG))
+        check_readable(path, WEIGHTS)
         weights = io.BytesIO(archive.read(WEIGHTS))
     with h5py.File(weights, "r") as file:
         return check_numbers(file, path.stat().st_size)

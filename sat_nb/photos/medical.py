@@ -6,7 +6,7 @@ import math
 import mmap
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
     )
     frame = part or 0
     try:
-        pixels = pixel_array(_readable(file, data), index=frame)
+        with _mapped(file) as content:
+            pixels = pixel_array(_readable(content, data), index=frame)
     except RuntimeError as error:
         if "missing dependencies" not in str(error):
             raise
@@ -68,30 +69,31 @@ def read_dicom(file: Path, part: int | None = None) -> Photo:
 def _header(file: Path) -> Any:
     from pydicom import dcmread
 
-    _check_deflated(file)
-    # of a map no more can be read than there is, whatever length a damaged element claims
-    with open_plain(file) as stream, _mapped(stream) as content:
+    with _mapped(file) as content:
+        _check_deflated(content)
+        content.seek(0)
         return dcmread(content, stop_before_pixels=True, force=True)
 
 
-def _mapped(stream: BinaryIO) -> Any:
-    return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+def _mapped(file: Path) -> Any:
+    """A file of which no more can be read than there is, whatever a damaged element claims."""
+    with open_plain(file) as stream:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _check_deflated(file: Path) -> None:
+def _check_deflated(stream: Any) -> None:
     """InvalidInput for a DICOM file that is packed as a whole, and too large when unpacked."""
     from pydicom.filereader import _read_file_meta_info, read_preamble
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-    with open_plain(file) as stream:
-        if read_preamble(stream, force=True) is None:
-            return
-        meta = _read_file_meta_info(stream)
-        if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            _check_unpacked(zlib.decompressobj(-zlib.MAX_WBITS), stream)
+    if read_preamble(stream, force=True) is None:
+        return
+    meta = _read_file_meta_info(stream)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        _check_unpacked(zlib.decompressobj(-zlib.MAX_WBITS), stream)
 
 
-def _check_unpacked(unpacker: Any, stream: BinaryIO) -> None:
+def _check_unpacked(unpacker: Any, stream: Any) -> None:
     n_bytes = 0
     while packed := unpacker.unconsumed_tail or stream.read(2**20):
         n_bytes += len(unpacker.decompress(packed, 2**24))
@@ -102,13 +104,13 @@ def _check_unpacked(unpacker: Any, stream: BinaryIO) -> None:
             )
 
 
-def _readable(file: Path, data: Any) -> Any:
+def _readable(content: Any, data: Any) -> Any:
     """What pydicom decodes: the file, or for old files without a preamble, the data set itself."""
     from pydicom import dcmread, uid
 
     if "TransferSyntaxUID" in data.file_meta:
-        return file
-    data = dcmread(file, force=True)
+        return content
+    data = dcmread(content, force=True)
     is_implicit, is_little = data.original_encoding
     explicit = uid.ExplicitVRLittleEndian if is_little else uid.ExplicitVRBigEndian
     data.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else explicit

@@ -1,12 +1,15 @@
 """Cases by number: the same number is the same damage to the same file, on every run.
 
 ``python -m tests.fuzz.cases SEED FIRST LAST`` runs some of them in a process of limited memory and
-says on stdout which one is running, and what went wrong.
+says on stdout which one is running, and what went wrong. The cases of the seed ``kept`` are the
+files of ``tests/fuzz/seeds/``, which escaped once.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import os
 import random
 import resource
@@ -28,7 +31,12 @@ from sat_nb.saliency.store.documents import CRC
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import TARGETS, Target
 
+KEPT = "kept"
+SEEDS = Path(__file__).parent / "seeds"
 MAX_BYTES = 2 * 10**9
+MAX_SECONDS = 10
+"""Of processor time: on a busy machine a case may last longer."""
+
 OF_MEMORY = (
     "more memory than there is",
     "MemoryError",
@@ -55,6 +63,10 @@ def valid(name: str) -> Files:
 
 def case(seed: str, number: int) -> tuple[str, Files, str | None]:
     """(target, its files with the damage, the file that becomes something else than a file)."""
+    if seed == KEPT:
+        kept = json.loads(seeds()[number].read_text())
+        files = {name: base64.b64decode(raw) for name, raw in kept["files"].items()}
+        return kept["target"], files, kept["other"]
     rng = random.Random(f"{seed}:{number}")
     name = list(TARGETS)[number % len(TARGETS)]
     files = dict(valid(name))
@@ -63,6 +75,11 @@ def case(seed: str, number: int) -> tuple[str, Files, str | None]:
         return name, files, f"{rng.choice(['folder', 'pipe', 'loop', 'out', 'gone'])} {chosen}"
     files[chosen] = mutated(rng, chosen, files[chosen], aware=TARGETS[name].aware)
     return name, files, None
+
+
+def seeds() -> list[Path]:
+    """The cases that escaped once, a file each."""
+    return sorted(SEEDS.glob("*.json"))
 
 
 def place(files: Files, other: str | None, folder: Path) -> None:
@@ -148,9 +165,16 @@ def little_memory() -> Iterator[None]:
     yield
 
 
+def little_time() -> None:
+    """End this process by SIGXCPU once it has computed for :data:`MAX_SECONDS` more."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = math.ceil(used.ru_utime + used.ru_stime + MAX_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+
+
 def main(seed: str, first: int, last: int) -> None:
     """Run cases; a line of JSON before each one, and after one that went wrong."""
-    for name in TARGETS:
+    for name in TARGETS if seed != KEPT else ():
         if problem := verdict(name, valid(name), None):
             raise SystemExit(f"{name}: its valid files are refused: {problem}")
     report = os.fdopen(os.dup(1), "w")
@@ -158,6 +182,7 @@ def main(seed: str, first: int, last: int) -> None:
     with little_memory():
         for number in range(first, last):
             print(json.dumps({"case": number}), file=report, flush=True)
+            little_time()
             problem = verdict(*case(seed, number))
             if problem:
                 print(json.dumps({"case": number, "problem": problem}), file=report, flush=True)

@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -20,11 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.fuzz.cases import case
+from tests.fuzz.cases import MAX_SECONDS, SEEDS, case
 
 ROOT = Path(__file__).parents[2]
-SEEDS = Path(__file__).parent / "seeds"
-MAX_SECONDS = 10
+MAX_WALL_SECONDS = 12 * MAX_SECONDS
+"""Until a case that waits for something, and computes nothing, is given up."""
+
 START_SECONDS = 120
 """Until a child has imported everything and read the valid files."""
 
@@ -95,23 +97,30 @@ def _watched(
     running: int | None = None
     while time.monotonic() < until:
         try:
-            line = lines.get(timeout=START_SECONDS if running is None else MAX_SECONDS)
+            line = lines.get(timeout=START_SECONDS if running is None else MAX_WALL_SECONDS)
         except queue.Empty:
             if running is None:
                 raise RuntimeError("the child does not start") from None
-            return [*escapes, Escape(seed, running, f"took more than {MAX_SECONDS} s")], running + 1
+            problem = f"lasted more than {MAX_WALL_SECONDS} s"
+            return [*escapes, Escape(seed, running, problem)], running + 1
         if not line:
             code = child.wait()
             if running is None:
                 raise RuntimeError(f"the child ended with {code}; run tests.fuzz.cases to see why")
             if running == last:
                 return escapes, last
-            return [*escapes, Escape(seed, running, f"the process died ({code})")], running + 1
+            return [*escapes, Escape(seed, running, _how_it_died(code))], running + 1
         said = json.loads(line)
         running = said["case"]
         if "problem" in said:
             escapes.append(Escape(seed, said["case"], said["problem"]))
     return escapes, first if running is None else running
+
+
+def _how_it_died(code: int) -> str:
+    if code == -signal.SIGXCPU:
+        return f"took more than {MAX_SECONDS} s of processor time"
+    return f"the process died ({code})"
 
 
 def keep(escape: Escape) -> Path:
