@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
@@ -227,8 +228,6 @@ def _correlations(rows: pd.DataFrame) -> Float64:
 
 def _slope(rows: pd.DataFrame, effects: Effects) -> tuple[float, float]:
     """The slope of rank on log2 size and its clustered standard error; NaN if sizes are equal."""
-    from statsmodels.api import OLS
-
     size = np.log2(rows["mask_fraction"].to_numpy(dtype=float))
     # Taking the other effects out of both sides first leaves the slope the same (Frisch & Waugh).
     y = effects.function(rows, rows["rank"].to_numpy(dtype=float))
@@ -236,8 +235,20 @@ def _slope(rows: pd.DataFrame, effects: Effects) -> tuple[float, float]:
     images = rows["image_id"].astype("category").cat.codes.to_numpy()
     if images.max() < 1 or (x**2).sum() <= 1e-9 * max(1.0, ((size - size.mean()) ** 2).sum()):
         return float("nan"), float("nan")
-    fit = OLS(y, x).fit(cov_type="cluster", cov_kwds={"groups": images})
-    return float(fit.params[0]), float(fit.bse[0])
+    return _least_squares(x, y, images)
+
+
+def _least_squares(x: Float64, y: Float64, images: NDArray[np.integer]) -> tuple[float, float]:
+    """The slope of y on x, without an intercept, and its error clustered by image.
+
+    The variance is the sandwich with the factor G / (G - 1) for G images (Liang & Zeger 1986).
+    """
+    inverse = np.linalg.pinv(x[:, None])
+    slope = (inverse @ y)[0]
+    scores = np.bincount(images, weights=(y - x * slope) * x)
+    bread = (inverse @ inverse.T)[0, 0]
+    variance = bread * (scores @ scores) * bread * (len(scores) / (len(scores) - 1))
+    return float(slope), float(np.sqrt(variance))
 
 
 def _sized_rows(table: pd.DataFrame, method: str, classes: str | None) -> pd.DataFrame:

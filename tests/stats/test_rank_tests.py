@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import inspect
 import itertools
+import sys
 from itertools import pairwise
 
+import networkx
 import numpy as np
 import pytest
-from aeon.benchmarking.stats import nemenyi_test
+from aeon.benchmarking.stats import check_friedman, nemenyi_test, wilcoxon_test
+from aeon.visualisation.results._critical_difference import _build_cliques
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, rankdata
-from statsmodels.stats.multitest import multipletests
 
 import sat_nb as sat
 from benchmarks.calibration import as_table
 from sat_nb.stats.rank_tests import (
     TESTS,
+    _grown_downwards,
+    aeon,
     friedman,
     holm,
+    maximal_cliques,
     midranks,
     nemenyi,
     run_test,
@@ -42,12 +48,6 @@ def names(ranks: np.ndarray) -> list[str]:
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_holm_step_by_step(p_values: list[float]) -> None:
     np.testing.assert_allclose(holm(np.array(p_values)), tables.holm(p_values), rtol=1e-12)
-
-
-def test_holm_is_statsmodels() -> None:
-    p_values = np.random.default_rng(0).random(50) ** 4
-    expected = multipletests(p_values, method="holm")[1]
-    np.testing.assert_allclose(holm(p_values), expected, rtol=1e-12)
 
 
 @given(st.integers(2, 30), st.integers(3, 8), st.integers(1, 9), st.integers(0, 99))
@@ -132,7 +132,64 @@ def test_a_pair_that_no_row_has_is_no_part_of_the_family() -> None:
     assert verdict.adjusted_p_values[0, 1] == 1
     raw = [verdict.p_values[0, 2], verdict.p_values[1, 2]]
     adjusted = [verdict.adjusted_p_values[0, 2], verdict.adjusted_p_values[1, 2]]
-    np.testing.assert_allclose(adjusted, multipletests(raw, method="holm")[1])
+    np.testing.assert_allclose(adjusted, tables.holm(raw))
+
+
+# --- aeon's test ----------------------------------------------------------------------------------
+
+
+def tied(n: int, k: int, seed: int) -> np.ndarray:
+    """Ranks with ties and segments that are missing, whose rank is n_segments + 1."""
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.normal(size=(n, k)) + np.linspace(0, seed % 3, k), seed % 2)
+    here = rng.random((n, k)) < 0.8
+    ranks = rankdata(np.where(here, values, np.inf), axis=1)
+    return np.where(here, ranks, here.sum(axis=1, keepdims=True) + 1.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_aeons_numbers_are_aeons_to_the_last_bit(seed: int) -> None:
+    ranks = tied(30, 6, seed)
+    ranks[:, 3] = ranks[:, 2]
+    averaged = rankdata(ranks, axis=1)
+    order = np.argsort(averaged.mean(axis=0), kind="stable")
+    found = aeon(ranks, 0.9, names(ranks))
+    assert found.friedman_p == check_friedman(averaged) < 0.9
+    with pytest.warns(UserWarning, match="the same performance"):
+        expected = wilcoxon_test(ranks[:, order], names(ranks), lower_better=True)
+    upper = np.triu_indices(6, 1)
+    ordered = found.p_values[np.ix_(order, order)]
+    np.testing.assert_array_equal(ordered[upper], expected[upper])
+    np.testing.assert_array_equal(ordered, ordered.T)
+
+
+@given(st.integers(2, 9), st.floats(0, 1), st.integers(0, 999))
+def test_aeons_groups_are_aeons(k: int, share: float, seed: int) -> None:
+    different = np.random.default_rng(seed).random((k, k)) < share
+    cliques = _build_cliques(np.triu(~different, 1) | np.eye(k, dtype=bool))
+    expected = [np.flatnonzero(clique).tolist() for clique in cliques]
+    assert [list(group) for group in _grown_downwards(different)] == expected
+
+
+# --- cliques --------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 14), st.floats(0, 1), st.integers(0, 999))
+def test_maximal_cliques_are_networkxs(k: int, share: float, seed: int) -> None:
+    upper = np.triu(np.random.default_rng(seed).random((k, k)) < share)
+    found = maximal_cliques(upper | upper.T)
+    graph = networkx.from_numpy_array(np.triu(upper, 1).astype(int))
+    cliques = [tuple(sorted(clique)) for clique in networkx.find_cliques(graph)]
+    assert found == tuple(sorted(clique for clique in cliques if len(clique) > 1))
+
+
+def test_a_group_may_have_more_members_than_python_nests_calls() -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 120)
+    try:
+        assert maximal_cliques(np.ones((150, 150), bool)) == (tuple(range(150)),)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 # --- levels: just below and above the p-value, each decision is the other one -------------------

@@ -57,6 +57,15 @@ def test_slope_is_that_of_a_regression_with_all_effects(effects: str, seed: int)
     assert found["adjusted_rank"].is_monotonic_increasing
 
 
+def test_slopes_and_errors_are_those_of_statsmodels() -> None:
+    """``OLS(y, x).fit(cov_type="cluster", cov_kwds={"groups": images})`` of statsmodels 0.14.6."""
+    (row,) = sat.size_effect(sized(slope=0.5)).to_dict("records")
+    assert row["slope"] == pytest.approx(0.6189298302903872, rel=1e-12)
+    assert row["se_slope"] == pytest.approx(0.04746425205876827, rel=1e-12)
+    assert row["slope_within_segments"] == pytest.approx(0.4968548269031856, rel=1e-12)
+    assert row["se_slope_within_segments"] == pytest.approx(0.04938750387432281, rel=1e-12)
+
+
 def test_a_small_part_that_matters_keeps_its_place_within_segments() -> None:
     """Eyes are small and first; no segment's rank goes with its own size."""
     rng = np.random.default_rng(0)
