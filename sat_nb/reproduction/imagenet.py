@@ -36,10 +36,11 @@ ORIGIN = (
 
 @dataclass(frozen=True)
 class Classifier:
-    """A Keras file and its preprocessing."""
+    """A Keras file, its preprocessing, and the methods by which iNNvestigate refuses it."""
 
     file: Path
     preprocess: Preprocess | str
+    refused: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,7 +62,9 @@ class Photos:
 def lite0(work: str | os.PathLike[str]) -> Classifier:
     """EfficientNet-Lite0 with the weights of its package; the Keras file is below ``work``."""
     file = Path(work) / "efficientnet_lite0.h5"
-    return Classifier(file if file.exists() else efficientnet_lite0(file), lite0_input)
+    kept = file if file.exists() else efficientnet_lite0(file)
+    # iNNvestigate's LRP has no rule for ReLU6.
+    return Classifier(kept, lite0_input, ("innvestigate.lrp.epsilon", "innvestigate.lrp.z"))
 
 
 def shipped(image_ids: Sequence[str] = tuple(photos.FILES)) -> dict[str, Photos]:

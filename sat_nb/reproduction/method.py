@@ -16,6 +16,7 @@ import sat_nb as sat
 from sat_nb.reproduction import quickstart
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.parity import computed
 from sat_nb.reproduction.quickstart import (
     MARKED,
     METHOD,
@@ -38,7 +39,11 @@ PAPER = {WATERMARK: 0.0135, "mane": 0.0051, "hooves": 0.0013}
 
 
 def run(
-    work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
+    work: str | os.PathLike[str],
+    *,
+    size: str = "small",
+    data: str | os.PathLike[str] | None = None,
+    settings: quickstart.Settings | None = None,
 ) -> Quickstart:
     """Train a model, explain it by LRP-Z and build its table, sharing files with the quickstart.
 
@@ -50,6 +55,8 @@ def run(
         A key of SETTINGS.
     data : str or path, optional
         A folder of street photos, as for :func:`quickstart.run`.
+    settings : quickstart.Settings, optional
+        Replaces the settings of the size.
 
     Returns
     -------
@@ -57,7 +64,8 @@ def run(
         The result of the main job.
     """
     every = SETTINGS if data is None else ON_PHOTOS
-    return quickstart.run(work, data=data, settings=quickstart.settings_of(size, every))
+    settings = settings or quickstart.settings_of(size, every)
+    return quickstart.run(work, data=data, settings=settings)
 
 
 def table_1(result: Quickstart) -> pd.DataFrame:
@@ -100,7 +108,8 @@ def draw_figure(result: Quickstart, image_id: str | None = None) -> Figure:
     Figure
         The figure.
     """
-    return draw_overview(result.photos, result.maps, _rows(result), METHOD, image_id=image_id)
+    method = _method(result)
+    return draw_overview(result.photos, result.maps, _rows(result), method, image_id=image_id)
 
 
 def draw_table(result: Quickstart) -> Axes:
@@ -179,6 +188,15 @@ def claims(result: Quickstart) -> tuple[Claim, ...]:
     )
 
 
+def parts(result: Quickstart) -> dict[str, pd.DataFrame]:
+    """The rows behind Table 1."""
+    return {MARKED: usual(_rows(result))}
+
+
+def _method(result: Quickstart) -> str:
+    return computed(METHOD, result.table["method"])
+
+
 def _rows(result: Quickstart) -> pd.DataFrame:
     table = result.table
-    return table[(table["model"] == MARKED) & (table["method"] == METHOD)]
+    return table[(table["model"] == MARKED) & (table["method"] == _method(result))]

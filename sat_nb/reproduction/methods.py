@@ -42,7 +42,11 @@ class Methods:
 
 
 def run(
-    work: str | os.PathLike[str], *, size: str = "small", data: str | os.PathLike[str] | None = None
+    work: str | os.PathLike[str],
+    *,
+    size: str = "small",
+    data: str | os.PathLike[str] | None = None,
+    settings: quickstart.Settings | None = None,
 ) -> Methods:
     """Explain both models of the quickstart by six methods, and compare the rankings.
 
@@ -54,13 +58,15 @@ def run(
         A key of SETTINGS.
     data : str or path, optional
         A folder of street photos, as for :func:`quickstart.run`.
+    settings : quickstart.Settings, optional
+        Replaces the settings of the size.
 
     Returns
     -------
     sat_nb.reproduction.methods.Methods
         The result of the main job, with the agreement between its methods.
     """
-    return agreeing(quickstart.run(work, size=size, data=data))
+    return agreeing(quickstart.run(work, size=size, data=data, settings=settings))
 
 
 def agreeing(main: Quickstart) -> Methods:
@@ -188,6 +194,12 @@ def _taus(result: Methods) -> pd.DataFrame:
         for model, found in result.agreement.items()
     ]
     return pd.concat(parts, ignore_index=True).round(3)
+
+
+def parts(result: Methods) -> dict[str, pd.DataFrame]:
+    """The rows behind the rankings, for each model."""
+    table = usual(result.main.table)
+    return {name: table[table["model"] == name] for name in MODELS}
 
 
 def claims(result: Methods) -> tuple[Claim, ...]:

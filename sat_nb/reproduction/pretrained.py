@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +20,11 @@ from sat_nb.errors import unknown_name
 from sat_nb.reproduction import imagenet, photos
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.imagenet import Classifier, Photos
+from sat_nb.reproduction.parity import computed
 from sat_nb.reproduction.studies import kept_folder, save
 from sat_nb.saliency.store.codec import FORMAT
 
-METHOD = "deep_taylor"
+METHOD = "deep_taylor"  # the paper's choice for Figure 3
 ALPHA = 0.05
 PREDICTED = {
     "astronaut": "bobsled",
@@ -70,6 +71,11 @@ class Pretrained:
         """Whether the photos are single ones, for which no diagram can be drawn."""
         return "photos" in self.classes
 
+    @property
+    def method(self) -> str:
+        """The method of the figure, or its twin where iNNvestigate explains."""
+        return computed(METHOD, self.settings.methods)
+
     def rows(self, name: str, method: str | None = None) -> pd.DataFrame:
         """The rows of one class, of one method or of all."""
         if name not in self.classes:
@@ -83,6 +89,7 @@ def run(
     *,
     size: str = "small",
     data: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
 ) -> Pretrained:
     """Explain the photos and join the maps with their masks.
 
@@ -96,6 +103,8 @@ def run(
     data : str or path, optional
         A folder with ``chihuahua/`` and ``weights/``, which replace photos and classifier at any
         size.
+    settings : Settings, optional
+        Replaces the settings of the size.
 
     Returns
     -------
@@ -111,13 +120,15 @@ def run(
     """
     if size not in SETTINGS:
         raise unknown_name("size", size, SETTINGS)
-    settings = SETTINGS[size]
+    settings = settings or SETTINGS[size]
     if data is not None:
         classifier, classes = imagenet.squeezenet(data), imagenet.chihuahuas(data)
     elif size == "full":
         classifier, classes = imagenet.vgg16(work), imagenet.user_classes()
     else:
         classifier, classes = imagenet.lite0(work), imagenet.shipped(settings.image_ids)
+    able = tuple(name for name in settings.methods if name not in classifier.refused)
+    settings = replace(settings, methods=able)
     parts = {
         name: _explained(Path(work), name, classifier, part, settings)
         for name, part in classes.items()
@@ -158,7 +169,7 @@ def draw(result: Pretrained, out: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
-def draw_single(result: Pretrained, image_id: str, method: str = METHOD) -> object:
+def draw_single(result: Pretrained, image_id: str, method: str | None = None) -> object:
     """Draw one photo with its map, its masks and its table.
 
     Parameters
@@ -167,15 +178,15 @@ def draw_single(result: Pretrained, image_id: str, method: str = METHOD) -> obje
         From :func:`run`.
     image_id : str
         One of the single photos.
-    method : str, default "deep_taylor"
-        The saliency method.
+    method : str, optional
+        The saliency method, by default that of the figure.
 
     Returns
     -------
     Figure
         The figure.
     """
-    part = result.classes["photos"]
+    part, method = result.classes["photos"], method or result.method
     rows = result.rows("photos", method)
     return sat.plot_image(
         part.images[image_id],
@@ -190,14 +201,21 @@ def draw_ranks(result: Pretrained, name: str) -> object:
     return sat.plot_heatmap(sat.aggregate(result.rows(name), value="rank"))
 
 
-def draw_diagram(result: Pretrained, name: str, method: str = METHOD) -> object:
+def draw_diagram(result: Pretrained, name: str, method: str | None = None) -> object:
     """Draw the critical difference diagram of one class."""
     return sat.plot_critical_difference(compared(result, name, method))
 
 
-def compared(result: Pretrained, name: str, method: str = METHOD) -> sat.Comparison:
+def compared(result: Pretrained, name: str, method: str | None = None) -> sat.Comparison:
     """The tests between the segments of one class."""
-    return sat.compare(result.rows(name), method=method, alpha=ALPHA)
+    return sat.compare(result.rows(name), method=method or result.method, alpha=ALPHA)
+
+
+def parts(result: Pretrained) -> dict[str, pd.DataFrame]:
+    """The rows behind the figure: of each single photo, or of each class."""
+    if not result.single:
+        return {name: result.rows(name) for name in result.classes}
+    return dict(iter(result.rows("photos").groupby("image_id")))
 
 
 Drawn = Iterator[tuple[str, object]]
@@ -294,7 +312,7 @@ def _eyes_first(result: Pretrained, name: str) -> Claim:
     alone = not any("eyes" in group for group in main.groups)
     first = [method for method, leading in leads.items() if leading]
     verdict = "does not hold"
-    if METHOD in first and alone:
+    if result.method in first and alone:
         verdict = "holds" if len(first) == len(leads) else "holds in part"
     elif first:
         verdict = "holds in part"
@@ -302,7 +320,7 @@ def _eyes_first(result: Pretrained, name: str) -> Claim:
         "Figure 3",
         EYES,
         name,
-        f"{result.model}, {main.n_total} photos, {METHOD}: mean rank "
+        f"{result.model}, {main.n_total} photos, {result.method}: mean rank "
         f"{main.relative_ranks['eyes']:.2f}, "
         f"{'differs from every other segment' if alone else 'not told from all others'}; "
         f"first under {len(first)} of {len(leads)} methods ({', '.join(first) or 'none'})",
@@ -326,12 +344,12 @@ def _ears_and_head(result: Pretrained, name: str) -> Claim:
         if _pair(compared(result, name, method), "ears", head) > ALPHA
     ]
     aside = "" if head == "head" else " (these masks know the face, not the head)"
-    verdict = "holds" if METHOD in alike else "holds in part" if alike else "does not hold"
+    verdict = "holds" if result.method in alike else "holds in part" if alike else "does not hold"
     return Claim(
         "Figure 3",
         EARS,
         name,
-        f"{result.model}, {main.n_total} photos, {METHOD}: ears "
+        f"{result.model}, {main.n_total} photos, {result.method}: ears "
         f"{main.relative_ranks['ears']:.2f}, {head} {main.relative_ranks[head]:.2f}{aside}, "
         f"adjusted p = {_pair(main, 'ears', head):.2g}; alike under {len(alike)} of "
         f"{len(result.settings.methods)} methods ({', '.join(alike) or 'none'})",

@@ -26,6 +26,7 @@ from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing, plain_name, written_whole
 from sat_nb.registry import Entry, registry
 from sat_nb.reproduction.claims import Claim, write_claims
+from sat_nb.reproduction.parity import as_in_paper, changed_verdicts, compared, parity_claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ class Study(Entry):
     The module has ``SETTINGS``, a frozen dataclass for each of SIZES; ``run(work, *, size, data)``;
     ``draw(result, out)``, which returns the files it wrote; and ``claims(result)``, which returns
     the paper's claims beside what was found. Where the settings on real photos differ, they are
-    ``ON_PHOTOS``.
+    ``ON_PHOTOS``. A study that is explained twice also has ``parts(result)``, the rows behind its
+    figure, and ``run`` takes the ``settings`` that name iNNvestigate's methods.
 
     Parameters
     ----------
@@ -44,10 +46,14 @@ class Study(Entry):
     photos : str, optional
         The subfolder that the study reads in a folder of real photos, "." for the folder itself.
         None for a study that runs on rendered photos only.
+    explained_twice : str, optional
+        The figure that is also drawn with iNNvestigate's maps, as in the paper, and compared with
+        the one by this project's own; None for a study that is explained once.
     """
 
     module: str
     photos: str | None = None
+    explained_twice: str | None = None
 
     def load(self) -> ModuleType:
         """The module."""
@@ -61,6 +67,7 @@ STUDIES: dict[str, Study] = registry(
         about="One photo, its map, its masks and its table, and what many of them add up to.",
         module="sat_nb.reproduction.method",
         photos="ccp",
+        explained_twice="Table 1",
     ),
     Study(
         name="watermark",
@@ -69,6 +76,7 @@ STUDIES: dict[str, Study] = registry(
         "model uses a watermark?",
         module="sat_nb.reproduction.watermark",
         photos="ccp",
+        explained_twice="Figure 6",
     ),
     Study(
         name="pretrained",
@@ -76,6 +84,7 @@ STUDIES: dict[str, Study] = registry(
         about="Which parts of a photo do pretrained classifiers look at?",
         module="sat_nb.reproduction.pretrained",
         photos=".",
+        explained_twice="Figure 3",
     ),
     Study(
         name="bias",
@@ -90,6 +99,7 @@ STUDIES: dict[str, Study] = registry(
         about="How far do six saliency methods agree on the segments of one class?",
         module="sat_nb.reproduction.methods",
         photos="ccp",
+        explained_twice="Figure 7",
     ),
     Study(
         name="does_it_hold",
@@ -161,9 +171,28 @@ def run_study(
         raise unknown_name("size", size, settings)
     result = study.run(work, size=size, **photos)
     files, found = list(study.draw(result, out)), tuple(study.claims(result))
+    if entry.explained_twice is not None:
+        twin = study.run(work, size=size, settings=as_in_paper(settings[size]), **photos)
+        more, one = _beside_the_papers(entry, result, twin, found, Path(out))
+        files, found = [*files, *more], (*found, one)
     files.append(write_claims(out, name, found))
     files.append(write_record(out, name, size, asdict(settings[size])))
     return files, found
+
+
+def _beside_the_papers(
+    entry: Study, result: Any, twin: Any, found: tuple[Claim, ...], out: Path
+) -> tuple[list[Path], Claim]:
+    """Draw the twin, explained by iNNvestigate, and compare; the files written, and the claim."""
+    study = entry.load()
+    parts = study.parts(result)
+    parity = compared(parts, study.parts(twin))
+    files = list(study.draw(twin, out / "innvestigate"))
+    for name, table in {"ranks": parity.ranks.round(4), "pairs": parity.pairs}.items():
+        files.append(save_numbers(table, out / f"parity_{entry.name}_{name}.csv"))
+    changed = changed_verdicts(found, tuple(study.claims(twin)))
+    data = found[0].data if found else ", ".join(parts)
+    return files, parity_claim(str(entry.explained_twice), data, parity, changed)
 
 
 SIZES = {
@@ -173,7 +202,7 @@ SIZES = {
 }
 """{size of a study: what it means}."""
 
-PACKAGES = ("numpy", "pandas", "scipy", "tensorflow", "innvestigate", "aeon")
+PACKAGES = ("numpy", "pandas", "scipy", "tensorflow", "innvestigate")
 
 
 def chosen_size(size: str = "small") -> str:

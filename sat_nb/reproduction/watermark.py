@@ -19,6 +19,7 @@ import sat_nb as sat
 from sat_nb.plots import style
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.quickstart import usual
 from sat_nb.reproduction.studies import save, save_numbers
 from sat_nb.reproduction.watermark_models import (
     ACCURACIES,
@@ -57,6 +58,7 @@ __all__ = [
     "draw_maps",
     "draw_prevalence",
     "draw_segments",
+    "parts",
     "run",
 ]
 
@@ -194,6 +196,15 @@ def part_still_used(result: Watermark) -> Claim:
         f"{result.rank(0.0):.1f} and {result.rank(shares[-1], WATERMARK):.1f}.",
         verdict,
     )
+
+
+def parts(result: Watermark) -> dict[str, pd.DataFrame]:
+    """The rows behind Figure 6, for each model at the shares that it shows."""
+    shown = result.table[result.table["marked_fraction"].isin(panels(result.settings.shares))]
+    return {
+        f"{share:.0%} marked, seed {seed}": usual(rows)
+        for (share, seed), rows in shown.groupby(["marked_fraction", "seed"])
+    }
 
 
 def _claim(result: Watermark, where: str, paper: str, found: str, verdict: str) -> Claim:

@@ -42,7 +42,7 @@ class Settings:
     """Everything that the numbers depend on.
 
     ``n_train`` and ``n_test`` count photos by class; ``n_placements`` is the number of random
-    placements of each mask, which are its null segments.
+    placements of each mask, which are its null segments. ``methods`` has the one that explains.
     """
 
     shares: tuple[float, ...]
@@ -54,6 +54,7 @@ class Settings:
     px: int = 128
     n_placements: int = 20
     photos_seed: int = 0
+    methods: tuple[str, ...] = (METHOD,)
 
     def __post_init__(self) -> None:
         if list(self.shares) != sorted(set(self.shares)) or self.shares[0] != 0:
@@ -211,7 +212,8 @@ def _one_model(
     work: Path, photos: MarkedPhotos, share: float, seed: int, settings: Settings
 ) -> _OneModel:
     model = photos.model(work, share, epochs=settings.epochs, seed=seed)
-    maps = photos.explained(model, METHOD)
+    (method,) = settings.methods
+    maps = photos.explained(model, method)
     table = sat.build(maps, photos.segments, model=f"seed {seed}", labels=photos.test_labels)
     watched = (WATERMARK, photos.part)
     null = sat.null_segments(_only(photos.segments, watched), n=settings.n_placements)
@@ -219,7 +221,7 @@ def _one_model(
     return _OneModel(
         share,
         seed,
-        maps[METHOD],
+        maps[method],
         table.assign(marked_fraction=share, seed=seed),
         _right(model, photos),
         {segment: above_null(table, null_table, segment) for segment in watched},
