@@ -12,6 +12,7 @@ from .csv_files import (
 from .errors import (
     CannotFetch,
     CannotWrite,
+    EngineMissing,
     FileMissing,
     IdMismatch,
     InvalidInput,
@@ -287,6 +288,7 @@ __all__ = [
     "Consensus",
     "Deletion",
     "Difference",
+    "EngineMissing",
     "ExplorerState",
     "ExternalMaps",
     "Fetched",

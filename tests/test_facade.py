@@ -67,6 +67,7 @@ def test_unknown_names_are_attribute_errors() -> None:
         (sat.IdMismatch, LookupError),
         (sat.InvalidInput, ValueError),
         (sat.WorkerFailed, RuntimeError),
+        (sat.EngineMissing, ImportError),
     ],
 )
 def test_every_error_is_also_a_built_in_one(error: type, built_in: type) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OF_MODELS = (
     *("preprocess", "methods", "output", "parameters", "samples", "seed", "input_size"),
     *("batch_size", "max_memory", "workers", "maps", "trust_model", "dtype"),
+    "engine",
 )
 OF_HEATMAPS = ("method", "sign", "layout", "zero", "heatmap_format", "heatmap_id", "predicted")
 OF_THE_JOIN = ("pad_px", "pad_unit", "pool", "merge", "rank_by", "missing")
@@ -132,6 +133,12 @@ OF_THE_JOIN = ("pad_px", "pad_unit", "pool", "merge", "rank_by", "missing")
     help="Let the model file run code of its own; only for files whose author you know.",
 )
 @named(
+    "--engine",
+    "sat_nb.saliency.engines.entries:ENGINES",
+    "What explains the model; by default the first that fits it (see `sat-nb engines`).",
+    own=False,
+)
+@named(
     "--dtype",
     "sat_nb.saliency.store.codec:DTYPES",
     "How maps are kept.",
@@ -229,6 +236,7 @@ def _explained(
         input_size=options["input_size"] or None,
         dtype=options["dtype"],
         out=options["maps"],
+        engine=options["engine"],
         **{name: options[name] for name in passed},
         **_settling(masks, samples, joining),
         **fit,

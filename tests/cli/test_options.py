@@ -19,6 +19,7 @@ import sat_nb as sat
 from sat_nb.cli import main
 from sat_nb.cli.options import LONGEST_CHOICES, Named
 from sat_nb.reproduction.studies import results_of_method
+from sat_nb.saliency.engines.environments import add_engine
 from sat_nb.table.aggregate import result_of
 from sat_nb.toy import toy
 from sat_nb.widgets.serve import serve
@@ -102,6 +103,8 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "fetch": [sat.fetch_masks],
     "check": [sat.read_segments],
     "names": [sat.read_segments],
+    "add": [add_engine],
+    "remove": [],
     "quickstart": [],
     "study": [],
 }
@@ -411,7 +414,23 @@ def serves_theme(name: str, request: pytest.FixtureRequest) -> None:
     assert asked["theme"] == name
 
 
+def adds_engine(name: str, request: pytest.FixtureRequest) -> None:
+    """``add_engine`` gets the name."""
+    asked: dict[str, Any] = {}
+
+    def add(engine: str, **options: Any) -> None:
+        asked.update(options)
+        raise sat.EngineMissing("that is all")
+
+    monkeypatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setattr("sat_nb.saliency.engines.environments.add_engine", add)
+    assert "that is all" in run("engines", "add", "keras", "--installer", name).output
+    assert asked["installer"] == name
+
+
 RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
+    ("engines", "add", "installer"): adds_engine,
+    ("build", "engine"): is_explained("engine"),
     ("aggregate", "how"): runs_how,
     ("aggregate", "value"): runs_value,
     ("aggregate", "interval"): runs_interval,

@@ -10,16 +10,23 @@ knows of layers with weights; ``innvestigate`` drives that package's own.
 from __future__ import annotations
 
 import os
+import platform
 from typing import Any
 
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import EngineMissing, InvalidInput
 
 
 def eager_tensorflow(caller: str) -> Any:
-    """The module ``tensorflow``; InvalidInput that names ``caller`` where it is not eager."""
+    """The module ``tensorflow``; an error names ``caller`` where it is missing or not eager."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors only: no lines on absent GPUs
-    import tensorflow as tf
-
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        raise EngineMissing(
+            f"{caller}: needs TensorFlow 2.14 in this very process, which Python "
+            f"{platform.python_version()} has not; use a Python 3.11 with "
+            "`pip install 'sat-nb[keras]'`."
+        ) from error
     if not tf.executing_eagerly():
         raise InvalidInput(
             f"{caller}: expected TensorFlow's eager mode, but it was switched off in this process "
