@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from sat_nb.printable import printable_lines
+from sat_nb.printable import literal, printable_lines
 
 LONGEST_SHOWN = 200
 """Characters of an unknown name that are shown: names in files may be of any length."""
@@ -79,4 +79,4 @@ def shorten(ids: Iterable[object], n: int = 3) -> str:
     """
     ids = list(ids)
     more = f" and {len(ids) - n} more" if len(ids) > n else ""
-    return ", ".join(repr(i) for i in ids[:n]) + more
+    return ", ".join(literal(i) for i in ids[:n]) + more

@@ -6,6 +6,8 @@ import html
 import re
 import unicodedata
 
+import numpy as np
+
 PLAIN_TEXT = "tex2jax_ignore mathjax_ignore"
 """The CSS classes of HTML in which notebooks and MathJax read no ``$...$`` as mathematics."""
 
@@ -28,6 +30,15 @@ def printable(name: object) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _SUSPECT.sub(lambda found: _shown(text, found.start()), text)
+
+
+def literal(value: object) -> str:
+    """A value as code, in which a number of numpy's is written as Python's.
+
+    >>> literal(np.float64(0.5)), literal(np.True_), literal("eyes")
+    ('0.5', 'True', "'eyes'")
+    """
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def printable_lines(text: object) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.plots import style
 from sat_nb.plots.style import PLAIN, TEXT
+from sat_nb.printable import literal
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -155,6 +156,6 @@ def _check_range(values: pd.Series, what: str, low: float, high: float) -> None:
     if len(wrong):
         upper = "" if high == float("inf") else f" and at most {high:g}"
         raise InvalidInput(
-            f"results: {what}: expected at least {low:g}{upper}, got {wrong.iloc[0]!r} in row "
-            f"{wrong.index[0]!r}."
+            f"results: {what}: expected at least {low:g}{upper}, got "
+            f"{literal(wrong.iloc[0])} in row {literal(wrong.index[0])}."
         )

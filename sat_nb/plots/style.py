@@ -24,6 +24,7 @@ from sat_nb.plots.palette import QUIET as QUIET
 from sat_nb.plots.palette import Palette as Palette
 from sat_nb.plots.palette import around as around
 from sat_nb.plots.palette import inside as inside
+from sat_nb.printable import literal
 from sat_nb.temporary import settle_default
 
 if TYPE_CHECKING:
@@ -266,6 +267,6 @@ def check_intervals(table: pd.DataFrame, value: str, argument: str) -> bool:
         row = table[outside].iloc[0]
         raise InvalidInput(
             f"{argument}: expected low <= {value} <= high, got {row['low']:g}, {row[value]:g}, "
-            f"{row['high']:g} in row {table.index[outside][0]!r}."
+            f"{row['high']:g} in row {literal(table.index[outside][0])}."
         )
     return True

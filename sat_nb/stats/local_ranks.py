@@ -8,6 +8,7 @@ import pandas as pd
 from sat_nb.arguments import channel_sum
 from sat_nb.arrays import Map
 from sat_nb.errors import InvalidInput
+from sat_nb.printable import literal
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import check_declared
 from sat_nb.table.schema import need_columns
@@ -35,7 +36,7 @@ def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
         if len(values) > 1:
             raise InvalidInput(
                 f"table: holds {len(values)} values of {column!r} ({', '.join(map(str, values))}); "
-                f"filter first: table[table.{column} == {values[0]!r}]."
+                f"filter first: table[table.{column} == {literal(values[0])}]."
             )
     ranks = table.dropna(subset=["segment"]).groupby("segment")["rank"]
     shares = ranks.value_counts(normalize=True).rename("share").reset_index()
@@ -53,7 +54,7 @@ def rows_of_one_image(rows: pd.DataFrame) -> pd.DataFrame:
         if len(values) > 1:
             raise InvalidInput(
                 f"rows: hold {len(values)} values of {column!r}; give those of one: "
-                f"table[table.{column} == {values[0]!r}]."
+                f"table[table.{column} == {literal(values[0])}]."
             )
     ranked = rows.dropna(subset=["segment"]).sort_values(["rank", "segment"], kind="stable")
     if ranked.empty:

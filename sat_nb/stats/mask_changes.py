@@ -300,7 +300,7 @@ def _of_rows(change: Callable[[Original, float, int], pd.DataFrame]) -> Tables:
 def dropped(original: Original, amount: float, seed: int) -> pd.DataFrame:
     """The table without a random share of its segments, the same ones for all methods."""
     table = original.table
-    kept = table["segment"].notna().to_numpy()
+    kept = table["segment"].notna().to_numpy(copy=True)
     for places, rng in _images(table, seed):
         kept[places] &= rng.random(len(places)) >= amount
     rank_by = original.options.get("rank_by", "abs_mean_attribution")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
+from sat_nb.printable import literal
 from sat_nb.table.classes import CLASSES, check_unmixed_classes, chosen_classes
 from sat_nb.table.schema import check_table
 
@@ -32,7 +33,7 @@ def checked_rows(
         if column not in by and len(values) > 1:
             raise InvalidInput(
                 f"{argument}: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); "
-                f"filter it first: {argument}[{argument}.{column} == {values[0]!r}]."
+                f"filter it first: {argument}[{argument}.{column} == {literal(values[0])}]."
             )
     if classes is None:
         check_unmixed_classes(table, by, argument)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.printable import literal
 from sat_nb.registry import Entry, lists, registry
 from sat_nb.stats.rows import check_pooled, rows_of_method
 from sat_nb.stats.signed_rank import signed_rank_p
@@ -259,7 +260,7 @@ def _sized_rows(table: pd.DataFrame, method: str, classes: str | None) -> pd.Dat
     if not sized.all():
         row = rows[~sized].iloc[0]
         raise InvalidInput(
-            f"table: mask_fraction is {row['mask_fraction']!r} for {row['segment']!r} in "
+            f"table: mask_fraction is {literal(row['mask_fraction'])} for {row['segment']!r} in "
             f"{row['image_id']!r}; expected a share above 0, as from sat_nb.build."
         )
     return rows

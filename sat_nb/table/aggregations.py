@@ -13,6 +13,7 @@ import pandas as pd
 from sat_nb.arguments import is_number, is_whole
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.printable import literal
 from sat_nb.registry import Entry, Parameter, chosen, completed, registry
 from sat_nb.table.schema import COLUMNS
 
@@ -241,7 +242,7 @@ def homogeneity(
     importance = _importance_by_class(rows, value, classes)
     if of is not None and of not in importance.index:
         found = ", ".join(map(str, importance.index))
-        raise InvalidInput(f"parameters: of: no image of class {of!r}; there are {found}.")
+        raise InvalidInput(f"parameters: of: no image of class {literal(of)}; there are {found}.")
     entropy = _entropy(importance.to_numpy())
     spread = np.nanmax(entropy, initial=0.0) - np.nanmin(entropy, initial=np.inf)
     excess = entropy - np.nanmin(entropy, initial=np.inf)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
+from sat_nb.printable import literal
 from sat_nb.registry import Entry, registry
 
 KNOWN_FROM = {
@@ -138,5 +139,5 @@ def check_unmixed_classes(table: pd.DataFrame, apart: Sequence[str], argument: s
     raise InvalidInput(
         f"{argument}: holds {len(found)} {what} ({', '.join(map(str, found[:5]))}); pool them with "
         f"classes='pool', keep them apart with classes={names}, or filter it first: "
-        f"{argument}[{argument}.{column} == {found[0]!r}]."
+        f"{argument}[{argument}.{column} == {literal(found[0])}]."
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.printable import literal
 from sat_nb.registry import lists
 from sat_nb.table.filters import FILTERS, IMAGE_FILTERS, SEGMENT_FILTERS
 from sat_nb.table.join import POSITIONS
@@ -203,7 +204,7 @@ def _check_names(table: pd.DataFrame, wanted: Mapping[str, Any]) -> None:
                 raise unknown_name(argument, name, valid)
             classes = f"it holds {', '.join(map(str, sorted(held)))}" if held else "it holds none"
             raise InvalidInput(
-                f"{argument}: the table has no {filter_.column} {name!r}; {classes}."
+                f"{argument}: the table has no {filter_.column} {literal(name)}; {classes}."
             )
 
 

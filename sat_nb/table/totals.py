@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.printable import literal
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes, check_unmixed_classes, with_classes, with_column
 from sat_nb.table.schema import check_table
@@ -69,7 +70,7 @@ def check_unmixed(
             raise InvalidInput(
                 f"table: holds {len(values)} {plural} ({', '.join(map(str, values[:5]))}); keep "
                 f"them apart with by=(..., {column!r}), or filter first: "
-                f"table[table.{column} == {values[0]!r}]."
+                f"table[table.{column} == {literal(values[0])}]."
             )
     if classes is None and "label" not in mixes:
         check_unmixed_classes(table, by, "table")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sat_nb.printable import literal
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ExplorerState, Offer
 
@@ -14,7 +15,7 @@ def call(name: str, *positional: str, **options: Any) -> str:
     >>> call("sat.compare", "chosen", method="lrp.z", alpha=0.05)
     "sat.compare(chosen, method='lrp.z', alpha=0.05)"
     """
-    arguments = [*positional, *(f"{key}={value!r}" for key, value in options.items())]
+    arguments = [*positional, *(f"{key}={literal(value)}" for key, value in options.items())]
     return f"{name}({', '.join(arguments)})"
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Map, Pixels
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.printable import literal
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
@@ -160,8 +161,8 @@ class Data:
         ]
         if not parts:
             raise InvalidInput(
-                f"label: no photo of class {label!r} under {method!r} and model {model!r}; choose "
-                "another class or model."
+                f"label: no photo of class {literal(label)} under {method!r} and model {model!r}; "
+                "choose another class or model."
             )
         rows = self.table.iloc[np.sort(np.concatenate(parts))]
         return select(rows, **filters) if filters else rows

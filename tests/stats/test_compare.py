@@ -135,8 +135,7 @@ def _scale(ax: Axes) -> Callable[[float], float]:
 
 def test_aeon_adjusts_by_a_constant(table: pd.DataFrame) -> None:
     result = sat.compare(table, method="sharp", test="aeon")
-    expected = (result.p_values * 4).clip(upper=1.0)
-    np.fill_diagonal(expected.to_numpy(), 1.0)
+    expected = (result.p_values * 4).clip(upper=1.0).mask(np.eye(5, dtype=bool), 1.0)
     pd.testing.assert_frame_equal(result.adjusted_p_values, expected)
 
 

@@ -268,8 +268,8 @@ def test_defaults_are_the_documented_ones(name: str) -> None:
     function = getattr(sat, name)
     documented = {
         argument: ast.literal_eval(default)
-        for line in function.__doc__.splitlines()
-        if (match := re.match(r"    (\w[\w, ]*) : .*, default (.+)$", line))
+        for line in (inspect.getdoc(function) or "").splitlines()
+        if (match := re.match(r"(\w[\w, ]*) : .*, default (.+)$", line))
         for argument, default in [(a, match[2]) for a in match[1].split(", ")]
     }
     own = {

@@ -16,6 +16,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, flush, flush_folder, umask
+from sat_nb.printable import literal
 from sat_nb.reading import check_plain
 from sat_nb.table.schema import COLUMNS
 from sat_nb.temporary import new_part_folder
@@ -83,8 +84,8 @@ def _text(column: str, value: Any) -> str:
     if column in NUMBERS and float(value).is_integer():
         return str(int(value))
     raise InvalidInput(
-        f"partition_by: {column!r} holds {value!r}; expected text, or whole numbers in one of "
-        f"{', '.join(NUMBERS)}. Choose other columns, or make it text first."
+        f"partition_by: {column!r} holds {literal(value)}; expected text, or whole numbers in "
+        f"one of {', '.join(NUMBERS)}. Choose other columns, or make it text first."
     )
 
 

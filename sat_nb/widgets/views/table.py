@@ -49,7 +49,7 @@ def contains(rows: pd.DataFrame, text: str) -> pd.Series:
     >>> contains(pd.DataFrame({"segment": ["left eye", "nose"], "rank": [1, 2]}), "EYE").tolist()
     [True, False]
     """
-    names = rows.select_dtypes("object")
+    names = rows.select_dtypes(exclude=["number", "bool"])
     found = [names[c].astype(str).str.contains(text, case=False, regex=False) for c in names]
     return pd.concat(found, axis=1).any(axis=1) if found else pd.Series(False, rows.index)
 
@@ -62,7 +62,7 @@ def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
         columns = columns_of(state, offer)
         code = [f"shown = chosen[{columns!r}]"]
     if state.search:
-        code.append("names = shown.select_dtypes('object').astype(str)")
+        code.append("names = shown.select_dtypes(exclude=['number', 'bool']).astype(str)")
         has = f"c.str.contains({state.search!r}, case=False, regex=False)"
         code.append(f"shown = shown[names.apply(lambda c: {has}).any(axis=1)]")
     if state.sort in columns:
