@@ -121,14 +121,22 @@ def _compared(
     """The similarities with one randomised model."""
     parts = []
     for method in methods:
-        ranks = other[(other["method"] == method) & other["segment"].notna()]
-        closeness = -ranks.set_index(KEYS)["rank"]
-        taus = taus_with(own[own["method"] == method], closeness)[method]
+        mine, theirs = (rows[rows["method"] == method] for rows in (own, other))
+        taus = _rank_taus(mine, theirs, ids)
         alike = pd.Series({i: spearman(maps[method][i], others[method][i]) for i in ids})
         for measure, values in (("map", alike), ("ranking", taus)):
             rows = values.rename_axis("image_id").rename("similarity").reset_index()
             parts.append(rows.assign(measure=measure, method=method, against=against))
     return pd.concat(parts, ignore_index=True)
+
+
+def _rank_taus(own: pd.DataFrame, other: pd.DataFrame, ids: Sequence[str]) -> pd.Series:
+    """Kendall's tau of the ranks in both, by image; NaN where one of them has no rows."""
+    ranks = other[other["segment"].notna()].set_index(KEYS)["rank"]
+    there = own[own["image_id"].isin(ranks.index.get_level_values("image_id"))]
+    if there.empty:
+        return pd.Series(np.nan, index=list(ids))
+    return taus_with(there, -ranks).iloc[:, 0].reindex(list(ids))
 
 
 # --- summaries -----------------------------------------------------------------------------------
@@ -259,11 +267,15 @@ def _randomised(result: Any, measure: str, paper: str) -> Claim:
     rows = result.randomisation[result.randomisation["measure"] == measure]
     rows = rows[rows["depth"] == rows["depth"].max()]
     states = pd.Series(list(map(_state, rows["left_low"], rows["left_high"])), rows["method"])
+    most = rows["n_images"].max()
     rows = rows.round(2)
     listed = ", ".join(
-        f"{method} {similarity:.2f} (noise {noise + 0.0:.2f}; {state})"
-        for method, similarity, noise, state in zip(
-            rows["method"], rows["similarity"], rows["noise"], states, strict=True
+        f"{method} {similarity:.2f} (noise {noise + 0.0:.2f}; {state}"
+        + (f"; {n} of {most} images)" if n < most else ")")
+        for method, similarity, noise, n, state in zip(
+            *(rows[name] for name in ("method", "similarity", "noise", "n_images")),
+            states,
+            strict=True,
         )
     )
     found = f"similarity with the trained model's, all layers random: {listed}"
@@ -275,10 +287,12 @@ def _state(low: float, high: float) -> str:
 
     >>> _state(-0.1, 0.05), _state(0.1, 0.3), _state(0.6, 0.8), _state(-0.2, 0.6)
     ('gone', 'faint', 'left', 'open')
+    >>> _state(np.nan, np.nan)  # no image has a map
+    'open'
     """
     if high <= GONE:
         return "gone"
-    if low <= 0:
+    if not low > 0:
         return "open"
     return "faint" if high <= FAINT else "left"
 

@@ -63,7 +63,7 @@ def result(**frames: pd.DataFrame) -> SimpleNamespace:
     )
     alike = pd.DataFrame(
         [
-            {"measure": e, "method": m, "depth": 6, "similarity": 0.1, "noise": 0.1}
+            {"measure": e, "method": m, "depth": 6, "similarity": 0.1, "noise": 0.1, "n_images": 9}
             | {"left": 0.0, "left_low": -0.05, "left_high": 0.05}
             for e in ("map", "ranking")
             for m in ("lrp.z", "gradient")
@@ -105,6 +105,28 @@ def test_what_is_left_of_maps_decides() -> None:
     assert changed("randomisation", BOTH, **perhaps)[2:4] == ["cannot tell"] * 2
     assert changed("randomisation", ONE, **perhaps)[2:4] == ["holds in part"] * 2
     assert changed("randomisation", BOTH, **faintly)[2:4] == ["holds in part"] * 2
+
+
+def test_images_without_a_map_are_left_out_and_counted() -> None:
+    """Deep Taylor has no rows where a randomised model's output is not positive."""
+    segments = {
+        i: sat.SegmentationMap(("a", "b", "c"), np.eye(3, dtype=bool)[:, None]) for i in "xyz"
+    }
+    maps = {"deep_taylor": {i: np.array([[3.0, 2.0, 1.0]]) for i in "xyz"}}
+    own = sat.build(maps, segments, pad_px=0)
+    other = own[own["image_id"] != "y"]
+    zeros = {"deep_taylor": {**maps["deep_taylor"], "y": np.zeros((1, 3))}}
+    found = checks._compared(own, maps, other, zeros, list("xyz"), ["deep_taylor"], "1")
+    alike = found.pivot_table(
+        index="image_id", columns="measure", values="similarity", dropna=False
+    )
+    assert alike.loc[["x", "z"]].to_numpy() == pytest.approx(1.0)
+    assert alike.loc["y"].isna().all()
+    nowhere = checks._compared(own, maps, own[:0], zeros, list("xyz"), ["deep_taylor"], "1")
+    assert nowhere.query("measure == 'ranking'")["similarity"].isna().all()
+    frame = result().randomisation
+    some = frame.assign(n_images=[4, *frame["n_images"][1:]])
+    assert "; 4 of 9 images)" in checks.claims(result(randomisation=some))[2].found
 
 
 def test_too_few_images_to_tell_are_no_failure() -> None:
