@@ -29,6 +29,11 @@ KNOWN_LIMITS: dict[str, Limit] = registry(
         default=2**29,
     ),
     Limit(
+        name="scan_pixels",
+        about="Pixels of a progressive JPEG, times its scans (2**32, 4.3 billion).",
+        default=2**32,
+    ),
+    Limit(
         name="volume_bytes",
         about="Bytes of a compressed DICOM or NIfTI file that is unpacked (2**31, 2 GiB).",
         default=2**31,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from sat_nb.photos import jpeg, png
 from sat_nb.photos.deep import bits_of_avif, codes_of, has_alpha, is_deep, is_misread, samples
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Photo, check_size, in_colour, over_white
@@ -21,6 +22,9 @@ from sat_nb.reading import open_plain
 
 NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
 """Formats that Pillow registers, but that hold documents, films, drawings or raw numbers."""
+
+CLAIMS = {"PNG": png.check_claim, "JPEG": jpeg.check_scans, "MPO": jpeg.check_scans}
+"""What else is checked before a picture of a format is loaded."""
 
 REGISTER = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}
 """Plug-ins, and what is called beside importing them."""
@@ -74,14 +78,19 @@ def check_picture(image: Image.Image, least: int = 3) -> None:
     n_channels = max(len(image.getbands()), least) + ("transparency" in image.info)
     n_bytes = 4 if image.mode in ("I", "F") else 2 if is_deep(image) else 1
     check_size(image.height, image.width, n_channels, n_bytes)
+    if check := CLAIMS.get(image.format or ""):
+        check(image)
 
 
 def _read(file: Path, image: Image.Image) -> Photo:
     if is_misread(image):
         return read_tifffile(file)
     check_picture(image)
+    stream: Any = image.fp  # type: ignore[attr-defined]
     pixels, full = samples(file, image, codes_of(image))
     image.load()  # reads what stands behind the pixels of a PNG
+    if image.format == "PNG":
+        png.check_rows(image, stream)
     pixels, notes = _opaque(image, pixels)
     turn = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns TIFFs itself
     pixels = np.ascontiguousarray(turned(pixels, turn))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import values_in
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.photos.deep import is_deep
+from sat_nb.photos.png import whole
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
@@ -113,6 +114,7 @@ def _colours(picture: Path) -> NDArray:
     with opened(picture) as image:
         if image.mode in ("RGB", "RGBA") and is_deep(image):
             raise InvalidInput("expected colours of 8 bits, got 16, of which Pillow keeps 8.")
+        whole(image)
         return np.array(image.convert("RGB") if image.mode == "P" else image)
 
 

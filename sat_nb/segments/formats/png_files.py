@@ -24,6 +24,7 @@ from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.photos.deep import is_deep
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import check_picture
+from sat_nb.photos.png import whole
 from sat_nb.reading import open_plain
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import checked_size
@@ -124,7 +125,7 @@ def read_mask(source: Path | BinaryIO) -> Mask:
         if image.mode == "P":
             return _of_palette(image)
         if "transparency" in image.info and image.mode in ("1", "L", "RGB"):
-            image = image.convert("RGBA")
+            image = whole(image).convert("RGBA")
         return _seen(*_parted(_pixels(image)))
 
 
@@ -177,7 +178,7 @@ def _of_more_values(values: list[int]) -> str:
 
 
 def _pixels(image: Image.Image) -> NDArray:
-    pixels = np.array(image)
+    pixels = np.array(whole(image))
     return true_or_false(pixels) if pixels.dtype == bool else pixels
 
 
@@ -222,7 +223,7 @@ def _seen(
 
 
 def _of_palette(image: Image.Image) -> Mask:
-    indices, used = np.array(image), np.flatnonzero(image.histogram())
+    indices, used = np.array(whole(image)), np.flatnonzero(image.histogram())
     image.apply_transparency()  # to the palette
     stored = np.array(image.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
     palette = np.tile(np.array([0, 0, 0, 255], dtype=np.uint8), (256, 1))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import values_in
 from sat_nb.errors import InvalidInput
+from sat_nb.photos.png import whole
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.json_text import read_bytes
@@ -123,7 +124,7 @@ def _colours(file: Path) -> NDArray[np.int32] | None:
     with opened(file) as image:
         if image.mode not in ("P", "RGB", "RGBA"):
             return None
-        pixels = np.array(image.convert("RGB"))
+        pixels = np.array(whole(image).convert("RGB"))
     return colour_codes(pixels, (16, 8, 0))
 
 
@@ -132,7 +133,7 @@ def _is_numbered_anew(file: Path) -> bool:
     with opened(file) as image:
         if image.mode != "P":
             return False
-        used = np.flatnonzero(image.histogram()).tolist()
+        used = np.flatnonzero(whole(image).histogram()).tolist()
         palette = np.array(image.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
     colours = dict(enumerate((palette @ _SHIFTS).tolist()))
     own = {colour_of(value) for value in range(1, len(NAMES))}
