@@ -152,8 +152,8 @@ class Ours:
 
     def __init__(self, path: Path, n_samples: int = 8) -> None:
         from sat_nb.saliency import methods
-        from sat_nb.saliency.model_file import model_file
         from sat_nb.saliency.engines.places import engine_of
+        from sat_nb.saliency.live_model import model_file
         from sat_nb.saliency.process.pool import ask, shared_pool
 
         with model_file(path) as self.file:

@@ -19,6 +19,7 @@ from sat_nb.registry import lists
 from sat_nb.saliency.engines.entries import ENGINES
 from sat_nb.saliency.engines.places import Place, engine_of
 from sat_nb.saliency.execute import Job, batches_of, explain_batches
+from sat_nb.saliency.live_model import model_file
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import (
     NEED_POSITIVE,
@@ -26,7 +27,7 @@ from sat_nb.saliency.methods import (
     read_methods,
     read_parameters,
 )
-from sat_nb.saliency.model_file import ModelFacts, ModelFile, model_file
+from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.preprocess import (
     PREPROCESS,
     Preprocess,

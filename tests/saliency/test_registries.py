@@ -20,9 +20,9 @@ import sat_nb as sat
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import stretch_image
 from sat_nb.registry import Entry, Parameter
+from sat_nb.saliency.live_model import model_file
 from sat_nb.saliency.method import OUTPUTS, Method
 from sat_nb.saliency.methods import METHODS, PAPER_METHODS, PARITY_METHODS, list_methods
-from sat_nb.saliency.model_file import model_file
 from sat_nb.saliency.preprocess import (
     PREPROCESS,
     Preprocessing,
