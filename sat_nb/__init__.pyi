@@ -108,6 +108,7 @@ from .saliency.methods import (
     list_methods,
 )
 from .saliency.preprocess import (
+    channels_first,
     PREPROCESS,
 )
 from .saliency.store.store import (
@@ -317,6 +318,7 @@ __all__ = [
     "adjust_for_size",
     "aggregate",
     "build",
+    "channels_first",
     "check_masks",
     "class_signatures",
     "compare",

@@ -270,6 +270,20 @@ FITS: dict[str, Fit] = registry(
         source="torchvision's ImageNet presets: Resize(256), CenterCrop(224)",
         frame=_cropped(256, 224),
     ),
+    *(
+        Fit(
+            name=f"crop_224_of_{of}",
+            about=f"The same with another margin: for an input of 224 px the short side becomes "
+            f"{of} px.",
+            source=source,
+            frame=_cropped(of, 224),
+        )
+        for of, source in {
+            232: "torchvision's newer weights (V2): Resize(232), CenterCrop(224)",
+            235: "timm's crop_pct=0.95",
+            248: "timm's crop_pct=0.9",
+        }.items()
+    ),
     Fit(
         name="letterbox",
         about="The long side is resized, with black bars beside the photo.",

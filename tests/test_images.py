@@ -129,6 +129,12 @@ ORACLES = {
     "stretch": lambda image, side: image.resize((side, side), Image.Resampling.BILINEAR),
     "crop": lambda image, side: by_torchvision(image, (side, side), side),
     "crop_224_of_256": lambda image, side: by_torchvision(image, (side, side), side * 8 // 7),
+    **{
+        f"crop_224_of_{of}": lambda image, side, of=of: by_torchvision(
+            image, (side, side), round(Fraction(side * of, 224))
+        )
+        for of in (232, 235, 248)
+    },
     "letterbox": lambda image, side: ImageOps.pad(
         image, (side, side), Image.Resampling.BILINEAR, color=(0, 0, 0)
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from sat_nb.models.hdf5 import ALWAYS_ALLOWED, MAX_UNPACKED, check_numbers, check_version
 from sat_nb.models.hdf5_walk import check_readable
 from sat_nb.models.keras_config import MAX_CONFIG_BYTES, check_config, read_json
-from sat_nb.models.refused import Refused, damaged
+from sat_nb.models.refused import OfKeras3, Refused, damaged
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
@@ -32,6 +32,19 @@ def check_metadata(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         metadata = _json(archive, METADATA) if METADATA in archive.namelist() else None
     check_version(metadata.get("keras_version") if isinstance(metadata, dict) else None)
+
+
+def is_keras_3(path: Path) -> bool:
+    """Whether it is a ``.keras`` file that Keras 3 wrote."""
+    if path.suffix != ".keras" or not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    try:
+        check_metadata(path)
+    except Refused as refused:
+        return isinstance(refused, OfKeras3)
+    except Exception:  # a damaged archive has many ways to fail: the engine says which
+        return False
+    return False
 
 
 def _json(archive: zipfile.ZipFile, name: str) -> object:

@@ -6,6 +6,7 @@ shape. A function of the user's own also takes deeper photos, with the numbers t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ Preprocess = Callable[[Float32], Any]
 CAFFE_MEANS = np.array([103.939, 116.779, 123.68], dtype=np.float32)  # blue, green, red
 TORCH_MEANS = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 TORCH_DEVIATIONS = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+CLIP_MEANS = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
+CLIP_DEVIATIONS = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,12 @@ def torch(batch: Float32) -> Float32:
     return (batch / np.float32(255) - TORCH_MEANS) / TORCH_DEVIATIONS
 
 
-_OF_THREE_CHANNELS = ("caffe", "torch")
+def clip(batch: Float32) -> Float32:
+    """To [0, 1], minus the means of CLIP's photos, divided by their deviations."""
+    return (batch / np.float32(255) - CLIP_MEANS) / CLIP_DEVIATIONS
+
+
+_OF_THREE_CHANNELS = ("caffe", "torch", "clip")
 
 PREPROCESS: dict[str, Preprocessing] = registry(
     Preprocessing(
@@ -64,7 +72,8 @@ PREPROCESS: dict[str, Preprocessing] = registry(
     Preprocessing(
         name="signed",
         title="-1 to 1",
-        about="Divided by 127.5, minus 1: from -1 to 1.",
+        about="Divided by 127.5, minus 1: from -1 to 1; mean and deviation 0.5 of timm and Hugging "
+        "Face.",
         function=lambda batch: batch / np.float32(127.5) - np.float32(1),
     ),
     Preprocessing(
@@ -76,11 +85,57 @@ PREPROCESS: dict[str, Preprocessing] = registry(
     Preprocessing(
         name="torch",
         title="Torch",
-        about="From 0 to 1, normalised by the ImageNet statistics: torchvision and DenseNet.",
+        about="From 0 to 1, normalised by the ImageNet statistics: torchvision, timm, DenseNet.",
         function=torch,
+    ),
+    Preprocessing(
+        name="clip",
+        title="CLIP",
+        about="From 0 to 1, normalised by the statistics of CLIP's photos: CLIP and timm's "
+        "models that were trained from it.",
+        source="Radford et al. 2021",
+        function=clip,
     ),
 )
 """Preprocessings by name."""
+
+
+def channels_first(function: Callable[[Any], Any]) -> Preprocess:
+    """Turn a preprocessing of (n, 3, H, W), as in PyTorch, into one that ``explain`` takes.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(batch)`` gets photos as a NumPy array, float32 (n, 3, H, W), RGB, 0 to 255, and
+        returns an array or a tensor of the same shape.
+
+    Returns
+    -------
+    callable
+        The same for batches (n, H, W, 3); ``explain(preprocess=)`` and all that take one take it.
+
+    Examples
+    --------
+    >>> def halved(batch):
+    ...     assert batch.shape[1] == 3
+    ...     return batch / 2
+    >>> channels_first(halved)(np.ones((1, 4, 5, 3), np.float32)).shape
+    (1, 4, 5, 3)
+
+    With torchvision:
+
+    >>> def normalised(batch):  # doctest: +SKIP
+    ...     return transforms.Normalize(mean, std)(torch.from_numpy(batch) / 255)
+    >>> explain(model, images, preprocess=channels_first(normalised), ...)  # doctest: +SKIP
+    """
+
+    @functools.wraps(function)
+    def preprocess(batch: Float32) -> Any:
+        turned = np.ascontiguousarray(np.moveaxis(batch, 3, 1))
+        result = np.asarray(function(turned))
+        return np.moveaxis(result, 1, 3) if result.ndim == 4 else result
+
+    return preprocess
 
 
 def get_preprocess(preprocess: str | Preprocess) -> Preprocess:

@@ -51,6 +51,12 @@ PLACES = {
     "crop_224_of_256": lambda height, width, side: _short_side(
         height, width, round(Fraction(side * 256, 224)), side
     ),
+    **{
+        f"crop_224_of_{of}": lambda height, width, side, of=of: _short_side(
+            height, width, round(Fraction(side * of, 224)), side
+        )
+        for of in (232, 235, 248)
+    },
     "letterbox": _contained,
 }
 """Fit -> (size of the scaled photo, its corner on the map)."""

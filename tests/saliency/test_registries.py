@@ -325,6 +325,36 @@ def test_preprocessing_is_listed_and_takes_photos(name, tiny):
         sat.explain(tiny, {"a": PHOTO}, methods="gradient", preprocess="x", progress=False)
 
 
+def test_conventions_of_pytorchs_libraries():
+    """Each against its definition, mean and deviation of pixels from 0 to 1."""
+    photo = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3)).astype(np.float32)
+    known = {
+        "torch": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        "signed": ([0.5] * 3, [0.5] * 3),
+        "clip": ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
+    }
+    for name, (mean, deviation) in known.items():
+        expected = (photo / 255 - np.array(mean)) / np.array(deviation)
+        np.testing.assert_allclose(PREPROCESS[name](photo), expected, atol=1e-5)
+
+
+def test_preprocessing_of_pytorchs_layout():
+    photo = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
+    seen = []
+
+    def weighted(batch):
+        seen.append(batch.copy())
+        return batch * np.array([1, 2, 3], np.float32)[:, None, None]
+
+    own = sat.channels_first(weighted)
+    np.testing.assert_array_equal(own(photo), photo * np.array([1, 2, 3], np.float32))
+    np.testing.assert_array_equal(seen[0][1, 2], photo[1, :, :, 2])
+    assert own.__name__ == "weighted"
+    flat = sat.channels_first(lambda batch: batch.mean(axis=1))
+    with pytest.raises(InvalidInput, match=r"returned shape \(2, 4, 5\), but the model needs"):
+        apply_preprocess(flat, photo, (4, 5, 3))
+
+
 def test_preprocessing_of_the_users_own_is_known_by_what_it_does():
     own = Preprocessing(name="double", version="1", function=lambda batch: 2 * batch)
     bare = preprocess_settings(own.function, (6, 6, 3))
