@@ -14,8 +14,9 @@ import pandas as pd
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing, writing, written_whole
 from sat_nb.reading import plain_json, readable
+from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
-from sat_nb.table.parquet.shards import check_claims, open_shards, partitions, shard_file, staged
+from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
 from sat_nb.table.schema import COLUMNS, OPTIONAL, check_table
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,6 @@ from sat_nb.temporary import new_part_folder
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-
-MAX_ROWS, MAX_UNPACKED = 2**22, 2**29
-"""Rows and bytes that any file may claim; larger tables take their share of the disk."""
 
 NOTHING = "__HIVE_DEFAULT_PARTITION__"  # hive's name for the folder of missing values
 LONGEST_NAME = 255  # bytes, the limit of common file systems
@@ -148,23 +145,6 @@ def open_shards(path: Path) -> ds.FileSystemDataset:
         LocalFileSystem(), [str(file) for file in files], ds.ParquetFileFormat(), options
     )
     return factory.finish()
-
-
-def check_claims(shards: Iterable[ds.Fragment]) -> None:
-    """InvalidInput for a file that claims far more rows or bytes than tables pack into its size."""
-    for shard in shards:
-        n_bytes, metadata = Path(shard.path).stat().st_size, shard.metadata
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        claims = {
-            "rows": (metadata.num_rows, max(MAX_ROWS, n_bytes)),
-            "bytes": (sum(g.total_byte_size for g in groups), max(MAX_UNPACKED, 100 * n_bytes)),
-        }
-        for unit, (claimed, most) in claims.items():
-            if not 0 <= claimed <= most:
-                raise InvalidInput(
-                    f"{shard.path!r} has {n_bytes} bytes and claims {claimed} {unit}, which no "
-                    "table does; write it again."
-                )
 
 
 def _partitioning(file: Path) -> ds.Partitioning:

@@ -17,8 +17,9 @@ from sat_nb.files import existing
 from sat_nb.reading import readable
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes, check_known
+from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import share_no_image
-from sat_nb.table.parquet.shards import check_claims, open_shards
+from sat_nb.table.parquet.shards import open_shards
 from sat_nb.table.parquet.sql import (
     FIXED,
     Part,
