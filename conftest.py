@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # What tests write need not outlive a power cut, and waiting for the disk adds up to minutes. The
 # programs and notebooks that tests start do wait.
 os.fsync = lambda handle: None
+
+# What explains models of Keras 2 is not there on every Python. A test says that it needs it by the
+# marker "keras" or by the fixture `tensorflow`; notebooks and examples cannot, and stand here.
+HAS_KERAS = all(map(find_spec, ("tensorflow", "innvestigate")))
+NO_KERAS = pytest.mark.skip(
+    reason="needs TensorFlow and iNNvestigate (pip install 'sat-nb[keras]')"
+)
+NEED_KERAS = (
+    *("notebooks/00", "notebooks/02", "notebooks/03", "notebooks/06", "notebooks/07"),
+    *("notebooks/08", "notebooks/compare", "notebooks/figure"),
+)
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
@@ -76,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In processes of pytest-xdist, long groups come first."""
+    """In processes of pytest-xdist, long groups come first. What cannot run is skipped."""
 
     def place(item: pytest.Item) -> int:
         group = _group(item.nodeid)
@@ -84,6 +96,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     if hasattr(config, "workerinput"):
         items.sort(key=place)
+    for item in [] if HAS_KERAS else filter(_needs_keras, items):
+        item.add_marker(NO_KERAS)
+
+
+def _needs_keras(item: pytest.Item) -> bool:
+    asked = item.get_closest_marker("keras") or "tensorflow" in getattr(item, "fixturenames", ())
+    return bool(asked) or item.nodeid.startswith(NEED_KERAS)
 
 
 @pytest.fixture(autouse=True)

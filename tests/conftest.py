@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -43,10 +44,17 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: photos/, exports/ (both codecs), heatmaps/ and model.h5 (untrained)."""
-    import tensorflow as tf
+def tensorflow() -> Any:
+    """TensorFlow, eager; what asks for it is skipped where the Keras engine is not installed."""
+    import tensorflow
 
+    return tensorflow
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: photos/, exports/ (both codecs), heatmaps/ and model.h5 (untrained)."""
+    tf = tensorflow
     folder = tmp_path_factory.mktemp("user")
     maps, segments = toy(12)
     for i, (image_id, segmentation) in enumerate(segments.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,9 @@ H, W = 12, 10
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One small model twice: its softmax in the last layer, and as a layer of its own."""
-    import tensorflow as tf
-
+    tf = tensorflow
     tf.keras.utils.set_random_seed(3)
     layers, folder = tf.keras.layers, tmp_path_factory.mktemp("models")
     photo = layers.Input((H, W, 3))
@@ -30,10 +30,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def linear(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logits that are sums of the pixels times weights: what a deletion does is known."""
-    import tensorflow as tf
-
+    tf = tensorflow
     tf.keras.utils.set_random_seed(0)
     layers = tf.keras.layers
     model = tf.keras.Sequential(

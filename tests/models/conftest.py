@@ -9,8 +9,8 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def tf() -> Any:
-    return pytest.importorskip("tensorflow")
+def tf(tensorflow: Any) -> Any:
+    return tensorflow
 
 
 @pytest.fixture(scope="session")

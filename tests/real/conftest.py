@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ def squeezenet(real_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def chihuahua_maps(
-    real_data: Path, squeezenet: Path, tmp_path_factory: pytest.TempPathFactory
+    real_data: Path, squeezenet: Path, tensorflow: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> sat.AttributionStore:
     images = sat.read_images(real_data / "chihuahua" / "images")
     out = tmp_path_factory.mktemp("chihuahua_maps")

@@ -23,9 +23,8 @@ SIZE = 12
 
 
 @pytest.fixture(scope="session")
-def keras() -> Any:
-    tf = pytest.importorskip("tensorflow")
-    return tf.keras
+def keras(tensorflow: Any) -> Any:
+    return tensorflow.keras
 
 
 @pytest.fixture(scope="session")
