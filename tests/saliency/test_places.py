@@ -62,6 +62,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _small_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """The engine of a few lines explains Keras models, and nothing is added or known yet."""
+    for name in ENGINES.keys() - {"keras"}:
+        monkeypatch.delitem(ENGINES, name)
     monkeypatch.setitem(ENGINES, "keras", linear_engine.ENTRY)
     monkeypatch.setenv(places.FOLDER_VARIABLE, str(tmp_path / "engines"))
     monkeypatch.delenv("SAT_NB_ENGINE_KERAS", raising=False)

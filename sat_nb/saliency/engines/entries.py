@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sat_nb.models.keras_zip import is_keras_3
+from sat_nb.models.torch_program import is_torch_file
 from sat_nb.registry import Entry, registry
 
 
@@ -89,8 +91,20 @@ ENGINES: dict[str, EngineEntry] = registry(
         ),
         pythons=("3.11",),
         explains="Keras 2 models: .h5, .keras, SavedModel, or live",
-        fits=lambda path: True,  # HDF5 files go by any name; the engine says what it cannot read
+        fits=lambda path: not is_torch_file(path) and not is_keras_3(path),
         numbers=3,
+    ),
+    EngineEntry(
+        name="torch",
+        title="PyTorch, and Keras 3 on it",
+        about="PyTorch programs and Keras 3 models, transformers among them.",
+        module="sat_nb.saliency.engines.torch.commands",
+        extra="torch",
+        packages=(Package("torch", ">=2.8"), Package("keras", ">=3")),
+        pythons=("3.13", "3.12", "3.11"),
+        explains="live torch.nn.Module and .pt2 programs; Keras 3 models and files (.keras, .h5)",
+        fits=lambda path: not path.is_dir(),  # HDF5 files go by any name
+        numbers=1,
     ),
 )
 """All engines by name; where several fit a model, the first that is installed explains it."""
