@@ -151,7 +151,7 @@ class PresenceWarning(UserWarning):
 
 
 class TooFewWarning(UserWarning):
-    """So few images, or units, that no pair can come out different, however clear they are."""
+    """So few images, or units, that nothing can come out different, however clear it is."""
 
 
 class UnitSizeWarning(UserWarning):

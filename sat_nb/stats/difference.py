@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ from sat_nb.stats.bootstrap import (
     units_of,
     warn_if_few,
 )
+from sat_nb.stats.comparison import TooFewWarning
 from sat_nb.stats.paired import Pairs, images_of_both, paired
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import rows_of_method
@@ -141,6 +143,11 @@ def difference(
     IdMismatch
         For other images.
 
+    Warns
+    -----
+    TooFewWarning
+        Where so few images, or units, let no segment differ, however clear its shift is.
+
     Notes
     -----
     Each segment's shifts are tested by Wilcoxon's signed-rank test (exact up to 50 units; zeros are
@@ -214,6 +221,7 @@ def _difference(
         sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
     )
     raw, adjusted = _p_values(sums)
+    _warn_if_none_can_differ(sums, alpha, unit)
     shifts = shifts.assign(
         low=bounds.low,
         high=bounds.high,
@@ -295,6 +303,24 @@ def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     by_unit = _mean_shift(sums).T
     raw = np.array([signed_rank_p(shifts[np.isfinite(shifts)]) for shifts in by_unit])
     return raw, holm(raw)
+
+
+def _warn_if_none_can_differ(sums: NDArray[np.float64], alpha: float, unit: Unit) -> None:
+    """Warn where no segment differs even if it shifts the same way in every unit."""
+    there = sums[:, 1] > 0
+    clearest = np.stack([there.astype(float), sums[:, 1]], axis=1)
+    k, n = there.shape[1], int(there.sum(axis=0).max())
+    if (_p_values(clearest)[1] <= alpha).any():
+        return
+    needed = math.ceil(1 + math.log2(k / alpha))  # k * 2 / 2 ** n <= alpha
+    things = "images" if isinstance(unit, str) and unit == "image_id" else "units"
+    warnings.warn(
+        f"{k} segments are tested together: at alpha={alpha:g} none of them can differ in {n} "
+        f"{things}, however clear its shift is; at least {needed} are needed. Compare fewer "
+        f"segments, or more {things}.",
+        TooFewWarning,
+        stacklevel=4,
+    )
 
 
 def _check_size(pairs: Pairs) -> None:

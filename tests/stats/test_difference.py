@@ -116,6 +116,32 @@ def test_what_it_returns(two: Tables) -> None:
 # --- properties ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("k", "n"), [(2, 6), (2, 7), (5, 7), (5, 8)])
+def test_too_few_images_for_any_segment_are_said(k: int, n: int) -> None:
+    """The smallest adjusted p-value is k * 2 / 2 ** n, where all images agree."""
+    names = [f"s{i}" for i in range(k)]
+    masks = sat.SegmentationMap(names, np.eye(k, dtype=bool)[:, None, :])
+    order = np.arange(1.0, k + 1)
+    tables = [
+        sat.build(
+            {"m": {f"{i}": values[None] for i in range(n)}},
+            {f"{i}": masks for i in range(n)},
+            pad_px=0,
+            model=model,
+        )
+        for model, values in (("a", order), ("b", order[::-1]))
+    ]
+    smallest = k * 2 / 2**n
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = sat.difference(*tables, method="m", n_resamples=1000).table["adjusted_p_value"]
+    said = [str(w.message) for w in caught if issubclass(w.category, sat.TooFewWarning)]
+    assert found.min() == pytest.approx(smallest)
+    assert len(said) == (smallest > 0.05)
+    needed = next(m for m in range(2, 20) if k * 2 / 2**m <= 0.05)
+    assert all(f"in {n} images" in text and f"at least {needed} are" in text for text in said)
+
+
 def test_the_other_way_round_is_the_mirror_image(two: Tables) -> None:
     there = sat.difference(*two, method="m", interval="percentile").table
     back = sat.difference(*two[::-1], method="m", interval="percentile").table.loc[there.index]
