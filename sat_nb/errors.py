@@ -12,15 +12,21 @@ from collections.abc import Iterable
 
 from sat_nb.printable import literal, printable_lines
 
+LONGEST_MESSAGE = 2000
+"""Characters of a message: it may quote a file, which may hold names of any length."""
+
 LONGEST_SHOWN = 200
-"""Characters of an unknown name that are shown: names in files may be of any length."""
+"""Characters of an unknown name that are shown."""
 
 
 class SatError(Exception):
     """Anything that sat_nb refuses or cannot finish."""
 
+    longest = LONGEST_MESSAGE
+
     def __str__(self) -> str:
-        return printable_lines(super().__str__())
+        said = printable_lines(cut(super().__str__(), self.longest))
+        return cut(said, self.longest)  # escapes are longer than what they stand for
 
 
 class InvalidInput(SatError, ValueError):
@@ -49,6 +55,20 @@ class EngineMissing(SatError, ImportError):
 
 class WorkerFailed(SatError, RuntimeError):
     """The process that explains the model died or could not be started."""
+
+    longest = 2 * LONGEST_MESSAGE  # with the end of its log
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its beginning and its end.
+
+    >>> cut("a" * 10 + "b" * 10, 15)
+    'aaaaa ... bbbbb'
+    """
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def unknown_name(

@@ -14,12 +14,11 @@ from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, BinaryIO
 
-from sat_nb.errors import InvalidInput, SatError
-
-LONGEST_MESSAGE = 2000
-"""Characters of a message: what a library says of a file may hold half of the file."""
+from sat_nb.errors import InvalidInput, SatError, cut
 
 LONGEST_REASON = 600
+"""Characters of what a library says, which may hold half of the file."""
+
 
 MAX_JSON_VALUES = 2**21
 MAX_JSON_DEPTH = 100
@@ -45,7 +44,7 @@ int() with base 10: 'x'); write it again.
     except InvalidInput as error:
         if file is None or str(file) in str(error):
             raise
-        raise InvalidInput(f"{_cut(str(file), 500)}: {error}") from error
+        raise InvalidInput(f"{cut(str(file), 500)}: {error}") from error
     except SatError:
         raise
     except Exception as error:
@@ -56,9 +55,9 @@ def unreadable(
     what: str, reason: str, remedy: str, *, file: str | os.PathLike[str] | None = None
 ) -> InvalidInput:
     """The error for a file that is not readable as ``what``."""
-    where = "" if file is None else f"{_cut(str(file), 500)}: "
-    why = _cut(reason, LONGEST_REASON)
-    return InvalidInput(_cut(f"{where}not readable as {what} ({why}); {remedy}.", LONGEST_MESSAGE))
+    where = "" if file is None else f"{cut(str(file), 500)}: "
+    why = cut(reason, LONGEST_REASON)
+    return InvalidInput(f"{where}not readable as {what} ({why}); {remedy}.")
 
 
 def reason_of(error: BaseException) -> str:
@@ -76,13 +75,6 @@ def reason_of(error: BaseException) -> str:
     text = " ".join(str(error)[: 2 * LONGEST_REASON].split()).rstrip(".")
     name = type(error).__name__
     return f"{name}: {text}" if text else name
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    half = (longest - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
 
 
 # --- plain files -------------------------------------------------------------------------------

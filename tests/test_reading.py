@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sat_nb.errors import CannotWrite, InvalidInput
+from sat_nb.errors import LONGEST_MESSAGE, CannotWrite, InvalidInput, WorkerFailed
 from sat_nb.reading import (
-    LONGEST_MESSAGE,
     check_plain,
     open_plain,
     plain_json,
@@ -43,6 +42,15 @@ def test_messages_are_bounded() -> None:
         raise ValueError("x" * 10**6)
     assert len(str(caught.value)) <= LONGEST_MESSAGE
     assert str(caught.value).endswith("mend it.")
+
+
+@pytest.mark.parametrize("letter", ["x", "\x1b", "\U000e0001"])
+def test_every_error_is_bounded(letter: str) -> None:
+    said = str(InvalidInput(f"names: {letter * 10**6} is too long; shorten it."))
+    assert len(said) <= LONGEST_MESSAGE
+    assert said.startswith("names: ")
+    assert said.endswith("; shorten it.")
+    assert len(str(WorkerFailed("x" * 10**6))) <= 2 * LONGEST_MESSAGE
 
 
 def test_errors_of_ours_pass_and_get_the_name_of_the_file() -> None:

@@ -24,8 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sat_nb.errors import SatError
-from sat_nb.reading import LONGEST_MESSAGE
+from sat_nb.errors import LONGEST_MESSAGE, SatError
 from sat_nb.saliency.store.codec import HEADER_CRC, crc_of
 from sat_nb.saliency.store.documents import CRC
 from tests.fuzz.mutations import mutated
