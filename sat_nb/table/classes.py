@@ -41,7 +41,7 @@ CLASSES: dict[str, Classes] = registry(
     ),
     Classes(
         name="correct",
-        about="Images that the model classifies correctly (``correct`` is True), and the others.",
+        about="Images that the model classifies correctly (correct is True), and the others.",
         column="correct",
         needs=("label", "predicted"),
     ),

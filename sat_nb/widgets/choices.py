@@ -10,7 +10,7 @@ from sat_nb.errors import InvalidInput, shorten
 from sat_nb.stats.plan import MISSING
 from sat_nb.stats.rank_tests import TESTS
 from sat_nb.table.aggregations import AGGREGATIONS, VALUES, Aggregation, Value
-from sat_nb.widgets.state import ORDERS, OUTLINES, ROWS, ExplorerState, Offer
+from sat_nb.widgets.state import ALL, ORDERS, OUTLINES, ROWS, ExplorerState, Offer
 from sat_nb.widgets.views import VIEWS
 
 MULTIPLE = ("methods", "hidden", "positions")
@@ -49,13 +49,15 @@ def choices_of(state: ExplorerState, offer: Offer) -> dict[str, tuple[Any, ...]]
         "methods": offer.methods,
         "model": offer.models or (None,),
         "versus": others if needs_two else (None, *others),
-        "label": offer.labels if len(offer.labels) > 1 else (None,),
+        "label": (*offer.labels, ALL) if len(offer.labels) > 1 else (None,),
         "predicted": (None, *offer.predicted) if len(offer.predicted) > 1 else (None,),
         "correct": (None, True, False) if offer.has_predictions else (None,),
         "how": tuple(aggregations()),
         "value": tuple(values(state.how)),
+        "classes": offer.classes,
+        "unit": (None, *offer.units),
         "intervals": (False, True) if has_intervals(state.how) else (False,),
-        "test": pair_tests(state.missing, len(offer.segments)),
+        "test": pair_tests(state.missing, len(offer.segments), by_unit=state.unit is not None),
         "missing": tuple(MISSING),
         "hidden": offer.segments,
         "positions": offer.positions,
@@ -83,13 +85,17 @@ def has_intervals(how: str) -> bool:
     return how in AGGREGATIONS and AGGREGATIONS[how].needs == "sums"
 
 
-def pair_tests(missing: str, n_segments: int) -> tuple[str, ...]:
-    """The tests that can compare so few segments, with gaps where ``missing`` leaves them."""
+def pair_tests(missing: str, n_segments: int, *, by_unit: bool = False) -> tuple[str, ...]:
+    """The tests that can compare so few segments, with gaps where ``missing`` leaves them.
+
+    ``by_unit`` leaves those that take units.
+    """
     return tuple(
         name
         for name, entry in TESTS.items()
         if entry.fewest <= max(n_segments, 2)
         and (missing != "complete" or entry.complete is not None)
+        and (not by_unit or entry.by_unit is not None)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sat_nb.printable import literal
 from sat_nb.widgets.panels import Panel
-from sat_nb.widgets.state import ExplorerState, Offer
+from sat_nb.widgets.state import ALL, ExplorerState, Offer
 
 
 def call(name: str, *positional: str, **options: Any) -> str:
@@ -24,6 +24,21 @@ def highlight_of(state: ExplorerState) -> dict[str, Any]:
     return {"highlight": state.segment} if state.segment else {}
 
 
+def pooling(state: ExplorerState, offer: Offer) -> dict[str, Any]:
+    """The argument ``classes`` of statistics that take all classes together, where there are."""
+    return {"classes": "pool"} if state.label == ALL else offer.pooled
+
+
+def classes_of(state: ExplorerState, offer: Offer) -> dict[str, Any]:
+    """The argument ``classes`` of aggregates, which can keep them apart."""
+    return {"classes": state.classes} if state.classes != "pool" else pooling(state, offer)
+
+
+def unit_of(state: ExplorerState) -> dict[str, Any]:
+    """The argument ``unit`` of statistics, where images are not independent."""
+    return {} if state.unit is None else {"unit": state.unit}
+
+
 def maps_of_model(offer: Offer, model: str | None) -> str:
     """The maps of a model, as code."""
     return f"maps[{model!r}]" if offer.maps_by_model else "maps"
@@ -37,7 +52,7 @@ def fit_of(maps: str) -> str:
 def row_filters(state: ExplorerState) -> dict[str, Any]:
     """The arguments of ``select`` for a state, without ``models`` and ``methods``."""
     wanted: dict[str, Any] = {}
-    if state.label is not None:
+    if state.label not in (None, ALL):
         wanted["labels"] = state.label
     if state.predicted is not None:
         wanted["predicted"] = state.predicted

@@ -10,6 +10,7 @@ from sat_nb.registry import Entry, registry
 from sat_nb.stats.plan import MISSING
 from sat_nb.stats.rank_tests import TESTS
 from sat_nb.table.aggregations import VALUES
+from sat_nb.table.classes import CLASSES
 from sat_nb.widgets.choices import aggregations
 from sat_nb.widgets.fields import (
     Chips,
@@ -23,7 +24,7 @@ from sat_nb.widgets.fields import (
     TextField,
     Toggle,
 )
-from sat_nb.widgets.state import ORDERS, OUTLINES, ROWS, Offer
+from sat_nb.widgets.state import ALL, ORDERS, OUTLINES, ROWS, Offer
 from sat_nb.widgets.views import VIEWS
 
 GROUPS = ("top", "methods", "what", "how", "filter")
@@ -139,10 +140,10 @@ CONTROLS: dict[str, Control] = registry(
     Control(
         name="label",
         title="Class",
-        about="Only photos of this true class.",
+        about="Only photos of this true class, or those of all classes together.",
         kind=Choice,
         group="what",
-        words={None: "all"},
+        words={None: "all", ALL: "all classes"},
         in_every_view=True,
     ),
     Control(
@@ -178,11 +179,27 @@ CONTROLS: dict[str, Control] = registry(
         entries=lambda: VALUES,
     ),
     Control(
+        name="classes",
+        title="Classes",
+        about="Whether photos of several classes are pooled, or one kind is kept apart.",
+        kind=Choice,
+        group="how",
+        entries=lambda: CLASSES,
+    ),
+    Control(
         name="intervals",
         title="95 % intervals",
         about="Bootstrap intervals over photos: how certain each value is.",
         kind=Toggle,
         group="how",
+    ),
+    Control(
+        name="unit",
+        title="Unit",
+        about="What is independent: photos, or groups of them, such as those of one patient.",
+        kind=Choice,
+        group="how",
+        words={None: "photo"},
     ),
     Control(
         name="test",

@@ -9,8 +9,9 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, lists, registry
-from sat_nb.table.classes import pooled
+from sat_nb.table.classes import CLASSES, Classes, pooled, with_classes
 from sat_nb.table.join import POSITIONS
+from sat_nb.table.schema import COLUMNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ ROWS: dict[str, Entry] = registry(
 """Rows of the view "table"."""
 
 
-@lists(order=ORDERS, outlines=OUTLINES, rows=ROWS)
+@lists(classes=CLASSES, order=ORDERS, outlines=OUTLINES, rows=ROWS)
 @dataclass(frozen=True)
 class ExplorerState:
     """What an explorer shows; each field has a control of the same name.
@@ -89,16 +90,24 @@ class ExplorerState:
         The model whose rows are shown.
     versus : str, default None
         Another model to compare ``model`` with.
-    label : int, default None
-        True class: only photos of this class. None for all where the table has one class.
+    label : int or "all", default None
+        True class: only photos of this class, or those of all classes, which are pooled unless
+        ``classes`` keeps them apart. None takes the first class.
     predicted : int, default None
         Only photos for which this class was predicted; None for all.
     correct : bool, default None
         Only photos that are classified correctly (True) or wrongly (False); None for all.
     how, value : str, default "relative" and "rank"
         The arguments of ``aggregate``.
+    classes : str, default "pool"
+        What becomes of several classes in aggregates:
+
+        [[classes]]
     intervals : bool, default True
         Whether aggregates have bootstrap intervals.
+    unit : str, default None
+        The argument of ``intervals``, ``compare`` and ``difference``: the column of what is
+        independent, such as "patient"; None for images.
     test : str, default "wilcoxon-holm"
         The argument of ``compare``.
     alpha : float, default 0.05
@@ -152,12 +161,14 @@ class ExplorerState:
     methods: tuple[str, ...] = ()
     model: str | None = None
     versus: str | None = None
-    label: int | None = None
+    label: int | str | None = None
     predicted: int | None = None
     correct: bool | None = None
     how: str = "relative"
     value: str = "rank"
+    classes: str = "pool"
     intervals: bool = True
+    unit: str | None = None
     test: str = "wilcoxon-holm"
     alpha: float = 0.05
     missing: str = "absolute"
@@ -178,6 +189,9 @@ class ExplorerState:
     sort: str = ""
     descending: bool = False
 
+
+ALL = "all"
+"""The value of ``label`` for all classes of a table that has several."""
 
 ROW_FILTERS = (
     *("label", "predicted", "correct", "hidden", "positions", "min_fraction", "max_fraction"),
@@ -204,7 +218,8 @@ class Offer:
     ``has_scores``: masks have scores. ``has_predictions``: every photo has a label and a
     prediction. ``has_images``, ``has_maps``, ``has_masks``: these were given to ``explore``.
     ``maps_by_model``: the maps were given as {model: maps}. ``pooled``: what makes statistics take
-    several targets together, in a table without labels.
+    several targets together, in a table without labels. ``classes``: what can become of several
+    classes. ``units``: columns that group images.
     """
 
     methods: tuple[str, ...]
@@ -221,6 +236,8 @@ class Offer:
     has_masks: bool = False
     maps_by_model: bool = False
     pooled: dict[str, Any] = field(default_factory=dict, hash=False)
+    classes: tuple[str, ...] = ("pool",)
+    units: tuple[str, ...] = ()
 
 
 def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
@@ -243,5 +260,32 @@ def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
         has_scores=bool(table["score"].notna().any()),
         has_predictions=bool(table["label"].notna().all() and table["predicted"].notna().all()),
         pooled=pooled(table),
+        classes=tuple(name for name, entry in CLASSES.items() if _tells_apart(table, entry)),
+        units=tuple(name for name in _own_columns(table) if _groups_images(table, name)),
         **given,
     )
+
+
+def _own_columns(table: pd.DataFrame) -> list[str]:
+    """The names of columns that a table from ``build`` does not have."""
+    return [c for c in table if isinstance(c, str) and c not in COLUMNS]
+
+
+def _tells_apart(table: pd.DataFrame, classes: Classes) -> bool:
+    """Whether every image has a class of that kind, and not all the same one."""
+    if not classes.column:
+        return True
+    if not table[list(classes.needs)].notna().all(axis=None):
+        return False
+    return len(with_classes(table, classes)[classes.column].unique()) > 1
+
+
+def _groups_images(table: pd.DataFrame, column: str) -> bool:
+    """Whether a column of the user's own puts the images into groups, each image into one."""
+    try:
+        pairs = table[["image_id", column]].drop_duplicates()
+    except TypeError:  # lists, for one
+        return False
+    of_one_image = len(pairs) == pairs["image_id"].nunique()
+    known = bool(pairs[column].notna().all())
+    return of_one_image and known and 1 < pairs[column].nunique() < len(pairs)

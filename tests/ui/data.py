@@ -72,6 +72,7 @@ def write(folder: Path) -> None:
         tables.append(sat.build(maps, segments, labels=labels, model=model))
     table = pd.concat(tables, ignore_index=True)
     table["predicted"] = table["image_id"].map(predicted).astype("Int64")
+    table["herd"] = table["image_id"].str[-3:].astype(int) // 4
     sat.write_table(table, folder / "sat.parquet")
 
 

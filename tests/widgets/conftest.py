@@ -32,6 +32,7 @@ def toy_data(rename: dict[str, str] | None = None, method: str = "sharp") -> dic
     table = pd.concat(tables, ignore_index=True)
     right = table["image_id"].str[-1] != "7"
     table["predicted"] = table["label"].where(right, 1 - table["label"])
+    table["patient"] = table["image_id"].str[-1]
     table["score"] = np.where(table["segment"] == "rest", 0.4, 0.9)
     images = {i: np.full((40, 32, 3), 9 * k, np.uint8) for k, i in enumerate(segments)}
     return {"table": table, "images": images, "maps": both, "segments": segments}

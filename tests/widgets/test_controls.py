@@ -14,6 +14,7 @@ from sat_nb import AGGREGATIONS, TESTS, ExplorerState
 from sat_nb.registry import Entry
 from sat_nb.stats.plan import MISSING
 from sat_nb.table.aggregations import VALUES, Aggregation
+from sat_nb.table.classes import CLASSES
 from sat_nb.widgets.choices import aggregations, checked
 from sat_nb.widgets.controls import CONTROLS, GROUPS
 from sat_nb.widgets.data import Data
@@ -33,7 +34,9 @@ CHANGES: dict[str, Any] = {
     "correct": False,
     "how": "absolute",
     "value": "mean_attribution",
+    "classes": "correct",
     "intervals": False,
+    "unit": "patient",
     "test": "nemenyi",
     "alpha": 0.01,
     "missing": "complete",
@@ -145,6 +148,7 @@ REGISTRIES: dict[str, dict[str, Any]] = {
     "view": VIEWS,
     "how": {name: entry for name, entry in AGGREGATIONS.items() if not entry.mixes},
     "value": VALUES,
+    "classes": CLASSES,
     "test": TESTS,
     "missing": MISSING,
     "order": ORDERS,

@@ -33,6 +33,36 @@ def test_the_offer_is_what_the_table_has() -> None:
     assert len(OFFER.image_ids) == 20
     assert OFFER.has_scores
     assert OFFER.has_predictions
+    assert OFFER.classes == ("pool", "label", "predicted", "correct")
+    assert OFFER.units == ("patient",)
+
+
+def test_classes_and_units_are_offered_where_the_table_has_them() -> None:
+    table = toy_data()["table"].drop(columns="patient")
+    lacking = pd.array([None] * len(table), dtype="Int64")
+    plain = offer_of(table.assign(label=lacking, predicted=lacking))
+    assert (plain.classes, plain.units) == (("pool",), ())
+    right = offer_of(table.assign(predicted=table["label"]))
+    assert "correct" not in right.classes, "there are no wrong ones"
+    own = {
+        "note": table["segment"],  # more than one in an image
+        "alone": table["image_id"],
+        "same": "a",
+        "gaps": table["image_id"].str[-1].where(table["image_id"] != "image_03"),
+        "lists": [[1]] * len(table),
+        "day": table["image_id"].str[-1].astype(int) // 2,
+    }
+    assert offer_of(table.assign(**own)).units == ("day",)
+
+
+def test_all_classes_are_pooled_and_units_leave_the_tests_that_take_them() -> None:
+    assert choices_of(good(), OFFER)["label"] == (0, 1, "all")
+    assert good(label="all").label == "all"
+    assert choices_of(good(unit="patient"), OFFER)["test"] == ("wilcoxon-holm",)
+    with pytest.raises(sat.InvalidInput, match="state.test: 'aeon' cannot be shown"):
+        good(view="diagram", unit="patient", test="aeon")
+    with pytest.raises(sat.InvalidInput, match="state.unit: 'ward'.*'patient'"):
+        good(unit="ward")
 
 
 def test_a_table_without_segments_is_refused(table: pd.DataFrame) -> None:

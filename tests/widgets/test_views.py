@@ -43,7 +43,10 @@ STATES = {
     ),
     "bars of medians": ExplorerState(how="median", intervals=False, positions=("top-centre",)),
     "share among the first": ExplorerState(how="top_k", intervals=False),
+    "bars of all classes": ExplorerState(label="all", unit="patient"),
+    "bars of each class": ExplorerState(label="all", classes="label", versus="two"),
     "diagram": ExplorerState(view="diagram", alpha=0.1),
+    "diagram of patients": ExplorerState(view="diagram", label="all", unit="patient"),
     "diagrams complete": ExplorerState(
         view="diagram", methods=("sharp", "noisy"), missing="complete", segment="ears"
     ),
@@ -52,6 +55,7 @@ STATES = {
     "table sorted by a column that it lacks": ExplorerState(
         view="table", value="mean_attribution", sort="rank"
     ),
+    "table of right and wrong": ExplorerState(view="table", label="all", classes="correct"),
     "table of rows": ExplorerState(
         view="table",
         rows="images",
@@ -62,13 +66,16 @@ STATES = {
     ),
     "distribution": ExplorerState(view="distribution", methods=("noisy",), segment="nose"),
     "agreement": ExplorerState(view="agreement", model="two"),
+    "agreement over all classes": ExplorerState(view="agreement", label="all"),
     "difference": ExplorerState(view="difference", methods=("noisy",), hidden=("rest",)),
+    "difference of patients": ExplorerState(view="difference", label="all", unit="patient"),
     "photos": ExplorerState(view="images", segment="ears", order="attribution", page=0),
     "photos of two models": ExplorerState(
         view="images", segment="nose", order="size", versus="two", methods=("sharp", "noisy")
     ),
     "all photos": ExplorerState(view="images"),
     "one photo": ExplorerState(view="image", image_id="image_02", segment="eyes"),
+    "unusual among all classes": ExplorerState(view="unusual", label="all"),
     "unusual": ExplorerState(view="unusual", methods=("sharp", "noisy"), max_fraction=0.9),
 }
 

@@ -10,8 +10,7 @@ import pandas as pd
 from sat_nb.plots.heatmap import plot_heatmap
 from sat_nb.stats.consensus import Consensus, consensus
 from sat_nb.table.aggregate import aggregate
-from sat_nb.table.classes import pooled
-from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.code import call, highlight_of, pooling
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
 from sat_nb.widgets.state import ExplorerState, Offer
@@ -28,8 +27,9 @@ class Agreement:
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Agreement:
     rows = data.rows(state, panel)
-    agreed = consensus(rows, **pooled(rows))
-    summary = aggregate(rows, value="rank", **pooled(rows))
+    together = pooling(state, data.offer)
+    agreed = consensus(rows, **together)
+    summary = aggregate(rows, value="rank", **together)
     places = {name: i for i, name in enumerate(agreed.ranking.index)}
     order = summary["segment"].map(places)
     return Agreement(summary.iloc[order.argsort(kind="stable")], agreed)
@@ -46,9 +46,10 @@ def _draw(result: Agreement, state: ExplorerState, figure: Any) -> Any:
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
+    together = pooling(state, offer)
     return [
-        f"agreed = {call('sat.consensus', 'chosen', **offer.pooled)}",
-        f"summary = {call('sat.aggregate', 'chosen', value='rank', **offer.pooled)}",
+        f"agreed = {call('sat.consensus', 'chosen', **together)}",
+        f"summary = {call('sat.aggregate', 'chosen', value='rank', **together)}",
         "summary = summary.set_index('segment')",
         "summary = summary.loc[agreed.ranking.index].reset_index()",
         "summary = summary[['method', 'segment', 'rank', 'n_images']]",

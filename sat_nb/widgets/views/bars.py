@@ -11,12 +11,15 @@ from sat_nb.plots.bars import plot_segments
 from sat_nb.stats.intervals import intervals
 from sat_nb.table.aggregate import aggregate
 from sat_nb.table.aggregations import AGGREGATIONS
-from sat_nb.table.classes import pooled
-from sat_nb.widgets.code import call, highlight_of
+from sat_nb.table.classes import CLASSES, with_column
+from sat_nb.widgets.code import call, classes_of, highlight_of, unit_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ROW_FILTERS, ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
+
+USES = ("how", "value", "classes", "intervals", "unit")
+"""Fields of the state that an aggregate depends on, other than the rows."""
 
 N_RESAMPLES = 2000
 """Enough for a figure: the bounds differ from those of 10,000 resamples by less than a dot."""
@@ -24,7 +27,7 @@ N_RESAMPLES = 2000
 
 def summary_of(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     """The aggregate of a panel, joined from those of each method and model, which are kept."""
-    names = (*ROW_FILTERS, "how", "value", "intervals")
+    names = (*ROW_FILTERS, *USES)
     key = ("summary", _by(state), *(getattr(state, name) for name in names))
     parts = []
     for method in sorted(panel.methods):
@@ -38,13 +41,20 @@ def summary_columns(state: ExplorerState) -> list[str]:
     """The columns of the aggregate."""
     column = AGGREGATIONS[state.how].result(state.value).column
     bounds = ("low", "high", "interval", "n_units") if state.intervals else ()
-    return [*_by(state), "segment", column, "n_images", *bounds]
+    return [
+        *with_column(_by(state), CLASSES[state.classes]),
+        "segment",
+        column,
+        "n_images",
+        *bounds,
+    ]
 
 
 def summary_lines(state: ExplorerState, offer: Offer) -> list[str]:
     """The aggregate as code, named ``summary``."""
     name, options = _arguments(state)
-    return [f"summary = {call(f'sat.{name}', 'chosen', **options, **offer.pooled)}"]
+    classes = classes_of(state, offer)
+    return [f"summary = {call(f'sat.{name}', 'chosen', **options, **classes)}"]
 
 
 def _concatenated(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -62,15 +72,14 @@ def _arguments(state: ExplorerState) -> tuple[str, dict[str, Any]]:
     """The function that aggregates, and its arguments."""
     options = {"how": state.how, "value": state.value, "by": _by(state)}
     if state.intervals:
-        return "intervals", {**options, "n_resamples": N_RESAMPLES}
+        return "intervals", {**options, **unit_of(state), "n_resamples": N_RESAMPLES}
     return "aggregate", options
 
 
 def _summary(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     name, options = _arguments(state)
     function = intervals if name == "intervals" else aggregate
-    rows = data.rows(state, panel)
-    return function(rows, **options, **pooled(rows))
+    return function(data.rows(state, panel), **options, **classes_of(state, data.offer))
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
@@ -91,6 +100,6 @@ VIEW = View(
     result=summary_of,
     code=_code,
     draw=_draw,
-    uses=("how", "value", "intervals"),
+    uses=USES,
     slow=lambda state: state.intervals,
 )

@@ -9,22 +9,20 @@ import pandas as pd
 from sat_nb.plots.critical_difference import plot_critical_difference
 from sat_nb.stats.compare import compare
 from sat_nb.stats.comparison import Comparison
-from sat_nb.table.classes import pooled
-from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.code import call, highlight_of, pooling, unit_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
 from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
 
 
-def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
-    names = ("alpha", "test", "missing")
-    return {"method": panel.methods[0], **{name: getattr(state, name) for name in names}}
+def _options(state: ExplorerState, offer: Offer, panel: Panel) -> dict[str, Any]:
+    chosen = {name: getattr(state, name) for name in ("alpha", "test", "missing")}
+    return {"method": panel.methods[0], **chosen, **unit_of(state), **pooling(state, offer)}
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Comparison:
-    rows = data.rows(state, panel)
-    return compare(rows, **_options(state, panel), **pooled(rows))
+    return compare(data.rows(state, panel), **_options(state, data.offer, panel))
 
 
 def _table(results: list[Comparison], state: ExplorerState) -> pd.DataFrame:
@@ -42,7 +40,7 @@ def _draw(result: Comparison, state: ExplorerState, figure: Any) -> Any:
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     return [
-        f"result = {call('sat.compare', 'chosen', **_options(state, panel), **offer.pooled)}",
+        f"result = {call('sat.compare', 'chosen', **_options(state, offer, panel))}",
         call("sat.plot_critical_difference", "result", **_drawing(state)),
     ]
 
@@ -56,6 +54,6 @@ VIEW = View(
     table=_table,
     code=_code,
     draw=_draw,
-    uses=("test", "alpha", "missing"),
+    uses=("test", "alpha", "missing", "unit"),
     slow=lambda state: True,
 )

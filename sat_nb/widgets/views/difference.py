@@ -8,8 +8,7 @@ import pandas as pd
 
 from sat_nb.plots.difference import plot_difference
 from sat_nb.stats.difference import Difference, difference
-from sat_nb.table.classes import pooled
-from sat_nb.widgets.code import call, highlight_of
+from sat_nb.widgets.code import call, highlight_of, pooling, unit_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
 from sat_nb.widgets.state import ExplorerState, Offer
@@ -18,15 +17,15 @@ from sat_nb.widgets.views.view import View, axes_on
 N_RESAMPLES = 2000
 
 
-def _options(state: ExplorerState, panel: Panel) -> dict[str, Any]:
+def _options(state: ExplorerState, offer: Offer, panel: Panel) -> dict[str, Any]:
     """Segments that only one model has are left out, with a warning."""
     options = {"alpha": state.alpha, "missing": "skip", "n_resamples": N_RESAMPLES}
-    return {"method": panel.methods[0], **options}
+    return {"method": panel.methods[0], **options, **unit_of(state), **pooling(state, offer)}
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Difference:
     a, b = (data.rows(state, Panel(panel.methods, (model,))) for model in panel.models)
-    return difference(a, b, **_options(state, panel), **(pooled(a) or pooled(b)))
+    return difference(a, b, **_options(state, data.offer, panel))
 
 
 def _table(results: list[Difference], state: ExplorerState) -> pd.DataFrame:
@@ -46,7 +45,7 @@ def _draw(result: Difference, state: ExplorerState, figure: Any) -> Any:
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     a, b = (f"chosen[chosen['model'] == {model!r}]" for model in panel.models)
     return [
-        f"result = {call('sat.difference', a, b, **_options(state, panel), **offer.pooled)}",
+        f"result = {call('sat.difference', a, b, **_options(state, offer, panel))}",
         call("sat.plot_difference", "result", **highlight_of(state)),
     ]
 
@@ -60,7 +59,7 @@ VIEW = View(
     table=_table,
     code=_code,
     draw=_draw,
-    uses=("alpha",),
+    uses=("alpha", "unit"),
     min_models=2,
     slow=lambda state: True,
 )

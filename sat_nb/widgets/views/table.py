@@ -8,7 +8,7 @@ from sat_nb.widgets.code import call
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ExplorerState, Offer
-from sat_nb.widgets.views.bars import summary_columns, summary_lines, summary_of
+from sat_nb.widgets.views.bars import USES, summary_columns, summary_lines, summary_of
 from sat_nb.widgets.views.view import View
 
 COLUMNS = (
@@ -80,7 +80,7 @@ VIEW = View(
     table=_table,
     code=_code,
     screen="table",
-    uses=("how", "value", "intervals", "rows"),
+    uses=(*USES, "rows"),
     display=("search", "sort", "descending"),
     slow=lambda state: state.intervals and state.rows == "segments",
 )

@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.stats.unusual import disagreeing_methods, unusual_images, varying_segments
-from sat_nb.table.classes import pooled
-from sat_nb.widgets.code import call
+from sat_nb.widgets.code import call, pooling
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.markup import count
 from sat_nb.widgets.panels import Panel
@@ -21,14 +20,15 @@ COLUMNS = ["unusual", "name", "method", "model", "score", "says"]
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     rows = data.rows(state, panel)
-    parts = [_images(rows), _segments(rows)]
+    together = pooling(state, data.offer)
+    parts = [_images(rows, together), _segments(rows, together)]
     if len(panel.methods) > 1:
-        parts.append(_methods(rows))
+        parts.append(_methods(rows, together))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def _images(rows: pd.DataFrame) -> pd.DataFrame:
-    found = unusual_images(rows, **pooled(rows)).drop_duplicates("image_id").head(MAX_OF_EACH)
+def _images(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+    found = unusual_images(rows, **together).drop_duplicates("image_id").head(MAX_OF_EACH)
     says = [
         f"{r.segment}: rank {r.rank:g} here, {r.mean_rank:.1f} on average; "
         f"{r.distance:.2f} ranks off over {count(r.n_segments, 'segment')}"
@@ -39,8 +39,8 @@ def _images(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _segments(rows: pd.DataFrame) -> pd.DataFrame:
-    found = varying_segments(rows, **pooled(rows)).drop_duplicates("segment").head(MAX_OF_EACH)
+def _segments(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+    found = varying_segments(rows, **together).drop_duplicates("segment").head(MAX_OF_EACH)
     says = [
         f"rank {r.mean_rank:.1f} ± {r.sd_rank:.1f}, the middle half from {r.low:g} to {r.high:g}, "
         f"in {count(r.n_images, 'photo')}"
@@ -51,8 +51,8 @@ def _segments(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _methods(rows: pd.DataFrame) -> pd.DataFrame:
-    found = disagreeing_methods(rows, **pooled(rows)).head(MAX_OF_EACH)
+def _methods(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+    found = disagreeing_methods(rows, **together).head(MAX_OF_EACH)
     says = [
         f"tau {r.tau:.2f}; furthest apart on {r.segment}: mean rank {r.rank_a:.1f} and "
         f"{r.rank_b:.1f}"
@@ -73,7 +73,7 @@ def _records(rows: pd.DataFrame) -> list[Any]:
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     images, segments, methods = (
-        call(f"sat.{name}", "chosen", **offer.pooled)
+        call(f"sat.{name}", "chosen", **pooling(state, offer))
         for name in ("unusual_images", "varying_segments", "disagreeing_methods")
     )
     code = [
