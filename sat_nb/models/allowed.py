@@ -48,6 +48,23 @@ LAYERS = MODELS | _names(
     """
 )
 
+LAYERS |= _names(
+    """
+    RMSNormalization RandomGrayscale RandomHue RandomSaturation RandomSharpness Solarization
+    SpectralNormalization StochasticDepth
+    Abs Absolute AveragePool BatchNorm BroadcastTo Cast Celu Clip Conv
+    ConvTranspose DepthToSpace DepthwiseConv Divide DotProductAttention Einsum Elu Equal Exp
+    ExpandDims Flip Fliplr Flipud Gelu GetItem Glu Greater GreaterEqual HardShrink HardSigmoid
+    HardSilu HardTanh LayerNorm LeakyRelu Less LessEqual Log LogSigmoid LogSoftmax Logsumexp Matmul
+    Max MaxPool Mean Min Mod Moments Moveaxis Negative Normalize NotEqual Outer Pad Power Ravel
+    Reciprocal Relu Relu6 Repeat RGBToGrayscale RMSNorm Roll Rot90 Round Rsqrt Selu SeparableConv
+    Sigmoid Silu Sin Cos Slice SoftShrink Softplus Softsign SpaceToDepth Split Sqrt Square Squeeze
+    Stack Std StopGradient Sum Swapaxes Take TakeAlongAxis Tanh TanhShrink Tensordot Threshold Tile
+    Transpose Tril Triu TrueDivide Unstack Var Where
+    """
+)
+"""Layers of Keras 3, and functions between layers, which it writes as if they were layers."""
+
 OPERATION_LAYERS = _names("SlicingOpLambda TFOpLambda")
 """Layers that call the function of TensorFlow that they name: one of :data:`FUNCTIONS`."""
 
@@ -83,7 +100,7 @@ PARTS = _names(
 """Initializers, regularizers, constraints, precision, and what a nested model was trained with."""
 
 VALUES = _names(
-    "__bytes__ __ellipsis__ __keras_tensor__ __numpy__ __tensor__ __tuple__ TensorShape"
+    "__bytes__ __ellipsis__ __keras_tensor__ __numpy__ __tensor__ __tuple__ DTypePolicy TensorShape"
 )
 """How numbers, tuples and links between layers are written."""
 
@@ -113,6 +130,8 @@ MODULES = _names(
     keras.optimizers.schedules keras.regularizers keras.layers.experimental
     keras.layers.experimental.preprocessing builtins
     keras.src.engine.functional keras.src.engine.sequential keras.src.engine.training
+    keras.src.models.functional keras.src.models.model keras.src.models.sequential
+    keras.src.ops.core keras.src.ops.image keras.src.ops.math keras.src.ops.nn keras.src.ops.numpy
     keras.src.layers.core.tf_op_layer keras.src.applications.convnext
     keras.src.applications.inception_resnet_v2
     keras.engine.functional keras.engine.sequential keras.engine.training
@@ -262,16 +281,16 @@ OPERATIONS = _names(
     IdentityN If Igamma Igammac Imag ImageProjectiveTransformV2 ImageProjectiveTransformV3 InTopK
     InTopKV2 Inv InvertPermutation IsFinite IsInf IsNan IteratorGetNext L2Loss LRN LRNGrad LeakyRelu
     LeakyReluGrad LeftShift Less LessEqual Lgamma LinSpace ListDiff Log Log1p LogMatrixDeterminant
-    LogSoftmax LogicalAnd LogicalNot LogicalOr LoopCond LowerBound MatMul MatrixBandPart
-    MatrixDeterminant MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2
-    MatrixDiagV3 MatrixExponential MatrixInverse MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3
-    MatrixSolve MatrixTriangularSolve Max MaxPool MaxPool3D MaxPool3DGrad MaxPoolGrad MaxPoolV2
+    LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul MatrixBandPart MatrixDeterminant
+    MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3
+    MatrixExponential MatrixInverse MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve
+    MatrixTriangularSolve Max MaxPool MaxPool3D MaxPool3DGrad MaxPoolGrad MaxPoolV2
     MaxPoolWithArgmax Maximum Mean Merge Min Minimum MirrorPad MirrorPadGrad Mod Mul MulNoNan
-    Multinomial Ndtri Neg NextAfter NextIteration NoOp NonMaxSuppression NonMaxSuppressionV2
-    NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NotEqual OneHot OnesLike Pack Pad
-    PadV2 ParallelConcat ParallelDynamicStitch ParameterizedTruncatedNormal PartitionedCall
-    Placeholder PlaceholderWithDefault Polygamma PopulationCount Pow PreventGradient Prod Qr RFFT
-    RFFT2D RFFT3D RGBToHSV RandomCrop RandomGamma RandomShuffle RandomStandardNormal RandomUniform
+    Multinomial Ndtri Neg NextAfter NoOp NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionV3
+    NonMaxSuppressionV4 NonMaxSuppressionV5 NotEqual OneHot OnesLike Pack Pad PadV2 ParallelConcat
+    ParallelDynamicStitch ParameterizedTruncatedNormal PartitionedCall Placeholder
+    PlaceholderWithDefault Polygamma PopulationCount Pow PreventGradient Prod Qr RFFT RFFT2D RFFT3D
+    RGBToHSV RandomCrop RandomGamma RandomShuffle RandomStandardNormal RandomUniform
     RandomUniformInt Range Rank ReadVariableOp Real RealDiv Reciprocal ReciprocalGrad Relu Relu6
     Relu6Grad ReluGrad Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeBilinearGrad
     ResizeNearestNeighbor ResizeNearestNeighborGrad ResourceGather ResourceGatherNd Reverse
@@ -286,8 +305,8 @@ OPERATIONS = _names(
     StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal
     StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
     StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
-    StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 StatelessWhile
-    StopGradient StridedSlice StridedSliceGrad Sub Sum Svd Switch SymbolicGradient Tan Tanh TanhGrad
+    StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 StopGradient
+    StridedSlice StridedSliceGrad Sub Sum Svd Switch SymbolicGradient Tan Tanh TanhGrad
     TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather
     TensorListGetItem TensorListLength TensorListPopBack TensorListPushBack TensorListReserve
     TensorListResize TensorListSetItem TensorListSplit TensorListStack TensorScatterAdd
@@ -295,7 +314,11 @@ OPERATIONS = _names(
     Tile TopK TopKV2 Transpose TridiagonalSolve TruncateDiv TruncateMod TruncatedNormal Unique
     UniqueV2 UniqueWithCounts Unpack UnravelIndex UnsortedSegmentMax UnsortedSegmentMin
     UnsortedSegmentProd UnsortedSegmentSum UpperBound VarHandleOp VarIsInitializedOp VariableShape
-    VariableV2 Where While Xdivy Xlog1py Xlogy ZerosLike Zeta
+    VariableV2 Where Xdivy Xlog1py Xlogy ZerosLike Zeta
     """
 )
+
+LOOPS = _names("While StatelessWhile LoopCond NextIteration RefNextIteration Enter RefEnter Exit")
+"""What runs other operations until they say that it is enough, which may be never."""
+
 """What the functions of a SavedModel may be made of."""

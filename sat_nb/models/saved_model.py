@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from sat_nb.models.allowed import OPERATIONS
+from sat_nb.models.allowed import LOOPS, OPERATIONS
 from sat_nb.models.hdf5 import ALWAYS_ALLOWED, check_version
 from sat_nb.models.keras_config import check_config, read_json
-from sat_nb.models.refused import Refused, damaged
+from sat_nb.models.refused import TRUST, Refused, damaged
 
 GRAPH, METADATA, NUMBERS = "saved_model.pb", "keras_metadata.pb", "variables/variables"
 MAX_FILES = 10_000
@@ -144,16 +145,34 @@ def _descriptions(file: Path, graph: Any) -> Iterator[tuple[str, str]]:
 def _check_operations(graph: Any) -> None:
     functions = {f.signature.name: f for f in graph.graph_def.library.function}
     claimed = 0
-    for name in _reachable(functions, _savers(functions, graph)):
+    reachable = list(_reachable(functions, _savers(functions, graph)))
+    for name in reachable:
         for node in functions[name].node_def:
-            if node.op not in OPERATIONS and node.op not in functions:
-                raise Refused(
-                    f"its function {name[:100]!r} runs the operation {node.op[:60]!r}, which is "
-                    "not among those that only compute"
-                )
+            _check_operation(name, node.op, functions)
             claimed += _claimed(node)
+    _check_calls(functions, reachable)
     if claimed > max(ALWAYS_ALLOWED, 2 * graph.ByteSize()):
         raise Refused(f"its constants claim {claimed} bytes, more than the file holds")
+
+
+def _check_operation(name: str, operation: str, functions: Collection[str]) -> None:
+    place = f"its function {name[:100]!r} runs the operation {operation[:60]!r}"
+    if operation in LOOPS:
+        raise Refused(
+            f"{place}, a loop that may never end",
+            f"layers of Keras' own that need one, such as LSTM, are read from an .h5 file. {TRUST}",
+        )
+    if operation not in OPERATIONS and operation not in functions:
+        raise Refused(f"{place}, which is not among those that only compute")
+
+
+def _check_calls(functions: dict[str, Any], names: Iterable[str]) -> None:
+    """Refused for a function that calls itself, as others call it, and so may never end."""
+    calls = {name: {f for f in _all_called(functions[name]) if f in functions} for name in names}
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise Refused(f"its function {error.args[1][0][:100]!r} calls itself") from error
 
 
 def _savers(functions: dict[str, Any], graph: Any) -> set[str]:
@@ -177,8 +196,13 @@ def _reachable(functions: dict[str, Any], savers: set[str]) -> Iterator[str]:
         if name in functions and name not in seen:
             seen.add(name)
             yield name
-            for node in functions[name].node_def:
-                waiting += [node.op, *_called(node.attr.values())]
+            waiting += _all_called(functions[name])
+
+
+def _all_called(function: Any) -> Iterator[str]:
+    for node in function.node_def:
+        yield node.op
+        yield from _called(node.attr.values())
 
 
 def _called(attributes: Iterable[Any]) -> Iterator[str]:

@@ -89,6 +89,19 @@ def hidden(meta: Any) -> None:
             function.node_def.add(name="if", op="If").attr["then_branch"].func.name = "outer"
 
 
+def calls_itself(meta: Any) -> None:
+    """A function that a layer calls, and that calls itself through another one."""
+    library = meta.graph_def.library
+    inner, outer = library.function.add(), library.function.add()
+    inner.signature.name, outer.signature.name = "inner", "outer"
+    inner.node_def.add(name="if", op="If").attr["else_branch"].func.name = "outer"
+    outer.node_def.add(name="c", op="inner")
+    called = next(iter(meta.object_graph_def.concrete_functions))
+    for function in library.function:
+        if function.signature.name == called:
+            function.node_def.add(name="c", op="PartitionedCall").attr["f"].func.name = "outer"
+
+
 def taken_for_another(meta: Any) -> None:
     """WriteFile in a function that only the main graph calls, but that TensorFlow may swap in."""
     taken = meta.graph_def.library.function.add()
@@ -228,6 +241,15 @@ CODE: dict[str, tuple[Make, str]] = {
     "SavedModel SaveV2": (graph("SaveV2"), "runs the operation 'SaveV2'"),
     "SavedModel PrintV2": (graph("PrintV2"), "runs the operation 'PrintV2'"),
     "SavedModel EagerPyFunc": (graph("EagerPyFunc"), "runs the operation 'EagerPyFunc'"),
+    "SavedModel While": (
+        graph("Relu", "While"),
+        "'While', a loop that may never end; layers of Keras' own .* are read from an .h5 file",
+    ),
+    "SavedModel loop of TensorFlow 1": (graph("NextIteration"), "a loop that may never end"),
+    "SavedModel that calls itself": (
+        lambda plain, out, canary: changed_graph(plain / "m", out / "a", calls_itself),
+        r"its function '(inner|outer)' calls itself; .*trust_model=True",
+    ),
     "SavedModel unknown": (graph("MyOwnOp"), "runs the operation 'MyOwnOp'"),
     "SavedModel in place of another": (
         lambda plain, out, canary: changed_graph(plain / "m", out / "a", taken_for_another),
