@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -106,8 +108,14 @@ def _needs_keras(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _names_in_examples(doctest_namespace: dict[str, Any]) -> None:
+def _names_in_examples(
+    request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]
+) -> Iterator[None]:
     import sat_nb
 
     doctest_namespace.update({name: getattr(sat_nb, name) for name in sat_nb.__all__})
     doctest_namespace.update(np=np, sat=sat_nb)
+    # Examples show numbers, whether they are Python's or numpy's, which numpy 2 tells apart.
+    shown = isinstance(request.node, pytest.DoctestItem) and np.lib.NumpyVersion(np.__version__)
+    with np.printoptions(legacy="1.25") if shown and shown >= "2.0.0" else nullcontext():
+        yield

@@ -156,8 +156,8 @@ class Interval(Entry):
     ...     return tails + np.array([-0.01, 0.01])
     >>> mine = Interval(name="wider", about="Percentiles, a little further out.", function=wider)
     >>> from sat_nb.toy import toy
-    >>> intervals(build(*toy()), interval=mine, n_resamples=500)["interval"].unique()
-    array(['wider'], dtype=object)
+    >>> intervals(build(*toy()), interval=mine, n_resamples=500)["interval"].unique().tolist()
+    ['wider']
     """
 
     function: Levels

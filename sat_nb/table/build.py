@@ -280,7 +280,13 @@ def _assemble(
     n_rows = np.maximum(counts, 1)
     columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
     columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
-    table = pd.DataFrame({column: columns[column] for column in COLUMNS})
+    try:
+        table = pd.DataFrame({column: columns[column] for column in COLUMNS})
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"maps, segments: the name {error.object!r} is not valid Unicode, and pandas "
+            f"{pd.__version__} holds no such text; rename it."
+        ) from None
     block_of_row = np.repeat(np.arange(len(blocks)), n_rows)
     table["rank"] = local_rank(table[rank_by], block_of_row, table[TOLERANCE])
     return table

@@ -13,23 +13,26 @@ from sat_nb.table.ties import local_rank
 
 show_as_text()
 
+TEXT = str(pd.Series(["text"]).dtype)
+"""How this pandas holds text: "str", which pandas 3 made its own, or "object"."""
+
 COLUMNS: dict[str, str] = {
-    "image_id": "object",  # joins images, maps and masks
-    "model": "object",  # stem of the model's file
-    "method": "object",  # saliency method
+    "image_id": TEXT,  # joins images, maps and masks
+    "model": TEXT,  # stem of the model's file
+    "method": TEXT,  # saliency method
     "target": "Int64",  # the output that was explained
     "label": "Int64",  # the true class
     "predicted": "Int64",  # the model's class
     "n_segments": "int64",  # segments of this image
     "segment_id": "Int64",  # number of the segment within its image
-    "segment": "object",  # name of the segment
+    "segment": TEXT,  # name of the segment
     "mean_attribution": "float64",  # sum of the map over the mask / pixels of the mask
     "abs_mean_attribution": "float64",  # |mean_attribution|
     "rank": "float64",  # within image and method, 1 = largest; ties averaged
     "total_attribution": "float64",  # sum of the map over the mask
     "mask_px": "Int64",  # pixels of the mask, after the pad
     "mask_fraction": "float64",  # mask_px / pixels of the map
-    "position": "object",  # of the mask's centroid, on a 3 x 3 grid
+    "position": TEXT,  # of the mask's centroid, on a 3 x 3 grid
     "se_mean_attribution": "float64",  # standard error of the mean, where the method samples
     "n_samples": "Int64",  # gradients behind the map, where it averages several
     "score": "float64",  # the detector's confidence; the largest of merged masks
@@ -67,7 +70,7 @@ def check_table(table: object) -> pd.DataFrame:
             f"table: the columns {missing} are missing; expected those of sat_nb.build "
             f"({', '.join(COLUMNS)})."
         )
-    numeric = [c for c, dtype in COLUMNS.items() if dtype != "object" and c in table.columns]
+    numeric = [c for c, dtype in COLUMNS.items() if dtype != TEXT and c in table.columns]
     for column in numeric:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise InvalidInput(

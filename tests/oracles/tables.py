@@ -62,7 +62,7 @@ def aggregate(table_rows: list[dict[str, Any]], *, how: str, value: str) -> dict
     """Segment -> mean, image by image; the rows are those of one method."""
     images = {row["image_id"]: row["n_segments"] for row in table_rows}
     means = {}
-    for segment in {row["segment"] for row in table_rows}:
+    for segment in {row["segment"] for row in table_rows if row["n_segments"]}:
         values = []
         for image_id, n in images.items():
             here = [r for r in table_rows if r["image_id"] == image_id and r["segment"] == segment]

@@ -260,7 +260,9 @@ def test_what_cannot_be_written(table: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(sat.InvalidInput, match="partition_by: expected rows, got a table without"):
         sat.write_table(table[:0], tmp_path / "t", partition_by=BY)
     with pytest.raises(sat.InvalidInput, match="table: cannot be written to Parquet .*surrogates"):
-        sat.write_table(table.assign(segment="\ud800"), tmp_path / "t")
+        sat.write_table(
+            table.assign(segment=pd.Series("\ud800", table.index, dtype=object)), tmp_path / "t"
+        )
     with pytest.raises(sat.InvalidInput, match="table: cannot be written to Parquet"):
         sat.write_table(table.assign(mine=[1, "a"] * 95), tmp_path / "t")
     file = sat.write_table(table, tmp_path / "t")

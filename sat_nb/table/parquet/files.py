@@ -17,7 +17,7 @@ from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
-from sat_nb.table.schema import COLUMNS, OPTIONAL, check_table
+from sat_nb.table.schema import COLUMNS, OPTIONAL, TEXT, check_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +194,7 @@ def _schema(table: pd.DataFrame) -> pa.Schema:
     """The table's Arrow schema, which is fixed for ``COLUMNS`` so that all shards share it."""
     import pyarrow as pa
 
-    types = {"object": pa.string(), "float64": pa.float64()}
+    types = {TEXT: pa.string(), "float64": pa.float64()}
     try:
         schema = pa.Schema.from_pandas(table, preserve_index=False)
     except (ValueError, TypeError) as error:
