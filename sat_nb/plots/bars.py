@@ -107,7 +107,7 @@ def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
         groups = {"": summary}
     else:
         parts = list(summary.groupby(by, sort=False, dropna=False))
-        titles = numbered([" · ".join(map(str, key)) for key, _ in parts])
+        titles = numbered([" · ".join(map(_said, by, key)) for key, _ in parts])
         groups = {title: rows for title, (_, rows) in zip(titles, parts, strict=True)}
     for name, rows in groups.items():
         if rows["segment"].duplicated().any():
@@ -117,6 +117,15 @@ def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 "tell groups apart before `segment`, as aggregate does."
             )
     return groups
+
+
+def _said(column: str, value: object) -> str:
+    """A text as it is; of a number or a truth value, the column says what it is.
+
+    >>> _said("method", "lrp.z"), _said("label", 1)
+    ('lrp.z', 'label 1')
+    """
+    return value if isinstance(value, str) else f"{column} {value}"
 
 
 def _draw_group(
