@@ -305,7 +305,8 @@ def _with_intervals(frame: pd.DataFrame, digits: int) -> pd.DataFrame:
     if names.count("low") != 1 or names.count("high") != 1:
         return frame
     ends = zip(_column(frame["low"], digits), _column(frame["high"], digits), strict=True)
-    joined = pd.Series([_interval(*both) for both in ends], index=frame.index)
+    cells = [_interval(*both) for both in ends]
+    joined = pd.Series(cells, index=frame.index, dtype=object)  # text would be no Cell any more
     kept = frame.drop(columns=["low", "high"]).rename(columns={"interval": "kind"})
     kept.insert(min(names.index("low"), kept.shape[1]), "interval", joined)
     return kept

@@ -25,7 +25,7 @@ def absolute(rows: Rows, value: str) -> dict[str, float]:
 
 def _paper(how: str, rows: Rows, value: str) -> dict[str, float]:
     found = aggregate(rows, how=how, value=value)
-    return {segment: mean for segment, mean in found.items() if segment is not None}
+    return {segment: mean for segment, mean in found.items() if isinstance(segment, str)}
 
 
 def values_of(rows: Rows, segment: str, value: str) -> list[float]:
@@ -33,7 +33,7 @@ def values_of(rows: Rows, segment: str, value: str) -> list[float]:
 
 
 def segments_of(rows: Rows) -> set[str]:
-    return {row["segment"] for row in rows if row["segment"] is not None}
+    return {row["segment"] for row in rows if isinstance(row["segment"], str)}
 
 
 def median(rows: Rows, value: str) -> dict[str, float]:
