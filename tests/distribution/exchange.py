@@ -1,7 +1,8 @@
-"""What one Python writes and another reads: ``python -m tests.exchange write A read B ...``.
+"""What one Python writes and another reads.
 
-``write`` makes every kind of file from fixed inputs. ``read`` prints, as JSON, what it finds in
-such a folder: numbers as their bytes, and what is computed from them.
+``python -m tests.distribution.exchange write A read B ...``: ``write`` makes every kind of file
+from fixed inputs. ``read`` prints, as JSON, what it finds in such a folder: numbers as their bytes,
+and what is computed from them.
 """
 
 from __future__ import annotations

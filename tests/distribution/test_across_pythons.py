@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HERE = Path(sys.prefix)
 
 
@@ -25,8 +25,8 @@ def other_python() -> str:
 
 
 def ran(python: str, *commands: str | Path) -> list[dict[str, Any]]:
-    """What these commands of ``tests.exchange`` found, one after the other."""
-    program = [python, "-m", "tests.exchange", *map(str, commands)]
+    """What these commands of ``tests.distribution.exchange`` found, one after the other."""
+    program = [python, "-m", "tests.distribution.exchange", *map(str, commands)]
     environment = {**os.environ, "MPLBACKEND": "agg"}
     done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
