@@ -128,6 +128,22 @@ def _is_own(part: Any) -> bool:
     return hasattr(part, "get_config") and library not in ("keras", "tensorflow", "tf_keras")
 
 
+# --- PyTorch -----------------------------------------------------------------------------------
+
+
+def _is_module(model: Any) -> bool:
+    return any(f"{c.__module__}.{c.__name__}" == _MODULE for c in type(model).__mro__)
+
+
+_MODULE = "torch.nn.modules.module.Module"
+
+
+def _save_module(model: Any, folder: Path, size: Size | None) -> Path:
+    from sat_nb.saliency.engines.torch.export import export
+
+    return export(model, folder / "model.pt2", size)
+
+
 LIVE_MODELS: dict[str, LiveModel] = registry(
     LiveModel(
         name="keras3",
@@ -142,6 +158,14 @@ LIVE_MODELS: dict[str, LiveModel] = registry(
         about="Saved as .h5, or as a SavedModel where layers are of the user's own classes.",
         is_one=_is_keras,
         save=_save_keras_2,
+    ),
+    LiveModel(
+        name="torch",
+        title="a torch.nn.Module",
+        about="Exported as a program of plain operations, a .pt2 file.",
+        is_one=_is_module,
+        save=_save_module,
+        called=lambda model: type(model).__name__,
     ),
 )
 """The kinds of live models by name; the first that recognises a model saves it."""

@@ -41,7 +41,11 @@ def _explainer(
     classifier: Classifier, method: Method, parameters: dict[str, Any], output: str
 ) -> Explainer:
     if method.engine not in EXPLAINERS:
-        raise InvalidInput(f"methods: {method.name!r}: this engine has no {method.engine!r}.")
+        working = ", ".join(map(repr, _working(classifier)))
+        raise InvalidInput(
+            f"methods: {method.name!r} is one of {method.engine!r}, which only the engine 'keras' "
+            f"has, for Keras 2 models. Methods that explain this model: {working}."
+        )
     return EXPLAINERS[method.engine](classifier.explaining(output), method, parameters)
 
 
