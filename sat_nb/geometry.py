@@ -312,7 +312,7 @@ def undeclared_fit(what: str, size: Size, of: str, photo: Size) -> InvalidInput:
         f"{what} is {size[0]} x {size[1]} px (height x width), {of} {photo[0]} x {photo[1]}: "
         f"{_SWAPPED if turned else ''}"
         "another shape. Declare how the tool brought photos to the size of its maps, as fit= of "
-        f"build, read_maps or maps_from_arrays:\n{choices}"
+        f"build, read_maps or maps_from_arrays, or of the plot:\n{choices}"
     )
 
 

@@ -130,7 +130,7 @@ def plot_image(
         Draw at most this many segments in the table, the first by rank.
     fit : str, default None
         How the photo was brought to the grid of the map, a name in ``FITS``; by default as
-        ``build`` noted it in ``rows.attrs``, or "stretch".
+        ``build`` noted it in ``rows.attrs``.
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -161,7 +161,7 @@ def plot_image(
     lines = min(len(rows), most)
     figure = style.figure_or_new(figure, style.PAGE, max(3.2, 0.9 + style.LINE_INCHES * lines))
     photo, table = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit or "stretch")
+    plot_overlay(pixels, attribution, segmentation, ax=photo, fit=fit)
     title = style.short(rows["image_id"].iloc[0])
     photo.set_title(title, loc="center", fontsize=TEXT, color=style.around(photo).ink, **PLAIN)
     plot_image_table(rows, ax=table, highlight=highlight, most=most)
@@ -200,7 +200,7 @@ def plot_overview(
         Draw at most this many segments in each table.
     fit : str, default None
         How the photo was brought to the grid of the map, a name in ``FITS``; by default as
-        ``build`` noted it in ``rows.attrs``, or "stretch".
+        ``build`` noted it in ``rows.attrs``.
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -233,7 +233,7 @@ def plot_overview(
     photo, heat, masks = top.subplots(1, 3)
     one, many = bottom.subplots(1, 2)
     plot_overlay(pixels, ax=photo)
-    plot_overlay(pixels, attribution, ax=heat, fit=fit or noted_fit(rows) or "stretch")
+    plot_overlay(pixels, attribution, ax=heat, fit=fit or noted_fit(rows))
     plot_overlay(pixels, segmentation=segmentation, ax=masks)
     plot_image_table(rows, ax=one, highlight=highlight, most=most)
     plot_segments(summary, ax=many, highlight=highlight, most=most)

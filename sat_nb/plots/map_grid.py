@@ -46,7 +46,7 @@ def plot_map_grid(
         The rows; by default the first four images that have a map in the first column.
     fit : str, optional
         How photos were brought to the grid of the maps, a name in ``FITS``; by default that of the
-        store, or "stretch".
+        store. Maps of the photos' own shape need none.
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -60,7 +60,8 @@ def plot_map_grid(
     IdMismatch
         If an image has no photo or no map.
     InvalidInput
-        If there are no maps or no images to draw.
+        If there are no maps or no images to draw, and for maps of another shape than their photo
+        whose fit is not known.
 
     References
     ----------
@@ -74,7 +75,7 @@ def plot_map_grid(
     >>> [ax.get_title() for ax in plot_map_grid(photos, maps).axes[:3]]
     ['photo', 'sharp', 'noisy']
     """
-    columns, fit = list(maps), fit or getattr(maps, "fit", None) or "stretch"
+    columns, fit = list(maps), fit or getattr(maps, "fit", None)
     ids = _rows(images, maps, image_ids)
     n_across = 1 + len(columns)
     side = min(1.6, (style.PAGE - 0.3) / n_across)

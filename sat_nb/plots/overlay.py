@@ -18,6 +18,7 @@ from sat_nb.plots.style import INK, LINE, PLAIN, SMALL
 from sat_nb.registry import lists
 from sat_nb.segments.pictures import distinct_colours
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.fitting import check_declared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def plot_overlay(
     *,
     ax: Axes | None = None,
     opacity: float = 0.85,
-    fit: str = "stretch",
+    fit: str | None = None,
 ) -> Axes:
     """Draw a photo, its map above it and the outlines of its masks, aligned with the photo.
 
@@ -57,13 +58,13 @@ def plot_overlay(
         Axes to draw on; a new figure by default.
     opacity : float, default 0.85
         Opacity of the strongest attribution, from 0 to 1.
-    fit : str, default "stretch"
+    fit : str, default None
         How the photo was brought to the grid of the map, ``maps.fit``, by name:
 
         [[fit]]
 
         A map made with "crop" leaves out the rim of the photo; the bars of a letterbox are not
-        drawn.
+        drawn. A map of the photo's own shape needs none.
 
     Returns
     -------
@@ -73,7 +74,8 @@ def plot_overlay(
     Raises
     ------
     InvalidInput
-        For other shapes, and for maps that are not finite.
+        For other shapes, for maps that are not finite, and for one of another shape than the photo
+        without ``fit``.
 
     Examples
     --------
@@ -111,14 +113,18 @@ def plot_overlay(
 
 
 def map_extent(
-    photo: tuple[int, int], size: tuple[int, ...], fit: str
+    photo: tuple[int, int], size: tuple[int, ...], fit: str | None
 ) -> tuple[float, float, float, float]:
     """The place of a map of ``size`` on the photo (H, W): left, right, bottom, top in pixels.
+
+    Without ``fit``, InvalidInput for a map of another shape than the photo.
 
     >>> map_extent((100, 200), (50, 50), "stretch"), map_extent((100, 200), (50, 50), "crop")
     ((0.0, 200.0, 100.0, 0.0), (50.0, 150.0, 100.0, 0.0))
     """
-    frame = get_fit(fit).frame(photo, (size[0], size[1]))
+    grid = size[0], size[1]
+    check_declared("attribution", grid, photo, photo, fit is not None)
+    frame = get_fit(fit or "stretch").frame(photo, grid)
     ends = [
         ((0 - corner) * side / scaled, (n - corner) * side / scaled)
         for corner, side, scaled, n in zip(frame.corner, photo, frame.scaled, size, strict=True)

@@ -46,7 +46,7 @@ def maps_of_model(offer: Offer, model: str | None) -> str:
 
 def fit_of(maps: str) -> str:
     """How photos were brought to these maps, as code; maps of other tools may not know it."""
-    return f"getattr({maps}, 'fit', None) or table.attrs.get('sat_nb', {{}}).get('fit', 'stretch')"
+    return f"getattr({maps}, 'fit', None) or table.attrs.get('sat_nb', {{}}).get('fit')"
 
 
 def row_filters(state: ExplorerState) -> dict[str, Any]:

@@ -142,12 +142,12 @@ class Data:
         """The masks of one photo; IdMismatch if there are none."""
         return _of_image(self.segments or {}, image_id, "segments")
 
-    def fit(self, model: str | None) -> str:
-        """How photos were fitted to the maps, a name in FITS."""
+    def fit(self, model: str | None) -> str | None:
+        """How photos were fitted to the maps, a name in FITS; None where nobody has declared it."""
         if self.maps is None:
-            return "stretch"
+            return None
         of_table = self.table.attrs.get("sat_nb", {}).get("fit")  # maps may not know theirs
-        return str(getattr(self.maps_of(model), "fit", None) or of_table or "stretch")
+        return getattr(self.maps_of(model), "fit", None) or of_table
 
     def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
         filters = row_filters(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -32,6 +33,35 @@ def test_a_spot_of_the_photo_is_under_its_own_map(fit, photo):
 
 def test_a_letterboxs_bars_lie_beside_the_photo():
     assert map_extent((100, 200), (224, 224), "letterbox") == (0.0, 200.0, 150.0, -50.0)
+
+
+def test_a_map_of_another_shape_needs_its_fit():
+    """As in build: stretched, cropped and letterboxed maps cannot be told apart."""
+    photo, heat = np.zeros((40, 80, 3), np.uint8), np.ones((20, 20))
+    rows = sat.build({"m": {"a": np.ones((40, 80))}}, {"a": mask_of((40, 80))}, pad_px=0)
+    rows.attrs = {}
+    for draw in (
+        lambda **fit: sat.plot_overlay(photo, heat, **fit),
+        lambda **fit: sat.plot_map_grid({"a": photo}, {"m": {"a": heat}}, **fit),
+        lambda **fit: sat.plot_image(photo, rows, attribution=heat, **fit),
+        lambda **fit: sat.plot_overview(
+            photo, heat, mask_of((40, 80)), rows, sat.aggregate(rows, value="rank"), **fit
+        ),
+    ):
+        with pytest.raises(sat.InvalidInput, match=r'20 x 20 px.*40 x 80(.|\n)*fit="letterbox"'):
+            draw()
+        draw(fit="crop")
+        plt.close("all")
+
+
+def test_a_map_of_the_photos_shape_needs_none():
+    ax = sat.plot_overlay(np.zeros((40, 80, 3), np.uint8), np.ones((10, 20)))
+    assert ax.images[1].get_extent() == [0, 80, 40, 0]
+    assert sat.plot_overlay(np.zeros((37, 80, 3), np.uint8), np.ones((9, 20))), "but for rounding"
+
+
+def mask_of(size):
+    return sat.SegmentationMap(("s",), np.ones((1, *size), bool))
 
 
 def test_unknown_fit():

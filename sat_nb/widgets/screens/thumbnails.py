@@ -31,7 +31,7 @@ def small(pixels: Pixels, longer_side: int = LONGER_SIDE) -> Pixels:
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def heat_on(attribution: Map, photo: Size, grid: Size, fit: str = "stretch") -> Float32:
+def heat_on(attribution: Map, photo: Size, grid: Size, fit: str | None = None) -> Float32:
     """A map's strength from -1 to 1 on the grid of a small photo; 0 outside the map.
 
     ``photo`` is the size of the photo itself, ``fit`` how it was fitted to the map.
