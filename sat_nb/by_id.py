@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
@@ -66,6 +67,11 @@ class Lazy(Mapping[str, Value]):
         if key not in self:
             raise self._missing(key)
         return self._value(key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: views of dicts, which cannot, as dicts."""
+        state = vars(self).items()
+        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in state}
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys()

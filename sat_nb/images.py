@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
 
 from sat_nb.arrays import Pixels, Size
 from sat_nb.by_id import ById
@@ -120,6 +124,51 @@ class ImageSet(ById[Pixels]):
         """
         return self._window_of(image_id) is not None
 
+    def file(self, image_id: str) -> Path | None:
+        """The file that a photo is read from.
+
+        Parameters
+        ----------
+        image_id : str
+            The photo's id.
+
+        Returns
+        -------
+        Path or None
+            The file; None for a photo that was given as an array.
+        """
+        source = self._sources.get(image_id)
+        return source.file if isinstance(source, PhotoFile) else None
+
+    def sha256(self, image_id: str) -> str:
+        """A hash of a photo as it is stored, which tells whether it has changed.
+
+        Parameters
+        ----------
+        image_id : str
+            The photo's id.
+
+        Returns
+        -------
+        str
+            The hash of the file's bytes, or of the pixels of a photo that was given as an array;
+            of the window, too.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        source = self._sources.get(image_id)
+        if isinstance(source, PhotoFile):
+            about = source.file.stat()
+            stored = _sha256_of(str(source.file), about.st_size, about.st_mtime_ns)
+            content = [source.format.key, source.part, self._window_of(image_id), stored]
+            return hashlib.sha256(repr(content).encode()).hexdigest()
+        pixels = self[image_id]
+        about_pixels = repr((pixels.shape, str(pixels.dtype))).encode()
+        return hashlib.sha256(about_pixels + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
     def size(self, image_id: str) -> Size:
         """The size of a photo after EXIF orientation.
 
@@ -224,6 +273,13 @@ def read_images(
     images = ImageSet(found.photos, window=window)
     images.left_out = MappingProxyType(found.left_out)
     return images
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256_of(file: str, n_bytes: int, changed: int) -> str:
+    """The hash of a file of this size and time: one with many slices is read once."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _checked_source(image_id: str, source: object) -> PhotoFile | Photo:

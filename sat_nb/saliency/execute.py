@@ -118,7 +118,7 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
     with job.lock:
         fitted = _model_inputs(job, list(pixels.values()))
         inputs = dict(zip(image_ids, fitted, strict=True))
-        _start(job, bar)
+        start(job, bar)
     outputs = _begin(job, new, inputs, pixels, hashes)
     for method in job.methods:
         missing = job.missing(method, image_ids)
@@ -169,7 +169,7 @@ def _grey(image: Pixels) -> Pixels:
     return np.where((image == image[..., :1]).all(axis=2), image[..., 0], luma)
 
 
-def _start(job: Job, bar: Any) -> None:
+def start(job: Job, bar: Any) -> None:
     """Build all graphs first, so that what the model cannot do is known before the work."""
     if job.started.is_set():
         return

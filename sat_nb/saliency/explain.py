@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,43 +13,21 @@ from typing import Any
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput, shorten
-from sat_nb.geometry import FITS, get_fit
+from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
 from sat_nb.saliency.engines.entries import ENGINES
-from sat_nb.saliency.engines.places import Place, engine_of
-from sat_nb.saliency.execute import Job, batches_of, explain_batches
-from sat_nb.saliency.live_model import model_file
+from sat_nb.saliency.execute import batches_of, explain_batches
 from sat_nb.saliency.method import Method
-from sat_nb.saliency.methods import (
-    NEED_POSITIVE,
-    is_undefined,
-    read_methods,
-    read_parameters,
-)
+from sat_nb.saliency.methods import NEED_POSITIVE, is_undefined
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
-from sat_nb.saliency.preprocess import (
-    PREPROCESS,
-    Preprocess,
-    get_preprocess,
-    preprocess_settings,
-    scaled_twice,
-)
-from sat_nb.saliency.process.budget import read_bytes
-from sat_nb.saliency.process.pool import WorkerPool, ask_with_retry, shared_pool
+from sat_nb.saliency.preprocess import PREPROCESS, Preprocess
 from sat_nb.saliency.progress import progress_bar
+from sat_nb.saliency.request import job_of, opened_model, read_request
 from sat_nb.saliency.sampling_until_settled import read_masks
-from sat_nb.saliency.store.codec import checked_dtype
-from sat_nb.saliency.store.runs import UNNAMED_ENGINE, Run, read_runs, start_run
+from sat_nb.saliency.store.runs import Run, read_runs, start_run
 from sat_nb.saliency.store.store import AttributionStore
-from sat_nb.saliency.targets import (
-    Target,
-    check_output,
-    check_targets,
-    read_against,
-    read_targets,
-    target_settings,
-)
+from sat_nb.saliency.targets import Target, check_targets, read_targets
 from sat_nb.segments.segmentation import SegmentationMap
 
 
@@ -210,65 +188,50 @@ def explain(
     >>> maps["gradient"]["chihuahua_1"].shape  # doctest: +SKIP
     (224, 224, 3)
     """
-    images = _checked_images(images)
-    chosen = read_methods(methods, kept=out is not None)
-    values = read_parameters(chosen, parameters, samples=samples)
+    images = checked_images(images)
+    request = read_request(
+        methods=methods,
+        parameters=parameters,
+        samples=samples,
+        preprocess=preprocess,
+        target=target,
+        fit=fit,
+        seed=seed,
+        dtype=dtype,
+        output=output,
+        kept=out is not None,
+    )
     masks = read_masks(segments, images, samples, pad_px)
     targets = read_targets(target, list(images))
-    get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
-    checked_whole("batch_size", batch_size, 1), checked_whole("seed", seed)
-    n_workers, max_bytes = checked_whole("workers", workers, 1), read_bytes(max_memory)
-    with model_file(model, input_size=input_size, trusted=trust_model) as file:
-        place = engine_of(Path(file.path), engine)
-        pool = shared_pool(place.program, n_workers, max_memory=max_bytes)
-        facts = _known_facts(out, file) or _ask_facts(file, pool)
-        check_targets(targets, facts.n_outputs, against=read_against(target))
-        check_output(output, chosen, facts.head)
-        for text in _model_warnings(preprocess, facts):
+    checked_whole("batch_size", batch_size, 1)
+    with opened_model(
+        model,
+        engine=engine,
+        input_size=input_size,
+        trusted=trust_model,
+        workers=workers,
+        max_memory=max_memory,
+        known=partial(_known_facts, out),
+    ) as opened:
+        facts = opened.facts
+        check_targets(targets, facts.n_outputs, against=request.against)
+        opened.check(request)
+        for text in opened.warnings(request):
             warnings.warn(text, stacklevel=2)
-        settings = {
-            "model": _model_settings(file, facts),
-            "preprocess": preprocess_settings(preprocess, facts.input_shape),
-            "target": target_settings(target),
-            "output": output,
-            "fit": fit,
-            "seed": seed,
-            "dtype": dtype,
-            "methods": {m.key: m.settings(values[m.key]) for m in chosen},
-            "versions": place.versions,
-            **_engine_settings(place),
-        }
-        job = Job(
-            file=file,
-            facts=facts,
-            methods=chosen,
-            parameters=values,
+        job = job_of(
+            request,
+            opened,
             images=images,
             targets=targets,
-            preprocess=preprocess,
-            fit=fit,
-            seed=seed,
-            run=start_run(out, settings),
-            pool=pool,
-            against=read_against(target),
-            output=output,
+            run=start_run(out, request.settings(opened)),
             masks=masks and partial(masks, fit=fit, size=facts.input_shape[:2]),
         )
-        with progress_bar(len(images) * len(chosen), progress) as bar:
+        with progress_bar(len(images) * len(request.methods), progress) as bar:
             explain_batches(job, batches_of(list(images), batch_size), bar)
-        job.run.asked_for([m.key for m in chosen], list(images))  # if nothing was missing
-    for text in _undefined(job.run, [m.key for m in chosen if m.key in NEED_POSITIVE], images):
+        job.run.asked_for(request.keys, list(images))  # if nothing was missing
+    for text in _undefined(job.run, [key for key in request.keys if key in NEED_POSITIVE], images):
         warnings.warn(text, stacklevel=2)
-    return AttributionStore(job.run, methods=[m.key for m in chosen], image_ids=images)
-
-
-def _model_warnings(preprocess: str | Preprocess, facts: ModelFacts) -> list[str]:
-    """What the user should know of the model before its maps are used."""
-    notes = [
-        f"model: {note}: the maps and predictions are those at inference." for note in facts.notes
-    ]
-    twice = scaled_twice(preprocess, facts.input_shape, facts.scaling)
-    return notes if twice is None else [*notes, twice]
+    return AttributionStore(job.run, methods=request.keys, image_ids=images)
 
 
 def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> list[str]:
@@ -287,11 +250,6 @@ def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> li
     return texts
 
 
-def _ask_facts(file: ModelFile, pool: WorkerPool) -> ModelFacts:
-    facts: ModelFacts = ask_with_retry("facts", f"loading {file.path!r}", pool=pool, file=file)
-    return facts
-
-
 def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
     """What a store already knows of this very model: a finished run then needs no worker."""
     runs = {} if out is None else read_runs(Path(out))
@@ -306,22 +264,8 @@ def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFa
     return None
 
 
-def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:
-    """Notes and scaling only where there are some: settings of before they were known have none."""
-    known = {key: value for key, value in asdict(facts).items() if value or key not in _RECENT}
-    return {"name": file.name, "sha256": file.sha256, **known}
-
-
-_RECENT = ("notes", "scaling")
-
-
-def _engine_settings(place: Place) -> dict[str, Any]:
-    """The engine and the version of its numbers; nothing for what stores mean that name none."""
-    numbers = [place.entry.name, place.entry.numbers]
-    return {} if numbers == ["keras", UNNAMED_ENGINE] else {"engine": numbers}
-
-
-def _checked_images(images: Any) -> ImageSet:
+def checked_images(images: Any) -> ImageSet:
+    """An ImageSet of at least one image; InvalidInput for anything that cannot be one."""
     if not isinstance(images, ImageSet):
         if not isinstance(images, Mapping):
             raise InvalidInput(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,10 @@ from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
 from sat_nb.saliency.methods import NEED_POSITIVE
+from sat_nb.saliency.process.pool import n_cores
+from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.problems import first_lines, problems_of
+from sat_nb.segments.read import SegmentFiles
 from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 from sat_nb.table.fitting import (
     PAD_UNITS,
@@ -43,6 +48,7 @@ from sat_nb.table.ties import local_rank, warnings_of_ties
 
 MAX_NOTED = 100  # messages about items that were left out
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
+LEAST_SHARED = 8  # images that are worth several threads
 
 MISSING = ("error", "skip")
 
@@ -161,14 +167,9 @@ def build(
     0     sky               4.0   1.0       top-left
     1     sea              -2.0   2.0  bottom-centre
     """
-    _check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit)
+    check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit)
     declared = fit or getattr(maps, "fit", None)
-    options = JoinOptions(
-        pool=chosen("pool", pool, POOLS, own=Pool, kept=True),
-        merge=chosen("merge", merge, MERGES, own=Merge, kept=True),
-        fitting=Fitting(get_fit(declared or "stretch").name, pad_px, pad_unit),
-        is_declared=declared is not None,
-    )
+    options = join_options(pool, merge, declared, pad_px, pad_unit)
     images, left_out = matched(maps, segments, missing)
     if lines := first_lines(problems_of(segments), MAX_NOTED):
         left_out["what read_segments left out"] = lines
@@ -176,14 +177,46 @@ def build(
     facts = [known.get(composed(image.image_id)) for image in images]
     ids = [image.image_id for image in images]
     classes = dict(zip(ids, labels_of(labels, images, facts), strict=True))
-    blocks = list(_blocks(maps, segments, images, facts, options))
-    for method, empty in _undecomposed(blocks, maps, ids).items():
+    blocks = join(maps, segments, images, facts, options)
+    if ids and not blocks:
+        raise nothing_decomposed(maps, len(ids))
+    name = model or str(getattr(maps, "model", "model"))
+    return table_of(blocks, maps, classes, options, model=name, rank_by=rank_by, left_out=left_out)
+
+
+def join_options(
+    pool: str | Pool, merge: str | Merge, fit: str | None, pad_px: int, pad_unit: str
+) -> JoinOptions:
+    """The options of the join, checked; ``fit`` is None where nobody has declared it."""
+    return JoinOptions(
+        pool=chosen("pool", pool, POOLS, own=Pool, kept=True),
+        merge=chosen("merge", merge, MERGES, own=Merge, kept=True),
+        fitting=Fitting(get_fit(fit or "stretch").name, pad_px, pad_unit),
+        is_declared=fit is not None,
+    )
+
+
+def table_of(
+    blocks: list[ImageRows],
+    maps: Maps,
+    classes: Mapping[str, int | None],
+    options: JoinOptions,
+    *,
+    model: str,
+    rank_by: str,
+    left_out: dict[str, list[str]],
+) -> pd.DataFrame:
+    """The table of these rows, with its settings; warns of what its readers should know.
+
+    ``classes`` holds the true class of each image, None where it is not known.
+    """
+    for method, empty in _undecomposed(blocks, maps, list(classes)).items():
         left_out[f"images in which {method} has nothing to decompose"] = empty[:MAX_NOTED]
-        warnings.warn(_of_undecomposed(method, empty, len(ids)), stacklevel=2)
+        warnings.warn(_of_undecomposed(method, empty, len(classes)), stacklevel=3)
     _warn(blocks, options, maps)
-    table = _assemble(blocks, model or str(getattr(maps, "model", "model")), classes, rank_by)
+    table = _assemble(blocks, model, classes, rank_by)
     for text in warnings_of_ties(table):
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=3)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
 
@@ -191,16 +224,20 @@ def build(
 def _undecomposed(
     blocks: list[ImageRows], maps: Maps, image_ids: list[str]
 ) -> dict[str, list[str]]:
-    """{method: the images without its rows}; InvalidInput where no rows are left at all."""
+    """{method: the images without its rows}."""
     there = {(block.method, block.image_id) for block in blocks}
     absent = {m: [i for i in image_ids if (m, i) not in there] for m in maps if m in NEED_POSITIVE}
-    if image_ids and not blocks:
-        raise InvalidInput(
-            f"maps: those of {next(iter(absent))!r} are zero everywhere, in all {len(image_ids)} "
-            "images: what was explained is not positive there, so there is nothing to decompose; "
-            "explain another target, such as 'predicted', or by another method."
-        )
     return {method: empty for method, empty in absent.items() if empty}
+
+
+def nothing_decomposed(methods: Iterable[str], n_images: int) -> InvalidInput:
+    """The error for a table without any row."""
+    method = next(method for method in methods if method in NEED_POSITIVE)
+    return InvalidInput(
+        f"maps: those of {method!r} are zero everywhere, in all {n_images} images: what was "
+        "explained is not positive there, so there is nothing to decompose; explain another "
+        "target, such as 'predicted', or by another method."
+    )
 
 
 def _of_undecomposed(method: str, empty: list[str], n_images: int) -> str:
@@ -222,7 +259,8 @@ def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
     return {"other_batches": first} if first else {}
 
 
-def _check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:
+def check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:
+    """InvalidInput for a name that no option of ``build`` has."""
     if not isinstance(pad_unit, str) or pad_unit not in PAD_UNITS:
         raise unknown_name("pad_unit", pad_unit, PAD_UNITS)
     if rank_by not in RANK_BY:
@@ -231,21 +269,49 @@ def _check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:
         raise unknown_name("missing", missing, MISSING)
 
 
-def _blocks(
+def join(
     maps: Maps,
     segments: Mapping[str, SegmentationMap],
     images: list[Match],
     facts: list[Any],
     options: JoinOptions,
-) -> Iterator[ImageRows]:
-    """The rows of all images; masks that do not show their photo are refused."""
-    for image, of_photo in zip(images, facts, strict=True):
-        masks = checked_segmentation(segments[image.masks], image.image_id)
-        photo = photo_size(of_photo)
-        if len(masks):
-            swapped = partial(_swapped_sizes, maps, segments, images, facts)
-            check_masks_size(image.image_id, masks.size, photo, swapped)
-        yield from image_rows(image.image_id, maps, image.maps, masks, options, of_photo)
+    *,
+    n_threads: int | None = None,
+) -> list[ImageRows]:
+    """The rows of all images, side by side on all cores (``n_threads``), in the images' order.
+
+    Masks that do not show their photo are refused.
+    """
+    swapped = partial(_swapped_sizes, maps, segments, images, facts)
+    rows = partial(_rows_of_image, maps, segments, options, swapped)
+    n_threads = (n_threads or n_cores()) if _may_share_threads(maps, segments, options) else 1
+    if n_threads == 1 or len(images) < LEAST_SHARED:
+        return list(chain.from_iterable(map(rows, images, facts)))
+    with ThreadPoolExecutor(n_threads) as threads:
+        return list(chain.from_iterable(threads.map(rows, images, facts)))
+
+
+def _may_share_threads(maps: Maps, segments: Any, options: JoinOptions) -> bool:
+    """Whether several threads may read these and call these: what is of the user's own may not."""
+    ours = options.pool in POOLS.values() and options.merge in MERGES.values()
+    maps_are = isinstance(maps, AttributionStore) or all(
+        isinstance(by_id, dict) for by_id in (maps, *maps.values())
+    )
+    return ours and maps_are and isinstance(segments, dict | SegmentFiles)
+
+
+def _rows_of_image(
+    maps: Maps,
+    segments: Mapping[str, SegmentationMap],
+    options: JoinOptions,
+    swapped: Callable[[], str],
+    image: Match,
+    of_photo: Any,
+) -> list[ImageRows]:
+    masks = checked_segmentation(segments[image.masks], image.image_id)
+    if len(masks):
+        check_masks_size(image.image_id, masks.size, photo_size(of_photo), swapped)
+    return list(image_rows(image.image_id, maps, image.maps, masks, options, of_photo))
 
 
 def _swapped_sizes(
@@ -269,7 +335,7 @@ def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
             warning_of_turned_maps((b.image_id, b.segments.size, b.segments.photo) for b in blocks)
         )
     for text in filter(None, texts):
-        warnings.warn(text, stacklevel=3)
+        warnings.warn(text, stacklevel=4)
 
 
 def _assemble(

@@ -43,13 +43,22 @@ class WorkerPool:
     >>> WorkerPool(Program("sat_nb.saliency.engines.keras.commands"), 2).n_workers
     2
 
-    No worker is started before the first request. Each may use ``max_memory`` bytes.
+    No worker is started before the first request. Each may use ``max_memory`` bytes, and
+    ``n_threads`` cores, by default its share of all.
     """
 
     def __init__(
-        self, program: Program, n_workers: int = 1, *, max_memory: int | None = None
+        self,
+        program: Program,
+        n_workers: int = 1,
+        *,
+        max_memory: int | None = None,
+        n_threads: int | None = None,
     ) -> None:
         self.program, self.n_workers, self.max_memory = program, n_workers, max_memory
+        if n_threads is None and n_workers > 1:
+            n_threads = max(1, n_cores() // n_workers)
+        self.n_threads = n_threads
         self.budget = Budget(max_memory)
         self._stopping = threading.Event()
         self._turns = threading.Semaphore(n_workers)
@@ -98,8 +107,7 @@ class WorkerPool:
         while (worker := self._pop_idle()) is not None:
             if worker.alive():
                 return worker
-        n_threads = None if self.n_workers == 1 else max(1, n_cores() // self.n_workers)
-        return Worker(self.program, n_threads=n_threads, max_memory=self.max_memory)
+        return Worker(self.program, n_threads=self.n_threads, max_memory=self.max_memory)
 
     def _pop_idle(self) -> Worker | None:
         try:
@@ -119,21 +127,27 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-_pools: dict[tuple[Program, int, int | None], WorkerPool] = {}
+_pools: dict[tuple[Program, int, int | None, int | None], WorkerPool] = {}
 _changing = threading.Lock()  # two calls of explain in two threads must not make one pool twice
 
 
 def shared_pool(
-    program: Program, n_workers: int = 1, *, max_memory: int | None = None
+    program: Program,
+    n_workers: int = 1,
+    *,
+    max_memory: int | None = None,
+    n_threads: int | None = None,
 ) -> WorkerPool:
     """The pool of this shape; the program's idle workers in other pools end and free memory."""
     with _changing:
-        shape = (program, n_workers, max_memory)
+        shape = (program, n_workers, max_memory, n_threads)
         for other in _pools.keys() - {shape}:
             if other[0] == program:
                 _pools[other].stop_idle()
         if shape not in _pools or _pools[shape].stopped():
-            _pools[shape] = WorkerPool(program, n_workers, max_memory=max_memory)
+            _pools[shape] = WorkerPool(
+                program, n_workers, max_memory=max_memory, n_threads=n_threads
+            )
         return _pools[shape]
 
 
