@@ -12,7 +12,19 @@ KILLS := 100
 PYTHON := $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: figures test fuzz lint lab lock benchmarks zennit clean
+# The core runs on every later Python, too: in an environment of its own, without TensorFlow.
+LATEST := .venv-latest
+CORE := tests sat_nb notebooks/01_any_heatmap.ipynb notebooks/05_gallery.ipynb \
+	--ignore tests/ui --ignore tests/real --ignore tests/reproduction --ignore tests/fuzz
+# Where the major version of pandas shows.
+OF_PANDAS := tests/table/test_build.py tests/table/test_files.py tests/table/test_on_disk.py \
+	tests/table/test_aggregate.py tests/stats/test_compare.py tests/stats/test_difference.py
+# A shim of pyenv is on the path even where no version is chosen that has it.
+LATEST_PYTHON := $(shell for p in python3.13 python3.14 python3 python \
+	"$$(pyenv root 2>/dev/null)"/versions/3.1[34]*/bin/python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null && echo "$$p" && break; done)
+
+.PHONY: figures test test-latest fuzz lint lab lock lock-latest resolve benchmarks zennit clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
 	$(BIN)/sat-nb quickstart --out figures
@@ -21,6 +33,16 @@ figures: $(READY)  ## the main job and all studies on embedded data: figures/, a
 
 test: $(READY)  ## all tests and notebooks
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+
+test-latest:  ## the core's tests on Python 3.13 or later; those of tables with pandas 2, too
+ifeq ($(LATEST_PYTHON),)
+	@echo "test-latest is skipped: no Python 3.13 or later was found. Install it, or name one:"
+	@echo "  make test-latest LATEST_PYTHON=/path/to/python"
+else
+	$(MAKE) $(LATEST)/.ready $(LATEST)/pandas-2/.ready
+	$(LATEST)/bin/python -m pytest -rs --numprocesses $(PROCESSES) --dist loadfile $(CORE)
+	PYTHONPATH=$(LATEST)/pandas-2 $(LATEST)/bin/python -m pytest -rs $(OF_PANDAS)
+endif
 
 fuzz: $(READY)  ## an hour of damaged files (MINUTES=60), then a hundred killed runs (KILLS=100)
 	$(BIN)/python -m tests.fuzz.hunt --minutes $(MINUTES)
@@ -48,12 +70,36 @@ $(ZENNIT)/.venv/.ready: $(ZENNIT)/requirements.txt
 	$(ZENNIT)/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+$(LATEST)/.ready: requirements-latest.lock pyproject.toml
+	test -x $(LATEST)/bin/python || $(LATEST_PYTHON) -m venv $(LATEST)
+	$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+# The pandas of requirements.lock, which PYTHONPATH puts before the one of the environment.
+$(LATEST)/pandas-2/.ready: requirements.lock $(LATEST)/.ready
+	rm -rf $(@D) && mkdir $(@D)
+	awk '/^[^ ]/ { wanted = /^(pandas|pytz)==/ } wanted' $< > $(@D)/requirements.lock
+	$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--target $(@D) --requirement $(@D)/requirements.lock
+	touch $@
+
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal \
+	uv pip compile pyproject.toml --extra dev --extra keras --python-version 3.11 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
+lock-latest:  ## resolve requirements-latest.lock anew: the core and its tests on Python 3.13
+	uv pip compile pyproject.toml --extra test --python-version 3.13 --universal \
+		--generate-hashes --no-emit-index-url --no-header -o requirements-latest.lock
+
+resolve:  ## whether each Python finds wheels of everything that the core needs (needs uv)
+	for version in 3.11 3.12 3.13 3.14; do \
+		echo "Python $$version:" && uv pip compile pyproject.toml --python-version $$version --no-python-downloads \
+			--only-binary :all: --no-header --no-annotate \
+			| grep -E '^(aeon|duckdb|numba|numpy|pandas|pyarrow|scipy)==' || exit 1; done
+
 clean:  ## remove the environment and everything that is kept between runs
-	rm -rf $(VENV) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 ifeq ($(PYTHON),)
