@@ -25,6 +25,7 @@ BYTES_A_SECOND = 2**22  # what the slowest machine reads, packed and in many sma
 WAITING = 20
 """How many times its processor time the process may last, on slow disks and busy machines."""
 
+MAX_FILE = 2**33  # a larger file has no more time
 BASE_MEMORY = 2**30
 SLICE_BYTES = 2**24
 
@@ -68,7 +69,7 @@ def _killed(number: int, path: Path) -> str:
 
 
 def _seconds(n_bytes: int) -> float:
-    return BASE_SECONDS + n_bytes / BYTES_A_SECOND
+    return BASE_SECONDS + min(n_bytes, MAX_FILE) / BYTES_A_SECOND
 
 
 # --- in the process ------------------------------------------------------------------------------

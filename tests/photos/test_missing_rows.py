@@ -135,3 +135,10 @@ def test_a_file_is_too_small_for_its_claim(tmp_path: Path) -> None:
         sat.read_images(tmp_path)["a"]
     with pytest.raises(sat.InvalidInput, match=MISSING):
         read_mask(tmp_path / "a.png")
+
+
+def test_maps_in_pictures_have_all_their_pixels(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(ends_early(saved(Image.fromarray(PIXELS[:300, :200, 0])), 0.5))
+    maps = sat.read_maps(tmp_path, method="m", sign="unsigned")["m"]
+    with pytest.raises(sat.InvalidInput, match=f"a.png: .*({MISSING})"):
+        maps["a"]

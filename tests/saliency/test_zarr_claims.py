@@ -135,3 +135,31 @@ def test_only_plain_files_within_the_group_are_opened(tmp_path: Path) -> None:
     os.mkfifo(chunk)
     with pytest.raises(sat.InvalidInput, match="got a pipe or a device"):
         read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("name", [".zgroup", ".zattrs", "a/.zarray", "a/.zattrs"])
+def test_the_description_of_a_group_is_plain(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path, chunks=MAP.shape)
+    file = path / name
+    shutil.move(file, tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(sat.InvalidInput, match=rf"'{name}': .* leads out of"):
+        sat.read_maps(path, method="m", sign="signed", format="zarr")
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(sat.InvalidInput, match=rf"'{name}': expected a plain file, got a pipe"):
+        sat.read_maps(path, method="m", sign="signed", format="zarr")
+    file.unlink()
+    with file.open("wb") as stream:
+        stream.truncate(2**40)
+    with pytest.raises(sat.InvalidInput, match=rf"'{name}' has {2**40} bytes; the limit is"):
+        sat.read_maps(path, method="m", sign="signed", format="zarr")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
+def test_linked_folders_are_not_followed(tmp_path: Path) -> None:
+    path = write(tmp_path, chunks=MAP.shape)
+    (path / "b").symlink_to(path)
+    with pytest.raises(sat.InvalidInput, match="'b' is a link to a folder"):
+        read(path)

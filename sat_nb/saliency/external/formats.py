@@ -16,14 +16,17 @@ from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
+from sat_nb.photos.opening import open_picture
+from sat_nb.photos.pillow import check_picture
+from sat_nb.photos.png import whole
 from sat_nb.reading import check_plain, open_plain, readable
 from sat_nb.registry import chosen, registry
-from sat_nb.saliency.external.zarr_claims import MAX_BYTES, check_zarr
+from sat_nb.saliency.external.zarr_claims import MAX_BYTES, check_group, check_zarr
 from sat_nb.sources import Format, Source, titles_of
 
 MAX_VALUES = 2**28  # of one image, all channels and classes: more is an error or an attack
@@ -148,7 +151,7 @@ _GREY_MODES = ("L", "I;16", "I;16L", "I;16B", "I", "F")
 
 
 def _read_picture(file: Path) -> NDArray[Any]:
-    with _readable("a picture"), open_plain(file) as stream, Image.open(stream) as image:
+    with _readable("a picture"), open_plain(file) as stream, open_picture(stream) as image:
         n_frames = getattr(image, "n_frames", 1)
         if image.mode not in _GREY_MODES or n_frames > 1:
             raise InvalidInput(
@@ -157,6 +160,9 @@ def _read_picture(file: Path) -> NDArray[Any]:
                 "numbers, so save the map itself as .npy or in grey."
             )
         _check_numbers((image.height, image.width), np.dtype(np.uint16), most=MAX_PIXELS)
+        check_picture(image, least=1)
+        if image.format == "PNG":
+            whole(image)
         return np.array(ImageOps.exif_transpose(image))
 
 
@@ -175,6 +181,7 @@ def _open_zarr(path: Path) -> Sources:
         ) from error
     try:
         with _readable("a zarr group"):
+            check_group(path)
             members = dict(zarr.open_group(str(path), mode="r").members(max_depth=None))
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from error

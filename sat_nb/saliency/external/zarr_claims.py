@@ -9,6 +9,7 @@ import bz2
 import io
 import lzma
 import math
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput
-from sat_nb.reading import check_inside, read_plain
+from sat_nb.limits import LIMITS, beyond
+from sat_nb.reading import check_inside, check_plain, read_plain
 
 MAX_BYTES = 2**29
 """Of an array, of one of its chunks, and of a file of it."""
@@ -25,6 +27,33 @@ MAX_CHUNKS = 2**16
 SLACK = 2**12  # bytes that a filter may add to a chunk
 METADATA = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 _BLOCK = 2**20
+
+
+def check_group(folder: Path) -> None:
+    """InvalidInput for a group that is not to be opened: zarr opens what lies there, and waits."""
+    for parent, folders, files in os.walk(folder):
+        for name in folders:
+            if Path(parent, name).is_symlink():
+                raise InvalidInput(
+                    f"{_within(folder, parent, name)!r} is a link to a folder, which is not "
+                    "followed; copy it into the group."
+                )
+        for name in METADATA.intersection(files):
+            file = Path(parent, name)
+            try:
+                check_inside(file, folder)
+                n_bytes = check_plain(file).stat().st_size
+            except InvalidInput as error:
+                raise InvalidInput(f"{_within(folder, parent, name)!r}: {error}") from error
+            if n_bytes > LIMITS["json_bytes"]:
+                raise InvalidInput(
+                    f"{_within(folder, parent, name)!r} has {n_bytes} bytes; "
+                    f"{beyond('json_bytes', n_bytes)}."
+                )
+
+
+def _within(folder: Path, *parts: str) -> str:
+    return Path(*parts).relative_to(folder).as_posix()
 
 
 def check_zarr(array: Any, folder: Path) -> None:
