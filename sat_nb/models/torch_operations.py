@@ -6,7 +6,12 @@ calls nothing. To admit another operation, add its name.
 
 from __future__ import annotations
 
-ATEN = frozenset(
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ATEN = _names(
     """
     abs absolute acos acosh adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d
     adaptive_max_pool2d add addbmm addcdiv addcmul addmm addmv affine_grid_generator alias
@@ -43,14 +48,14 @@ ATEN = frozenset(
     _native_batch_norm_legit_no_training _prelu_kernel _reshape_alias _safe_softmax
     _scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu _softmax
     _to_copy _unsafe_view _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact2d
-    """.split()
+    """
 )
 """Names without overload; each one's version in place (``relu_``) is allowed with it."""
 
-NUMBERS = frozenset(
+NUMBERS = _names(
     """
     add and_ eq floordiv ge getitem gt index le lt mod mul ne neg not_ or_ pos pow sub truediv
-    """.split()
+    """
 )
 """Functions of Python's ``operator``, for sizes."""
 

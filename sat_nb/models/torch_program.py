@@ -141,8 +141,10 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 
 def _text(path: Path, members: Mapping[str, zipfile.ZipInfo], name: str) -> bytes:
     if name not in members:
-        raise _no_program(path) if name == "archive_format" else Unreadable(
-            f"has no {name[:200]!r} in it", AGAIN
+        raise (
+            _no_program(path)
+            if name == "archive_format"
+            else Unreadable(f"has no {name[:200]!r} in it", AGAIN)
         )
     try:
         with zipfile.ZipFile(path) as archive:
@@ -193,7 +195,9 @@ def _numbers(
     }
 
 
-def _tensor(name: str, payload: Any, folder: str, members: Mapping[str, zipfile.ZipInfo]) -> Numbers:
+def _tensor(
+    name: str, payload: Any, folder: str, members: Mapping[str, zipfile.ZipInfo]
+) -> Numbers:
     try:
         meta, member = payload["tensor_meta"], folder + payload["path_name"]
         if payload["use_pickle"] or meta is None:

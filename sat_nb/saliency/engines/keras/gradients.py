@@ -68,7 +68,7 @@ def gradient_sums(
     z = first(points)
     slopes = tf.gradients(tf.reduce_sum(weights * head(rest.run(z)[rest.output])), z)[0]
     sums = tf.matmul(shares, tf.reshape(slopes, (-1, np.prod(rest.shape))))
-    anywhere = tf.zeros((tf.shape(shares)[0], *graph.shape))
+    anywhere = tf.zeros((tf.shape(shares)[0], *graph.shape), origin.dtype)
     return tf.gradients(first(anywhere), anywhere, grad_ys=tf.reshape(sums, (-1, *rest.shape)))[0]
 
 

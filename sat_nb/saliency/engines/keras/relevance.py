@@ -268,7 +268,8 @@ def of_combination(
     one = combined(graph, weights, never_negative=safe)
     if one is None:
         raise NotImplementedError("its logits are not made by a Dense or Conv2D layer")
-    return relevance(one, rules, tensor, tf.ones((tf.shape(tensor)[0], 1)), parameters)
+    ones = tf.ones((tf.shape(tensor)[0], 1), tensor.dtype)
+    return relevance(one, rules, tensor, ones, parameters)
 
 
 def _forward(graph: Graph, tensor: Any) -> tuple[dict[int, Any], dict[int, Call]]:

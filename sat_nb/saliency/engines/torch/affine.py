@@ -8,7 +8,6 @@ it becomes part of these, as BatchNorm does.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import fx
@@ -34,7 +33,7 @@ class Affine:
     offset: torch.Tensor
 
     def then(self, after: Affine) -> Affine:
-        """This, and then another."""
+        """One map after the other."""
         offset = self.offset * after.scale + after.offset
         return replace(self, scale=self.scale * after.scale, offset=offset)
 
@@ -57,9 +56,8 @@ def batch_norm_map(
 def affine(module: fx.GraphModule, node: fx.Node, shapes: Shapes) -> Affine | None:
     """The node as a map by constants; None where it is none, or changes the shape."""
     found = _by_name(module, node, shapes)
-    if found is None or shapes.get(found.x) != shapes.get(node):
-        return None
-    return found
+    known = found is not None and found.x in shapes and shapes.get(node) == shapes[found.x]
+    return found if known else None
 
 
 def _by_name(module: fx.GraphModule, node: fx.Node, shapes: Shapes) -> Affine | None:
@@ -134,9 +132,7 @@ def _chained(module: fx.GraphModule, found: Affine, shapes: Shapes) -> Affine:
     return before.then(found) if before is not None else found
 
 
-def _one_operation(
-    module: fx.GraphModule, node: fx.Node, chain: Affine, shapes: Shapes
-) -> None:
+def _one_operation(module: fx.GraphModule, node: fx.Node, chain: Affine, shapes: Shapes) -> None:
     offset, scale = (
         add_constant(module, tensor, node)
         for tensor in torch.broadcast_tensors(chain.offset, chain.scale)
@@ -145,9 +141,18 @@ def _one_operation(
         new = module.graph.call_function(aten.addcmul.default, (offset, chain.x, scale))
     new.meta, shapes[new] = dict(node.meta), shapes[node]
     node.replace_all_uses_with(new)
+    _erase(module, node, chain.x)
 
 
-_KERNELS = {"conv1d": 1, "conv2d": 1, "conv3d": 1, "linear": -1, "matmul": -1, "mm": -1, "addmm": -1}
+_KERNELS = {
+    "conv1d": 1,
+    "conv2d": 1,
+    "conv3d": 1,
+    "linear": -1,
+    "matmul": -1,
+    "mm": -1,
+    "addmm": -1,
+}
 """Operations with weights that constants can join, and their axis of outputs."""
 
 
@@ -156,7 +161,7 @@ def _joins(module: fx.GraphModule, node: fx.Node, chain: Affine, shapes: Shapes)
     source, moved = chain.x, []
     while operation(source) == "permute" and len(source.users) == 1:
         moved.append([axis % len(shapes[node]) for axis in argument(source, "dims")])
-        source = source.args[0]  # type: ignore[assignment]
+        source = source.args[0]
     name = operation(source)
     if name == "convolution" and not argument(source, "transposed"):
         name = f"conv{len(shapes[source]) - 2}d"
@@ -170,9 +175,16 @@ def _joins(module: fx.GraphModule, node: fx.Node, chain: Affine, shapes: Shapes)
     if any(vector is None for vector in vectors) or not _weighted(module, source, *vectors):
         return False
     node.replace_all_uses_with(chain.x)
-    shapes[chain.x] = shapes[node]
-    source.meta = {**node.meta, **source.meta}
+    _erase(module, node, chain.x)
     return True
+
+
+def _erase(module: fx.GraphModule, node: fx.Node, end: fx.Node) -> None:
+    """Take a chain out of the graph, so that nothing in it counts as a user of ``end``."""
+    while node is not end and not node.users:
+        before = [one for one in node.all_input_nodes if one.op != "get_attr"]
+        module.graph.erase_node(node)
+        (node,) = before
 
 
 def _vector(tensor: torch.Tensor, axis: int, shape: tuple[int, ...]) -> torch.Tensor | None:
@@ -211,5 +223,7 @@ def _weighted(
     moved = offset if bias is None else bias * scale + offset
     new = [add_constant(module, value.contiguous(), source) for value in (scaled, moved)]
     source.args = (x, *new, *rest)
-    source.kwargs = {k: v for k, v in source.kwargs.items() if k not in ("weight", "bias", "alpha", "beta")}
+    source.kwargs = {
+        k: v for k, v in source.kwargs.items() if k not in ("weight", "bias", "alpha", "beta")
+    }
     return True

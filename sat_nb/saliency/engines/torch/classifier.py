@@ -34,7 +34,9 @@ _HEADS = {
     "sigmoid": "sigmoid",
     "log_sigmoid": "sigmoid",
 }
-_NO_LOGITS = ACTIVATIONS | frozenset("argmax exp max topk sort round sign softmax".split())
+_NO_LOGITS = ACTIVATIONS | frozenset(
+    ["argmax", "exp", "max", "topk", "sort", "round", "sign", "softmax"]
+)
 
 
 def input_layout(sizes: tuple[int | None, ...]) -> bool:

@@ -56,7 +56,7 @@ def _last_with_weights(module: fx.GraphModule, n_logits: int) -> fx.Node | None:
     """The node that makes the logits, but for averages of each of them and reshaping."""
     node = the_output(module.graph)
     while operation(node) in (*_WITHIN_CHANNELS, *_FLATTENING):
-        node = node.args[0]  # type: ignore[assignment]
+        node = node.args[0]
         if len(node.users) != 1:
             return None
     name, axis = _weight_of(node)

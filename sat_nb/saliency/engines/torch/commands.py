@@ -63,7 +63,9 @@ def _by_formula(classifier: Classifier, method: Method, parameters: dict[str, An
     formula: Formula = _known(method, FORMULAS)
     if method.sampling:
         return _sums_of(classifier, method, formula)
-    return _warm(classifier, _whole(classifier, partial(formula.function, classifier, **parameters)))
+    return _warm(
+        classifier, _whole(classifier, partial(formula.function, classifier, **parameters))
+    )
 
 
 def _sums_of(classifier: Classifier, method: Method, formula: Formula) -> Explainer:
@@ -78,7 +80,9 @@ def _sums_of(classifier: Classifier, method: Method, formula: Formula) -> Explai
 
     def explain(points: Points, weights: Any, shares: Float32) -> Float32:
         parts = _filled(points, shares, classifier.batch or 1)
-        return np.sum([gradient_sums(classifier, one, weights, part) for one, part in parts], axis=0)
+        return np.sum(
+            [gradient_sums(classifier, one, weights, part) for one, part in parts], axis=0
+        )
 
     return explain
 
@@ -105,7 +109,9 @@ def _by_plan(classifier: Classifier, rules: Rules, parameters: dict[str, Any]) -
         raise Unsupported(found.unknown)
 
     def explain(batch: Float32, weights: Float32) -> Float32:
-        given = torch.from_numpy(np.ascontiguousarray(weights)).to(classifier.device, classifier.dtype)
+        given = torch.from_numpy(np.ascontiguousarray(weights)).to(
+            classifier.device, classifier.dtype
+        )
         tensor = classifier.tensor(batch)
         return classifier.maps(
             relevance(

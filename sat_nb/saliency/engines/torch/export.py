@@ -5,11 +5,11 @@ The engine's process has none of it. A program of plain operations is what it ca
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def export(module: Any, file: Path, input_size: tuple[int, int] | None = None) -
     return file
 
 
-@contextmanager
+@contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """PyTorch logs whole graphs when an export fails."""
     before = logging.root.manager.disable
@@ -96,12 +96,16 @@ def _explained(output: Any) -> Any:
         if len(parts) == 1:
             return parts[0]
         kinds = ", ".join(map(str, named)) or f"{len(parts)} values"
-        raise ValueError(f"its forward returns several outputs ({kinds}); return the one to explain")
+        raise ValueError(
+            f"its forward returns several outputs ({kinds}); return the one to explain"
+        )
     return output
 
 
 def _check_mode(module: Any) -> None:
-    training = [name or "the model itself" for name, part in module.named_modules() if part.training]
+    training = [
+        name or "the model itself" for name, part in module.named_modules() if part.training
+    ]
     acting = [
         name or "the model itself"
         for name, part in module.named_modules()
@@ -137,7 +141,7 @@ def _size(module: Any, given: tuple[int, int] | None) -> tuple[int, int]:
         return given
     timm = getattr(module, "default_cfg", None)
     if isinstance(timm, dict) and timm.get("input_size"):
-        return tuple(timm["input_size"][1:])  # type: ignore[return-value]
+        return tuple(timm["input_size"][1:])
     size = getattr(getattr(module, "config", None), "image_size", None)
     if isinstance(size, int):
         return size, size
@@ -174,11 +178,17 @@ def _place(error: BaseException) -> str:
         code = trace.tb_frame.f_code
         ran.append((code.co_filename, str(trace.tb_lineno), code.co_name))
         trace = trace.tb_next
-    own = [one for one in told or ran if not re.search(_NOT_OWN, one[0])]
+    own = [one for one in told or ran if _is_own(one[0])]
     return f" at {own[-1][0]}, line {own[-1][1]}, in {own[-1][2]}" if own else ""
 
 
-_NOT_OWN = rf"/(torch|sympy)/|^<|{re.escape(__file__)}|contextlib"
+def _is_own(file: str) -> bool:
+    """Whether a file is neither of PyTorch nor of what it works with."""
+    import torch
+
+    library = str(Path(torch.__file__).parent)
+    others = (library, library.removesuffix("torch") + "sympy", __file__, contextlib.__file__, "<")
+    return not file.startswith(others)
 
 
 def _reason(error: BaseException) -> str:

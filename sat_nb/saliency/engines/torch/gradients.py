@@ -83,7 +83,9 @@ def grad_cam(
         return kept[0]
 
     with torch.enable_grad():
-        outputs = classifier.explained(Walk(classifier.module, seen=seen).run(classifier.tensor(batch)))
+        outputs = classifier.explained(
+            Walk(classifier.module, seen=seen).run(classifier.tensor(batch))
+        )
     given = torch.as_tensor(weights).to(outputs)
     (slopes,) = torch.autograd.grad(outputs, kept, given)
     features = kept[0].detach().movedim(axis, 1)

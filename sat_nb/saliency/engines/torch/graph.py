@@ -106,8 +106,7 @@ def constant(module: fx.GraphModule, value: Any) -> Any:
 
 def add_constant(module: fx.GraphModule, tensor: torch.Tensor, before: fx.Node) -> fx.Node:
     """A new get_attr node that gives this tensor."""
-    number = sum(1 for _ in module.buffers())
-    name = f"made{number}"
+    name = f"made{len(module._buffers)}"
     module.register_buffer(name, tensor)
     with module.graph.inserting_before(before):
         return module.graph.get_attr(name)

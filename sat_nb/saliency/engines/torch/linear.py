@@ -127,9 +127,7 @@ def _batch_norm(module: fx.GraphModule, node: fx.Node) -> Linear | None:
     found = batch_norm_map(module, node)
     if found is None:
         return None
-    return Linear(
-        found[0], lambda x, scale: x * scale.reshape(1, -1, *[1] * (x.dim() - 2))
-    )
+    return Linear(found[0], lambda x, scale: x * scale.reshape(1, -1, *[1] * (x.dim() - 2)))
 
 
 def _scaled(module: fx.GraphModule, node: fx.Node) -> Linear | None:

@@ -145,8 +145,8 @@ def read_classifier(file: ModelFile, *, dtype: torch.dtype = torch.float32) -> C
 def _read(file: ModelFile, dtype: torch.dtype, device: torch.device) -> Program:
     path = plain_model(Path(file.path))
     if not is_torch_file(path):
-        exported = keras3.exported(path, file.input_size, trusted=file.trusted)
-        return program.of_exported(exported, dtype, device)
+        exported, layers = keras3.exported(path, file.input_size, trusted=file.trusted)
+        return program.of_exported(exported, dtype, device, layers)
     try:
         return program.of_archive(read_program(path), dtype, device)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ class Program:
 
     module: fx.GraphModule
     sizes: tuple[int | None, ...]
-    changes: tuple[str, ...] = ()
-    names: Mapping[str, str] = None  # type: ignore[assignment]
+    changes: tuple[str, ...]
+    names: Mapping[str, str]
 
 
 def of_archive(program: TorchProgram, dtype: torch.dtype, device: torch.device) -> Program:
@@ -61,8 +60,7 @@ class _Reader:
             self._node(node)
         self.graph.output(self.values[self._output()])
         module = fx.GraphModule(self.root, self.graph)
-        changes = [f"layers that compute in {half} compute in float32" for half in self.halves]
-        return Program(module, self._sizes(images[0]), tuple(changes), self.names)
+        return Program(module, self._sizes(images[0]), _in_float32(self.halves), self.names)
 
     def _sizes(self, name: str) -> tuple[int | None, ...]:
         meta = self.source.graph["tensor_values"][name]
@@ -101,7 +99,7 @@ class _Reader:
 
     def _floating(self, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.dtype in HALVES:
-            self.halves.add(str(tensor.dtype).removeprefix("torch."))
+            self.halves.add(_half(tensor.dtype))
         return tensor.to(self.device, self.dtype if tensor.is_floating_point() else None)
 
     # --- operations ---
@@ -143,7 +141,7 @@ class _Reader:
     def _type(self, code: int) -> torch.dtype | None:
         dtype = _TYPES.get(code)
         if dtype in HALVES:
-            self.halves.add(str(dtype).removeprefix("torch."))
+            self.halves.add(_half(dtype))
         return self.dtype if dtype is not None and dtype.is_floating_point else dtype
 
 
@@ -253,60 +251,83 @@ def one_output(names: list[Any]) -> Any:
     return names[0]
 
 
-def of_exported(exported: Any, dtype: torch.dtype, device: torch.device) -> Program:
-    """The graph of a ``torch.export.ExportedProgram``, whatever operations it has."""
+def of_exported(
+    exported: Any, dtype: torch.dtype, device: torch.device, layers: Mapping[str, str] | None = None
+) -> Program:
+    """The graph of a ``torch.export.ExportedProgram``, whatever operations it has.
+
+    ``layers`` {path of a module: the name by which its user knows it}.
+    """
     source = exported.module(check_guards=False)
     inputs = [node for node in source.graph.nodes if node.op == "placeholder"]
     _check_inputs([node.name for node in inputs], len(inputs))
-    graph, root, names = fx.Graph(), torch.nn.Module(), {}
-    halves: set[str] = set()
+    copier = _Copier(source, dtype, device, {} if layers is None else layers)
+    for node in source.graph.nodes:
+        copier.copy(node)
+    module = fx.GraphModule(copier.root, copier.graph)
+    sizes = (size if isinstance(size, int) else None for size in inputs[0].meta["val"].shape)
+    return Program(module, tuple(sizes), _in_float32(copier.halves), copier.names)
 
-    def floating(value: Any) -> Any:
+
+class _Copier:
+    """Copies the graph of an exported program, node by node."""
+
+    def __init__(
+        self, source: Any, dtype: torch.dtype, device: torch.device, layers: Mapping[str, str]
+    ) -> None:
+        self.source, self.dtype, self.device, self.layers = source, dtype, device, layers
+        self.graph, self.root = fx.Graph(), torch.nn.Module()
+        self.copies: dict[fx.Node, fx.Node] = {}
+        self.names: dict[str, str] = {}
+        self.halves: set[str] = set()
+
+    def copy(self, node: fx.Node) -> None:
+        """Add the node to the copy."""
+        if node.op == "get_attr":
+            self.copies[node] = self._weight(str(node.target))
+        elif node.op == "output":
+            leaves = torch.utils._pytree.tree_leaves(node.args[0])
+            self.graph.output(self.copies[one_output([one for one in leaves if one is not None])])
+        elif node.op != "call_module":  # which only checks the input
+            self.copies[node] = self._operation(node)
+
+    def _weight(self, name: str) -> fx.Node:
+        attribute = f"weight{len(self.names)}"
+        self.names[attribute] = name
+        tensor = operator.attrgetter(name)(self.source).detach()
+        dtype = self._floating(tensor.dtype)
+        self.root.register_buffer(attribute, tensor.to(self.device, dtype))
+        return self.graph.get_attr(attribute)
+
+    def _operation(self, node: fx.Node) -> fx.Node:
+        new = self.graph.node_copy(node, self.copies.__getitem__)
+        new.target = _of_any_strides(node.target)
+        new.args = fx.node.map_aggregate(new.args, self._floating)
+        new.kwargs = fx.node.map_aggregate(new.kwargs, self._floating)
+        stack = node.meta.get("nn_module_stack") or {}
+        new.meta = {
+            "places": tuple(
+                Place(str(key), self.layers.get(path, str(path)), _class(kind))
+                for key, (path, kind) in stack.items()
+            )
+        }
+        return new
+
+    def _floating(self, value: Any) -> Any:
         if isinstance(value, torch.device):
-            return device
+            return self.device
         if isinstance(value, torch.dtype) and value.is_floating_point:
-            halves.update([str(value).removeprefix("torch.")] if value in HALVES else [])
-            return dtype
+            self.halves.update([_half(value)] if value in HALVES else [])
+            return self.dtype
         return value
 
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in source.graph.nodes:
-        if node.op == "get_attr":
-            attribute = f"weight{len(names)}"
-            names[attribute] = str(node.target)
-            tensor = _attribute(source, str(node.target)).detach()
-            halves.update(
-                [str(tensor.dtype).removeprefix("torch.")] if tensor.dtype in HALVES else []
-            )
-            kind = dtype if tensor.is_floating_point() else None
-            root.register_buffer(attribute, tensor.to(device, kind))
-            copies[node] = graph.get_attr(attribute)
-        elif node.op == "output":
-            (outputs,) = node.args
-            flat = [one for one in torch.utils._pytree.tree_leaves(outputs) if one is not None]
-            graph.output(copies[one_output(flat)])
-        elif node.op != "call_module":
-            copies[node] = graph.node_copy(node, copies.__getitem__)
-            copies[node].target = _of_any_strides(node.target)
-            copies[node].args = fx.node.map_aggregate(copies[node].args, floating)
-            copies[node].kwargs = fx.node.map_aggregate(copies[node].kwargs, floating)
-            stack = node.meta.get("nn_module_stack") or {}
-            copies[node].meta = {
-                "places": tuple(
-                    Place(str(key), str(path), _class(kind)) for key, (path, kind) in stack.items()
-                )
-            }
-    sizes = tuple(
-        int(size) if isinstance(size, int) else None for size in inputs[0].meta["val"].shape
-    )
-    changes = tuple(f"layers that compute in {half} compute in float32" for half in sorted(halves))
-    return Program(fx.GraphModule(root, graph), sizes, changes, names)
+
+def _half(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
-def _attribute(module: Any, name: str) -> Any:
-    for part in name.split("."):
-        module = getattr(module, part)
-    return module
+def _in_float32(halves: set[str]) -> tuple[str, ...]:
+    return tuple(f"layers that compute in {half} compute in float32" for half in sorted(halves))
 
 
 def _class(kind: Any) -> str:

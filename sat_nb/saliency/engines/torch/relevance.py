@@ -95,7 +95,7 @@ class _Ruled(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, given: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, given: Any) -> Any:
         *xs, y = ctx.saved_tensors
         return None, None, *ctx.back(given, xs, y)
 
@@ -120,7 +120,11 @@ def _epsilon(step: Step, args: Any, kwargs: Any, parameters: Any) -> Any:
 
     def back(given: Any, zs: Any, _: Any) -> list[Any]:
         size = zs[0].abs()
-        return [_over(given * size, size + epsilon) if epsilon == 0 else given * (size / (size + epsilon))]
+        return [
+            _over(given * size, size + epsilon)
+            if epsilon == 0
+            else given * (size / (size + epsilon))
+        ]
 
     return _Ruled.apply(_same, back, z)
 
@@ -377,15 +381,14 @@ def never_negative(graph: fx.Graph, moving: set[fx.Node]) -> set[fx.Node]:
     """The values that cannot be negative, whatever the input."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
+        if node not in moving or node.op != "call_function":
+            continue
         name = operation(node)
+        passes = name in MOVES | AVERAGES or (name == "add" and kind_of(node, moving) == "sum")
         above = all(one in found for one in node.all_input_nodes if one in moving)
-        passes = name in MOVES | AVERAGES or kind_of(node, moving) == "sum" and name == "add"
-        is_above = NEVER_NEGATIVE | {"relu", "relu6"}
-        if node in moving and node.op == "call_function":
-            if (name in ACTIVATIONS | SOFTMAX and activation_name(node) in is_above) or (
-                passes and above and _pads_no_less(node)
-            ):
-                found.add(node)
+        bent = name in ACTIVATIONS | SOFTMAX and activation_name(node) in NEVER_NEGATIVE
+        if bent or (passes and above and _pads_no_less(node)):
+            found.add(node)
     return found
 
 

@@ -24,9 +24,7 @@ class Scaling:
     changes: tuple[str, ...] = ()
 
 
-def scaling_of(
-    module: fx.GraphModule, shapes: Shapes, *, channels_first: bool
-) -> Scaling:
+def scaling_of(module: fx.GraphModule, shapes: Shapes, *, channels_first: bool) -> Scaling:
     """The longest beginning of the graph that maps each channel to itself by factor and offset."""
     start = end = the_input(module.graph)
     changes = []
@@ -45,9 +43,7 @@ def _goes_on(node: fx.Node) -> bool:
     return all(user.op != "output" for user in node.users)
 
 
-def _is_affine(
-    module: fx.GraphModule, node: fx.Node, shapes: Shapes, channels_first: bool
-) -> bool:
+def _is_affine(module: fx.GraphModule, node: fx.Node, shapes: Shapes, channels_first: bool) -> bool:
     found = affine(module, node, shapes)
     return found is not None and all(
         _a_channel(number, channels_first) for number in (found.scale, found.offset)
