@@ -33,10 +33,9 @@ def covered_areas(
            [1, 5]])
     """
     covered = np.zeros((rows[1, -1] + 1, columns[1, -1] + 1), dtype=np.int64)
-    if mask.shape != (rows[0, -1] + 1, columns[0, -1] + 1):
-        raise InvalidInput(
-            f"mask: expected bool {rows[0, -1] + 1, columns[0, -1] + 1}, got {mask.shape}."
-        )
+    size = int(rows[0, -1]) + 1, int(columns[0, -1]) + 1
+    if mask.shape != size:
+        raise InvalidInput(f"mask: expected bool {size}, got {mask.shape}.")
     mask = np.asarray(mask, dtype=bool).view(np.uint8)  # a byte that is on need not be 1
     rows = _within(mask.any(axis=1), rows)
     if rows.size:

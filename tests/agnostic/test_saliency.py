@@ -31,8 +31,8 @@ FEW: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def keras() -> Any:
-    return pytest.importorskip("tensorflow").keras
+def keras(tensorflow: Any) -> Any:
+    return tensorflow.keras
 
 
 @pytest.fixture(scope="module")

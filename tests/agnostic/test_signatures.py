@@ -12,6 +12,8 @@ import sat_nb as sat
 from sat_nb.agnostic.network import natural, read_inputs
 from sat_nb.agnostic.signatures import DEFAULTS, outliers
 
+pytestmark = pytest.mark.keras
+
 SHAPE = (12, 12, 1)
 PATCH = np.s_[7:9, 2:4]
 COLUMNS = ["label", "fidelity", "start", "steps", "energy", "concentration", "box_fidelity"]
@@ -20,7 +22,8 @@ COLUMNS += ["top", "left", "height", "width", "outlier"]
 
 def linear(backdoor: int | None) -> Any:
     """Five labels, each with a weak pattern all over; one of them may like four bright pixels."""
-    keras = pytest.importorskip("tensorflow").keras
+    from tensorflow import keras
+
     weights = np.random.default_rng(0).normal(0, 0.3, (*SHAPE, 5)).astype(np.float32)
     weights -= weights.mean(axis=(0, 1, 2))
     bias = np.zeros(5, np.float32)

@@ -21,7 +21,7 @@ def state():
 
 
 @pytest.fixture(scope="module")
-def small(state):
+def small(tensorflow, state):
     """The trained network for photos of 32 x 32 px."""
     network = lite0_network((32, 32, 3))
     set_weights(network, state)
@@ -89,6 +89,7 @@ def test_blocks_are_the_slow_oracles(small, state, number, stride, start, end):
 # --- the file ----------------------------------------------------------------------------------
 
 
+@pytest.mark.keras
 def test_the_network_is_the_published_one():
     """4.65 million parameters without the moving statistics of BatchNormalization."""
     network = lite0_network()
@@ -97,6 +98,7 @@ def test_the_network_is_the_published_one():
     assert network.get_layer("relu6_head").output_shape == (None, 7, 7, 1280)
 
 
+@pytest.mark.keras
 def test_the_file_is_a_whole_keras_model(tmp_path, state):
     import tensorflow as tf
 
@@ -138,6 +140,7 @@ def test_other_weights_are_refused(small, state):
     ("folder", "label", "n_photos", "n_right"),
     [("chihuahua/images", CHIHUAHUA, 24, 23), ("zebra", ZEBRA, 4, 4)],
 )
+@pytest.mark.keras
 def test_it_knows_what_is_on_real_photos(real_data, state, folder, label, n_photos, n_right):
     """Of the same 24 chihuahuas SqueezeNet knows nine."""
     photos = sat.read_images(real_data / folder)

@@ -16,7 +16,7 @@ from sat_nb.models.hdf5_walk import check_readable
 from sat_nb.models.keras_file import load_keras
 from sat_nb.models.refused import Unreadable
 
-h5py = pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py", reason="needs h5py, which Keras brings")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
 
 

@@ -16,7 +16,7 @@ OPTIONS: dict[str, Any] = {"bounds": (-MEANS, 255 - MEANS), "batch_size": 2, "pr
 
 
 @pytest.fixture(scope="module")
-def network(squeezenet: Path) -> Any:
+def network(tensorflow: Any, squeezenet: Path) -> Any:
     import tensorflow as tf
 
     return tf.keras.models.load_model(squeezenet, compile=False)

@@ -138,9 +138,9 @@ def test_a_live_model_with_a_layer_of_ones_own(build, keras, images):
     check_gradient(build(Twice()), images)
 
 
+@pytest.mark.keras
 def test_the_softmax_does_not_hide_other_logits():
     """Outputs that are equal, of logits that are not."""
-    pytest.importorskip("tensorflow")
     from sat_nb.saliency.engines.keras.equal import _differ
 
     outputs, logits = np.array([[1.0, 0], [1, 0]]), np.array([[90.0, -3], [80, -9]], np.float32)
