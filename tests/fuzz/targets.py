@@ -89,6 +89,9 @@ def write_zarr(folder: Path, version: int, **options: Any) -> None:
     array[...] = MAP
 
 
+SUFFIXES = {"JPEG2000": "jp2"}
+
+
 def write_picture(folder: Path, form: str, kind: str = "RGB", **options: Any) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (7, 9, 4)).astype(np.uint8)
     picture = {
@@ -102,7 +105,7 @@ def write_picture(folder: Path, form: str, kind: str = "RGB", **options: Any) ->
     tags = Image.Exif()
     tags[0x0112] = 6
     exif = {"exif": tags.tobytes()} if form in ("JPEG", "PNG", "WEBP") else {}
-    picture.save(folder / f"a.{form.lower()}", form, **exif, **options)
+    picture.save(folder / f"a.{SUFFIXES.get(form, form.lower())}", form, **exif, **options)
 
 
 def write_dicom(folder: Path) -> None:
@@ -286,7 +289,9 @@ PICTURES = {
     **{"png": ("PNG",), "png, 16 bits": ("PNG", "I;16"), "png, palette": ("PNG", "P")},
     **{"png, see-through": ("PNG", "RGBA"), "jpeg": ("JPEG",), "gif": ("GIF", "P")},
     **{"tiff": ("TIFF",), "tiff, 16 bits": ("TIFF", "I;16"), "bmp": ("BMP",), "webp": ("WEBP",)},
-    "ppm": ("PPM",),
+    **{"ppm": ("PPM",), "tga": ("TGA",), "pcx": ("PCX",), "sgi": ("SGI",), "ico": ("ICO", "RGBA")},
+    **{"jpeg 2000": ("JPEG2000",), "dds": ("DDS",), "qoi": ("QOI",), "avif": ("AVIF",)},
+    **{"blp": ("BLP", "P"), "im": ("IM",)},
 }
 
 TARGETS: dict[str, Target] = {
