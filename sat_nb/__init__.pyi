@@ -245,6 +245,12 @@ from .table.select import (
 from .table.settled import (
     settled_ranks,
 )
+from .table.tabulate.run import (
+    Tabulated,
+)
+from .table.tabulate.tabulate import (
+    tabulate,
+)
 from .widgets.explore import (
     explore,
 )
@@ -311,6 +317,7 @@ __all__ = [
     "SatError",
     "SegmentationMap",
     "Source",
+    "Tabulated",
     "TooFewWarning",
     "UnitSizeWarning",
     "View",
@@ -372,6 +379,7 @@ __all__ = [
     "size_effect",
     "spreadsheet_safe",
     "suggest_renames",
+    "tabulate",
     "to_latex",
     "unusual_images",
     "varying_segments",

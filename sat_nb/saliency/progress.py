@@ -85,12 +85,14 @@ class _Silent:
 
 
 @contextmanager
-def progress_bar(total: int, progress: bool) -> Iterator[Any]:
-    """A bar of ``total`` maps, or one that shows nothing."""
+def progress_bar(
+    total: int, progress: bool, *, unit: str = "map", title: str = "explain"
+) -> Iterator[Any]:
+    """A bar of ``total`` maps, or of other units, or one that shows nothing."""
     if not progress:
         yield _Silent()
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, unit="map", desc="explain") as bar:
+    with tqdm(total=total, unit=unit, desc=title) as bar:
         yield bar

@@ -190,7 +190,7 @@ def test_a_folder_is_written_whole_or_not_at_all(
     if there:
         sat.write_table(table, tmp_path / "t", partition_by=BY)
     before, calls = listing(tmp_path), []
-    write = files._write_file
+    write = files.write_rows
 
     def interrupted(*arguments: object) -> None:
         calls.append(arguments)
@@ -198,7 +198,7 @@ def test_a_folder_is_written_whole_or_not_at_all(
             raise KeyboardInterrupt
         write(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "_write_file", interrupted)
+    monkeypatch.setattr(files, "write_rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sat.write_table(table.assign(image_id="b"), tmp_path / "t", partition_by=BY)
     assert listing(tmp_path) == before

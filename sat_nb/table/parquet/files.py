@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -87,7 +87,7 @@ def write_table(
             _write_shards(check_table(table), path, partition_by)
     else:
         with written_whole(path) as part:
-            _write_file(check_table(table), part)
+            write_rows(check_table(table), part)
     return path
 
 
@@ -162,11 +162,14 @@ def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None
         schema = _common_schema(schema, table.attrs, folder, columns)
     with staged(folder) as base:
         for values, rows in partitions(table, columns):
-            _write_file(rows, shard_file(base, values, rows["image_id"]), schema, list(values))
+            write_rows(rows, shard_file(base, values, rows["image_id"]), schema, list(values))
 
 
-def _write_file(
-    rows: pd.DataFrame, file: Path, schema: pa.Schema | None = None, without: Sequence[str] = ()
+def write_rows(
+    rows: pd.DataFrame,
+    file: Path | IO[bytes],
+    schema: pa.Schema | None = None,
+    without: Sequence[str] = (),
 ) -> None:
     """Write rows to one Parquet file, ``without`` the columns that its folders name."""
     import pyarrow as pa

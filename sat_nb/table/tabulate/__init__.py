@@ -1,0 +1,1 @@
+"""Tables of any number of photos, shard by shard: resumable, on one machine or a Dask cluster."""

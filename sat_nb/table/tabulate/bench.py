@@ -1,0 +1,373 @@
+"""One shard: its photos explained and joined batch by batch, so that a map lives for its row only.
+
+A bench holds one open model. It is used by the caller's process, or by each worker of a cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sat_nb import __version__
+from sat_nb.arrays import Masks
+from sat_nb.by_id import ById
+from sat_nb.errors import CannotWrite, EngineMissing, SatError, WorkerFailed
+from sat_nb.images import ImageSet
+from sat_nb.saliency.execute import Job, batches_of, explain_batch, start
+from sat_nb.saliency.process.budget import Budget
+from sat_nb.saliency.process.pool import Stopped
+from sat_nb.saliency.progress import run_batches
+from sat_nb.saliency.request import OpenModel, job_of
+from sat_nb.saliency.store.chunks import Key, MemoryChunks
+from sat_nb.saliency.store.codec import Chunk
+from sat_nb.saliency.store.runs import Run, plain, start_run
+from sat_nb.saliency.store.store import AttributionStore
+from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
+from sat_nb.table.build import join, table_of
+from sat_nb.table.join import ImageRows
+from sat_nb.table.matching import labels_of
+from sat_nb.table.parquet.files import write_rows
+from sat_nb.table.tabulate.plan import MAX_NOTED, Shard
+from sat_nb.table.tabulate.recipe import Recipe
+
+NOT_OF_A_PHOTO = (CannotWrite, EngineMissing, Stopped)
+"""Errors that end the run even where photos that fail are skipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A finished shard: the content of its Parquet file, None where it has no rows.
+
+    ``photos`` is {image_id: hash of all that decides its rows}; ``failed`` is {image_id: why}.
+    """
+
+    photos: Mapping[str, str]
+    content: bytes | None
+    n_rows: int
+    failed: Mapping[str, str]
+    warnings: list[str]
+
+
+class Bench:
+    """An open model that makes shards by a recipe.
+
+    ``settings`` identify the table; two benches with equal ones make the same rows.
+    """
+
+    def __init__(self, recipe: Recipe, opened: OpenModel) -> None:
+        self.recipe, self.opened = recipe, opened
+        request, of_maps = recipe.request, recipe.request.settings(opened)
+        self.settings = _settings(recipe, of_maps)
+        self._kept = None if recipe.keep_maps is None else start_run(recipe.keep_maps, of_maps)
+        self._of_maps = plain(of_maps)
+        self._job = job_of(
+            request, opened, images=ImageSet({}), targets=None, run=self._passing(), masks=None
+        )
+
+    def start(self, bar: Any) -> None:
+        """Build all graphs, so that what the model cannot do is known before the work."""
+        with self._job.lock:
+            start(self._job, bar)
+
+    def look(self, shard: Shard) -> dict[str, str]:
+        """{image_id: hash of all that decides its rows}; photos and masks are read."""
+        masks = _Masks(shard)
+        for image_id in shard.image_ids:
+            masks.note(image_id)
+        return self._hashes(shard, masks)
+
+    def make(self, shard: Shard, bar: Any) -> Made:
+        """Explain and join the photos of the shard."""
+        masks = _Masks(shard)
+        work = _Work(self, shard, masks)
+        with _noted_warnings() as texts:
+            self.start(bar)
+            if self._kept is not None:
+                self._kept.asked_for(self.recipe.request.keys, shard.image_ids)
+            there = [i for i in shard.image_ids if i not in shard.gone]
+            run_batches(
+                work,
+                batches_of(there, self.recipe.batch_size),
+                bar,
+                n_threads=self.opened.pool.n_workers,
+                stop=self._stop,
+            )
+            table = self._table(shard, work)
+        for image_id in work.failed:
+            masks.note(image_id)
+        stream = io.BytesIO()
+        if len(table):
+            write_rows(table, stream)
+        return Made(
+            photos=self._hashes(shard, masks),
+            content=stream.getvalue() or None,
+            n_rows=len(table),
+            failed=work.failed,
+            warnings=texts,
+        )
+
+    def job(self, shard: Shard, masks: _Masks) -> Job:
+        """The work of explaining photos of the shard, into maps that are kept or pass by."""
+        run = self._passing() if self._kept is None else self._kept
+        settling = partial(self._settling, masks) if self.recipe.settles else None
+        return replace(
+            self._job, images=shard.images, targets=shard.targets, run=run, masks=settling
+        )
+
+    def after_a_crash(self) -> None:
+        """Forget that batches were made smaller: a photo is to blame, and it was left out."""
+        self.opened.pool.budget = Budget(self.opened.pool.max_memory)
+
+    def _passing(self) -> Run:
+        return Run(PassingChunks(), self._of_maps)
+
+    def _stop(self, error: BaseException) -> None:
+        self._job.stopping.set()
+        if not isinstance(error, Exception):
+            self.opened.pool.stop()
+
+    def _settling(self, masks: _Masks, image_id: str) -> Masks:
+        """The masks whose ranks sampling settles: padded as the join does it."""
+        fitting, size = self.recipe.joining.fitting, self.opened.facts.input_shape[:2]
+        merged, pad_px = masks[image_id].merged(), fitting.pad_px
+        if fitting.pad_unit == "photo":
+            merged, pad_px = merged.pad(pad_px), 0
+        return merged.resize(size, fit=fitting.fit, pad_px=pad_px).masks
+
+    def _table(self, shard: Shard, work: _Work) -> Any:
+        keys, plan = self.recipe.request.keys, shard.plan
+        done = [i for i in shard.image_ids if i not in work.failed]
+        images = [plan.match(i, keys) for i in done]
+        labels = labels_of(shard.labels, images)
+        classes = dict(zip((image.image_id for image in images), labels, strict=True))
+        left_out = {reason: list(ids) for reason, ids in plan.left_out.items()}
+        if self.recipe.of_segments:
+            left_out["what read_segments left out"] = list(self.recipe.of_segments)
+        if work.failed:
+            lines = [f"{image_id}: {why}" for image_id, why in work.failed.items()]
+            left_out["photos that failed"] = lines[:MAX_NOTED]
+        return table_of(
+            [rows for i in done for rows in work.rows.get(i, ())],
+            AttributionStore(self._passing(), methods=keys, image_ids=()),
+            classes,
+            self.recipe.joining,
+            model=self.recipe.model_name or self.opened.file.name,
+            rank_by=self.recipe.rank_by,
+            left_out=left_out,
+        )
+
+    def _hashes(self, shard: Shard, masks: _Masks) -> dict[str, str]:
+        targets, found = shard.targets or {}, {}
+        for image_id in shard.image_ids:
+            photo = _photo_sha256(shard.images, image_id)
+            given = [targets.get(image_id), shard.labels.get(image_id)]
+            found[image_id] = digest_of([photo, masks.sha256.get(image_id), given])[:16]
+        return found
+
+
+class _Work:
+    """What :func:`run_batches` does with each batch of a shard; ``rows`` by image id."""
+
+    def __init__(self, bench: Bench, shard: Shard, masks: _Masks) -> None:
+        self.bench, self.shard, self.masks = bench, shard, masks
+        self.rows: dict[str, list[ImageRows]] = {}
+        self.failed: dict[str, str] = dict(shard.gone)
+
+    def __call__(self, image_ids: Sequence[str], bar: Any) -> None:
+        bar.set_postfix_str("")
+        try:
+            self.rows |= self._rows(image_ids, bar)
+        except (SatError, OSError) as error:
+            if self.bench.recipe.errors == "raise" or isinstance(error, NOT_OF_A_PHOTO):
+                raise
+            self._without_failing(image_ids, error, bar)
+        bar.update(len(image_ids))
+
+    def _without_failing(self, image_ids: Sequence[str], error: Exception, bar: Any) -> None:
+        """The rows of the photos that do not fail when each goes alone."""
+        failing = {i: why for i in image_ids if (why := self._why_not(i, bar)) is not None}
+        if not failing:
+            raise error
+        if any(isinstance(why, WorkerFailed) for why in failing.values()):
+            self.bench.after_a_crash()
+        self.failed |= {image_id: str(why) for image_id, why in failing.items()}
+        rest = [i for i in image_ids if i not in failing]
+        if rest:
+            self.rows |= self._rows(rest, bar)
+
+    def _why_not(self, image_id: str, bar: Any) -> Exception | None:
+        try:
+            self._rows([image_id], bar)
+        except NOT_OF_A_PHOTO:
+            raise
+        except (SatError, OSError) as error:
+            return error
+        return None
+
+    def _rows(self, image_ids: Sequence[str], bar: Any) -> dict[str, list[ImageRows]]:
+        keys = self.bench.recipe.request.keys
+        job = self.bench.job(self.shard, self.masks)
+        explain_batch(job, image_ids, _Maps(bar))
+        maps = AttributionStore(job.run, methods=keys, image_ids=image_ids)
+        matches = [self.shard.plan.match(i, keys) for i in image_ids]
+        facts = [job.run.records[i].facts for i in image_ids]
+        rows = join(maps, self.masks, matches, facts, self.bench.recipe.joining)
+        key_of = {match.image_id: i for match, i in zip(matches, image_ids, strict=True)}
+        found: dict[str, list[ImageRows]] = {i: [] for i in image_ids}
+        for one in rows:
+            found[key_of[one.image_id]].append(_light(one))
+        return found
+
+
+def _light(rows: ImageRows) -> ImageRows:
+    """The rows without the runs of masks that their sums were taken over."""
+    none = np.zeros(0, np.int64)
+    runs = replace(rows.segments.runs, starts=none, stops=none, masks=none)
+    return replace(rows, segments=replace(rows.segments, runs=runs))
+
+
+class _Maps:
+    """Passes on what is being computed, and counts no maps: the bar counts photos."""
+
+    def __init__(self, bar: Any) -> None:
+        self.set_postfix_str = bar.set_postfix_str
+
+    def update(self, n: int) -> None:
+        """Nothing: a photo counts once its rows are there."""
+
+
+class _Masks(ById[SegmentationMap]):
+    """The masks of a shard by the key of their photo; those that were read leave their hash."""
+
+    holds = "segmentation map"
+
+    def __init__(self, shard: Shard) -> None:
+        self._segments, self._keys_of, self._ids = shard.segments, shard.plan.masks, shard.image_ids
+        self.sha256: dict[str, str] = {}
+
+    def note(self, image_id: str) -> None:
+        """Read the masks for their hash; what cannot be read has none."""
+        try:
+            _ = self[image_id]
+        except (SatError, OSError):
+            self.sha256.setdefault(image_id, "")
+
+    def _keys(self) -> Collection[str]:
+        return self._ids
+
+    def _value(self, key: str) -> SegmentationMap:
+        found = checked_segmentation(self._segments[self._keys_of.get(key, key)], key)
+        self.sha256[key] = _masks_sha256(found)
+        return found
+
+
+class PassingChunks(MemoryChunks):
+    """Maps in memory as they were computed: those of one batch, which are read once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chunks: dict[Key, Chunk] = {}
+
+    def has(self, key: Key) -> bool:
+        """Whether the chunk is there."""
+        return key in self._chunks or super().has(key)
+
+    def get(self, key: Key, *, shape: Sequence[int] | None = None) -> Chunk:
+        """The chunk."""
+        return self._chunks[key] if key in self._chunks else super().get(key, shape=shape)
+
+    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
+        """Keep the chunk; one whose values are rounded goes the way of files."""
+        if dtype == "float32":
+            self._chunks[key] = chunk
+        else:
+            super().put(key, chunk, dtype=dtype)
+
+
+# --- what identifies a table -------------------------------------------------------------------
+
+
+def _settings(recipe: Recipe, of_maps: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides rows, as plain data: options, names and versions of functions, the model."""
+    joining = recipe.joining
+    fitting = joining.fitting
+    found = {
+        "version": __version__,
+        "maps": of_maps,
+        "model_name": recipe.model_name,
+        "pool": joining.pool.key,
+        "merge": joining.merge.key,
+        "pad_px": fitting.pad_px,
+        "pad_unit": fitting.pad_unit,
+        "rank_by": recipe.rank_by,
+        "batch_size": recipe.batch_size,
+    }
+    return plain(found)
+
+
+def digest_of(content: Any) -> str:
+    """A hash of plain data."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _photo_sha256(images: ImageSet, image_id: str) -> str:
+    """The hash of the photo's file; "" where it cannot be read."""
+    try:
+        return images.sha256(image_id)
+    except (SatError, OSError):
+        return ""
+
+
+def _masks_sha256(found: SegmentationMap) -> str:
+    scores = None if found.scores is None else found.scores.tobytes()
+    about = repr((found.names, found.masks.shape, scores)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(about + np.packbits(found.masks).tobytes()).hexdigest()
+
+
+# --- warnings ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _noted_warnings() -> Iterator[list[str]]:
+    """Yield a list that holds, after the block, what was warned of in it, each text once."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield texts
+    kinds = (UserWarning, RuntimeWarning)
+    texts += dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, kinds))
+
+
+def summed_up(texts: Iterable[tuple[int, str]], n_shards: int) -> list[str]:
+    """One text for each kind of warning, with the number of shards that gave one.
+
+    Texts are of one kind if they differ in numbers and quoted names alone.
+
+    >>> summed_up([(0, "3 of 8 photos: 'a'"), (4, "1 of 8 photos: 'q'")], 5)
+    ["3 of 8 photos: 'a' (shard 0; 2 of 5 shards warn so)"]
+    """
+    first: dict[str, tuple[int, str]] = {}
+    counts: Counter[str] = Counter()
+    for number, text in texts:
+        kind = re.sub(r"'[^']*'|[\d.]+", "#", text)
+        kind = re.sub(r"#(, #)*( and # more)?", "#", kind)
+        first.setdefault(kind, (number, text))
+        counts[kind] += 1
+    if n_shards == 1:
+        return [text for _, text in first.values()]
+    return [
+        f"{text} (shard {number}; {counts[kind]} of {n_shards} shards warn so)"
+        for kind, (number, text) in first.items()
+    ]
