@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,22 +75,33 @@ def grey(pixels: Pixels, mask: Mask) -> Pixels:
 
 def blur(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo blurred where the mask is, by a Gaussian of a twelfth of the shorter side."""
-    from skimage.filters import gaussian
-
+    filters = _skimage("filters", "blur")
     sigma = min(mask.shape) / 12
-    smooth = gaussian(pixels.astype(np.float64), sigma, channel_axis=-1, preserve_range=True)
+    smooth = filters.gaussian(
+        pixels.astype(np.float64), sigma, channel_axis=-1, preserve_range=True
+    )
     return _filled(pixels, mask, smooth)
 
 
 def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo with a smooth surface where the mask is; grey if the mask covers all of it."""
-    from skimage.restoration import inpaint_biharmonic
-
+    restoration = _skimage("restoration", "inpaint")
     if mask.all():
         return grey(pixels, mask)
     # The copy is writable: scikit-image refuses read-only masks.
-    filled = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
+    filled = restoration.inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
     return _filled(pixels, mask, 255 * filled)
+
+
+def _skimage(module: str, deletion: str) -> Any:
+    """A module of scikit-image; InvalidInput where that is not installed."""
+    try:
+        return importlib.import_module(f"skimage.{module}")
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"deletions: {deletion!r} needs scikit-image, which is not installed; run "
+            "`pip install 'sat-nb[studies]'`, or choose deletions=['grey']."
+        ) from error
 
 
 def _filled(pixels: Pixels, mask: Mask, colours: Any) -> Pixels:

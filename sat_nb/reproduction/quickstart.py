@@ -27,6 +27,7 @@ from sat_nb.reproduction.marked_photos import (
     street_photos,
 )
 from sat_nb.reproduction.studies import draw_method, save
+from sat_nb.saliency.engines.keras import check_tensorflow
 from sat_nb.stats.signed_rank import signed_rank_p
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def run(
     ------
     InvalidInput
         For an unknown size.
+    EngineMissing
+        Where TensorFlow is missing, with which models are trained.
 
     Examples
     --------
@@ -134,6 +137,7 @@ def run(
     >>> quickstart.watermark_ranks(result)  # doctest: +SKIP
     """
     settings = settings or settings_of(size, SETTINGS if data is None else ON_PHOTOS)
+    check_tensorflow("quickstart")  # before minutes are spent on photos
     photos = _photos(work, data, settings)
     maps, tables, accuracy = {}, [], {}
     for name, share in ((MARKED, settings.share), (CONTROL, 0.0)):

@@ -27,6 +27,7 @@ from sat_nb.files import existing, plain_name, written_whole
 from sat_nb.registry import Entry, registry
 from sat_nb.reproduction.claims import Claim, write_claims
 from sat_nb.reproduction.parity import as_in_paper, changed_verdicts, compared, parity_claim
+from sat_nb.saliency.engines.keras import check_tensorflow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +160,11 @@ def run_study(
     ------
     InvalidInput
         For an unknown name or size.
+    EngineMissing
+        Where TensorFlow is missing, with which models are trained.
     """
     chosen_studies(name, on_real=data is not None)
+    check_tensorflow(f"study {name!r}")  # before minutes are spent on photos
     entry = STUDIES[name]
     study, photos = entry.load(), {}
     settings = study.SETTINGS

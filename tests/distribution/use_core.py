@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +12,7 @@ matplotlib.use("agg")
 import numpy as np
 
 import sat_nb as sat
+from sat_nb.reproduction import quickstart
 from sat_nb.toy import toy
 
 assert Path(sat.__file__).is_relative_to(sys.prefix), sat.__file__
@@ -42,9 +44,24 @@ assert explorer.code()
 explorer.save("svg")
 explorer.save("csv")
 
+
+def refused(function: Callable[[], object]) -> None:
+    """Print what an error of ours says, one that is raised before anything takes long."""
+    try:
+        function()
+    except sat.SatError as error:
+        print(error)
+    else:
+        raise AssertionError("what this needs is missing, and it does not say so")
+
+
 Path("model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-photos = {"a": np.zeros((8, 8, 3), np.uint8)}
-try:
-    sat.explain("model.h5", photos, methods="gradient", preprocess="unit", progress=False)
-except sat.EngineMissing as error:
-    print(error)
+Path("group.zarr").mkdir()
+Path("group.zarr", "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+photo = np.zeros((8, 8, 3), np.uint8)
+options = {"methods": "gradient", "preprocess": "unit", "progress": False}
+refused(lambda: sat.explain("model.h5", {"a": photo}, **options))
+refused(lambda: sat.input_agnostic_saliency("model.h5", [0, 1], bounds=(0, 1)))
+refused(lambda: sat.DELETIONS["blur"](photo, np.eye(8, dtype=bool)))
+refused(lambda: sat.read_maps("group.zarr", method="shap", layout="HWC", sign="signed"))
+refused(lambda: quickstart.run("work"))
