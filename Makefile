@@ -85,11 +85,11 @@ $(LATEST)/pandas-2/.ready: requirements.lock $(LATEST)/.ready
 	touch $@
 
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra keras --python-version 3.11 --universal \
+	uv pip compile pyproject.toml --no-python-downloads --extra dev --extra keras --python-version 3.11 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 lock-latest:  ## resolve requirements-latest.lock anew: the core and its tests on Python 3.13
-	uv pip compile pyproject.toml --extra test --python-version 3.13 --universal \
+	uv pip compile pyproject.toml --no-python-downloads --extra test --python-version 3.13 --universal \
 		--generate-hashes --no-emit-index-url --no-header -o requirements-latest.lock
 
 resolve:  ## whether each Python finds wheels of everything that the core needs (needs uv)
