@@ -42,8 +42,13 @@ def model_file(
 ) -> Iterator[ModelFile]:
     """``model``, a path or a live model, as a file for as long as the block runs.
 
+    A ModelFile is what another process has made of one of these.
+
     The file of a live model is temporary, and trusted: its code is the user's.
     """
+    if isinstance(model, ModelFile):
+        yield model
+        return
     size = checked_size(input_size)
     if isinstance(model, str | os.PathLike):
         path = plain_model(Path(model))

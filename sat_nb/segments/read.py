@@ -67,6 +67,10 @@ class SegmentFiles(ById[SegmentationMap]):
         problems = Problems() if self._skips else None
         return SegmentFiles(sources, self._normalize_names, self._renames, problems)
 
+    def files(self, image_id: str) -> tuple[Path, ...]:
+        """The files that the masks of an image are read from, as far as they are known."""
+        return self._sources[image_id].files
+
     def _keys(self) -> Collection[str]:
         return self._sources
 

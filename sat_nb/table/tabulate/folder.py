@@ -111,7 +111,7 @@ class Folder:
         if was != self.settings:
             raise InvalidInput(
                 f"out: {str(self.path)!r} holds a table of another run: "
-                f"{'; '.join(list(_differences(self.settings, was))[:3])}. Give another folder, "
+                f"{'; '.join(list(differences(self.settings, was))[:3])}. Give another folder, "
                 "or the same arguments to go on with that run."
             )
 
@@ -189,10 +189,10 @@ def _read_report(file: Path) -> Report | None:
     return None
 
 
-def _differences(now: Any, was: Any, where: str = "") -> Iterator[str]:
+def differences(now: Any, was: Any, where: str = "") -> Iterator[str]:
     """How settings differ, each by its path: ``maps.preprocess is 'caffe', was 'unit'``."""
     if isinstance(now, dict) and isinstance(was, dict):
         for key in {**now, **was}:
-            yield from _differences(now.get(key), was.get(key), f"{where}.{key}".lstrip("."))
+            yield from differences(now.get(key), was.get(key), f"{where}.{key}".lstrip("."))
     elif now != was:
         yield f"{where} is {now!r:.80}, was {was!r:.80}"
