@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,28 +75,31 @@ def grey(pixels: Pixels, mask: Mask) -> Pixels:
 
 def blur(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo blurred where the mask is, by a Gaussian of a twelfth of the shorter side."""
-    filters = _skimage("filters", "blur")
+    with _skimage("blur"):
+        from skimage.filters import gaussian
+
     sigma = min(mask.shape) / 12
-    smooth = filters.gaussian(
-        pixels.astype(np.float64), sigma, channel_axis=-1, preserve_range=True
-    )
+    smooth = gaussian(pixels.astype(np.float64), sigma, channel_axis=-1, preserve_range=True)
     return _filled(pixels, mask, smooth)
 
 
 def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo with a smooth surface where the mask is; grey if the mask covers all of it."""
-    restoration = _skimage("restoration", "inpaint")
+    with _skimage("inpaint"):
+        from skimage.restoration import inpaint_biharmonic
+
     if mask.all():
         return grey(pixels, mask)
     # The copy is writable: scikit-image refuses read-only masks.
-    filled = restoration.inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
+    filled = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
     return _filled(pixels, mask, 255 * filled)
 
 
-def _skimage(module: str, deletion: str) -> Any:
-    """A module of scikit-image; InvalidInput where that is not installed."""
+@contextmanager
+def _skimage(deletion: str) -> Iterator[None]:
+    """InvalidInput where scikit-image, which is imported within, is not installed."""
     try:
-        return importlib.import_module(f"skimage.{module}")
+        yield
     except ModuleNotFoundError as error:
         raise InvalidInput(
             f"deletions: {deletion!r} needs scikit-image, which is not installed; run "
