@@ -46,7 +46,7 @@ def plot_map_grid(
         The rows; by default the first four images that have a map in the first column.
     fit : str, optional
         How photos were brought to the grid of the maps, a name in ``FITS``; by default that of the
-        store. Maps of the photos' own shape need none.
+        stores. Maps of the photos' own shape need none.
     figure : Figure, optional
         Figure to draw on; a new one by default, as wide as a page.
 
@@ -76,6 +76,7 @@ def plot_map_grid(
     ['photo', 'sharp', 'noisy']
     """
     columns, fit = list(maps), fit or getattr(maps, "fit", None)
+    fits = {column: fit or getattr(maps[column], "fit", None) for column in columns}
     ids = _rows(images, maps, image_ids)
     n_across = 1 + len(columns)
     side = min(1.6, (style.PAGE - 0.3) / n_across)
@@ -100,7 +101,7 @@ def plot_map_grid(
         )
         for ax, column in zip(row[1:], columns, strict=True):
             attribution = maps[column][image_id]
-            plot_overlay(pixels, attribution, ax=ax, fit=fit)
+            plot_overlay(pixels, attribution, ax=ax, fit=fits[column])
             limits.append((image_id, column, limit_of(channel_sum(attribution))))
     titles = style.fitted_together(columns, TEXT, [0.95 * side] * len(columns))
     for ax, title in zip(axes[0], ["photo", *titles], strict=True):

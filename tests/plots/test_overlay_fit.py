@@ -60,6 +60,18 @@ def test_a_map_of_the_photos_shape_needs_none():
     assert sat.plot_overlay(np.zeros((37, 80, 3), np.uint8), np.ones((9, 20))), "but for rounding"
 
 
+def test_columns_of_a_grid_may_know_their_fit():
+    """As the maps of one method of a store do: {model: store[method]}."""
+
+    class Known(dict):
+        fit = "crop"
+
+    grid = sat.plot_map_grid(
+        {"a": np.zeros((40, 80, 3), np.uint8)}, {"model": Known(a=np.ones((20, 20)))}
+    )
+    assert grid.axes[1].images[1].get_extent() == [20, 60, 40, 0]
+
+
 def mask_of(size):
     return sat.SegmentationMap(("s",), np.ones((1, *size), bool))
 

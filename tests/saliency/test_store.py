@@ -68,6 +68,7 @@ def test_round_trip(store, model_files, images, tmp_path):
     assert (opened.model, opened.fit, opened.input_size) == ("logits", "stretch", (12, 12))
     for method in opened:
         assert set(opened[method]) == set(images)
+        assert opened[method].fit == opened.fit
         for i in images:
             np.testing.assert_allclose(opened[method][i], in_memory[method][i], atol=1e-6)
 

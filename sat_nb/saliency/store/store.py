@@ -274,6 +274,11 @@ class MethodMaps(ById[Float32]):
         self._run, self._method = run, method
         self._image_ids = dict.fromkeys(image_ids)
 
+    @property
+    def fit(self) -> str:
+        """How images were brought to the model's input, as of the store."""
+        return str(self._run.settings["fit"])
+
     def chunk(self, image_id: str) -> Chunk:
         """Read the map with all that is kept beside it."""
         key = self._run.key(self._method, image_id) if image_id in self else None
