@@ -17,6 +17,7 @@ from sat_nb.saliency.engines.torch.graph import (
     argument,
     aten,
     constant,
+    like,
     operation,
 )
 from sat_nb.saliency.engines.torch.operations import PRODUCTS, SUMS
@@ -85,9 +86,8 @@ def _of_two(module: fx.GraphModule, node: fx.Node, name: str) -> Affine | None:
         return None
     (x,) = computed
     first = given[0] is x
-    like = next(b for b in module.buffers() if b.is_floating_point())
     number = constant(module, given[1] if first else given[0])
-    other = torch.as_tensor(number).to(like)
+    other = torch.as_tensor(number).to(like(module))
     if name in PRODUCTS:
         return _product(node, x, other, first)
     alpha = argument(node, "alpha", 1)

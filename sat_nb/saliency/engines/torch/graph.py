@@ -112,6 +112,12 @@ def add_constant(module: fx.GraphModule, tensor: torch.Tensor, before: fx.Node) 
         return module.graph.get_attr(name)
 
 
+def like(module: fx.GraphModule) -> torch.Tensor:
+    """A tensor of the type and on the device of the module's numbers."""
+    floating = (buffer for buffer in module.buffers() if buffer.is_floating_point())
+    return next(floating, torch.zeros(()))
+
+
 def runnable(module: fx.GraphModule) -> fx.GraphModule:
     """The module after changes of its graph."""
     module.graph.eliminate_dead_code()

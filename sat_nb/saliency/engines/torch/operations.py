@@ -10,8 +10,9 @@ def _names(text: str) -> frozenset[str]:
 VIEWS = _names(
     """
     alias contiguous detach diagonal expand expand_as flatten movedim moveaxis narrow numpy_T
-    permute ravel reshape reshape_as select slice split split_with_sizes chunk squeeze swapaxes swapdims t
-    tensor_split transpose unbind unflatten unsqueeze unsafe_chunk unsafe_split view view_as unfold
+    permute ravel reshape reshape_as select slice split split_with_sizes chunk squeeze swapaxes
+    swapdims t tensor_split transpose unbind unflatten unsqueeze unsafe_chunk unsafe_split view
+    view_as unfold
     broadcast_to _reshape_alias _unsafe_view
     """
 )

@@ -23,6 +23,7 @@ from sat_nb.saliency.engines.torch.graph import (
     argument,
     aten,
     describe,
+    like,
     operation,
     runnable,
     tensors,
@@ -103,6 +104,8 @@ def operations_without_effect_are_left_out(module: fx.GraphModule) -> None:
         name = operation(node)
         if name in _CHECKS:
             module.graph.erase_node(node)
+        elif name == "copy":  # of the second into the shape of the first
+            node.target, node.args = aten.expand_as.default, (node.args[1], node.args[0])
         elif name in _NOTHING or name in _NOISE or _is_cast(node):
             single = node.target._schema.returns[0].type.kind() == "TensorType"
             users = [node] if single and name != "native_dropout" else list(node.users)
@@ -268,9 +271,9 @@ def sizes(module: fx.GraphModule, shape: tuple[int, ...]) -> dict[fx.Node, tuple
         found[node] = tuple(value.shape)
         return value.to("meta") if node.op == "get_attr" else None
 
-    dtype = next((b.dtype for b in module.buffers() if b.is_floating_point()), torch.float32)
+    images = torch.empty(shape, dtype=like(module).dtype, device="meta")
     try:
-        Walk(module, without_numbers, seen).run(torch.empty(shape, dtype=dtype, device="meta"))
+        Walk(module, without_numbers, seen).run(images)
     except Unfit:
         raise
     except Exception:  # an operation without a formula for shapes; running it will tell

@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from sat_nb.saliency.engines.torch.affine import Shapes, affine
-from sat_nb.saliency.engines.torch.graph import Walk, describe, the_input
+from sat_nb.saliency.engines.torch.graph import Walk, describe, like, the_input
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,9 @@ def _factor_and_offset(
             values.append(value)
             raise Found
 
-    like = next(b for b in module.buffers() if b.is_floating_point())
     for number in (0.0, 1.0):
         try:
-            images = torch.full(shape, number, dtype=like.dtype, device=like.device)
+            images = torch.full(shape, number).to(like(module))
             Walk(module, seen=seen).run(images)
         except Found:
             continue
