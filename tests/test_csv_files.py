@@ -24,7 +24,7 @@ def test_any_text_is_read_back(names: list[str]) -> None:
 
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(sat.InvalidInput, match=r"udce9.* is not valid Unicode.*rename"):
-        csv_of(pd.DataFrame({"segment": ["caf\udce9"]}))
+        csv_of(pd.DataFrame({"segment": ["caf\udce9"]}, dtype=object))
 
 
 def test_only_text_is_made_safe() -> None:
