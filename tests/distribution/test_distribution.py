@@ -20,6 +20,7 @@ import sat_nb as sat
 ROOT = Path(__file__).parents[2]
 NOT_NEEDED = (".ci/", ".pre-commit-config.yaml")
 """Tracked files that no test and no target of the Makefile needs."""
+FOLDERS = ("benchmarks", "docs", "notebooks", "sat_nb", "tests")
 PICTURES = (".png", ".svg")
 JUNK = (".env", "notes.txt", ".venv-mine/lib/a.py", "sat_nb/__pycache__/a.pyc", "build/a.py")
 
@@ -47,11 +48,12 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 def tracked_files() -> set[str]:
-    """The files of the checkout, new ones included; the tests are skipped outside of one."""
+    """The files of the checkout, new ones in FOLDERS too; the tests are skipped outside of one."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("builds what git tracks, and this is no checkout")
-    listing = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    return {name for name in listing.split("\0") if name and (ROOT / name).is_file()}
+    new = ("--others", "--exclude-standard", "--", *FOLDERS)
+    listed = run("git", "ls-files", "-z", cwd=ROOT) + run("git", "ls-files", "-z", *new, cwd=ROOT)
+    return {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
 
 
 @pytest.fixture(scope="module")
