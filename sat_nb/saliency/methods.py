@@ -42,6 +42,7 @@ LINEAR_LAYERS = (
     "(padding, cropping, slicing, reversing, reshaping); every activation"
 )
 RELU_LAYERS = f"{LINEAR_LAYERS.split(';')[0]}; ReLU and ReLU6"
+TRANSFORMERS = "transformers whose layers attend to all patches of the photo; the torch engine"
 
 _OWN = (
     Method(
@@ -131,6 +132,26 @@ _OWN = (
                 None, lambda v: v is None or isinstance(v, str), "a layer's name, or None"
             )
         },
+    ),
+    Method(
+        name="attention_rollout",
+        title="Attention rollout",
+        about="The attention of all layers multiplied, half of each token kept by itself.",
+        source="Abnar & Zuidema 2020",
+        engine="attention",
+        analyzer="attention_rollout",
+        sign="never negative: how much of a patch reaches the logits, whatever the class",
+        layers=TRANSFORMERS,
+    ),
+    Method(
+        name="gradient_attention",
+        title="Gradient-weighted attention",
+        about="The attention of all layers weighted by its positive gradients.",
+        source="Chefer, Gur & Wolf 2021",
+        engine="attention",
+        analyzer="gradient_attention",
+        sign="never negative: where attention speaks for the target",
+        layers=TRANSFORMERS,
     ),
     Method(
         name="random",

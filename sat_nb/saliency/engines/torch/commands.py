@@ -17,6 +17,7 @@ import torch
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
 from sat_nb.saliency.engines.commands import Commands, Engine, Explainer
+from sat_nb.saliency.engines.torch.attention import FLOWS, attention_map
 from sat_nb.saliency.engines.torch.combined import combined
 from sat_nb.saliency.engines.torch.gradients import FORMULAS, Formula, gradient_sums
 from sat_nb.saliency.engines.torch.graph import describe
@@ -175,10 +176,20 @@ def _warm(classifier: Classifier, explain: Explainer) -> Explainer:
     return explain
 
 
+def _by_attention(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
+    flow = _known(method, FLOWS)
+
+    def explain(batch: Float32, weights: Float32) -> Float32:
+        return attention_map(classifier, batch, weights, flow)
+
+    return _warm(classifier, _whole(classifier, explain))
+
+
 EXPLAINERS: dict[str, Callable[[Classifier, Method, dict[str, Any]], Explainer]] = {
     "gradient": _by_formula,
     "grad_cam": _by_formula,
     "relevance": _by_rules,
+    "attention": _by_attention,
 }
 """How explainers are made, by the method's ``engine``."""
 
@@ -199,10 +210,18 @@ def _working(classifier: Classifier) -> list[str]:
 def _works(classifier: Classifier, method: Method) -> bool:
     if method.engine in ("gradient", "random"):
         return True
-    if method.engine != "relevance":
+    if method.engine == "relevance":
+        found = plan(classifier.module, classifier.scaling.end, RULES[method.analyzer])
+        return not found.unknown
+    if method.engine not in EXPLAINERS:
         return False
-    found = plan(classifier.module, classifier.scaling.end, RULES[method.analyzer])
-    return not found.unknown
+    try:
+        _explainer(
+            classifier, method, {name: p.default for name, p in method.parameters.items()}, "logit"
+        )
+    except Exception:  # whatever it cannot
+        return False
+    return True
 
 
 def _clear() -> None:
