@@ -25,7 +25,8 @@ TWINS: dict[str, str] = dict(zip(sat.PAPER_METHODS, sat.PARITY_METHODS, strict=T
 """{method as this project computes it: the same as iNNvestigate does}."""
 
 REASONS = {
-    "deep_taylor": "iNNvestigate also decomposes outputs that are not positive",
+    "deep_taylor": "iNNvestigate gives each branch of a sum all of its relevance, and decomposes "
+    "outputs that are not positive, too",
     "integrated_gradients": "iNNvestigate takes a left Riemann sum of 64 steps, this project the "
     "midpoint rule with 36",
     "smoothgrad": "iNNvestigate ignores its noise scale: its sigma is 1 in input units, here it "
@@ -174,8 +175,9 @@ def parity_claim(where: str, data: str, parity: Parity, changed: Sequence[str]) 
         verdict = "holds"
     if not table["n_pairs"].sum():
         verdict = "cannot tell"
+    tested = ", pairs decided differently" if table["n_pairs"].sum() else ""
     sentences = [
-        "Largest (mean) difference of mean ranks, pairs decided differently: " + _counted(table),
+        f"Largest (mean) difference of mean ranks{tested}: {_counted(table)}",
         *(f"{name}: {REASONS[name]}" for name in _differing(table) if name in REASONS),
     ]
     if parity.refused:

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import sat_nb as sat
 from sat_nb.cli import main
-from sat_nb.reproduction import cnn, studies
+from sat_nb.reproduction import cnn, parity, studies
 from sat_nb.reproduction.claims import Claim, all_claims
 from sat_nb.reproduction.studies import SIZES, STUDIES, Study
 
@@ -82,6 +82,9 @@ def test_an_entry_is_complete(name: str) -> None:
     assert ("data" in takes[0]) == (study.photos is not None)
     assert takes[1] == ["result", "out"]
     assert list(inspect.signature(module.claims).parameters) == ["result"]
+    if study.explained_twice:
+        assert "settings" in takes[0]
+        assert list(inspect.signature(module.parts).parameters) == ["result"]
     with pytest.raises(sat.InvalidInput, match="size: unknown name 'huge'"):
         studies.run_study(name, size="huge", work="work", out="figures")
 
@@ -102,6 +105,11 @@ def test_committed_figures_are_those_of_the_entry(name: str) -> None:
     assert name in set(claims["study"])
     page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
     assert f"`sat-nb study {name}`" in page
+    twice = STUDIES[name].explained_twice
+    of_both = claims[(claims["study"] == name) & (claims["paper"] == parity.PAPER)]
+    assert set(of_both["where"]) == ({twice} if twice else set())
+    files = [ROOT / "figures" / f"parity_{name}_{kind}.csv" for kind in ("ranks", "pairs")]
+    assert [file.exists() for file in files] == [twice is not None] * 2
 
 
 def run(*arguments: object) -> Result:
