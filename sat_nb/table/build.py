@@ -43,7 +43,7 @@ from sat_nb.table.join import (
     image_rows,
 )
 from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
-from sat_nb.table.schema import COLUMNS, RANK_BY, TOLERANCE
+from sat_nb.table.schema import COLUMNS, RANK_BY, TEXT, TOLERANCE
 from sat_nb.table.ties import local_rank, warnings_of_ties
 
 MAX_NOTED = 100  # messages about items that were left out
@@ -180,6 +180,7 @@ def build(
     blocks = join(maps, segments, images, facts, options)
     if ids and not blocks:
         raise nothing_decomposed(maps, len(ids))
+    note_undecomposed(blocks, maps, ids, left_out)
     name = model or str(getattr(maps, "model", "model"))
     return table_of(blocks, maps, classes, options, model=name, rank_by=rank_by, left_out=left_out)
 
@@ -206,19 +207,25 @@ def table_of(
     rank_by: str,
     left_out: dict[str, list[str]],
 ) -> pd.DataFrame:
-    """The table of these rows, with its settings; warns of what its readers should know.
+    """The table of these rows (at least one), with its settings; warns of what is odd in them.
 
     ``classes`` holds the true class of each image, None where it is not known.
     """
-    for method, empty in _undecomposed(blocks, maps, list(classes)).items():
-        left_out[f"images in which {method} has nothing to decompose"] = empty[:MAX_NOTED]
-        warnings.warn(_of_undecomposed(method, empty, len(classes)), stacklevel=3)
     _warn(blocks, options, maps)
     table = _assemble(blocks, model, classes, rank_by)
     for text in warnings_of_ties(table):
         warnings.warn(text, stacklevel=3)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
+
+
+def note_undecomposed(
+    blocks: list[ImageRows], maps: Maps, image_ids: list[str], left_out: dict[str, list[str]]
+) -> None:
+    """Note, and warn of, images that have no rows of a method."""
+    for method, empty in _undecomposed(blocks, maps, image_ids).items():
+        left_out[f"images in which {method} has nothing to decompose"] = empty[:MAX_NOTED]
+        warnings.warn(_of_undecomposed(method, empty, len(image_ids)), stacklevel=3)
 
 
 def _undecomposed(
@@ -344,9 +351,9 @@ def _assemble(
     """One frame of all rows; a block without segments becomes one row without a segment."""
     counts = np.array([len(block.segments.names) for block in blocks])
     n_rows = np.maximum(counts, 1)
-    columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
-    columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
     try:
+        columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
+        columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
         table = pd.DataFrame({column: columns[column] for column in COLUMNS})
     except UnicodeEncodeError as error:
         raise InvalidInput(
@@ -401,13 +408,13 @@ def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict
     numbers = np.arange(n_rows.sum()) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
     return {
         "segment_id": pd.arrays.IntegerArray(numbers, vacant),
-        "segment": np.array(names, dtype=object),
+        "segment": pd.Series(names, dtype=TEXT),
         "mean_attribution": means,
         "abs_mean_attribution": np.abs(means),
         "total_attribution": totals,
         "mask_px": pd.arrays.IntegerArray(px, vacant),
         "mask_fraction": joined([one.fractions for one in segments], np.nan),
-        "position": joined([one.positions for one in segments], None),
+        "position": pd.Series(joined([one.positions for one in segments], None), dtype=TEXT),
         "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
         "score": joined([one.scores for one in segments], np.nan),
     }

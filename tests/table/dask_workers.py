@@ -2,16 +2,89 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
 from sat_nb.saliency.engines.entries import ENGINES
 from tests.saliency import batch_engine
+
+PRELOAD = __name__
+ROOT = Path(__file__).parents[2]
 
 ENGINES["keras"] = batch_engine.ENTRY
 
 
-def dask_setup(worker):
-    """``dask worker --preload tests.table.dask_workers`` calls this; loading the file is enough."""
+def dask_setup(worker: Any) -> None:
+    """``--preload`` calls this; that the file was loaded is enough."""
 
 
-def halved(batch):
+def halved(batch: Any) -> Any:
     """A preprocessing that workers can import."""
     return batch / 510
+
+
+def blind(name: str) -> None:
+    """Let this worker see no file of this name; "" gives the sight back."""
+    from sat_nb.table.tabulate import on_worker
+
+    class Blind(type(Path())):  # type: ignore[misc]
+        def exists(self, **more: Any) -> bool:
+            return self.name != name and super().exists(**more)
+
+    on_worker.Path = Blind
+
+
+def without_engine(python: str) -> None:
+    """Let this worker look for its engine in a Python that is not there; "" undoes it."""
+    os.environ["SAT_NB_ENGINE_KERAS"] = python
+
+
+def end() -> None:
+    """End this worker at once, as a killed process does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Programs:
+    """A scheduler and workers as programs of their own, on the loopback address."""
+
+    def __init__(self) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, n_workers: int, *, preload: str = PRELOAD, path: str = str(ROOT)) -> None:
+        """Start a scheduler and so many workers, which find modules under ``path``."""
+        self._run("scheduler", "--host", "127.0.0.1", "--port", str(self.port), path=path)
+        for _ in range(n_workers):
+            options = ("--nthreads", "1", "--no-nanny", "--death-timeout", "60")
+            loads = ("--preload", preload) if preload else ()
+            self._run("worker", self.address, *options, *loads, path=path)
+
+    def kill(self) -> None:
+        """Kill all of them."""
+        for program in self.running:
+            program.kill()
+            program.wait()
+        self.running.clear()
+
+    def _run(self, kind: str, *arguments: str, path: str) -> None:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--no-dashboard"]
+        environment = {**os.environ, "PYTHONPATH": path}
+        with suppress(KeyError):
+            del environment["SAT_NB_ENGINE_KERAS"]
+        started = subprocess.Popen(
+            [*command, *arguments],
+            cwd=path or None,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.running.append(started)

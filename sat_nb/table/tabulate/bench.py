@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,12 +34,15 @@ from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import Run, plain, start_run
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
-from sat_nb.table.build import join, table_of
+from sat_nb.table.build import join, note_undecomposed, table_of
 from sat_nb.table.join import ImageRows
 from sat_nb.table.matching import labels_of
 from sat_nb.table.parquet.files import write_rows
 from sat_nb.table.tabulate.plan import MAX_NOTED, Shard
 from sat_nb.table.tabulate.recipe import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOT_OF_A_PHOTO = (CannotWrite, EngineMissing, Stopped)
 """Errors that end the run even where photos that fail are skipped."""
@@ -106,13 +109,10 @@ class Bench:
             table = self._table(shard, work)
         for image_id in work.failed:
             masks.note(image_id)
-        stream = io.BytesIO()
-        if len(table):
-            write_rows(table, stream)
         return Made(
             photos=self._hashes(shard, masks),
-            content=stream.getvalue() or None,
-            n_rows=len(table),
+            content=None if table is None else _parquet(table),
+            n_rows=0 if table is None else len(table),
             failed=work.failed,
             warnings=texts,
         )
@@ -145,7 +145,8 @@ class Bench:
             merged, pad_px = merged.pad(pad_px), 0
         return merged.resize(size, fit=fitting.fit, pad_px=pad_px).masks
 
-    def _table(self, shard: Shard, work: _Work) -> Any:
+    def _table(self, shard: Shard, work: _Work) -> pd.DataFrame | None:
+        """The rows of the shard's photos; None where there are none."""
         keys, plan = self.recipe.request.keys, shard.plan
         done = [i for i in shard.image_ids if i not in work.failed]
         images = [plan.match(i, keys) for i in done]
@@ -157,13 +158,19 @@ class Bench:
         if work.failed:
             lines = [f"{image_id}: {why}" for image_id, why in work.failed.items()]
             left_out["photos that failed"] = lines[:MAX_NOTED]
+        blocks = [rows for i in done for rows in work.rows.get(i, ())]
+        maps = AttributionStore(self._passing(), methods=keys, image_ids=())
+        note_undecomposed(blocks, maps, list(classes), left_out)
+        if not blocks:
+            return None
+        name, rank_by = self.recipe.model_name or self.opened.file.name, self.recipe.rank_by
         return table_of(
-            [rows for i in done for rows in work.rows.get(i, ())],
-            AttributionStore(self._passing(), methods=keys, image_ids=()),
+            blocks,
+            maps,
             classes,
             self.recipe.joining,
-            model=self.recipe.model_name or self.opened.file.name,
-            rank_by=self.recipe.rank_by,
+            model=name,
+            rank_by=rank_by,
             left_out=left_out,
         )
 
@@ -174,6 +181,12 @@ class Bench:
             given = [targets.get(image_id), shard.labels.get(image_id)]
             found[image_id] = digest_of([photo, masks.sha256.get(image_id), given])[:16]
         return found
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    write_rows(table, stream)
+    return stream.getvalue()
 
 
 class _Work:

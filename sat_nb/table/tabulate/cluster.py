@@ -37,6 +37,9 @@ MAX_TRIES = 3
 AHEAD = 2
 """Tasks a worker: one is being done, one waits."""
 
+SECONDS = 2.0
+"""How often workers are counted, which asks the scheduler."""
+
 KEPT = "Finished shards are kept; call again to go on"
 
 
@@ -69,6 +72,7 @@ class Tasks:
         self._n_sent = 0
         self._sent: dict[Any, tuple[Task, int]] = {}
         self._settings: Any = None
+        self._workers, self._counted = 0, -SECONDS
 
     def open(self) -> Opened:
         """The settings of the table, from the first worker that opens the model."""
@@ -93,6 +97,12 @@ class Tasks:
                 self._finish(future, task, n_tries, done, bar)
                 del future  # so that the cluster forgets its result
                 self._fill(waiting, done)
+        except SatError:
+            raise
+        except Exception as error:  # what Dask raises, where it is closed meanwhile, is of any kind
+            if self.client.status == "running":
+                raise
+            raise self._gone() from error
         finally:
             with suppress(Exception):
                 self.client.cancel(list(self._sent))
@@ -118,10 +128,20 @@ class Tasks:
 
     def _fill(self, waiting: Iterator[Task], done: Any) -> None:
         """Send tasks until every worker has some ahead."""
-        n_workers = len(self.client.scheduler_info(n_workers=-1)["workers"])
-        room = AHEAD * max(n_workers, 1) + 1 - len(self._sent)
+        room = AHEAD * max(self._n_workers(), 1) + 1 - len(self._sent)
         for task in islice(waiting, max(room, 0)):
             self._send(task, 1, done)
+
+    def _n_workers(self) -> int:
+        """How many workers there are, or were a moment ago."""
+        if time.monotonic() > self._counted + SECONDS:
+            self._wait_for_scheduler()
+            try:
+                self._workers = len(self.client.scheduler_info(n_workers=-1).get("workers", ()))
+            except OSError:
+                self._workers = 0  # it is lost just now: the tasks will tell
+            self._counted = time.monotonic()
+        return self._workers
 
     def _send(self, task: Task, n_try: int, done: Any) -> None:
         shard = alone(self.run.photos.shard(task.number, task.image_ids, task.gone))
