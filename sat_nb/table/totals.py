@@ -38,7 +38,8 @@ def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:
     ``absent`` is what absence would add up to over the images that have the segment, ``all`` over
     all images, so their difference is what it adds up to over the images that lack it.
     """
-    sums = sums.join(groups, on=by) if by else sums.assign(**dict(groups.sum()))
+    joins = by and len(sums)  # pandas 3.1 cannot join on text where there is none
+    sums = sums.join(groups, on=by) if joins else sums.assign(**dict(groups.sum()))
     return sums.assign(padding=sums["all"] - sums["absent"]).drop(columns=["all", "absent"])
 
 
