@@ -16,6 +16,7 @@ from sat_nb.limits import LIMITS, beyond
 from sat_nb.photos.photo import Photo, Range, check_size, in_colour, range_of, stored
 from sat_nb.reading import open_plain
 
+MAX_READS = 2**20  # two an element, in seconds
 BYTES_OF_A_FRAME = 16  # at least, with its header: more frames than that are not in a file
 
 
@@ -75,10 +76,22 @@ def _header(file: Path) -> Any:
         return dcmread(content, stop_before_pixels=True, force=True)
 
 
-def _mapped(file: Path) -> Any:
+class _Mapped(mmap.mmap):
     """A file of which no more can be read than there is, whatever a damaged element claims."""
+
+    left = MAX_READS
+
+    def read(self, n_bytes: int | None = None) -> bytes:
+        """As of any file; InvalidInput for a file of too many elements, each read by itself."""
+        self.left -= 1
+        if self.left < 0:
+            raise InvalidInput("a DICOM file of more elements than a photo has; save it again.")
+        return super().read(n_bytes)
+
+
+def _mapped(file: Path) -> Any:
     with open_plain(file) as stream:
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        return _Mapped(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _check_deflated(stream: Any) -> None:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from sat_nb.photos.photo import check_size
+from sat_nb.photos.png import HEADER_BYTES, SIGNATURE, sides
 
 _opening = Lock()
 
@@ -16,10 +17,11 @@ _opening = Lock()
 def open_picture(stream: BinaryIO, formats: tuple[str, ...] | None = None) -> Image.Image:
     """As ``Image.open``, which warns of large pictures and refuses larger ones, whatever we allow.
 
-    ``check_picture`` in ``pillow.py`` says what is allowed. WebP takes its memory when it is
-    opened, and is checked here.
+    ``check_picture`` in ``pillow.py`` says what is allowed. WebP and icons take their memory when
+    they are opened, and are checked here.
     """
     _check_webp(stream)
+    _check_icons(stream)
     with _opening:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -35,6 +37,20 @@ def _check_webp(stream: BinaryIO) -> None:
     if read and head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) == 30:
         width, height = read(head)
         check_size(height, width, 4)
+
+
+def _check_icons(stream: BinaryIO) -> None:
+    """InvalidInput for an icon of PNGs that are larger than the file says, and too large."""
+    head = stream.read(6)
+    if head[:4] == b"\0\0\1\0":
+        entries = [stream.read(16) for _ in range(int.from_bytes(head[4:6], "little"))]
+        for entry in entries:
+            stream.seek(int.from_bytes(entry[12:16], "little"))
+            picture = stream.read(HEADER_BYTES)
+            if picture.startswith(SIGNATURE):
+                width, height = sides(picture)
+                check_size(height, width, 4)
+    stream.seek(0)
 
 
 def _bits(raw: bytes, *starts: int, n: int = 14) -> list[int]:

@@ -16,7 +16,7 @@ from sat_nb.photos import jpeg, png
 from sat_nb.photos.deep import bits_of_avif, codes_of, has_alpha, is_deep, is_misread, samples
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Photo, check_size, in_colour, over_white
-from sat_nb.photos.tiff import is_tiff, read_tifffile
+from sat_nb.photos.tiff import is_tiff, n_pages, read_tifffile
 from sat_nb.photos.turns import ORIENTATION, TURNS, turned
 from sat_nb.reading import open_plain
 
@@ -25,6 +25,8 @@ NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "P
 
 CLAIMS = {"PNG": png.check_claim, "JPEG": jpeg.check_scans, "MPO": jpeg.check_scans}
 """What else is checked before a picture of a format is loaded."""
+
+MOST_PAGES = 1000
 
 REGISTER = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}
 """Plug-ins, and what is called beside importing them."""
@@ -114,11 +116,12 @@ def is_shown_as_stored(image: Image.Image) -> bool:
 def _lost(file: Path, image: Image.Image) -> dict[str, str]:
     """Notes on what the file holds beside what was read."""
     notes = {}
-    n_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-    if n_pages > 1:
+    n_found = n_pages(file, MOST_PAGES) if image.format == "TIFF" else 1
+    if n_found > 1:
+        more = " or more" * (n_found == MOST_PAGES)
         notes["pages"] = (
-            f"its file has {n_pages} pages, of which the first is read. For the others, save each "
-            "as a file of its own"
+            f"its file has {n_found}{more} pages, of which the first is read. For the others, save "
+            "each as a file of its own"
         )
     bits = bits_of_avif(file) if image.format == "AVIF" else image.info.get("bit_depth", 8)
     if bits > 8:

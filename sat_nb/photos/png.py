@@ -20,6 +20,7 @@ PASSES += [(0, 1, 1, 2)]
 
 MOST_UNPACKED = 1032  # times: what deflate makes of a run of one byte
 HEADER_BYTES = 33
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MISSING = "pixels are missing at its end; copy or download it again"
 
 
@@ -62,11 +63,16 @@ def _n_bytes(stream: BinaryIO) -> int:
     stream.seek(0)
     head = stream.read(HEADER_BYTES)
     stream.seek(at)
-    width, height = (int.from_bytes(head[i : i + 4], "big") for i in (16, 20))
+    width, height = sides(head)
     bits = head[24] * CHANNELS.get(head[25], 1)
     passes = PASSES if head[28] else [(0, 0, 1, 1)]
     sizes = ((_steps(width, x, dx), _steps(height, y, dy)) for x, y, dx, dy in passes)
     return sum(rows * (1 + math.ceil(columns * bits / 8)) for columns, rows in sizes if columns)
+
+
+def sides(head: bytes) -> list[int]:
+    """Width and height, of the first bytes of a PNG."""
+    return [int.from_bytes(head[i : i + 4], "big") for i in (16, 20)]
 
 
 def _steps(length: int, first: int, step: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,34 @@ from sat_nb.photos.photo import Photo, check_size, in_colour, over_white, range_
 from sat_nb.photos.turns import ORIENTATION, turned
 from sat_nb.reading import open_plain
 
+BIG = 43
+"""The number of BigTIFF, whose places have 8 bytes."""
+
 
 def is_tiff(file: Path) -> bool:
     """Whether a file begins as TIFF and BigTIFF do."""
     with open_plain(file) as stream:
         return stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def n_pages(file: Path, most: int) -> int:
+    """The pages of a TIFF, of which ``most`` are counted; Pillow takes minutes for thousands."""
+    with open_plain(file) as stream:
+        head = stream.read(16)
+        order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+        is_big = int.from_bytes(head[2:4], order) == BIG
+        count, entry, offset = (8, 20, 8) if is_big else (2, 12, 4)
+        at, seen = int.from_bytes(head[offset : 2 * offset], order), set[int]()
+        while at and at not in seen and len(seen) < most:
+            stream.seek(at)
+            n_entries = stream.read(count)
+            stream.seek(at + count + entry * int.from_bytes(n_entries, order))
+            following = stream.read(offset)
+            if len(following) < offset:
+                break
+            seen.add(at)
+            at = int.from_bytes(following, order)
+    return max(1, len(seen))
 
 
 def read_tifffile(file: Path) -> Photo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from sat_nb import ImageSet, InvalidInput, read_images
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.photos.deep import bits_of_avif
+from sat_nb.photos.tiff import n_pages
 from tests.photos.writers import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, write_png, write_portable
 
 RANDOM = np.random.default_rng(0)
@@ -196,6 +198,25 @@ def test_what_is_not_read_of_a_file_is_said(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="image 'a': its file has 5 pages, of which") as told:
         np.testing.assert_array_equal(images["a"], images["b"])
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pages_are_counted_up_to_a_thousand(big: bool, order: str, tmp_path: Path) -> None:
+    import tifffile
+
+    with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=big, byteorder=order) as tiff:
+        for _ in range(3):
+            tiff.write(np.zeros((2, 2), np.uint8), contiguous=False)
+    assert n_pages(tmp_path / "a.tif", 1000) == 3
+    assert n_pages(tmp_path / "a.tif", 2) == 2
+
+
+def test_a_circle_of_pages_ends(tmp_path: Path) -> None:
+    page = struct.pack("<HHHII", 1, 256, 4, 1, 1)
+    first, second = page + struct.pack("<I", 26), page + struct.pack("<I", 8)
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + first + second)
+    assert n_pages(tmp_path / "a.tif", 1000) == 2
 
 
 def test_channels_without_colours(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from sat_nb import InvalidInput, read_images
+from sat_nb.photos import medical
 
 STORED = np.arange(12, dtype=np.uint16).reshape(3, 4) * 300
 CT = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": "2", "RescaleIntercept": "-1024"}
@@ -210,6 +211,18 @@ def test_a_cut_dicom_costs_only_itself(tmp_path: Path) -> None:
 
 
 VOLUME = np.random.default_rng(0).integers(-1000, 1000, (5, 6, 4)).astype(np.int16)
+
+
+def test_elements_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a preamble, zeros are read as elements of no length, for minutes."""
+    pytest.importorskip("pydicom", reason="needs sat-nb[medical]")
+    monkeypatch.setattr(medical._Mapped, "left", 1000)
+    with (tmp_path / "zeros.dcm").open("wb") as stream:
+        stream.truncate(10**9)
+    write_dicom(tmp_path / "ct.dcm", STORED, **CT)
+    with pytest.warns(UserWarning, match="zeros.dcm' .* more elements than a photo has"):
+        images = read_images(tmp_path)
+    np.testing.assert_array_equal(images["ct"].shape, (3, 4, 3))
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])

@@ -137,6 +137,16 @@ def test_a_file_is_too_small_for_its_claim(tmp_path: Path) -> None:
         read_mask(tmp_path / "a.png")
 
 
+def test_a_picture_in_an_icon_is_as_large_as_it_says(tmp_path: Path) -> None:
+    """Pillow reads it when it opens the file, of which the first bytes say 16 x 16."""
+    head = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
+    inner = packed([(b"IHDR", head), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b"")])
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22)
+    (tmp_path / "a.ico").write_bytes(struct.pack("<HHH", 0, 1, 1) + entry + inner)
+    with pytest.raises(sat.InvalidInput, match="30000 x 30000 px in 4 channels take 3600000000"):
+        sat.read_images(tmp_path)["a"]
+
+
 def test_maps_in_pictures_have_all_their_pixels(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(ends_early(saved(Image.fromarray(PIXELS[:300, :200, 0])), 0.5))
     maps = sat.read_maps(tmp_path, method="m", sign="unsigned")["m"]

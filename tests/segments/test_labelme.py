@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from sat_nb import LIMITS, InvalidInput, SegmentationMap, build, check_masks, read_segments
-from sat_nb.segments.formats import json_text
+from sat_nb.segments.formats import json_text, labelme
 from sat_nb.segments.formats.labelme import WITHOUT_AREA, is_labelme, parse_labelme
 from sat_nb.segments.formats.polygons import fill_labelme
 from tests.segments.formats import png, write
@@ -185,6 +185,15 @@ def test_stored_masks_are_placed_as_labelme_does(corners: Any, left: int, top: i
 def test_stored_masks_that_are_none() -> None:
     other_size = parse_labelme(document(stored([[9, 6], [20, 13]]))).refused[0]
     assert "the PNG is 8 x 11 pixels, which is not the box" in str(other_size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labelme, "read_picture", None)  # not called
+        assert str(parse_labelme(document(stored([[9, 6], [20, 13]]))).refused[0]) == str(
+            other_size
+        )
+        patch.setattr(labelme, "MOST_OF_PHOTO", 0)
+        patch.setattr(labelme, "SMALL", 87)
+        far_more = parse_labelme(document(stored([[9, 6], [19, 13]]))).refused[0]
+    assert "the PNG is 8 x 11 pixels, far more than the photo of 30 x 40" in str(far_more)
     outside = parse_labelme(document(stored([[-12, 6], [-2, 13]]))).refused[0]
     assert "the mask has no pixel" in str(outside)
     assert "expected a PNG in base64" in str(

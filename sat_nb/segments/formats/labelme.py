@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sat_nb.arrays import Mask, Size
 from sat_nb.errors import InvalidInput, unknown_name
@@ -31,10 +34,12 @@ from sat_nb.segments.formats.limits import (
     outline_length,
     whole_number,
 )
-from sat_nb.segments.formats.png_files import read_picture, two_valued
+from sat_nb.segments.formats.png_files import read_picture, read_size, two_valued
 from sat_nb.segments.formats.polygons import LABELME_SHAPES, drawn, labelme_points
 
 SHAPES = (*LABELME_SHAPES, "mask")
+MOST_OF_PHOTO, SMALL = 4, 2**16
+"""How many times the photo's pixels, and pixels beside them, a stored mask may have."""
 WITHOUT_AREA = ("point", "points", "line", "lines", "linestrip", "cuboid")
 PHOTO_KEYS = {"imageHeight", "imagePath", "imageData"}
 NO_GROUP = (None, "", "null")
@@ -105,23 +110,39 @@ def _place(shape: dict[str, Any], size: Size, field: str) -> Mask:
     A box that was moved has corners at fractions of a pixel: the first one is rounded.
     """
     points = checked_points(shape.get("points"), size, f"{field}.points", least=2, most=2)
-    try:
-        png = base64.b64decode(shape.get("mask") or "", validate=True)
-        small = two_valued(read_picture(io.BytesIO(png)))
-    except (InvalidInput, TypeError, ValueError) as error:
-        raise InvalidInput(f"{field}.mask: expected a PNG in base64: {error}") from error
     left, top = np.rint(points[0]).astype(int).tolist()
-    if (np.abs(points[1] - points[0] + 1 - small.shape[::-1]) >= 1).any():
-        raise InvalidInput(
-            f"{field}.mask: the PNG is {small.shape[0]} x {small.shape[1]} pixels, which is not "
-            f"the box {points.tolist()}."
-        )
+    with _png(f"{field}.mask"):
+        png = io.BytesIO(base64.b64decode(shape.get("mask") or "", validate=True))
+        height, width = read_size(png)
+    _check_box((height, width), points, size, f"{field}.mask")
+    with _png(f"{field}.mask"):
+        png.seek(0)
+        small = two_valued(read_picture(png))
     mask = np.zeros(size, dtype=bool)
     rows, columns = np.arange(small.shape[0]) + top, np.arange(small.shape[1]) + left
     within = np.ix_((rows >= 0) & (rows < size[0]), (columns >= 0) & (columns < size[1]))
     part = small[within]
     mask[max(top, 0) :, max(left, 0) :][: part.shape[0], : part.shape[1]] = part
     return mask
+
+
+@contextmanager
+def _png(field: str) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidInput, TypeError, ValueError) as error:
+        raise InvalidInput(f"{field}: expected a PNG in base64: {error}") from error
+
+
+def _check_box(png: Size, points: NDArray[Any], size: Size, field: str) -> None:
+    """InvalidInput, before it is read, for a PNG that does not fit its box or the photo."""
+    found = f"{field}: the PNG is {png[0]} x {png[1]} pixels"
+    if (np.abs(points[1] - points[0] + 1 - np.array(png[::-1])) >= 1).any():
+        raise InvalidInput(f"{found}, which is not the box {points.tolist()}.")
+    if math.prod(png) > MOST_OF_PHOTO * math.prod(size) + SMALL:
+        raise InvalidInput(
+            f"{found}, far more than the photo of {size[0]} x {size[1]}; export the masks again."
+        )
 
 
 LABELME = LabelMeFormat(
