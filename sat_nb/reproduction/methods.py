@@ -20,6 +20,7 @@ from sat_nb.plots import style
 from sat_nb.reproduction import quickstart
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
+from sat_nb.reproduction.parity import TWINS
 from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart, usual
 from sat_nb.reproduction.studies import save, save_numbers
 from sat_nb.stats.bootstrap import bootstrap
@@ -150,9 +151,13 @@ def draw_methods(result: Methods, model: str = MARKED) -> Figure:
     n_lines = max(len(found.ranking), len(found.methods) + 2)
     figure = style.figure_or_new(None, style.PAGE, 1.6 + style.LINE_INCHES * 1.2 * n_lines)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    summary = _tidy(result)
-    sat.plot_heatmap(summary[summary["model"] == model].drop(columns="model"), ax=left)
-    _draw_taus(right, found.tau)
+    names = {twin: own for own, twin in TWINS.items() if twin in found.methods}
+    if names:  # which all begin alike, and leave no room for the numbers
+        figure.suptitle("maps by iNNvestigate", fontsize=style.SMALL, color=style.QUIET)
+    summary = _tidy(result).query("model == @model").drop(columns="model")
+    sat.plot_heatmap(summary.replace({"method": names}), ax=left)
+    style.keep_numbers(left, summary)
+    _draw_taus(right, found.tau.rename(index=names, columns=names))
     return figure
 
 
