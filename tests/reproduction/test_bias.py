@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sat_nb.reproduction.studies import work_folder
 
 
 @pytest.fixture(scope="module")
-def result() -> bias.Bias:
+def result(tensorflow: Any) -> bias.Bias:
     return bias.run(work_folder(), size="tiny")
 
 

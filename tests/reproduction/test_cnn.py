@@ -8,6 +8,8 @@ import pytest
 from sat_nb.errors import IdMismatch, InvalidInput
 from sat_nb.reproduction import cnn
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.fixture(scope="module")
 def bright_or_dark() -> tuple[dict[str, np.ndarray], dict[str, int]]:

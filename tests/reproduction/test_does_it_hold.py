@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -160,7 +161,9 @@ def smallest() -> Iterator[does_it_hold.Settings]:
 
 
 @pytest.fixture(scope="module")
-def written(smallest: does_it_hold.Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(
+    tensorflow: Any, smallest: does_it_hold.Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder with what the study has made in ``work`` and written to ``figures``."""
     folder = tmp_path_factory.mktemp("study")
     run_study("does_it_hold", size="tiny", work=folder / "work", out=folder / "figures")

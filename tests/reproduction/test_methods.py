@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sat_nb.reproduction.studies import work_folder
 
 
 @pytest.fixture(scope="module")
-def main() -> Quickstart:
+def main(tensorflow: Any) -> Quickstart:
     return method.run(work_folder(), size="tiny")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ EGYPTIAN_CAT, ESPRESSO = 285, 967  # ImageNet-1k, sorted by WordNet id
 
 
 @pytest.fixture(scope="module")
-def result() -> pretrained.Pretrained:
+def result(tensorflow: Any) -> pretrained.Pretrained:
     return pretrained.run(work_folder(), size="tiny")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,7 +24,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(work: Path) -> quickstart.Quickstart:
+def result(tensorflow: Any, work: Path) -> quickstart.Quickstart:
     return quickstart.run(work, settings=SMALL)
 
 

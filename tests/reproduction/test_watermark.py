@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sat_nb.reproduction.watermark import BY_CONTROL, BY_GAP, Settings, Watermar
 
 
 @pytest.fixture(scope="module")
-def result() -> Watermark:
+def result(tensorflow: Any) -> Watermark:
     return watermark.run(work_folder(), size="tiny")
 
 
