@@ -338,3 +338,22 @@ def test_filters_are_triples(table: pd.DataFrame, tmp_path: Path, term: object) 
     file = sat.write_table(table, tmp_path / "t")
     with pytest.raises(sat.InvalidInput, match="^filters: expected .column, operator, value."):
         sat.read_table(file, filters=[term])
+
+
+def test_a_folder_is_continued_by_another_pandas(table: pd.DataFrame, tmp_path: Path) -> None:
+    """pandas 2 keeps text as objects and times in ns, pandas 3 as ``str`` and in us."""
+    own = table.assign(
+        noted=pd.array(["é"] * len(table), dtype="string[pyarrow]"),
+        day=pd.Timestamp("2026-01-31").as_unit("us"),
+    )
+    other = own.astype({"noted": object, "day": "datetime64[ns]"})
+    one, two = (f[(f["image_id"] < "image_05") == first] for f, first in ((own, 1), (other, 0)))
+    one.attrs = two.attrs = table.attrs
+    for rows in (one, two):
+        sat.write_table(rows, tmp_path / "t", partition_by=BY)
+    found = sat.read_table(tmp_path / "t")
+    assert_same_rows(found.astype(own.dtypes.to_dict()), own)
+    two = two.assign(day=pd.Timestamp("2026-01-31 00:00:00.000000001"))
+    two.attrs = table.attrs
+    with pytest.raises(sat.InvalidInput, match="table: cannot be written to Parquet .* lose data"):
+        sat.write_table(two, tmp_path / "t", partition_by=BY)

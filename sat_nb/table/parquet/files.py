@@ -194,7 +194,7 @@ def write_rows(
 
 
 def _schema(table: pd.DataFrame) -> pa.Schema:
-    """The table's Arrow schema, which is fixed for ``COLUMNS`` so that all shards share it."""
+    """The table's Arrow schema, so fixed that all shards share it, whichever pandas writes them."""
     import pyarrow as pa
 
     types = {TEXT: pa.string(), "float64": pa.float64()}
@@ -207,6 +207,9 @@ def _schema(table: pd.DataFrame) -> pa.Schema:
             continue
         field = pa.field(column, types.get(dtype, pa.int64()))
         schema = schema.set(schema.get_field_index(column), field)
+    for i, field in enumerate(schema):
+        if pa.types.is_large_string(field.type):  # pandas 3's text
+            schema = schema.set(i, field.with_type(pa.string()))
     return schema
 
 
@@ -215,7 +218,7 @@ def _common_schema(
 ) -> pa.Schema:
     """The schema, or InvalidInput where the rows do not fit the shards in the folder."""
     there = open_shards(folder)
-    differences = []
+    schema, differences = _in_units_of(there.schema, schema), []
     if list(there.partitioning.schema.names) != columns:
         old = there.partitioning.schema.names
         differences.append(f"partition_by is {columns}, was {old}")
@@ -236,6 +239,16 @@ def _common_schema(
             f"{folder}: these rows do not fit the shards in the folder: {'; '.join(differences)}. "
             "Choose another folder, or build the table as the shards were built."
         )
+    return schema
+
+
+def _in_units_of(there: pa.Schema, schema: pa.Schema) -> pa.Schema:
+    """The schema with the units in which the folder keeps times: pandas 2 and 3 choose others."""
+    for i, field in enumerate(schema):
+        old = there.field(field.name).type if field.name in there.names else field.type
+        same_zone = getattr(old, "tz", None) == getattr(field.type, "tz", None)
+        if old.id == field.type.id and hasattr(old, "unit") and same_zone:
+            schema = schema.set(i, field.with_type(old))
     return schema
 
 
