@@ -71,10 +71,9 @@ class EngineEntry(Entry):
     @property
     def remedy(self) -> str:
         """How to install it, in one sentence without its full stop."""
-        pythons = " or ".join(self.pythons)
         return (
             f"run `sat-nb engines add {self.name}`, which makes an environment for it, or "
-            f"`pip install 'sat-nb[{self.extra}]'` in a Python {pythons}"
+            f"`pip install 'sat-nb[{self.extra}]'` in Python {' or '.join(self.pythons)}"
         )
 
 
