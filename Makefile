@@ -14,7 +14,7 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 
 # The core runs on every later Python, too: in an environment of its own, without TensorFlow.
 LATEST := .venv-latest
-CORE := tests sat_nb notebooks/01_any_heatmap.ipynb notebooks/05_gallery.ipynb \
+CORE := tests sat_nb \
 	--ignore tests/ui --ignore tests/real --ignore tests/reproduction --ignore tests/fuzz
 # Where the major version of pandas shows.
 OF_PANDAS := tests/table/test_build.py tests/table/test_files.py tests/table/test_on_disk.py \
