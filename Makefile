@@ -24,7 +24,10 @@ LATEST_PYTHON := $(shell for p in python3.13 python3.14 python3 python \
 	"$$(pyenv root 2>/dev/null)"/versions/3.1[34]*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: figures test test-latest fuzz lint lab lock lock-latest resolve benchmarks zennit clean
+# PyTorch and Keras 3, which exclude TensorFlow 2.14, have an environment of their own.
+TORCH := .venv-torch
+
+.PHONY: figures test test-latest test-torch torch fuzz lint lab lock lock-latest resolve benchmarks zennit clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
 	$(BIN)/sat-nb quickstart --out figures
@@ -43,6 +46,11 @@ else
 	$(LATEST)/bin/python -m pytest -rs --numprocesses $(PROCESSES) --dist loadfile $(CORE)
 	PYTHONPATH=$(LATEST)/pandas-2 $(LATEST)/bin/python -m pytest -rs $(OF_PANDAS)
 endif
+
+torch: $(TORCH)/.ready  ## the environment of the torch engine, .venv-torch
+
+test-torch: $(TORCH)/.ready  ## the tests of the torch engine, where PyTorch is
+	$(TORCH)/bin/python -m pytest -rs tests/saliency/torch
 
 fuzz: $(READY)  ## an hour of damaged files (MINUTES=60), then a hundred killed runs (KILLS=100)
 	$(BIN)/python -m tests.fuzz.hunt --minutes $(MINUTES)
@@ -99,7 +107,12 @@ resolve:  ## whether each Python finds wheels of everything that the core needs 
 			| grep -E '^(aeon|duckdb|numba|numpy|pandas|pyarrow|scipy)==' || exit 1; done
 
 clean:  ## remove the environment and everything that is kept between runs
-	rm -rf $(VENV) $(LATEST) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) $(TORCH) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(TORCH)/.ready: requirements-torch.txt pyproject.toml
+	test -x $(TORCH)/bin/python || $(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
+	touch $@
 
 $(READY): requirements.lock pyproject.toml
 ifeq ($(PYTHON),)

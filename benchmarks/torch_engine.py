@@ -1,0 +1,207 @@
+"""Cost of the torch engine's methods against bare autograd, in one run and one process.
+
+    .venv-torch/bin/python benchmarks/torch_engine.py [NETWORK ...] [--size 224] [--batch 4]
+        [--turns 7] [--samples 8] [--device cpu]
+
+Networks have random weights. In every turn each method gets the same batch right after the plain
+gradient, and the gradient right after autograd on the module itself, in the memory format that was
+faster before. Printed are medians of these ratios and their quartiles: of processor time, which
+other work on the machine hardly changes, or on a GPU of time on the clock, and with it images a
+second. Methods that sample take one photo and ``--samples`` points, and their partner is the
+gradient of as many photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sat_nb.saliency.engines.torch.commands import COMMANDS
+from sat_nb.saliency.engines.torch.export import export
+from sat_nb.saliency.engines.torch.load import DEVICE, the_device
+from sat_nb.saliency.methods import read_methods, read_parameters
+from sat_nb.saliency.model_file import ModelFile
+
+METHODS = ("lrp.z", "lrp.epsilon", "deep_taylor")
+SAMPLED = ("integrated_gradients", "smoothgrad")
+Pairs = dict[str, list[tuple[float, float]]]
+
+
+def main() -> None:
+    """Print the table, network by network."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    import os
+
+    os.environ[DEVICE] = options.device
+    rows = ("gradient / autograd", *METHODS, *SAMPLED)
+    print("| network | images a second, gradient |", " | ".join(rows), "|")
+    print("| --- |" + " --- |" * (1 + len(rows)))
+    for name in options.networks or NETWORKS:
+        torch.manual_seed(0)
+        module = NETWORKS[name]().eval()
+        pairs = measured(module, options)
+        gradient = statistics.median(own for own, _ in pairs["gradient"])
+        cells = [f"{options.batch / gradient:.1f}", *map(ratio, pairs.values())]
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+
+
+def measured(module: Any, options: Any) -> Pairs:
+    """{method: (its seconds, its partner's) in every turn}; a first turn is left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = export(module, Path(folder) / "model.pt2", (options.size, options.size))
+        file = ModelFile(str(path), "model", "model")
+        COMMANDS["facts"](file)
+    shape = options.size, options.size, 3
+    batch = np.random.default_rng(0).normal(size=(options.batch, *shape)).astype(np.float32)
+    seconds = partial(spent, options.device)
+    bare = better_format(module, batch, seconds)
+    methods = read_methods((*METHODS, *SAMPLED))
+    parameters = read_parameters(methods, samples=options.samples)
+    parameters["integrated_gradients"]["n_nodes"] = options.samples
+    many = np.repeat(batch[:1], options.samples, axis=0)
+    pairs: Pairs = {name: [] for name in ("gradient", *METHODS, *SAMPLED)}
+
+    def analyze(method: str, images: Any, points: int = 1) -> float:
+        asked = {"targets": [0] * len(images), "seeds": [0] * len(images), "points_at_once": points}
+        own = parameters.get(method, {})
+        return seconds(lambda: COMMANDS["analyze"](file, method, own, images, **asked))
+
+    for _ in range(options.turns + 1):
+        partner = seconds(bare)
+        pairs["gradient"].append((analyze("gradient", batch), partner))
+        for method in METHODS:
+            partner = analyze("gradient", batch)
+            pairs[method].append((analyze(method, batch), partner))
+        for method in SAMPLED:
+            partner = analyze("gradient", many)
+            pairs[method].append((analyze(method, batch[:1], options.samples), partner))
+    return {name: times[1:] for name, times in pairs.items()}
+
+
+def better_format(module: Any, batch: Any, seconds: Any) -> Callable[[], Any]:
+    """Autograd on the module itself, in the faster of two memory formats."""
+    device = the_device()
+
+    def gradient(own: Any, memory: Any) -> Any:
+        x = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
+        x = x.contiguous(memory_format=memory).requires_grad_()
+        (slopes,) = torch.autograd.grad(own(x)[:, 0].sum(), x)
+        return slopes.permute(0, 2, 3, 1).cpu().numpy()
+
+    found = []
+    for memory in (torch.contiguous_format, torch.channels_last):
+        own = module.to(device, memory_format=memory).requires_grad_(False)
+        run = partial(gradient, own, memory)
+        run()
+        found.append((min(seconds(run) for _ in range(3)), memory))
+    memory = min(found, key=lambda one: one[0])[1]
+    return partial(gradient, module.to(device, memory_format=memory), memory)
+
+
+def spent(device: str, function: Callable[[], Any]) -> float:
+    """Processor time of this process while the function runs; on a GPU, time on the clock."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    start = clock()
+    function()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return clock() - start
+
+
+def ratio(times: list[tuple[float, float]]) -> str:
+    """Median of the paired ratios, and the middle half of them."""
+    low, median, high = statistics.quantiles([own / partner for own, partner in times], n=4)
+    return f"{median:.2f} ({low:.2f}-{high:.2f})"
+
+
+# --- networks ----------------------------------------------------------------------------------
+
+
+class Residual(nn.Module):
+    """A block of ResNet-18."""
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        short = nn.Sequential(
+            nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+        )
+        self.short = nn.Identity() if before == width and stride == 1 else short
+
+    def forward(self, x: Any) -> Any:
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + self.short(x))
+
+
+def resnet18() -> nn.Module:
+    blocks, before = [], 64
+    for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        blocks += [Residual(before, width, stride), Residual(width, width, 1)]
+        before = width
+    stem = (
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    )
+    return nn.Sequential(
+        *stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)
+    )
+
+
+def vgg11() -> nn.Module:
+    layers: list[nn.Module] = []
+    before = 3
+    for width in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0):
+        layers += [nn.Conv2d(before, width, 3, 1, 1), nn.ReLU()] if width else [nn.MaxPool2d(2)]
+        before = width or before
+    head = nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(25088, 1024), nn.ReLU()
+    return nn.Sequential(*layers, *head, nn.Linear(1024, 1000))
+
+
+class Encoder(nn.Module):
+    """A vision transformer of width 192 and six layers (DeiT-tiny has twelve)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 192, 16, 16)
+        layer = nn.TransformerEncoderLayer(
+            192, 3, 768, 0, "gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+        self.head = nn.Linear(192, 1000)
+
+    def forward(self, x: Any) -> Any:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return self.head(self.encoder(x).mean(dim=1))
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": resnet18,
+    "vgg11": vgg11,
+    "encoder": Encoder,
+}
+
+if __name__ == "__main__":
+    main()
