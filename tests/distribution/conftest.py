@@ -1,0 +1,3 @@
+"""What runs as a program, with another installation of the package, is no module of tests."""
+
+collect_ignore = ["use_core.py"]
