@@ -1,9 +1,10 @@
-"""Progressive JPEGs: a scan more is a few bytes more, and visits every pixel again."""
+"""Pictures of a few bytes a part, each of which takes time: scans, chunks, segments, numbers."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import sat_nb as sat
+from sat_nb.photos import opening
 from sat_nb.photos.jpeg import _n_scans
 
 
@@ -58,3 +60,39 @@ def test_markers_end_scans_but_restarts_do_not() -> None:
     raw = stream.getvalue()
     assert len(re.findall(rb"\xff[\xd0-\xd7]", raw)) > 10
     assert _n_scans(raw) == 1
+
+
+def saved(form: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (3, 2), 9).save(stream, form)
+    return stream.getvalue()
+
+
+def png_of_many_chunks() -> bytes:
+    raw = saved("PNG")
+    return raw[:33] + bytes.fromhex("0000000074655874f1d36e3d") * opening.MAX_CHUNKS + raw[33:]
+
+
+def jpeg_of_many_comments() -> bytes:
+    raw = saved("JPEG")
+    return raw[:2] + b"\xff\xfe\0\2" * opening.MAX_SEGMENTS + raw[2:]
+
+
+def numbers_as_text() -> bytes:
+    return b"P2\n3 2\n255\n" + b"1 " * (opening.MAX_TEXT // 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "match"),
+    [
+        ("a.png", png_of_many_chunks, "a PNG of more than 131072 chunks; save it again"),
+        ("a.jpg", jpeg_of_many_comments, "a JPEG of more than 16384 segments; save it again"),
+        ("a.pgm", numbers_as_text, "bytes of numbers as text, and 33554432 are the limit"),
+    ],
+)
+def test_parts_are_counted_first(
+    name: str, make: Callable[[], bytes], match: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(make())
+    with pytest.raises(sat.InvalidInput, match=rf"{name}: .*{match}"):
+        sat.read_images(tmp_path)["a"]

@@ -119,3 +119,13 @@ def test_values_within_lists_are_counted(table: Any, tmp_path: Path) -> None:
     file = rewritten(table, tmp_path / "a.parquet", 1, {"note": nothing})
     with pytest.raises(sat.InvalidInput, match=f"claims {n_values} values"):
         sat.read_table(file)
+
+
+def test_metadata_is_bounded(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = sat.write_table(table, tmp_path / "a.parquet")
+    sat.write_table(table, tmp_path / "shards", partition_by=("method",))
+    monkeypatch.setattr(claims, "MAX_FOOTER", 1000)
+    for path in (file, tmp_path / "shards"):
+        for read in (sat.read_table, lambda path: sat.aggregate(path, value="rank")):
+            with pytest.raises(sat.InvalidInput, match=r"has \d+ bytes of metadata, and 1000 are"):
+                read(path)
