@@ -252,3 +252,45 @@ def test_an_unknown_operation_names_itself_and_the_methods_that_can(
     with pytest.raises(InvalidInput, match=match):
         maps(commands, path, "lrp.z", batch, [0] * 3)
     assert np.isfinite(maps(commands, path, "gradient", batch, [0] * 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("spelling", "supported"),
+    [
+        (lambda torch, x: torch.where(x > 0, x, 0.1 * x), True),
+        (lambda torch, x: torch.nn.functional.normalize(x, dim=1), True),
+        (lambda torch, x: x * torch.sigmoid(1.7 * x), True),
+        (lambda torch, x: x / (x.std(dim=1, keepdim=True) + 1e-3), True),
+        (lambda torch, x: torch.maximum(x, -x), True),
+        (lambda torch, x: torch.sort(x, dim=1).values, False),
+        (lambda torch, x: x * x, False),
+        (lambda torch, x: x.square(), False),
+        (lambda torch, x: torch.sigmoid(x) / (1 + x.abs()), False),
+        (lambda torch, x: x * torch.cos(x), False),
+    ],
+)
+def test_operations_between_layers_conserve_relevance_or_are_refused(
+    spelling: Any, supported: bool, torch: Any, commands: Any, batch: Any, tmp_path: Any
+) -> None:
+    from torch import nn
+
+    from sat_nb.saliency.engines.torch.export import export
+
+    class Spelled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv = nn.Conv2d(3, 4, 3, bias=False)
+            self.fc = nn.Linear(4, 3, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            return self.fc(spelling(torch, self.conv(x)).mean(dim=(2, 3)))
+
+    path = export(Spelled().eval(), tmp_path / "spelled.pt2", (16, 16))
+    if not supported:
+        with pytest.raises(InvalidInput, match="'lrp.z' cannot explain .* operation"):
+            maps(commands, path, "lrp.z", batch, [0] * 3)
+        return
+    _, logits = commands["predict"](ModelFile(str(path), "model", str(path)), batch)
+    sums = maps(commands, path, "lrp.z", batch, [0, 1, 2]).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(sums, logits[range(3), range(3)], rtol=1e-4)

@@ -19,7 +19,7 @@ ON_KERAS_2 = "explain it with engine='keras', which has Keras 2"
 
 def exported(
     path: Path, size: tuple[int, int] | None, *, trusted: bool
-) -> tuple[Any, dict[str, str]]:
+) -> tuple[Any, dict[str, tuple[str, str]]]:
     """The model in a Keras file, of Keras 2 or 3, as an exported program, and its layers' names.
 
     ``size`` fills in the height and width that the model leaves open. Raises Unfit and Refused.
@@ -157,8 +157,10 @@ class _Model(torch.nn.Module):
         super().__init__()
         functional = getattr(model, "_functional", None) or model
         self._model = [model, functional]
-        self.names = [operation.name for operation in getattr(functional, "operations", [])]
-        self.layers = torch.nn.ModuleList(map(_Called, getattr(functional, "operations", [])))
+        operations = list(getattr(functional, "operations", []))
+        self.names = [operation.name for operation in operations]
+        self.known = [(one.name, type(one).__name__) for one in operations]
+        self.layers = torch.nn.ModuleList(map(_Called, operations))
 
     def forward(self, images: Any) -> Any:
         """The model's output."""
@@ -182,10 +184,10 @@ def _leaves(outputs: Any) -> list[Any]:
     return list(torch.utils._pytree.tree_leaves(outputs))
 
 
-def export_keras(model: Any, shape: tuple[int, ...]) -> tuple[Any, dict[str, str]]:
+def export_keras(model: Any, shape: tuple[int, ...]) -> tuple[Any, dict[str, tuple[str, str]]]:
     """The live model as an exported program for any number of images (H, W, C).
 
-    With it comes {path of a module in the program: the layer's name}.
+    With it comes {path of a module in the program: the layer's name and class}.
     """
     module = _Model(model).eval()
     images = torch.zeros(2, *shape)
@@ -199,7 +201,7 @@ def export_keras(model: Any, shape: tuple[int, ...]) -> tuple[Any, dict[str, str
             f"cannot be exported from Keras to PyTorch ({_brief(error)})",
             f"build it from layers of Keras that only compute, or {ON_KERAS_2}",
         ) from error
-    return program, {f"layers.{number}": name for number, name in enumerate(module.names)}
+    return program, {f"layers.{number}": layer for number, layer in enumerate(module.known)}
 
 
 def _brief(error: BaseException) -> str:

@@ -140,6 +140,14 @@ def read_classifier(file: ModelFile, *, dtype: torch.dtype = torch.float32) -> C
         return classifier(_read(file, dtype, device), file.input_size, dtype, device)
     except (Unfit, Refused) as unfit:
         raise InvalidInput(f"model: {file.path!r}: {unfit.problem}; {unfit.remedy}.") from unfit
+    except (InvalidInput, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # a program may hold any call that its operations do not take
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        raise InvalidInput(
+            f"model: {file.path!r}: cannot be run as it is written ({reason:.300}); "
+            f"{program.SAVE_AGAIN}."
+        ) from error
 
 
 def _read(file: ModelFile, dtype: torch.dtype, device: torch.device) -> Program:

@@ -14,6 +14,7 @@ from sat_nb.models.torch_program import Numbers, TorchProgram
 from sat_nb.saliency.engines.torch.graph import Place, Unfit
 
 HALVES = (torch.float16, torch.bfloat16)
+Layers = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -252,11 +253,11 @@ def one_output(names: list[Any]) -> Any:
 
 
 def of_exported(
-    exported: Any, dtype: torch.dtype, device: torch.device, layers: Mapping[str, str] | None = None
+    exported: Any, dtype: torch.dtype, device: torch.device, layers: Layers | None = None
 ) -> Program:
     """The graph of a ``torch.export.ExportedProgram``, whatever operations it has.
 
-    ``layers`` {path of a module: the name by which its user knows it}.
+    ``layers`` {path of a module: the name and class by which its user knows it}.
     """
     source = exported.module(check_guards=False)
     inputs = [node for node in source.graph.nodes if node.op == "placeholder"]
@@ -273,7 +274,7 @@ class _Copier:
     """Copies the graph of an exported program, node by node."""
 
     def __init__(
-        self, source: Any, dtype: torch.dtype, device: torch.device, layers: Mapping[str, str]
+        self, source: Any, dtype: torch.dtype, device: torch.device, layers: Layers
     ) -> None:
         self.source, self.dtype, self.device, self.layers = source, dtype, device, layers
         self.graph, self.root = fx.Graph(), torch.nn.Module()
@@ -307,7 +308,7 @@ class _Copier:
         stack = node.meta.get("nn_module_stack") or {}
         new.meta = {
             "places": tuple(
-                Place(str(key), self.layers.get(path, str(path)), _class(kind))
+                Place(str(key), *self.layers.get(path, (str(path), _class(kind))))
                 for key, (path, kind) in stack.items()
             )
         }

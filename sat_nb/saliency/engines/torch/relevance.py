@@ -148,9 +148,13 @@ def _of_first(step: Step, args: Any, kwargs: Any) -> tuple[Callable[[Any], Any],
 
 
 def _others_held(step: Step, args: Any, kwargs: Any, parameters: Any) -> Any:
-    """What weighs or gates the rest counts as constant."""
+    """What weighs, gates or places the rest counts as constant."""
+    if len(step.sources) == len(step.node.all_input_nodes):
+        return NotImplemented
     given = [
-        value.detach() if isinstance(arg, fx.Node) and arg not in step.sources else value
+        value.detach()
+        if isinstance(value, torch.Tensor) and isinstance(arg, fx.Node) and arg not in step.sources
+        else value
         for arg, value in zip(step.node.args, args, strict=True)
     ]
     return step.node.target(*given, **kwargs)
@@ -262,7 +266,7 @@ def _lrp(name: str, kernel: Rule, **about: str) -> Rules:
         **about,  # type: ignore[arg-type]
         rules={
             "kernel": kernel,
-            "move": _by_gradient,
+            "move": _others_held,
             "average": _by_gradient,
             "sum": _by_gradient,
             "activation": _kept,
@@ -299,7 +303,7 @@ RULES: dict[str, Rules] = registry(
         source="Montavon et al. 2017, eq. 13",
         rules={
             "kernel": _z_plus,
-            "move": _by_gradient,
+            "move": _others_held,
             "average": _by_gradient,
             "sum": _in_proportion_above_zero,
             "activation": _unchanged,
@@ -353,15 +357,38 @@ def _sources(node: fx.Node, kind: str, moving: set[fx.Node]) -> list[fx.Node]:
     if kind == "activation":
         return inputs[:1]
     if kind in ("product", "matrix"):
-        return [one for one in inputs if not _is_gate(one)]
+        return _weighed(node, inputs)
+    if kind == "move":
+        return [one for one in inputs if one in _moved(node)]
     return inputs
+
+
+def _weighed(node: fx.Node, inputs: list[fx.Node]) -> list[fx.Node]:
+    """The factors that are not gates; one alone can get relevance."""
+    if node.args[0] is node.args[1]:
+        return inputs * 2
+    divides = operation(node) in ("div", "divide", "true_divide")
+    if divides and not _is_gate(node.args[1]):
+        return inputs
+    return inputs[:1] if divides else [one for one in inputs if not _is_gate(one)]
+
+
+def _moved(node: fx.Node) -> list[fx.Node]:
+    """The values that an operation moves; its other inputs say where from, or to what shape."""
+    name = operation(node)
+    if name in ("where", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "maximum"):
+        skipped = [node.args[0]] if name == "where" else []
+        return [one for one in node.all_input_nodes if one not in skipped]
+    if name in ("slice_scatter", "select_scatter", "broadcast_tensors"):
+        return node.all_input_nodes
+    return node.all_input_nodes[:1]
 
 
 def _is_gate(node: fx.Node) -> bool:
     """Whether a value comes from an operation of GATES, moved and scaled at most."""
     while operation(node) not in GATES:
         moving = [one for one in node.all_input_nodes if one.op == "call_function"]
-        passing = operation(node) in MOVES | PRODUCTS | SUMS or operation(node) == "neg"
+        passing = operation(node) in MOVES | PRODUCTS | SUMS | {"clamp_min", "neg"}
         if not passing or not moving:
             return False
         node = moving[0]
