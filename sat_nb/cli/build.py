@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +25,8 @@ from sat_nb.cli.labels import read_labels
 from sat_nb.cli.options import Command, Imported, named, readable_errors, say
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.reading import reason_of
+from sat_nb.saliency.process.pool import n_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +77,24 @@ OF_THE_JOIN = ("pad_px", "pad_unit", "pool", "merge", "rank_by", "missing")
 @IMAGE_ID
 @ERRORS
 @click.option("--rename", help="TOML file of segment names to replace.")
-@click.option("--out", required=True, help="The table to write (.parquet).")
+@click.option(
+    "--out",
+    required=True,
+    help="The table to write: a file (.parquet); or, with a / at its end, a folder, which is "
+    "filled shard by shard, and resumed when the command is repeated.",
+)
+@click.option(
+    "--shard-images",
+    type=int,
+    default=256,
+    show_default=True,
+    help="With a folder as --out: photos a shard.",
+)
+@click.option(
+    "--cluster",
+    help="With a folder as --out: Dask workers that make the shards: local:N, for N on this "
+    "machine, or a scheduler's address, such as tcp://10.0.0.1:8786.",
+)
 @named(
     "--preprocess",
     "sat_nb:PREPROCESS",
@@ -176,6 +197,8 @@ def build(segments: str, out: str, **options: Any) -> None:
     With --heatmaps, the maps are those of another tool, and no model is needed.
     """
     _check_source(options)
+    shards = _is_folder(out)
+    _check_shards(shards, options)
     labels = read_labels(options["labels"]) if options["labels"] else None
     joining = {name: options[name] for name in OF_THE_JOIN}
     reading = {name: options[name] for name in ("image_id", "rename", "errors")}
@@ -183,6 +206,9 @@ def build(segments: str, out: str, **options: Any) -> None:
     masks = read_masks(segments, format=options["mask_format"], **reading)
     if options["heatmaps"]:
         maps: Any = _adopted(photos, options)
+    elif shards:
+        _tabulate(photos, masks, options, joining, labels, out)
+        return
     else:
         if options["missing"] == "skip" and photos is not None:
             photos = photos.select([i for i in photos if i in masks]) or photos
@@ -223,24 +249,111 @@ def _explained(
     photos: Any, masks: Mapping[str, sat.SegmentationMap], options: Any, joining: Any
 ) -> Any:
     """The maps of a model."""
-    samples = options["samples"]
-    passed = ("preprocess", "output", "seed", "batch_size", "max_memory", "workers", "trust_model")
-    fit = {} if options["fit"] is None else {"fit": options["fit"]}
     return sat.explain(
         existing(options["model"], "--model"),
         photos,
-        methods=options["methods"] or sat.PAPER_METHODS,
-        target=as_target(options["target"]),
-        parameters=_by_method(options["parameters"]) or None,
-        samples=int(samples) if samples and samples.isdigit() else samples,
-        input_size=options["input_size"] or None,
-        dtype=options["dtype"],
         out=options["maps"],
-        engine=options["engine"],
-        **{name: options[name] for name in passed},
-        **_settling(masks, samples, joining),
-        **fit,
+        **_of_the_model(options),
+        **_settling(masks, options["samples"], joining),
     )
+
+
+def _of_the_model(options: Any) -> dict[str, Any]:
+    """What ``explain`` and ``tabulate`` are told alike."""
+    samples = options["samples"]
+    passed = (
+        *("preprocess", "output", "seed", "batch_size", "max_memory", "workers", "trust_model"),
+        *("dtype", "engine"),
+    )
+    fit = {} if options["fit"] is None else {"fit": options["fit"]}
+    return {
+        "methods": options["methods"] or sat.PAPER_METHODS,
+        "target": as_target(options["target"]),
+        "parameters": _by_method(options["parameters"]) or None,
+        "samples": int(samples) if samples and samples.isdigit() else samples,
+        "input_size": options["input_size"] or None,
+        **{name: options[name] for name in passed},
+        **fit,
+    }
+
+
+def _is_folder(out: str) -> bool:
+    """Whether ``--out`` is a folder of shards: one that is there, or a name with a / at its end."""
+    return out.endswith(("/", os.sep)) or os.path.isdir(out)
+
+
+def _check_shards(shards: bool, options: Mapping[str, Any]) -> None:
+    """InvalidInput for options of a folder where there is none, and for finished maps."""
+    if not shards and (wrong := given("cluster", "shard_images")):
+        raise InvalidInput(
+            f"{wrong[0]} needs a folder as --out; put a / at its end, such as --out sat/."
+        )
+    if shards and options["heatmaps"]:
+        raise InvalidInput(
+            "--out: maps of another tool go into one file; give the name of a .parquet file."
+        )
+
+
+def _tabulate(
+    photos: Any,
+    masks: Mapping[str, sat.SegmentationMap],
+    options: Any,
+    joining: Mapping[str, Any],
+    labels: Any,
+    out: str,
+) -> None:
+    """Fill a folder of shards, here or on a cluster."""
+    with _client(options["cluster"]) as client:
+        table = sat.tabulate(
+            existing(options["model"], "--model"),
+            photos,
+            masks,
+            out=out,
+            shard_images=options["shard_images"],
+            keep_maps=options["maps"],
+            client=client,
+            errors=options["errors"],
+            labels=labels,
+            model_name=options["model_name"],
+            **_of_the_model(options),
+            **joining,
+        )
+    for image_id, why in table.failed.items():
+        say(f"problem: {image_id}: {why}", err=True)
+    say(f"{out}: {table.n_rows} rows, {table.n_images - len(table.failed)} images")
+
+
+@contextmanager
+def _client(cluster: str | None) -> Iterator[Any]:
+    """A client of the cluster, None where there is none; workers of this machine end with it."""
+    if cluster is None:
+        yield None
+        return
+    kind, _, number = cluster.partition(":")
+    is_local = kind == "local"
+    if is_local and not (number.isdigit() and int(number)):
+        raise InvalidInput(f"--cluster: expected local:N, such as local:4, got {cluster!r}.")
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InvalidInput(
+            "--cluster: Dask is not installed; run `pip install 'sat-nb[dask]'`."
+        ) from error
+    with ExitStack() as stack:
+        if is_local:
+            n_threads = max(1, n_cores() // int(number))
+            options = {"n_workers": int(number), "threads_per_worker": n_threads}
+            address: Any = stack.enter_context(LocalCluster(**options, dashboard_address=":0"))
+        else:
+            address = cluster
+        try:
+            client = stack.enter_context(Client(address))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"--cluster: no scheduler answers at {cluster!r} ({reason_of(error)}); start one "
+                "with `dask scheduler`, and give its address."
+            ) from error
+        yield client
 
 
 def _adopted(photos: sat.ImageSet | None, options: Mapping[str, Any]) -> Any:

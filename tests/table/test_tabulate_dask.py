@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -207,36 +208,40 @@ def test_a_worker_without_the_package_is_named(place: Place, tmp_path: Path) -> 
 # --- what dies on the way ----------------------------------------------------------------------
 
 
-def after_shards(monkeypatch: pytest.MonkeyPatch, n: int, act: Any) -> None:
-    """Do something once, when so many shards are there."""
-    put, seen = Folder.put, []
+@contextmanager
+def after_shards(n: int, act: Any) -> Iterator[None]:
+    """Do something once, when so many shards are there; the block ends when it is done."""
+    put, seen, thread = Folder.put, [], threading.Thread(target=act)
 
     def putting(self: Folder, *arguments: Any) -> None:
         put(self, *arguments)
         seen.append(arguments)
         if len(seen) == n:
-            threading.Thread(target=act).start()
+            thread.start()
 
-    monkeypatch.setattr(Folder, "put", putting)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Folder, "put", putting)
+        try:
+            yield
+        finally:
+            if thread.ident is not None:
+                thread.join()
+    assert len(seen) >= n
 
 
-def test_a_worker_that_dies_is_made_up_for(
-    place: Place, client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_dies_is_made_up_for(place: Place, client: Any) -> None:
     place.tabulate("alone", shard_images=1, batch_size=1)
 
     def die() -> None:
         (worker, *_) = client.scheduler_info(n_workers=-1)["workers"]
         client.submit(dask_workers.end, workers=[worker], retries=0, pure=False, priority=9)
 
-    after_shards(monkeypatch, 2, die)
-    place.tabulate(client=client, shard_images=1, batch_size=1)
+    with after_shards(2, die):
+        place.tabulate(client=client, shard_images=1, batch_size=1)
     assert place.files() == place.files("alone")
 
 
-def test_a_scheduler_that_is_killed_and_started_again(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scheduler_that_is_killed_and_started_again(place: Place) -> None:
     place.tabulate("alone", shard_images=1, batch_size=1)
     programs = dask_workers.Programs()
 
@@ -249,23 +254,20 @@ def test_a_scheduler_that_is_killed_and_started_again(
         programs.start(1)
         with distributed.Client(programs.address, timeout=60) as client:
             client.wait_for_workers(1, timeout=60)
-            after_shards(monkeypatch, 3, again)
-            place.tabulate(client=client, shard_images=1, batch_size=1)
+            with after_shards(3, again):
+                place.tabulate(client=client, shard_images=1, batch_size=1)
     finally:
         programs.kill()
     assert place.files() == place.files("alone")
 
 
-def test_a_client_that_is_closed_on_the_way_loses_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_is_closed_on_the_way_loses_nothing(place: Place) -> None:
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
     with distributed.LocalCluster(**options, dashboard_address=":0") as cluster:
         client = distributed.Client(cluster)
-        with monkeypatch.context() as patch:
-            after_shards(patch, 2, client.close)
-            with pytest.raises(WorkerFailed, match="Finished shards are kept; call again"):
-                place.tabulate(client=client, shard_images=1, batch_size=1)
+        said = "Finished shards are kept; call again"
+        with after_shards(2, client.close), pytest.raises(WorkerFailed, match=said):
+            place.tabulate(client=client, shard_images=1, batch_size=1)
     assert len(place.files()) >= 2
     table = place.tabulate(shard_images=1, batch_size=1)
     expected = place.in_memory(batch_size=1)

@@ -157,20 +157,21 @@ class Tasks:
 
     def _answer(self, future: Any, doing: str) -> Any:
         """What a worker answers; its error, with its name; _Lost where nobody answers."""
-        from distributed import KilledWorker, wait
+        from distributed import CancelledError, KilledWorker
 
-        wait([future])
-        if future.status in ("cancelled", "lost"):
+        try:
+            answer = future.result()
+        except CancelledError as error:
             self._wait_for_scheduler()
-            raise _Lost("the scheduler was lost", counts=0)
-        if future.status == "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                raise _Lost("workers died again and again", counts=1)
+            raise _Lost("the scheduler was lost", counts=0) from error
+        except KilledWorker as error:
+            raise _Lost("workers died again and again", counts=1) from error
+        except Exception as error:
+            if self.client.status != "running":
+                raise self._gone() from error
             if isinstance(error, ImportError):
                 _check_workers(self.client)
             raise WorkerFailed(f"client: {reason_of(error)} while {doing}. {KEPT}.") from error
-        answer = future.result()
         if isinstance(answer, Refused):
             raise _error_of(answer)
         return answer
