@@ -190,8 +190,12 @@ def _check_description(description: Any, *, is_map: bool) -> None:
         raise ValueError("its header does not say how long its arrays are")
     if not isinstance(scale, int | float) or not 0 < scale < math.inf:
         raise ValueError(f"its scale is {scale!r:.40}")
-    if not isinstance(error, int | float | None):
+    if "error" not in description or not _is_error(error):
         raise ValueError(f"its rounding error is {error!r:.40}")
+
+
+def _is_error(error: Any) -> bool:
+    return error is None or (isinstance(error, int | float) and 0 <= error < math.inf)
 
 
 def _check_beside(description: Mapping[str, Any], shape: Sequence[int]) -> None:
