@@ -106,7 +106,7 @@ WRONG = {
     "object": (lambda h: h["arrays"][0].update(dtype="|O"), "dtype is"),
     "name": (lambda h: h["arrays"][0].update(name="x"), "not the map"),
     "scale": (lambda h: h["arrays"][0].update(scale=float("nan")), "scale is nan"),
-    "error": (lambda h: h["arrays"][0].pop("error"), "rounding error is None"),
+    "no rounding error": (lambda h: h["arrays"][0].pop("error"), "rounding error is None"),
     "error below zero": (lambda h: h["arrays"][0].update(error=-1.0), "rounding error is -1.0"),
     "length": (lambda h: h["arrays"][0].update(n_bytes=3), "does not fit its content"),
     "no array": (lambda h: h.update(arrays=[]), "not one map"),
