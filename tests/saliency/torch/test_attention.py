@@ -102,3 +102,18 @@ def test_models_without_attention_say_so(programs: Any, commands: Any, batch: An
     match = "'attention_rollout' cannot explain .*the model has no attention.*can: 'gradient'"
     with pytest.raises(InvalidInput, match=match):
         maps(commands, programs["resnet"], "attention_rollout", batch, [0, 1, 2])
+
+
+def test_attention_written_out_is_the_same(
+    torch: Any, vit: Any, commands: Any, batch: Any, tmp_path: Any
+) -> None:
+    """As ``run_decompositions`` writes it: products, a softmax, and zeros where all is barred."""
+    module, files = vit
+    images = (torch.zeros(2, 3, 16, 16),)
+    dynamic = ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(module, images, dynamic_shapes=dynamic).run_decompositions()
+    torch.export.save(program, tmp_path / "core.pt2")
+    for method in ("attention_rollout", "gradient_attention", "lrp.z"):
+        found = maps(commands, tmp_path / "core.pt2", method, batch, [0, 1, 2])
+        expected = maps(commands, files[0], method, batch, [0, 1, 2])
+        np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())

@@ -260,6 +260,8 @@ def test_an_unknown_operation_names_itself_and_the_methods_that_can(
         (lambda torch, x: torch.where(x > 0, x, 0.1 * x), True),
         (lambda torch, x: torch.nn.functional.normalize(x, dim=1), True),
         (lambda torch, x: x * torch.sigmoid(1.7 * x), True),
+        (lambda torch, x: torch.nn.functional.relu6(x) * torch.nn.functional.hardsigmoid(x), True),
+        (lambda torch, x: x * torch.nn.functional.relu6(x + 3) / 6, True),
         (lambda torch, x: x / (x.std(dim=1, keepdim=True) + 1e-3), True),
         (lambda torch, x: torch.maximum(x, -x), True),
         (lambda torch, x: torch.sort(x, dim=1).values, False),

@@ -67,17 +67,20 @@ def the_output(graph: fx.Graph) -> fx.Node:
     return last.args[0]
 
 
+OF_SIZES = frozenset(
+    {
+        *("sym_size", "sym_numel", "sym_stride", "zeros_like", "ones_like", "full_like"),
+        *("new_zeros", "new_ones", "new_full"),
+    }
+)
+"""Operations that ask only how large a value is."""
+
+
 def depending(graph: fx.Graph) -> set[fx.Node]:
     """The nodes whose values depend on the numbers of the input."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
-        sizes = operation(node) in (
-            "sym_size",
-            "sym_numel",
-            "sym_stride",
-            "zeros_like",
-            "ones_like",
-        )
+        sizes = operation(node) in OF_SIZES
         if node.op == "placeholder" or (not sizes and any(i in found for i in tensors(node))):
             found.add(node)
     return found

@@ -78,6 +78,9 @@ GATES = SOFTMAX | _names(
 )
 """What a factor is made by that only weighs or scales the other: it counts as constant."""
 
+BOUNDS = _names("clamp hardtanh relu6 tanh")
+"""Those of them that are activations of features as well."""
+
 NEVER_NEGATIVE = RELUS | SOFTMAX | _names("hardsigmoid sigmoid softplus")
 
 NOT_FEATURES = MOVES | AVERAGES | SOFTMAX | {"sym_size"}

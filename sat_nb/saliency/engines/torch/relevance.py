@@ -34,6 +34,7 @@ from sat_nb.saliency.engines.torch.operations import (
     ACTIVATIONS,
     ATTENTION,
     AVERAGES,
+    BOUNDS,
     GATES,
     KERNELS,
     MATRICES,
@@ -365,12 +366,15 @@ def _sources(node: fx.Node, kind: str, moving: set[fx.Node]) -> list[fx.Node]:
 
 def _weighed(node: fx.Node, inputs: list[fx.Node]) -> list[fx.Node]:
     """The factors that are not gates; one alone can get relevance."""
-    if node.args[0] is node.args[1]:
+    first, second = (one if isinstance(one, fx.Node) else None for one in node.args[:2])
+    if first is second or first is None or second is None:
         return inputs * 2
-    divides = operation(node) in ("div", "divide", "true_divide")
-    if divides and not _is_gate(node.args[1]):
+    if operation(node) in ("div", "divide", "true_divide"):
+        return inputs[:1] if _gate(second) else inputs
+    gates = _gate(first), _gate(second)
+    if gates[0] == gates[1]:
         return inputs
-    return inputs[:1] if divides else [one for one in inputs if not _is_gate(one)]
+    return [second] if gates[0] > gates[1] else [first]
 
 
 def _moved(node: fx.Node) -> list[fx.Node]:
@@ -384,15 +388,18 @@ def _moved(node: fx.Node) -> list[fx.Node]:
     return node.all_input_nodes[:1]
 
 
-def _is_gate(node: fx.Node) -> bool:
-    """Whether a value comes from an operation of GATES, moved and scaled at most."""
+def _gate(node: fx.Node) -> int:
+    """How surely a value only gates: 2 or 1 where it is made by one of GATES, and moved or scaled.
+
+    A sigmoid does more surely than what also bounds features, such as ReLU6.
+    """
     while operation(node) not in GATES:
         moving = [one for one in node.all_input_nodes if one.op == "call_function"]
         passing = operation(node) in MOVES | PRODUCTS | SUMS | {"clamp_min", "neg"}
         if not passing or not moving:
-            return False
+            return 0
         node = moving[0]
-    return True
+    return 1 if operation(node) in BOUNDS else 2
 
 
 def activation_name(node: fx.Node) -> str:
@@ -467,8 +474,15 @@ def _supported(step: Step, rules: Rules) -> bool:
     if step.kind == "activation":
         return rules.names is None or activation_name(step.node) in rules.names
     if step.kind == "kernel":
-        return step.map is not None
+        return step.map is not None or (not rules.positive and _is_linear(step))
     return step.kind not in ("product", "matrix") or len(step.sources) == 1
+
+
+def _is_linear(step: Step) -> bool:
+    """Whether it is linear in its one source, with weights that need not be known as such."""
+    name = operation(step.node)
+    divides = name in PRODUCTS - {"mul", "multiply"}
+    return len(step.sources) == 1 and not (divides and step.node.args[0] is not step.sources[0])
 
 
 # --- the walk ----------------------------------------------------------------------------------

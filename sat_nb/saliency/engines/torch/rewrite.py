@@ -28,7 +28,7 @@ from sat_nb.saliency.engines.torch.graph import (
     runnable,
     tensors,
 )
-from sat_nb.saliency.engines.torch.operations import VIEWS
+from sat_nb.saliency.engines.torch.operations import SOFTMAX, VIEWS
 
 BY_HAND = "save it as torch.export.export(...).run_decompositions({})"
 
@@ -181,6 +181,13 @@ def _attention(node: fx.Node) -> tuple[Any, tuple[Any, ...]]:
     return aten.scaled_dot_product_attention.default, tuple(argument(node, n) for n in names)
 
 
+def _is_safe_softmax(node: fx.Node) -> bool:
+    """Whether it puts 0 where a softmax has nothing to choose from, as attention is written out."""
+    _, zeros, softmax = node.args
+    names = [operation(one) if isinstance(one, fx.Node) else "" for one in (zeros, softmax)]
+    return names[1] in SOFTMAX and names[0] in ("full_like", "zeros_like")
+
+
 _FIRST_OF_SEVERAL: dict[str, Callable[[fx.Node], tuple[Any, tuple[Any, ...]]]] = {
     "_native_batch_norm_legit_no_training": _batch_norm,
     "_native_batch_norm_legit": _batch_norm,
@@ -198,6 +205,8 @@ _FIRST_OF_SEVERAL: dict[str, Callable[[fx.Node], tuple[Any, tuple[Any, ...]]]] =
 def operations_give_one_value(module: fx.GraphModule) -> None:
     """Operations that also give statistics or places become those that do not."""
     for node in list(module.graph.nodes):
+        if operation(node) == "where" and _is_safe_softmax(node):
+            node.replace_all_uses_with(node.args[2])
         make = _FIRST_OF_SEVERAL.get(operation(node))
         firsts = [user for user in node.users if user.target is operator.getitem]
         if make is None or any(first.args[1] != 0 for first in firsts if first.users):
