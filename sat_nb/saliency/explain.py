@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from sat_nb.saliency.methods import NEED_POSITIVE, is_undefined
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.preprocess import PREPROCESS, Preprocess
 from sat_nb.saliency.progress import progress_bar
-from sat_nb.saliency.request import job_of, opened_model, read_request
+from sat_nb.saliency.request import facts_in, job_of, opened_model, read_request
 from sat_nb.saliency.sampling_until_settled import read_masks
 from sat_nb.saliency.store.runs import Run, read_runs, start_run
 from sat_nb.saliency.store.store import AttributionStore
@@ -253,15 +252,8 @@ def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> li
 def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
     """What a store already knows of this very model: a finished run then needs no worker."""
     runs = {} if out is None else read_runs(Path(out))
-    for model in (settings["model"] for settings in reversed(runs.values())):
-        size = tuple(model["input_shape"][:2])
-        if model["sha256"] == file.sha256 and file.input_size in (None, size):
-            known = {f.name: model[f.name] for f in fields(ModelFacts) if f.name in model}
-            plain: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in known.items()
-            }
-            return ModelFacts(**plain)
-    return None
+    found = (facts_in(settings["model"], file) for settings in reversed(runs.values()))
+    return next((facts for facts in found if facts is not None), None)
 
 
 def checked_images(images: Any) -> ImageSet:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,17 @@ def job_of(
 def _ask_facts(file: ModelFile, pool: WorkerPool) -> ModelFacts:
     facts: ModelFacts = ask_with_retry("facts", f"loading {file.path!r}", pool=pool, file=file)
     return facts
+
+
+def facts_in(model: Mapping[str, Any], file: ModelFile) -> ModelFacts | None:
+    """What settings tell of this very model; None where they are those of another one."""
+    if model["sha256"] != file.sha256:
+        return None
+    if file.input_size not in (None, tuple(model["input_shape"][:2])):
+        return None
+    known = {f.name: model[f.name] for f in fields(ModelFacts) if f.name in model}
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
+    return ModelFacts(**plain)
 
 
 def _model_settings(file: ModelFile, facts: ModelFacts) -> dict[str, Any]:

@@ -53,12 +53,10 @@ class Place:
             found = sat.SegmentationMap(("eye", "ear", "sky"), masks)
             sat.write_dinox(self.folder / "masks" / f"{number:03d}.json", found)
 
-    def tabulate(self, out: str | Path = "sat", **more: Any) -> sat.Tabulated:
+    def tabulate(self, name: str = "sat", **more: Any) -> sat.Tabulated:
         """Tabulate all, in shards of one batch."""
-        options = {"shard_images": 4, **OPTIONS, **JOIN, **more}
-        return sat.tabulate(
-            self.model, self.images, self.segments, out=self.folder / out, **options
-        )
+        options = {"out": self.folder / name, "shard_images": 4, **OPTIONS, **JOIN, **more}
+        return sat.tabulate(self.model, self.images, self.segments, **options)
 
     def in_memory(self, **more: Any) -> Any:
         """The table of explain and build."""

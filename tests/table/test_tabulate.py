@@ -185,12 +185,26 @@ def test_photos_may_be_added_at_the_end(place: Place, monkeypatch: pytest.Monkey
     pd.testing.assert_frame_equal(sat.read_table(table), place.in_memory(), check_exact=True)
 
 
-def test_a_report_that_cannot_be_read_is_made_again(place: Place) -> None:
+@pytest.mark.parametrize("what", ["reports/*.json", "000001-*.parquet"])
+def test_what_is_damaged_or_gone_is_made_again(place: Place, what: str) -> None:
     place.tabulate()
     before = place.files()
-    next((place.folder / "sat" / "reports").iterdir()).write_text("{")
+    file = next((place.folder / "sat").glob(what))
+    file.write_bytes(file.read_bytes()[:40])
     place.tabulate()
     assert place.files() == before
+    file.unlink()
+    place.tabulate()
+    assert place.files() == before
+
+
+def test_a_finished_table_needs_no_worker(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sat_nb.saliency.process import worker
+
+    table = place.tabulate()
+    asked = counted(monkeypatch, worker.Worker, "request")
+    assert place.tabulate() == table
+    assert asked == []
 
 
 # --- other runs --------------------------------------------------------------------------------
@@ -422,6 +436,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "labels": ({"labels": {"zebra": 1}}, "labels: name none of the 10 photos"),
     "a label": ({"labels": {"009": "cat"}}, r"labels\['009'\]: expected the number of a class"),
     "target": ({"target": 7}, "target: 7 .*is out of range"),
+    "out": ({"out": None}, "out: expected the path of a folder, got None"),
+    "keep_maps": ({"keep_maps": 3}, "keep_maps: expected the path of a folder, got 3"),
+    "a file": ({"keep_maps": __file__}, "keep_maps: .* is a file; give a folder"),
     "client": ({"client": "tcp://"}, "client: expected a distributed.Client, got str"),
     "fit": ({"fit": "cover"}, "fit: unknown name 'cover'"),
     "version": (
@@ -436,6 +453,11 @@ def test_what_cannot_be_is_refused_first(place: Place, options: dict[str, Any], 
     with pytest.raises((InvalidInput, IdMismatch), match=said):
         place.tabulate(**options)
     assert not (place.folder / "sat").exists()
+
+
+def test_masks_that_are_none(place: Place) -> None:
+    with pytest.raises(InvalidInput, match="segments: expected .*got str; use read_segments"):
+        sat.tabulate(place.model, place.images, "masks/", out="sat", **OPTIONS)
 
 
 def test_a_model_that_is_missing(place: Place) -> None:

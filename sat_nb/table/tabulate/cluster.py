@@ -18,6 +18,7 @@ from typing import Any
 
 from sat_nb import __version__, errors
 from sat_nb.errors import FileMissing, InvalidInput, SatError, WorkerFailed, shorten
+from sat_nb.files import writing
 from sat_nb.images import ImageSet
 from sat_nb.reading import reason_of
 from sat_nb.saliency.live_model import model_file
@@ -55,6 +56,9 @@ def run_on(client: Any, run: Run, model: Any, progress: bool) -> None:
     with model_file(model, input_size=recipe.input_size, trusted=recipe.trust_model) as file:
         content = to_bytes((file, recipe.sent()))
         _check_workers(client)
+        if recipe.keep_maps is not None:
+            with writing(Path(recipe.keep_maps), "keep_maps"):  # workers look whether they see it
+                Path(recipe.keep_maps).mkdir(parents=True, exist_ok=True)
         tasks = Tasks(client, run, content)
         opened = tasks.open()
         run.photos.check_targets(opened.n_outputs, recipe.request.against)

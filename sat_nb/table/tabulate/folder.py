@@ -18,6 +18,8 @@ from typing import Any
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.files import visible_files, writing, written_whole
 from sat_nb.reading import plain_json, read_plain, readable
+from sat_nb.saliency.model_file import ModelFacts, ModelFile
+from sat_nb.saliency.request import facts_in
 from sat_nb.saliency.store.documents import locked
 from sat_nb.table.tabulate.bench import Made, digest_of
 
@@ -30,10 +32,11 @@ _NAME = re.compile(r"(\d{6,})-[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of a finished shard, beside its rows."""
+    """What is known of a finished shard, beside its rows, which take ``n_bytes`` in their file."""
 
     photos: Mapping[str, str]
     n_rows: int
+    n_bytes: int
     failed: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -64,7 +67,7 @@ class Folder:
         if name is None:
             return None
         found = _read_report(self._report_file(name))
-        if found is None or (found.n_rows and not self._rows_file(name).is_file()):
+        if found is None or _size(self._rows_file(name)) != found.n_bytes:
             return None
         return found
 
@@ -76,7 +79,8 @@ class Folder:
             self._replace(number, name, made.photos)
             if made.content is not None:
                 self._write(self._rows_file(name), made.content)
-            report = {"photos": made.photos, "n_rows": made.n_rows}
+            n_bytes = len(made.content or b"")
+            report = {"photos": made.photos, "n_rows": made.n_rows, "n_bytes": n_bytes}
             report |= {"failed": made.failed, "warnings": made.warnings}
             self._write(self._report_file(name), json.dumps(report).encode())
             self._there[number] = name
@@ -180,13 +184,30 @@ class Folder:
             part.write_bytes(content)
 
 
+def known_facts(path: Path, file: ModelFile) -> ModelFacts | None:
+    """What a table's settings tell of this model: a finished table then needs no worker."""
+    with suppress(OSError, SatError, ValueError, KeyError, TypeError, RuntimeError):
+        content = plain_json(read_plain(path / SETTINGS_FILE, MAX_BYTES))
+        return facts_in(content["settings"]["maps"]["model"], file)
+    return None
+
+
 def _read_report(file: Path) -> Report | None:
     """The report; None where there is none that can be read, and the shard is made again."""
     with suppress(OSError, SatError, ValueError, KeyError, TypeError, RuntimeError):
         content = plain_json(read_plain(file, MAX_BYTES))
         photos, failed = dict(content["photos"]), dict(content["failed"])
-        return Report(photos, int(content["n_rows"]), failed, tuple(content["warnings"]))
+        counts = int(content["n_rows"]), int(content["n_bytes"])
+        return Report(photos, *counts, failed, tuple(content["warnings"]))
     return None
+
+
+def _size(file: Path) -> int:
+    """The size of a file in bytes, 0 where there is none."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def differences(now: Any, was: Any, where: str = "") -> Iterator[str]:

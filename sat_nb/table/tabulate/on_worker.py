@@ -110,6 +110,11 @@ def _opened(file: ModelFile, recipe: Recipe) -> tuple[Bench, ExitStack]:
         )
     if content_sha256(Path(file.path)) != file.sha256:
         raise Unfit(f"{file.path!r} is another file there than for the caller.")
+    if recipe.keep_maps is not None and not Path(recipe.keep_maps).exists():
+        raise Unfit(
+            f"it cannot see the folder {recipe.keep_maps!r} of keep_maps; give one that all "
+            "workers see."
+        )
     n_threads = _n_threads()
     _allow_threads(n_threads)
     stack = ExitStack()

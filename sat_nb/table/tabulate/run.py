@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from sat_nb.saliency.targets import Target, check_targets, read_targets
 from sat_nb.table.build import nothing_decomposed
 from sat_nb.table.matching import labels_of
 from sat_nb.table.tabulate.bench import Bench, Made, summed_up
-from sat_nb.table.tabulate.folder import Folder
+from sat_nb.table.tabulate.folder import Folder, known_facts
 from sat_nb.table.tabulate.plan import Plan, Shard
 from sat_nb.table.tabulate.recipe import Recipe
 
@@ -148,6 +149,7 @@ class Run:
             trusted=recipe.trust_model,
             workers=recipe.workers,
             max_memory=recipe.max_memory,
+            known=partial(known_facts, self.out),
         ) as opened:
             opened.check(recipe.request)
             self.photos.check_targets(opened.facts.n_outputs, recipe.request.against)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
-from sat_nb.errors import unknown_name
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
@@ -239,7 +239,8 @@ def tabulate(
 masks: 'a'; 1 masks without photos: 'b'. Ids are file paths without extension; pass \
 missing='skip' to leave out what does not match.
     """
-    images = checked_images(images)
+    images, segments = checked_images(images), _checked_segments(segments)
+    folder, maps_folder = _folder("out", out), keep_maps and _folder("keep_maps", keep_maps)
     _check_options(errors, rank_by=rank_by, missing=missing, pad_unit=pad_unit)
     request = read_request(
         methods=methods,
@@ -261,7 +262,7 @@ missing='skip' to leave out what does not match.
         settles=samples == "auto",
         batch_size=checked_whole("batch_size", batch_size, 1),
         errors=errors,
-        keep_maps=None if keep_maps is None else os.path.abspath(keep_maps),
+        keep_maps=None if maps_folder is None else os.path.abspath(maps_folder),
         engine=engine,
         input_size=input_size,
         trust_model=trust_model,
@@ -276,7 +277,7 @@ missing='skip' to leave out what does not match.
         shard_images=checked_whole("shard_images", shard_images, 1),
         batch=recipe.batch_size,
     )
-    run = Run(recipe, Photos(plan, images, segments, target, labels), Path(out))
+    run = Run(recipe, Photos(plan, images, segments, target, labels), folder)
     if client is None:
         run.here(model, progress)
     else:
@@ -284,6 +285,24 @@ missing='skip' to leave out what does not match.
 
         run_on(client, run, model, progress)
     return run.result()
+
+
+def _checked_segments(segments: Any) -> Mapping[str, SegmentationMap]:
+    if not isinstance(segments, Mapping):
+        raise InvalidInput(
+            f"segments: expected {{image_id: SegmentationMap}}, got {type(segments).__name__}; use "
+            "read_segments(path)."
+        )
+    return segments
+
+
+def _folder(argument: str, path: Any) -> Path:
+    """The path of a folder that is there or will be made."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InvalidInput(f"{argument}: expected the path of a folder, got {path!r}.")
+    if os.path.isfile(path):
+        raise InvalidInput(f"{argument}: {os.fspath(path)!r} is a file; give a folder.")
+    return Path(path)
 
 
 def _check_options(errors: str, **names: str) -> None:
