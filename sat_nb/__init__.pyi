@@ -108,8 +108,8 @@ from .saliency.methods import (
     list_methods,
 )
 from .saliency.preprocess import (
-    channels_first,
     PREPROCESS,
+    channels_first,
 )
 from .saliency.store.store import (
     AttributionStore,
