@@ -150,6 +150,7 @@ class Residual(nn.Module):
         self.short = nn.Identity() if before == width and stride == 1 else short
 
     def forward(self, x: Any) -> Any:
+        """The block's output."""
         y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return self.relu(y + self.short(x))
 
@@ -193,6 +194,7 @@ class Encoder(nn.Module):
         self.head = nn.Linear(192, 1000)
 
     def forward(self, x: Any) -> Any:
+        """The logits."""
         x = self.patches(x).flatten(2).transpose(1, 2)
         return self.head(self.encoder(x).mean(dim=1))
 
