@@ -17,11 +17,10 @@ from tests.saliency import batch_engine
 PRELOAD = __name__
 ROOT = Path(__file__).parents[2]
 
-ENGINES["keras"] = batch_engine.ENTRY
-
 
 def dask_setup(worker: Any) -> None:
-    """``--preload`` calls this; that the file was loaded is enough."""
+    """What ``--preload`` calls, in workers alone."""
+    ENGINES["keras"] = batch_engine.ENTRY
 
 
 def halved(batch: Any) -> Any:

@@ -99,7 +99,7 @@ ENGINES: dict[str, EngineEntry] = registry(
         about="PyTorch programs and Keras 3 models, transformers among them.",
         module="sat_nb.saliency.engines.torch.commands",
         extra="torch",
-        packages=(Package("torch", ">=2.8"), Package("keras", ">=3")),
+        packages=(Package("torch", ">=2.8"), Package("keras", ">=3.12")),
         pythons=("3.13", "3.12", "3.11"),
         explains="live torch.nn.Module and .pt2 programs; Keras 3 models and files (.keras, .h5)",
         fits=lambda path: not path.is_dir(),  # HDF5 files go by any name
