@@ -65,9 +65,11 @@ def explain(
 
     Parameters
     ----------
-    model : str, os.PathLike or keras.Model
-        The path of a saved Keras model (.h5, .keras, SavedModel) or a live Keras model:
-        Functional or Sequential, one image in, (None, n_classes) out, softmax, sigmoid or logits.
+    model : str, os.PathLike, keras.Model or torch.nn.Module
+        The path of a saved Keras model (.h5, .keras, SavedModel) or of an exported PyTorch program
+        (.pt2), or a live model: of Keras, Functional or Sequential, or a ``torch.nn.Module`` in
+        evaluation mode. One image in, (n, n_classes) out, softmax, sigmoid or logits. Images are
+        (n, H, W, C) here, whatever the layout of the model.
     images : ImageSet or Mapping[str, array]
         An ImageSet, or {image_id: array (H, W, 3) in RGB, or (H, W) in grey}. Photos of more than 8
         bits, or of floats, need a window (see :func:`read_images`) or a ``preprocess`` function.
@@ -109,7 +111,7 @@ def explain(
         {method: {parameter: value}} in place of a method's defaults, such as
         ``{"smoothgrad": {"n_samples": 16}}``. A method of your own is called ``name@version``.
     input_size : tuple[int, int], optional
-        (height, width) in pixels, for a model that leaves them open.
+        (height, width) in pixels, for a model that leaves them open, as live PyTorch modules do.
     dtype : str, default "float32"
         How maps are kept: "float32" as they are computed; or "float16" in half the space, with
         errors of at most 2.5e-4 of a map's largest |value|, which ``store.info()`` reports.

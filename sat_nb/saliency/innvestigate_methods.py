@@ -14,7 +14,7 @@ POSITIVE = "not negative where the target's logit is positive: relevance for it"
 SHOWN = "no evidence for or against: strong values show where the network's own signals went"
 NOTHING = "none: noise that knows neither image nor model"
 
-ANY_LAYER = "all that TensorFlow differentiates"
+ANY_LAYER = "all that the engine differentiates"
 REWRITTEN_LAYERS = "iNNvestigate's own, after rewriting; no layer that multiplies two inputs"
 REWRITTEN_RELU_LAYERS = "iNNvestigate's own, after rewriting; ReLU only"
 

@@ -60,7 +60,7 @@ class Method(Entry):
         What the function can be told, by name.
     sign : str
         What positive and negative values mean.
-    layers : str, default "all that TensorFlow differentiates"
+    layers : str, default "all that the engine differentiates"
         The layers that the method supports.
     function : callable, optional
         For a method of your own: ``function(image, explained, *, seed, **parameters)`` returns
@@ -70,7 +70,7 @@ class Method(Entry):
         whole number that depends on ``explain``'s seed and the image's id.
     engine : str, default "function"
         For the package's entries: what computes the maps in the worker ("gradient", "grad_cam",
-        "relevance", or "innvestigate" for that package's own code), or "random".
+        "relevance", "attention", or "innvestigate" for that package's own code), or "random".
     analyzer : str, default ""
         For the package's entries: the name of the formula in that engine.
     sampling : str, optional
@@ -102,7 +102,7 @@ class Method(Entry):
     """
 
     sign: str
-    layers: str = "all that TensorFlow differentiates"
+    layers: str = "all that the engine differentiates"
     function: Callable[..., Any] | None = None
     engine: str = OWN
     analyzer: str = ""
