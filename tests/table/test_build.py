@@ -529,3 +529,18 @@ def test_an_image_whose_segments_are_all_cut_off_counts_as_one_without():
     assert pd.isna(row["segment"])
     summary = sat.aggregate(table, how="absolute", value="rank")
     assert set(summary["n_images"]) == {3}
+
+
+def test_images_that_are_joined_side_by_side_are_those_of_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    maps, segments = toy(40)
+    monkeypatch.setattr("sat_nb.table.build.n_cores", lambda: 1)
+    alone = sat.build(maps, segments)
+    monkeypatch.setattr("sat_nb.table.build.n_cores", lambda: 7)
+    pd.testing.assert_frame_equal(sat.build(maps, segments), alone, check_exact=True)
+    for image_id in list(maps["sharp"])[20:]:  # the first of them is named, whoever comes first
+        maps["sharp"][image_id] = np.full_like(maps["sharp"][image_id], np.nan)
+    first = list(maps["sharp"])[20]
+    with pytest.raises(sat.InvalidInput, match=rf"\[{first!r}\]: holds NaN"):
+        sat.build(maps, segments)

@@ -242,7 +242,9 @@ def test_a_worker_that_dies_is_made_up_for(place: Place, client: Any) -> None:
 
 
 def test_a_scheduler_that_is_killed_and_started_again(place: Place) -> None:
-    place.tabulate("alone", shard_images=1, batch_size=1)
+    options: dict[str, Any] = {"methods": "gradient", "parameters": None}
+    options |= {"shard_images": 1, "batch_size": 1}
+    place.tabulate("alone", **options)
     programs = dask_workers.Programs()
 
     def again() -> None:
@@ -255,7 +257,7 @@ def test_a_scheduler_that_is_killed_and_started_again(place: Place) -> None:
         with distributed.Client(programs.address, timeout=60) as client:
             client.wait_for_workers(1, timeout=60)
             with after_shards(3, again):
-                place.tabulate(client=client, shard_images=1, batch_size=1)
+                place.tabulate(client=client, **options)
     finally:
         programs.kill()
     assert place.files() == place.files("alone")
