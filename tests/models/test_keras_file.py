@@ -417,7 +417,10 @@ def test_only_the_gate_loads_models() -> None:
         for file in root.rglob("*.py")
         if re.search(loads, file.read_text(encoding="utf-8"))
     }
-    assert found == {"models/keras_file.py"}
+    of_keras_3 = "saliency/engines/torch/keras3.py"
+    assert found == {"models/keras_file.py", of_keras_3}
+    gated = (root / of_keras_3).read_text(encoding="utf-8").partition("load_model(")[0]
+    assert "if not trusted:\n        _check(path)" in gated
 
 
 def everywhere(file: Path, trusted: dict[str, Any]) -> list[Callable[[], Any]]:

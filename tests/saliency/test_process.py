@@ -211,6 +211,7 @@ def test_errors_travel_as_data():
     assert "ZeroDivisionError" in answer({"f": lambda: 1 / 0}, "f", {})["traceback"]
 
 
+@pytest.mark.keras
 def test_worker_module_refuses_other_processes():
     with pytest.raises(ImportError, match="process of its own"):
         import sat_nb.saliency.engines.keras.commands  # noqa: F401

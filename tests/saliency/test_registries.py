@@ -203,6 +203,7 @@ def test_parameters_accept_their_default_and_not_everything(name):
         assert parameter.expected
 
 
+@pytest.mark.keras
 def test_every_analyzer_of_innvestigate_is_there():
     """Read from the package's source: importing it switches TensorFlow to graph mode."""
     package = Path(find_spec("innvestigate").origin).parent / "analyzer" / "__init__.py"
@@ -236,6 +237,7 @@ def test_formulas_of_the_engine_are_those_of_the_methods(engine, also, keras):
         assert entry.source
 
 
+@pytest.mark.keras
 def test_unknown_formula_is_refused_by_the_engine():
     """In a process that passes for a worker, for the engine refuses to be imported elsewhere."""
     program = """

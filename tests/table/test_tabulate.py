@@ -392,8 +392,10 @@ def test_a_full_disk_loses_nothing(place: Place, monkeypatch: pytest.MonkeyPatch
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.table import dask_workers
+from sat_nb.saliency.engines.entries import ENGINES
+from tests.saliency import batch_engine
 from tests.table.tabulating import Place
+ENGINES["keras"] = batch_engine.ENTRY
 Place(Path(sys.argv[1])).tabulate(shard_images=1)
 """
 
@@ -450,6 +452,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_is_refused_first(place: Place, options: dict[str, Any], said: str) -> None:
+    if "client" in options:
+        pytest.importorskip("distributed")
     with pytest.raises((InvalidInput, IdMismatch), match=said):
         place.tabulate(**options)
     assert not (place.folder / "sat").exists()

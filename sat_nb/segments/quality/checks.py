@@ -146,8 +146,8 @@ def check_masks(
     >>> found = check_masks(toy()[1], progress=False)
     >>> found
     MaskCheck(20 images, 5 names, 0 errors, 0 warnings)
-    >>> found.names.loc["ears", ["n_images", "detection_rate", "coverage"]].tolist()
-    [15, 0.75, 0.2]
+    >>> found.names.loc["ears", ["detection_rate", "coverage"]].tolist()
+    [0.75, 0.2]
     """
     from tqdm.auto import tqdm
 
