@@ -48,10 +48,10 @@ LAYERS = MODELS | _names(
     """
 )
 
-LAYERS |= _names(
+KERAS_3 = _names(
     """
     RMSNormalization RandomGrayscale RandomHue RandomSaturation RandomSharpness Solarization
-    SpectralNormalization StochasticDepth
+    SpectralNormalization
     Abs Absolute AveragePool BatchNorm BroadcastTo Cast Celu Clip Conv
     ConvTranspose DepthToSpace DepthwiseConv Divide DotProductAttention Einsum Elu Equal Exp
     ExpandDims Flip Fliplr Flipud Gelu GetItem Glu Greater GreaterEqual HardShrink HardSigmoid
@@ -64,6 +64,8 @@ LAYERS |= _names(
     """
 )
 """Layers of Keras 3, and functions between layers, which it writes as if they were layers."""
+
+LAYERS |= KERAS_3
 
 OPERATION_LAYERS = _names("SlicingOpLambda TFOpLambda")
 """Layers that call the function of TensorFlow that they name: one of :data:`FUNCTIONS`."""

@@ -287,3 +287,16 @@ def test_writing_into_parts_of_tensors_is_exported_all_the_same(
         expected = module(torch.from_numpy(batch).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_allclose(commands["predict"](file_of(path), batch)[0], expected, atol=1e-5)
     assert commands["build"](file_of(path), "gradient", {}) is None
+
+
+def test_allowed_layers_of_keras_3_exist(torch: Any) -> None:
+    import importlib
+
+    import keras
+
+    from sat_nb.models.allowed import KERAS_3
+
+    parts = ("core", "image", "math", "nn", "numpy")
+    modules = [importlib.import_module(f"keras.src.ops.{part}") for part in parts]
+    known = [name for module in modules for name in vars(module)]
+    assert [name for name in KERAS_3 if not hasattr(keras.layers, name) and name not in known] == []
