@@ -166,9 +166,13 @@ def test_another_protocol_and_other_numbers(other, model, images, monkeypatch):
 def test_names_and_models_that_no_engine_has(model, images, monkeypatch):
     with pytest.raises(InvalidInput, match="engine: unknown name 'keas'. Did you mean 'keras'"):
         sat.explain(model, images, **OPTIONS, engine="keas")
+    with pytest.raises(InvalidInput, match=r"engine: unknown name \['keras'\]"):
+        sat.explain(model, images, **OPTIONS, engine=["keras"])
     monkeypatch.setitem(ENGINES, "keras", replace(linear_engine.ENTRY, fits=lambda path: False))
     with pytest.raises(InvalidInput, match="no engine explains .*keras: Keras 2 models"):
         sat.explain(model, images, **OPTIONS)
+    with pytest.raises(InvalidInput, match="engine: 'keras' explains Keras 2 .*leave engine out"):
+        sat.explain(model, images, **OPTIONS, engine="keras")
 
 
 # --- listed ------------------------------------------------------------------------------------

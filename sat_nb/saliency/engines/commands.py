@@ -193,6 +193,16 @@ class Commands:
         return self._loaded
 
 
+def formula_of(method: Method, formulas: Mapping[str, Any]) -> Any:
+    """What an engine's registry holds for the method; never anything else in its place."""
+    if method.analyzer not in formulas:
+        raise InvalidInput(
+            f"methods: {method.name!r} asks for the {method.engine} formula {method.analyzer!r}, "
+            f"which this engine does not have; it has {', '.join(map(repr, formulas))}."
+        )
+    return formulas[method.analyzer]
+
+
 def _registered(method: str) -> Method:
     if method not in METHODS or not METHODS[method].in_worker:
         raise unknown_name("methods", method, (m.name for m in METHODS.values() if m.in_worker))

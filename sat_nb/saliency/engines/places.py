@@ -77,8 +77,13 @@ def engine_of(path: Path, engine: str | None = None) -> Place:
     to install it, where none of those that fit is there.
     """
     if engine is not None:
-        if engine not in ENGINES:
+        if not isinstance(engine, str) or engine not in ENGINES:
             raise unknown_name("engine", engine, ENGINES)
+        if not ENGINES[engine].fits(path):
+            raise InvalidInput(
+                f"engine: {engine!r} explains {ENGINES[engine].explains}, which "
+                f"{str(path)!r} is not; leave engine out."
+            )
         return find(ENGINES[engine])
     fitting = [entry for entry in ENGINES.values() if entry.fits(path)]
     if not fitting:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
-from sat_nb.saliency.engines.commands import Commands, Engine, Explainer
+from sat_nb.saliency.engines.commands import Commands, Engine, Explainer, formula_of
 from sat_nb.saliency.engines.keras import innvestigate
 from sat_nb.saliency.engines.keras.gradients import FORMULAS, Formula, gradient_sums
 from sat_nb.saliency.engines.keras.graph import describe
@@ -49,22 +49,15 @@ def _explainer(
     classifier: Classifier, method: Method, parameters: dict[str, Any], output: str
 ) -> Explainer:
     if method.engine not in EXPLAINERS:
-        raise InvalidInput(f"methods: {method.name!r}: this engine has no {method.engine!r}.")
+        raise InvalidInput(
+            f"methods: {method.name!r}: this engine has no {method.engine!r}; leave the method "
+            "out, or explain a model of another engine."
+        )
     return EXPLAINERS[method.engine](classifier.explaining(output), method, parameters)
 
 
-def _known(method: Method, registry: dict[str, Any]) -> Any:
-    """What the engine's registry holds for the method; never anything else in its place."""
-    if method.analyzer not in registry:
-        raise InvalidInput(
-            f"methods: {method.name!r} asks for the {method.engine} formula {method.analyzer!r}, "
-            f"which this engine does not have; it has {', '.join(map(repr, registry))}."
-        )
-    return registry[method.analyzer]
-
-
 def _by_formula(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
-    formula: Formula = _known(method, FORMULAS)
+    formula: Formula = formula_of(method, FORMULAS)
     if method.sampling:
         return _sums_of(classifier, method, formula)
     function = partial(formula.function, classifier.graph, classifier.explained, **parameters)
@@ -89,7 +82,7 @@ def _sums_of(classifier: Classifier, method: Method, formula: Formula) -> Explai
 
 
 def _by_rules(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
-    graph, rules = classifier.graph, _known(method, RULES)
+    graph, rules = classifier.graph, formula_of(method, RULES)
     unknown = unsupported(graph, rules)
     if unknown:
         raise LosesRelevance(unknown)

@@ -16,7 +16,7 @@ import torch
 
 from sat_nb.arrays import Float32
 from sat_nb.errors import InvalidInput
-from sat_nb.saliency.engines.commands import Commands, Engine, Explainer
+from sat_nb.saliency.engines.commands import Commands, Engine, Explainer, formula_of
 from sat_nb.saliency.engines.torch.attention import FLOWS, attention_map
 from sat_nb.saliency.engines.torch.combined import combined
 from sat_nb.saliency.engines.torch.gradients import FORMULAS, Formula, gradient_sums
@@ -50,18 +50,8 @@ def _explainer(
     return EXPLAINERS[method.engine](classifier.explaining(output), method, parameters)
 
 
-def _known(method: Method, registry: dict[str, Any]) -> Any:
-    """What the engine's registry holds for the method; never anything else in its place."""
-    if method.analyzer not in registry:
-        raise InvalidInput(
-            f"methods: {method.name!r} asks for the {method.engine} formula {method.analyzer!r}, "
-            f"which this engine does not have; it has {', '.join(map(repr, registry))}."
-        )
-    return registry[method.analyzer]
-
-
 def _by_formula(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
-    formula: Formula = _known(method, FORMULAS)
+    formula: Formula = formula_of(method, FORMULAS)
     if method.sampling:
         return _sums_of(classifier, method, formula)
     return _warm(
@@ -98,7 +88,7 @@ def _filled(points: Points, shares: Float32, n: int) -> Iterator[tuple[Points, F
 
 
 def _by_rules(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
-    rules: Rules = _known(method, RULES)
+    rules: Rules = formula_of(method, RULES)
     whole = _by_plan(classifier, rules, parameters)
     explain = _of_neurons(classifier, method, rules, whole, parameters) if rules.positive else whole
     return _warm(classifier, explain)
@@ -177,7 +167,7 @@ def _warm(classifier: Classifier, explain: Explainer) -> Explainer:
 
 
 def _by_attention(classifier: Classifier, method: Method, parameters: dict[str, Any]) -> Explainer:
-    flow = _known(method, FLOWS)
+    flow = formula_of(method, FLOWS)
 
     def explain(batch: Float32, weights: Float32) -> Float32:
         return attention_map(classifier, batch, weights, flow)
