@@ -43,14 +43,14 @@ ifeq ($(LATEST_PYTHON),)
 	@echo "  make test-latest LATEST_PYTHON=/path/to/python"
 else
 	$(MAKE) $(LATEST)/.ready $(LATEST)/pandas-2/.ready
-	$(LATEST)/bin/python -m pytest -rs --numprocesses $(PROCESSES) --dist loadfile $(CORE)
-	PYTHONPATH=$(LATEST)/pandas-2 $(LATEST)/bin/python -m pytest -rs $(OF_PANDAS)
+	$(LATEST)/bin/python -m pytest -rsfE --numprocesses $(PROCESSES) --dist loadfile $(CORE)
+	PYTHONPATH=$(LATEST)/pandas-2 $(LATEST)/bin/python -m pytest -rsfE $(OF_PANDAS)
 endif
 
 torch: $(TORCH)/.ready  ## the environment of the torch engine, .venv-torch
 
 test-torch: $(TORCH)/.ready  ## the tests of the torch engine, where PyTorch is
-	$(TORCH)/bin/python -m pytest -rs tests/saliency/torch
+	$(TORCH)/bin/python -m pytest -rsfE tests/saliency/torch
 
 fuzz: $(READY)  ## an hour of damaged files (MINUTES=60), then a hundred killed runs (KILLS=100)
 	$(BIN)/python -m tests.fuzz.hunt --minutes $(MINUTES)
