@@ -22,6 +22,7 @@ LONGEST_REASON = 600
 
 MAX_JSON_VALUES = 2**21
 MAX_JSON_DEPTH = 100
+MAX_FOOTER = 2**25
 
 
 @contextmanager
@@ -117,6 +118,18 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise InvalidInput(f"has more than {max_bytes} bytes, which is the limit; split it.")
     return content
+
+
+def check_parquet_footer(file: Path) -> None:
+    """InvalidInput for a Parquet file whose description, which is read whole, is too large."""
+    with open_plain(file) as stream:
+        stream.seek(max(0, stream.seek(0, 2) - 8))
+        end = stream.read(8)
+    if end[4:] == b"PAR1" and (n_bytes := int.from_bytes(end[:4], "little")) > MAX_FOOTER:
+        raise InvalidInput(
+            f"{str(file)!r} has {n_bytes} bytes of metadata, and {MAX_FOOTER} are the limit; write "
+            "it again."
+        )
 
 
 def check_inside(file: Path, folder: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import sat_nb as sat
+from sat_nb import reading
 from sat_nb.table.parquet import claims
 from sat_nb.toy import toy
 
@@ -124,7 +125,7 @@ def test_values_within_lists_are_counted(table: Any, tmp_path: Path) -> None:
 def test_metadata_is_bounded(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = sat.write_table(table, tmp_path / "a.parquet")
     sat.write_table(table, tmp_path / "shards", partition_by=("method",))
-    monkeypatch.setattr(claims, "MAX_FOOTER", 1000)
+    monkeypatch.setattr(reading, "MAX_FOOTER", 1000)
     for path in (file, tmp_path / "shards"):
         for read in (sat.read_table, lambda path: sat.aggregate(path, value="rank")):
             with pytest.raises(sat.InvalidInput, match=r"has \d+ bytes of metadata, and 1000 are"):

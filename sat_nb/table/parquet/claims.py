@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 MAX_ROWS, MAX_UNPACKED = 2**22, 2**29
 """Rows and bytes that any file may claim; larger tables take their share of the disk."""
 
-MAX_FOOTER = 2**25
-
 FIXED = "FIXED_LEN_BYTE_ARRAY"
 TEXTS = ("BYTE_ARRAY", FIXED)
 SHARED = "DELTA_BYTE_ARRAY"
@@ -25,18 +23,6 @@ SHARED = "DELTA_BYTE_ARRAY"
 
 DICTIONARY = b"\x15\x04"
 """How the page begins that holds the texts which rows share."""
-
-
-def check_footer(file: Path) -> None:
-    """InvalidInput for a file whose description, which is read as a whole, is too large."""
-    with open_plain(file) as stream:
-        stream.seek(max(0, stream.seek(0, 2) - 8))
-        end = stream.read(8)
-    if end[4:] == b"PAR1" and (n_bytes := int.from_bytes(end[:4], "little")) > MAX_FOOTER:
-        raise InvalidInput(
-            f"{str(file)!r} has {n_bytes} bytes of metadata, and {MAX_FOOTER} are the limit; write "
-            "it again."
-        )
 
 
 def check_claims(shards: Iterable[ds.Fragment]) -> None:

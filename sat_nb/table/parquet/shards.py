@@ -17,8 +17,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, flush, flush_folder, umask
 from sat_nb.printable import literal
-from sat_nb.reading import check_plain
-from sat_nb.table.parquet.claims import check_footer
+from sat_nb.reading import check_parquet_footer, check_plain
 from sat_nb.table.schema import COLUMNS
 from sat_nb.temporary import new_part_folder
 
@@ -143,7 +142,7 @@ def open_shards(path: Path) -> ds.FileSystemDataset:
             partition_base_dir=str(base), partitioning=_partitioning(files[0].relative_to(base))
         )
     for file in files:
-        check_footer(file)
+        check_parquet_footer(file)
     factory = ds.FileSystemDatasetFactory(
         LocalFileSystem(), [str(file) for file in files], ds.ParquetFileFormat(), options
     )
