@@ -145,7 +145,7 @@ def _is_current(job: Job, image_id: str, hashes: Hashes) -> bool:
     record = job.run.records.get(image_id)
     if record is None or (record.pixels_sha256, record.masks_sha256) != hashes:
         return False
-    return job.targets is None or record.facts.target == job.targets[image_id]
+    return job.targets is None or record.target == job.targets[image_id]
 
 
 def _model_inputs(job: Job, pixels: Sequence[Pixels]) -> Float32:
@@ -284,7 +284,7 @@ def _call_own(
             method.key,
             image_id,
             job.facts.input_shape,
-            job.run.records[image_id].facts.target,
+            job.run.records[image_id].target,
             job.against,
             job.output,
         )
@@ -351,7 +351,7 @@ def _ask_maps(
         method=method.name,
         parameters=job.parameters[method.key],
         batch=np.stack([inputs[i] for i in image_ids]),
-        targets=[job.run.records[i].facts.target for i in image_ids],
+        targets=[job.run.records[i].target for i in image_ids],
         seeds=[_seed(job.seed, i) for i in image_ids],
         against=job.against,
         output=job.output,

@@ -89,7 +89,8 @@ def explain(
         index for each image in the images' order, or {image_id: index}. A pair (a, b) asks "why a
         and not b": the maps explain logit a minus logit b, and positive values speak for a. A
         model with one output z, as with a sigmoid, has two classes: class 1 is explained by z,
-        class 0 by -z, and class 1 is predicted where z > 0.
+        class 0 by -z, and class 1 is predicted where z > 0. Maps that are the same for all
+        classes ("attention_rollout") have no target in tables, and none of a pair.
     fit : str, default "stretch"
         How images are brought to the model's input size, as when it was trained. ``build`` does
         the same to masks. One of:

@@ -81,6 +81,9 @@ class Method(Entry):
         The largest number of samples under ``samples="auto"``.
     images_at_once : int, optional
         The most images in one request; None for no limit.
+    targeted : bool, default True
+        Whether the maps are those of a class. Those of a method that is not are the same for all
+        classes: tables leave its target empty, and a pair of classes is refused.
     revision : int, default 0
         For the package's entries: counted up when a mended fault changes the method's maps, so
         that those which are kept are computed again.
@@ -110,6 +113,7 @@ class Method(Entry):
     count: str | None = None
     max_samples: int | None = None
     images_at_once: int | None = None
+    targeted: bool = True
     revision: int = 0
 
     def __post_init__(self) -> None:
@@ -164,6 +168,7 @@ class Method(Entry):
             "analyzer": self.analyzer,
             "sampling": self.sampling,
             "parameters": dict(parameters),
+            **({} if self.targeted else {"targeted": False}),
         }
         if self.engine != OWN:
             return {**plain, "revision": self.revision} if self.revision else plain

@@ -142,6 +142,7 @@ _OWN = (
         analyzer="attention_rollout",
         sign="never negative: how much of a patch reaches the logits, whatever the class",
         layers=TRANSFORMERS,
+        targeted=False,
     ),
     Method(
         name="gradient_attention",

@@ -31,7 +31,7 @@ from sat_nb.saliency.process.budget import read_bytes
 from sat_nb.saliency.process.pool import WorkerPool, ask_with_retry, shared_pool
 from sat_nb.saliency.store.codec import checked_dtype
 from sat_nb.saliency.store.runs import UNNAMED_ENGINE, Run
-from sat_nb.saliency.targets import Target, check_output, read_against, target_settings
+from sat_nb.saliency.targets import Target, check_output, check_pair, read_against, target_settings
 
 Fitted = Callable[..., Masks]
 """``read_masks`` returns it: (image_id, size=, fit=) -> masks (k, H, W)."""
@@ -96,12 +96,13 @@ def read_request(
     values = read_parameters(chosen, parameters, samples=samples)
     get_fit(fit), get_preprocess(preprocess), checked_dtype(dtype)
     checked_whole("seed", seed)
+    check_pair(against := read_against(target), chosen)
     return Request(
         methods=chosen,
         parameters=values,
         preprocess=preprocess,
         target=target_settings(target),
-        against=read_against(target),
+        against=against,
         fit=fit,
         seed=seed,
         dtype=dtype,

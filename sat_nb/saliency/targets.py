@@ -94,6 +94,16 @@ def output_weights(targets: Sequence[int], n_logits: int, *, against: int | None
     return weights if against is None else weights - rows([against])
 
 
+def check_pair(against: int | None, methods: Iterable[Method]) -> None:
+    """InvalidInput where a pair is given, and the maps of a method are those of no class."""
+    without = [method.key for method in methods if not method.targeted]
+    if against is not None and without:
+        raise InvalidInput(
+            f"target: the maps of {without[0]!r} are the same for all classes, so that there is "
+            "nothing between two; give one class, or leave the method out."
+        )
+
+
 def check_output(output: str, methods: Iterable[Method], head: str) -> None:
     """InvalidInput where ``output`` is not one of the model's, or a method cannot explain it."""
     if output not in OUTPUTS:

@@ -50,11 +50,11 @@ def rows_of_one_image(rows: pd.DataFrame) -> pd.DataFrame:
     """The segments of one image under one method, sorted by rank; InvalidInput for more."""
     need_columns(rows, OF_ONE_IMAGE, "rows", "rows of sat_nb.build for one image and method")
     for column in [c for c in ("image_id", "method", "model", "target") if c in rows]:
-        values = rows[column].unique()
-        if len(values) > 1:
+        n_values, known = rows[column].nunique(dropna=False), rows[column].dropna()
+        if n_values > 1:
             raise InvalidInput(
-                f"rows: hold {len(values)} values of {column!r}; give those of one: "
-                f"table[table.{column} == {literal(values[0])}]."
+                f"rows: hold {n_values} values of {column!r}; give those of one: "
+                f"table[table.{column} == {literal(known.iloc[0])}]."
             )
     ranked = rows.dropna(subset=["segment"]).sort_values(["rank", "segment"], kind="stable")
     if ranked.empty:

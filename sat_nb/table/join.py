@@ -271,8 +271,23 @@ def image_rows(
         n_samples = chunk.facts.get("n_samples")
         at_once = chunk.facts.get("at_once")
         yield ImageRows(
-            image_id, method, segments, sums[:-1], errors, near, n_samples, facts, at_once
+            image_id,
+            method,
+            segments,
+            sums[:-1],
+            errors,
+            near,
+            n_samples,
+            _facts_of(maps[method], facts),
+            at_once,
         )
+
+
+def _facts_of(by_id: Any, facts: Any) -> Any:
+    """What is known of the photo, without the target where a store has maps of no class."""
+    if facts is None or getattr(by_id, "targeted", True):
+        return facts
+    return replace(facts, target=None)
 
 
 def _chunk(maps: Maps, method: str, key: str) -> Chunk:

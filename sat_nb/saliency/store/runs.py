@@ -46,9 +46,12 @@ UNNAMED_ENGINE = 3
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The class that was explained, the predicted class, and the photo's size in pixels."""
+    """The class that was explained, the predicted class, and the photo's size in pixels.
 
-    target: int
+    ``target`` is None where maps are those of no class.
+    """
+
+    target: int | None
     predicted: int
     height: int
     width: int
@@ -64,6 +67,12 @@ class Record:
     facts: ImageFacts
     pixels_sha256: str
     masks_sha256: str | None = None
+
+    @property
+    def target(self) -> int:
+        """The class that the image was to be explained by."""
+        assert self.facts.target is not None
+        return self.facts.target
 
 
 class Run:
@@ -197,8 +206,8 @@ def _new_name(n_before: int, settings: Mapping[str, Any]) -> str:
 def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str:
     """A hash of all that decides a map: settings, versions, target and pixels.
 
-    The seed counts only for methods that are random. A function that preprocesses counts by what
-    it does, not by its name.
+    The seed counts only for methods that are random, the target only for those that have one. A
+    function that preprocesses counts by what it does, not by its name.
     """
     how = settings["methods"][method]
     preprocess, model = settings.get("preprocess"), settings.get("model", {})
@@ -215,13 +224,18 @@ def fingerprint(settings: Mapping[str, Any], method: str, record: Record) -> str
             "seed": settings.get("seed") if how.get("sampling") else None,
             "versions": settings.get("versions"),
             "dtype": settings.get("dtype"),
-            "target": [record.facts.target, against],
+            "target": [record.target, against] if is_targeted(how) else None,
             "output": settings.get("output"),
             "pixels": record.pixels_sha256,
             "masks": record.masks_sha256 if "max_samples" in how.get("parameters", {}) else None,
-            **_of_combination(how, model, record.facts.target, against),
+            **_of_combination(how, model, record.target, against),
         }
     )
+
+
+def is_targeted(how: Mapping[str, Any]) -> bool:
+    """Whether maps that were made like this are those of a class."""
+    return bool(how.get("targeted", True))
 
 
 def _of_combination(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sat_nb.arrays import Float32, Size
 from sat_nb.by_id import ById, ByMethod
 from sat_nb.errors import IdMismatch, shorten, unknown_name
 from sat_nb.saliency.store.codec import Chunk
-from sat_nb.saliency.store.runs import ImageFacts, Run, open_run, read_runs
+from sat_nb.saliency.store.runs import ImageFacts, Run, is_targeted, open_run, read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,9 +140,15 @@ class AttributionStore(ByMethod[Mapping[str, Float32]]):
 
     @property
     def facts(self) -> Mapping[str, ImageFacts]:
-        """{image_id: ImageFacts}: explained and predicted class, the photo's size."""
+        """{image_id: ImageFacts}: explained and predicted class, the photo's size.
+
+        The explained class is None where the maps of all methods here are those of no class.
+        """
         records = self._run.records
-        return FactsById({i: records[i].facts for i in self._all_ids() if i in records})
+        found = {i: records[i].facts for i in self._all_ids() if i in records}
+        if not any(self._value(method).targeted for method in self):
+            found = {i: replace(facts, target=None) for i, facts in found.items()}
+        return FactsById(found)
 
     @property
     def missing(self) -> dict[str, tuple[str, ...]]:
@@ -278,6 +285,11 @@ class MethodMaps(ById[Float32]):
     def fit(self) -> str:
         """How images were brought to the model's input, as of the store."""
         return str(self._run.settings["fit"])
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the maps are those of a class."""
+        return is_targeted(self._run.settings["methods"][self._method])
 
     def chunk(self, image_id: str) -> Chunk:
         """Read the map with all that is kept beside it."""

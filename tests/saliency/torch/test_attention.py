@@ -46,11 +46,6 @@ def test_rollout_is_abnars(fused: int, torch: Any, vit: Any, commands: Any, batc
     np.testing.assert_array_equal(found, again)  # it knows no class
 
 
-def test_rollout_has_no_pairs(vit: Any, commands: Any, batch: Any) -> None:
-    with pytest.raises(InvalidInput, match="'attention_rollout' is the same for all classes"):
-        maps(commands, vit[1][0], "attention_rollout", batch, [0, 1, 1], against=2)
-
-
 @pytest.mark.parametrize("fused", [0, 1])
 def test_gradient_attention_is_chefers(
     fused: int, torch: Any, vit: Any, commands: Any, batch: Any

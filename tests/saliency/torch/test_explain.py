@@ -39,6 +39,9 @@ def test_a_transformer_is_explained_by_its_attention(
     maps = sat.explain(programs["vit"], photos, **given)
     assert maps["attention_rollout"]["0"].shape == (16, 16, 1)
     assert all(np.abs(maps[method]["0"]).max() > 0 for method in methods)
+    assert maps.select(methods=["attention_rollout"]).facts["0"].target is None
+    with pytest.raises(sat.InvalidInput, match="'attention_rollout' are the same for all classes"):
+        sat.explain(programs["vit"], photos, target=(0, 1), **given)
 
 
 def test_what_a_module_cannot_is_said_before_any_work(torch: Any, photos: Any) -> None:

@@ -16,7 +16,6 @@ import torch
 from torch import fx
 
 from sat_nb.arrays import Float32
-from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, registry
 from sat_nb.saliency.engines.torch.gradients import channel_axes
 from sat_nb.saliency.engines.torch.graph import Walk, argument, operation
@@ -29,12 +28,10 @@ class Flow(Entry):
     """A way to join the attention of all layers.
 
     ``function(attention, slopes)`` takes what each layer's attention is and its gradient, both
-    (n, heads, T, T), and gives how much of each token reaches each other, (n, T, T). ``of_a_class``
-    says that the gradient counts.
+    (n, heads, T, T), and gives how much of each token reaches each other, (n, T, T).
     """
 
     function: Callable[[list[Any], list[Any]], Any]
-    of_a_class: bool
 
 
 def _rollout(attention: list[Any], slopes: list[Any]) -> Any:
@@ -62,14 +59,12 @@ FLOWS: dict[str, Flow] = registry(
         about="The attention of all layers multiplied, half of each token kept by itself.",
         source="Abnar & Zuidema 2020, eq. 1",
         function=_rollout,
-        of_a_class=False,
     ),
     Flow(
         name="gradient_attention",
         about="The attention of all layers weighted by its positive gradients.",
         source="Chefer, Gur & Wolf, ICCV 2021, eq. 5-6",
         function=_gradient_attention,
-        of_a_class=True,
     ),
 )
 """The ways by the name that a method's ``analyzer`` gives."""
@@ -77,11 +72,6 @@ FLOWS: dict[str, Flow] = registry(
 
 def attention_map(classifier: Classifier, batch: Float32, weights: Float32, flow: Flow) -> Float32:
     """The maps (n, H, W, 1) of the images (n, H, W, C)."""
-    if not flow.of_a_class and _has_pair(weights):
-        raise InvalidInput(
-            f"target: {flow.name!r} is the same for all classes, so there is nothing between two; "
-            "give one class, or take 'gradient_attention'."
-        )
     attention, slopes = _attention(classifier, batch, weights)
     height, width = _grid(classifier)
     n_tokens = attention[0].shape[-1]
@@ -98,11 +88,6 @@ def attention_map(classifier: Classifier, batch: Float32, weights: Float32, flow
         heat, classifier.shape[:2], mode="bilinear", align_corners=False
     )
     return resized.permute(0, 2, 3, 1).detach().cpu().numpy().astype("float32")
-
-
-def _has_pair(weights: Float32) -> bool:
-    """Whether a row of the outputs' weights is not that of one class."""
-    return bool(((weights != 0).sum(axis=1) != 1).any() or (abs(weights) > 1).any())
 
 
 def _attention(
