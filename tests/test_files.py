@@ -126,14 +126,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def opened(folder: Path) -> list[str]:
+    """The files below a folder that this process holds open."""
+    links = [Path("/proc/self/fd", number) for number in os.listdir("/proc/self/fd")]
+    files = [os.readlink(link) for link in links if link.is_symlink()]
+    return [file for file in files if file.startswith(str(folder))]
+
+
 def test_a_full_and_a_read_only_disk(small_disk: Path) -> None:
     (small_disk / "old.svg").write_text("old")
     (small_disk / "filling").write_bytes(bytes(60_000))
     for writer, write in WRITERS.items():
         if writer in ("write_dinox", "write_coco"):  # small enough for what is left
             continue
-        with pytest.raises(CannotWrite, match="the disk is full: free some space"):
+        with pytest.raises(CannotWrite, match="the disk is full: free some space") as caught:
             write(small_disk / "old.svg")
+        assert not opened(small_disk), "a file that could not be written is closed"
+        assert caught  # which holds all that a cycle of references would
     big = sat.SegmentationMap(("a",), np.random.default_rng(0).random((1, 300, 300)) < 0.5)
     with pytest.raises(CannotWrite, match="the disk is full"):
         sat.write_dinox(small_disk / "old.svg", big)

@@ -86,8 +86,8 @@ def write_table(
         with writing(path, "path"):
             _write_shards(check_table(table), path, partition_by)
     else:
-        with written_whole(path) as part:
-            write_rows(check_table(table), part)
+        with written_whole(path) as part, part.open("wb") as stream:
+            write_rows(check_table(table), stream)
     return path
 
 
@@ -162,16 +162,20 @@ def _write_shards(table: pd.DataFrame, folder: Path, columns: list[str]) -> None
         schema = _common_schema(schema, table.attrs, folder, columns)
     with staged(folder) as base:
         for values, rows in partitions(table, columns):
-            write_rows(rows, shard_file(base, values, rows["image_id"]), schema, list(values))
+            with shard_file(base, values, rows["image_id"]).open("xb") as stream:
+                write_rows(rows, stream, schema, list(values))
 
 
 def write_rows(
     rows: pd.DataFrame,
-    file: Path | IO[bytes],
+    stream: IO[bytes],
     schema: pa.Schema | None = None,
     without: Sequence[str] = (),
 ) -> None:
-    """Write rows to one Parquet file, ``without`` the columns that its folders name."""
+    """Write rows as one Parquet file, ``without`` the columns that its folders name.
+
+    The caller opens the file: pyarrow leaves one open whose disk is full.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -186,7 +190,7 @@ def write_rows(
             f"table: cannot be written to Parquet ({error}); columns hold values of one type, "
             "names are valid Unicode, and table.attrs is what JSON can hold."
         ) from error
-    with pq.ParquetWriter(file, content.schema) as writer:
+    with pq.ParquetWriter(stream, content.schema) as writer:
         writer.write_table(content)
         footer = footer_of(rows)
         if footer is not None:
