@@ -128,6 +128,9 @@ from .segments.formats.coco_writer import (
 from .segments.formats.dinox import (
     write_dinox,
 )
+from .segments.formats.parquet_writer import (
+    write_segments,
+)
 from .segments.names import (
     renames_as_toml,
     suggest_renames,
@@ -385,5 +388,6 @@ __all__ = [
     "varying_segments",
     "write_coco",
     "write_dinox",
+    "write_segments",
     "write_table",
 ]

@@ -78,8 +78,14 @@ KNOWN_LIMITS: dict[str, Limit] = registry(
     ),
     Limit(
         name="set_items",
-        about="Images, annotations and categories in such a file (2**21, 2 million).",
+        about="Images, annotations and categories in such a file; images in a Parquet file of "
+        "masks (2**21, 2 million).",
         default=2**21,
+    ),
+    Limit(
+        name="group_bytes",
+        about="Bytes of a row group of a Parquet file of masks, unpacked (2**28, 256 MiB).",
+        default=2**28,
     ),
     Limit(
         name="names",

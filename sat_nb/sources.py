@@ -22,7 +22,7 @@ T = TypeVar("T", covariant=True)
 MAX_QUOTED = 160  # characters of a name in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source(Generic[T]):
     """Where the masks or the map of one image are read from.
 
@@ -137,18 +137,20 @@ def by_image_id(
     several have.
     """
     refuse = refuse or _raise
-    grouped: dict[str, list[Source[T]]] = {}
+    by_id: dict[str, Source[T]] = {}
+    again: dict[str, list[Source[T]]] = {}
     for found_id, source in found:
         try:
             one_id = _id_of(found_id, source, image_id)
         except InvalidInput as error:
             refuse(source.where, error)
-        else:
-            grouped.setdefault(one_id, []).append(source)
-    for one_id, sources in grouped.items():
-        if len(sources) > 1:
-            refuse(sources[1].where, _twice(one_id, sources, image_id))
-    return {one_id: sources[0] for one_id, sources in grouped.items() if len(sources) == 1}
+            continue
+        if by_id.setdefault(one_id, source) is not source:
+            again.setdefault(one_id, [by_id[one_id]]).append(source)
+    for one_id, sources in again.items():
+        refuse(sources[1].where, _twice(one_id, sources, image_id))
+        del by_id[one_id]
+    return by_id
 
 
 def _id_of(found_id: str, source: Source[T], image_id: ImageId | None) -> str:

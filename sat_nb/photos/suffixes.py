@@ -42,6 +42,8 @@ NOT_READ = frozenset({".exr", ".fit", ".fits", ".hdr", ".jxr", ".mha", ".mhd", "
 IMAGE_SUFFIXES = PICTURES | PLUG_INS.keys() | DICOM | NIFTI | RAW | NOT_READ
 """All endings of photos, whether or not they can be read here; for cutting them from names."""
 
+_ANY = tuple(IMAGE_SUFFIXES)
+
 
 def image_suffix(name: str) -> str:
     """The ending of a photo's name as it is written, or "" where it has none that is known.
@@ -49,5 +51,8 @@ def image_suffix(name: str) -> str:
     >>> image_suffix("scan.NII.gz"), image_suffix("1.2.840.JPG"), image_suffix("v1.2")
     ('.NII.gz', '.JPG', '')
     """
-    ends = (s for s in IMAGE_SUFFIXES if name.lower().endswith(s) and len(name) > len(s))
+    lower = name.lower()
+    if not lower.endswith(_ANY):
+        return ""
+    ends = (s for s in IMAGE_SUFFIXES if lower.endswith(s) and len(name) > len(s))
     return name[len(name) - max(map(len, ends), default=0) :] if name else ""

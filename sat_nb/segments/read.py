@@ -299,15 +299,27 @@ def _open(
     except InvalidInput as error:
         refuse(str(root), error)
         return
+    inside = _Inside(root)
     for image_id, source in sources.items():
         try:
-            if root.is_dir():
-                for file in source.files[:1]:
-                    check_inside(file, root)
+            for file in source.files[:1]:
+                inside.check(file)
         except InvalidInput as error:
             refuse(source.where, error)
         else:
             yield image_id, source
+
+
+class _Inside:
+    """Looks whether files are within a folder, once for each in a row of equal ones."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._last = root if root.is_dir() else None, Path()
+
+    def check(self, file: Path) -> None:
+        if self._root is not None and file is not self._last:
+            check_inside(file, self._root)
+        self._last = file
 
 
 def _unclaimed(found: list[list[tuple[str, MaskSource]]]) -> Iterator[tuple[str, MaskSource]]:

@@ -256,7 +256,26 @@ def write_stacked_npz(folder: Path) -> None:
     np.savez(folder / "a.npz", masks=MASKS, names=np.array(NAMES))
 
 
+def write_parquet(folder: Path) -> None:
+    """As any program may write it: without groups, sizes of 64 bits, and a column of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {"image_id": "a", "name": "eye", "score": 0.5, **of_parquet(EYE), "note": 1},
+        {"image_id": "a", "name": "mane", "score": 0.25, **of_parquet(MANE), "note": 2},
+        {"image_id": "sub/nothing", "height": 4, "width": 5},
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "masks.parquet")
+
+
+def of_parquet(mask: dict[str, Any]) -> dict[str, Any]:
+    return {"height": mask["size"][0], "width": mask["size"][1], "counts": mask["counts"]}
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
+    "parquet": write_parquet,
     "dinox": write_json(DINOX),
     "grounded_sam_2": write_json(GROUNDED_SAM_2),
     "labelme": write_json(LABELME),
@@ -287,4 +306,4 @@ OTHERWISE = {
 """Image id and names where a format has its own; else "a" and NAMES."""
 ONLY_NAMED = {"sam_numbered"}
 """Formats that are read only where ``format=`` names them."""
-SCORED = {"dinox", "grounded_sam_2", "sam", "sam_folder", "sam_numbered"}
+SCORED = {"parquet", "dinox", "grounded_sam_2", "sam", "sam_folder", "sam_numbered"}

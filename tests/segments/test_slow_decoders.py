@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,22 @@ def label_png(folder: Path, masks: np.ndarray, mode: str) -> Slow:
     return {
         name: [[pixel == (i,) for pixel in line] for line in lines]
         for i, name in enumerate(NAMES, start=1)
+    }
+
+
+def parquet(folder: Path, masks: np.ndarray, mode: str) -> Slow:
+    shape = {"height": masks.shape[1], "width": masks.shape[2]}
+    rows = [
+        {"image_id": "a", "name": name, **shape, "counts": encode_coco(mask)}
+        for name, mask in zip(NAMES, masks, strict=False)
+    ]
+    groups = {"row_group_size": 2} if mode == "L" else {}
+    pq.write_table(pa.Table.from_pylist(rows), folder / "all.parquet", **groups)
+    return {
+        row["name"]: oracle.decode(
+            row["counts"], (row["height"], row["width"]), row_major=False
+        ).tolist()
+        for row in pq.read_table(folder / "all.parquet").to_pylist()
     }
 
 
@@ -288,6 +306,7 @@ DOCUMENTS: dict[str, Callable[[list[Any], Any], Any]] = {
 }
 FORMATS: dict[str, Callable[[Path, np.ndarray, str], Slow]] = {
     **{kind: run_lengths(kind) for kind in DOCUMENTS},
+    "parquet": parquet,
     "coco_panoptic": panoptic,
     "labelme": labelme,
     "cityscapes": cityscapes,

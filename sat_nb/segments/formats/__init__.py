@@ -12,12 +12,14 @@ from sat_nb.segments.formats.grounded_sam import GROUNDED_SAM_1, GROUNDED_SAM_2
 from sat_nb.segments.formats.label_png import LABEL_PNG
 from sat_nb.segments.formats.label_studio import LABEL_STUDIO
 from sat_nb.segments.formats.labelme import LABELME
+from sat_nb.segments.formats.parquet import PARQUET
 from sat_nb.segments.formats.sam import SAM, SAM_FOLDER, SAM_NUMBERED
 from sat_nb.segments.formats.voc import VOC
 from sat_nb.segments.formats.yolo import YOLO
 from sat_nb.sources import Format
 
 SEGMENT_FORMATS: dict[str, Format] = registry(
+    PARQUET,
     DINOX,
     GROUNDED_SAM_2,
     GROUNDED_SAM_1,
