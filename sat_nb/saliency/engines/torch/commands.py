@@ -22,7 +22,8 @@ from sat_nb.saliency.engines.torch.combined import combined
 from sat_nb.saliency.engines.torch.gradients import FORMULAS, Formula, gradient_sums
 from sat_nb.saliency.engines.torch.graph import describe
 from sat_nb.saliency.engines.torch.load import Classifier, read_classifier
-from sat_nb.saliency.engines.torch.relevance import RULES, Rules, plan, relevance
+from sat_nb.saliency.engines.torch.relevance import plan, relevance
+from sat_nb.saliency.engines.torch.rules import RULES, Rules
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import METHODS
 from sat_nb.saliency.sampling import Points
