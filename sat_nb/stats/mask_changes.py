@@ -22,11 +22,11 @@ from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.outlines import OnMap, Trial, outlined, padded, steps_of
 from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
+from sat_nb.table.filtered import with_images_left
 from sat_nb.table.fitting import photo_size
 from sat_nb.table.join import MERGES
 from sat_nb.table.matching import facts_by_id
 from sat_nb.table.schema import rerank
-from sat_nb.table.select import with_images_left
 
 if TYPE_CHECKING:
     from sat_nb.table.join import Maps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -22,8 +21,9 @@ from sat_nb.table.aggregations import (
     checked_aggregation,
 )
 from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes, with_column
-from sat_nb.table.schema import check_table
-from sat_nb.table.totals import check_by, check_once, check_unmixed, segment_totals
+from sat_nb.table.schema import COLUMNS
+from sat_nb.table.source import Table, source_of, with_text
+from sat_nb.table.totals import check_by, check_once, check_unmixed
 
 INTERVAL_COLUMNS = ("low", "high", "n_units")
 """Numbers that ``intervals`` adds to an aggregate."""
@@ -31,7 +31,7 @@ INTERVAL_COLUMNS = ("low", "high", "n_units")
 
 @lists(how=AGGREGATIONS, value=VALUES, classes=CLASSES)
 def aggregate(
-    table: pd.DataFrame | str | os.PathLike[str],
+    table: Table,
     *,
     how: str | Aggregation | Callable[..., pd.Series] = "relative",
     value: str | None = None,
@@ -44,9 +44,10 @@ def aggregate(
     Parameters
     ----------
     table : DataFrame, str or path
-        A table from ``build``, or the path of a file or folder that ``write_table`` wrote. DuckDB
-        sums up a table on disk where it is, in little memory; only aggregations of sums
-        ("relative" and "absolute") can do that.
+        A table from ``build``, or the path of a file or folder that ``write_table`` or
+        ``tabulate`` wrote. DuckDB sums up a table on disk where it is, in little memory, for
+        aggregations of sums ("relative" and "absolute"); of the others, the columns that they
+        look at are read.
     how : str, Aggregation or callable, default "relative"
         A name in ``AGGREGATIONS``; an :class:`Aggregation` of your own; or a function of the rows
         of one group and the name of the value, which returns a Series of numbers by segment. The
@@ -121,18 +122,31 @@ def aggregate(
     result = entry.result(value)
     if result.column in by:
         raise InvalidInput(f"by: {result.column!r} is the column of the result; leave it out.")
+    source = source_of(table)
     if entry.needs == "sums":
-        sums = _totals(table, value, by, chosen)
-        summary = sums.reset_index()[[*by, "segment", "n_images"]]
-        numbers = _checked_numbers(entry, entry.function(sums, **settings), sums.index)
-        summary.insert(len(by) + 1, result.column, numbers.to_numpy(dtype=float))
-    elif isinstance(table, pd.DataFrame):
-        summary = _of_rows(table, entry, value, by, chosen, settings)
+        summary = of_sums(source.totals(value=value, by=by, classes=chosen), entry, value, settings)
     else:
-        raise InvalidInput(
-            f"how: {entry.name!r} needs the table in memory, got {type(table).__name__}; give "
-            "read_table(path)."
-        )
+        rows = source.rows(_read_by(entry, value, by))
+        summary = _of_rows(rows, entry, value, by, chosen, settings)
+    return sorted_summary(summary, entry, value, by)
+
+
+def of_sums(
+    sums: Sums, entry: Aggregation, value: str, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """What an aggregation of sums makes of them, in their order."""
+    by = list(sums.index.names)[:-1]
+    summary = sums.reset_index()[[*by, "segment", "n_images"]]
+    numbers = _checked_numbers(entry, entry.function(sums, **settings), sums.index)
+    summary.insert(len(by) + 1, entry.result(value).column, numbers.to_numpy(dtype=float))
+    return summary
+
+
+def sorted_summary(
+    summary: pd.DataFrame, entry: Aggregation, value: str, by: list[str]
+) -> pd.DataFrame:
+    """The summary, best first, with the note of what its numbers are."""
+    result = entry.result(value)
     order = [*by, result.column, "segment"]
     best_first = [True] * len(by) + [result.small_is_best, True]
     summary = summary.sort_values(order, ascending=best_first, kind="stable", ignore_index=True)
@@ -191,17 +205,9 @@ def _other_numbers(summary: pd.DataFrame) -> list[str]:
     ]
 
 
-def _totals(
-    table: pd.DataFrame | str | os.PathLike[str],
-    value: str,
-    by: list[str],
-    classes: Classes | None,
-) -> Sums:
-    if isinstance(table, (str, os.PathLike)):
-        from sat_nb.table.parquet.totals_on_disk import totals_on_disk
-
-        return totals_on_disk(table, value=value, by=by, classes=classes)
-    return segment_totals(table, value=value, by=by, classes=classes)
+def _read_by(entry: Aggregation, value: str, by: list[str]) -> list[str] | None:
+    """The columns that an aggregation of rows looks at; None for all."""
+    return None if entry.reads is None else [value, *by, *entry.reads]
 
 
 def _of_rows(
@@ -213,12 +219,13 @@ def _of_rows(
     settings: dict[str, Any],
 ) -> pd.DataFrame:
     """An aggregation that needs the rows, group by group."""
-    table = with_classes(check_table(table), classes)
+    table = with_classes(table, classes)
     check_by(table, by)
     check_unmixed(table, by, classes, entry.mixes)
     check_once(table, by)
+    table = with_text(table, *(c for c in COLUMNS if c in table))
     parts = []
-    groups = table.groupby(by, dropna=False) if by and len(table) else [((), table)]
+    groups = table.groupby(by, dropna=False, observed=True) if by and len(table) else [((), table)]
     for _, rows in groups:
         counts = rows["segment"].value_counts()
         numbers = _checked_numbers(entry, entry.function(rows, value, **settings), counts.index)

@@ -115,6 +115,10 @@ class Aggregation(Entry):
     mixes : tuple of str, default ()
         Columns among "method", "model" and "label" of which it takes several values together,
         which is an error elsewhere.
+    reads : tuple of str, default None
+        The columns that ``function`` looks at with ``needs="rows"``, beside the value,
+        ``image_id``, ``model``, ``method``, ``target``, ``label``, ``predicted``, ``n_segments``
+        and ``segment``: of a table on disk no others are read. None for all columns.
 
     Examples
     --------
@@ -139,6 +143,7 @@ class Aggregation(Entry):
     column_title: str = ""
     small_is_best: bool = False
     mixes: tuple[str, ...] = ()
+    reads: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -307,17 +312,20 @@ AGGREGATIONS: dict[str, Aggregation] = registry(
     Aggregation(
         name="median",
         about="Median over the images that have the segment.",
+        reads=(),
         function=median,
     ),
     Aggregation(
         name="trimmed_mean",
         about="Mean over the images that have the segment, without a share of them at either end.",
+        reads=(),
         function=trimmed_mean,
         parameters={"share": Parameter(0.1, _is_trim, "a share from 0 to below 0.5")},
     ),
     Aggregation(
         name="top_k",
         about="Share of all images in which the segment is among the k best.",
+        reads=(),
         function=top_k,
         takes=("rank",),
         column="top_k_fraction",
@@ -330,6 +338,7 @@ AGGREGATIONS: dict[str, Aggregation] = registry(
         about="Importance sqrt(sum |value|), which grows with the number of images that have the "
         "segment.",
         source="Ribeiro, Singh & Guestrin 2016, section 4",
+        reads=(),
         function=lime,
         takes=ATTRIBUTIONS,
         column="importance",
@@ -338,6 +347,7 @@ AGGREGATIONS: dict[str, Aggregation] = registry(
         name="homogeneity",
         about="Importance as in lime, the higher the more the segment belongs to one class.",
         source="van der Linden, Haned & Kanoulas 2019",
+        reads=(),
         function=homogeneity,
         takes=ATTRIBUTIONS,
         column="importance",

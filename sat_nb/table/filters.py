@@ -19,11 +19,14 @@ class Filter(Entry):
 
     ``function(rows, wanted)`` says which rows pass. ``takes`` is the kind of ``wanted``: one or
     several names or classes that stand in ``column``, a number, a share from 0 to 1, or a flag.
+    ``sql`` is the same condition for tables on disk: columns stand in braces, and ``{wanted}`` is
+    the value, or the values. It is empty where the condition is none of a single row.
     """
 
     function: Callable[[pd.DataFrame, Any], pd.Series]
     takes: Literal["names", "classes", "number", "share", "flag"]
     column: str = ""
+    sql: str = ""
 
     @property
     def takes_several(self) -> bool:
@@ -70,6 +73,7 @@ IMAGE_FILTERS: dict[str, Filter] = registry(
         function=_among("method"),
         takes="names",
         column="method",
+        sql="{method} IN ({wanted})",
     ),
     Filter(
         name="models",
@@ -77,6 +81,7 @@ IMAGE_FILTERS: dict[str, Filter] = registry(
         function=_among("model"),
         takes="names",
         column="model",
+        sql="{model} IN ({wanted})",
     ),
     Filter(
         name="labels",
@@ -84,6 +89,7 @@ IMAGE_FILTERS: dict[str, Filter] = registry(
         function=_among("label"),
         takes="classes",
         column="label",
+        sql="{label} IN ({wanted})",
     ),
     Filter(
         name="predicted",
@@ -91,12 +97,14 @@ IMAGE_FILTERS: dict[str, Filter] = registry(
         function=_among("predicted"),
         takes="classes",
         column="predicted",
+        sql="{predicted} IN ({wanted})",
     ),
     Filter(
         name="correct",
         about="True keeps the images that the model classifies correctly, False the others.",
         function=_correct,
         takes="flag",
+        sql="({label} = {predicted}) = {wanted}",
     ),
 )
 """Filters that keep or drop an image with all its rows, in the order in which they are applied."""
@@ -108,6 +116,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_among("segment"),
         takes="names",
         column="segment",
+        sql="{segment} IN ({wanted})",
     ),
     Filter(
         name="without",
@@ -115,6 +124,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=lambda rows, names: ~rows["segment"].isin(names),
         takes="names",
         column="segment",
+        sql="{segment} NOT IN ({wanted})",
     ),
     Filter(
         name="positions",
@@ -122,6 +132,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_among("position"),
         takes="names",
         column="position",
+        sql="{position} IN ({wanted})",
     ),
     Filter(
         name="min_fraction",
@@ -130,6 +141,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_at_least("mask_fraction"),
         takes="share",
         column="mask_fraction",
+        sql="{mask_fraction} >= {wanted} AND NOT isnan(CAST({mask_fraction} AS DOUBLE))",
     ),
     Filter(
         name="max_fraction",
@@ -138,6 +150,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_at_most("mask_fraction"),
         takes="share",
         column="mask_fraction",
+        sql="{mask_fraction} <= {wanted}",
     ),
     Filter(
         name="min_px",
@@ -146,6 +159,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_at_least("mask_px"),
         takes="number",
         column="mask_px",
+        sql="{mask_px} >= {wanted} AND NOT isnan(CAST({mask_px} AS DOUBLE))",
     ),
     Filter(
         name="max_px",
@@ -154,6 +168,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_at_most("mask_px"),
         takes="number",
         column="mask_px",
+        sql="{mask_px} <= {wanted}",
     ),
     Filter(
         name="min_score",
@@ -163,6 +178,7 @@ SEGMENT_FILTERS: dict[str, Filter] = registry(
         function=_scored,
         takes="number",
         column="score",
+        sql="{score} >= {wanted} AND NOT isnan(CAST({score} AS DOUBLE))",
     ),
     Filter(
         name="min_images",

@@ -7,25 +7,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.printable import literal
 from sat_nb.registry import lists
-from sat_nb.table.filters import FILTERS, IMAGE_FILTERS, SEGMENT_FILTERS
+from sat_nb.table.filtered import with_images_left
+from sat_nb.table.filters import FILTERS
 from sat_nb.table.join import POSITIONS
-from sat_nb.table.schema import COLUMNS, IMAGE_KEY, TOLERANCE, check_table
+from sat_nb.table.source import Source, Table, source_of
 
 Names = str | Iterable[str] | None
 Classes = int | Iterable[int] | None
 
-OF_THE_IMAGE = (*IMAGE_KEY, "label", "predicted", "n_segments", "n_samples", TOLERANCE)
-"""Columns of the schema that an image keeps when all its segments are filtered out."""
-
 
 @lists(filters=FILTERS)
 def select(
-    table: pd.DataFrame,
+    table: Table,
     *,
     methods: Names = None,
     models: Names = None,
@@ -46,8 +43,9 @@ def select(
 
     Parameters
     ----------
-    table : DataFrame
-        A table from ``build``.
+    table : DataFrame, str or path
+        A table from ``build``, or the path of one on disk, of which all columns are read of the
+        rows that are left, a few of the others.
     methods : str or iterable of str, optional
         [[filters.methods]]
     models : str or iterable of str, optional
@@ -113,74 +111,18 @@ def select(
     0  sharp    ears  4.25        15
     """
     given = {name: value for name, value in locals().items() if name in FILTERS}
-    check_table(table)
+    source = source_of(table)
     wanted = {name: _plain(name, value) for name, value in given.items() if value is not None}
-    _check_names(table, wanted)
+    _check_names(source, wanted)
     _check_limits(wanted)
-    rows, places = _filtered(table, wanted)
+    rows, places = source.chosen(wanted)
     chosen = with_images_left(rows, places)
     if wanted:
-        record = {"filters": wanted, "n_rows": [len(table), len(chosen)]}
+        record = {"filters": wanted, "n_rows": [source.n_rows, len(chosen)]}
         settings = chosen.attrs.get("sat_nb", {})
         selections = [*settings.get("selections", []), record]
         chosen.attrs["sat_nb"] = {**settings, "selections": selections}
     return chosen
-
-
-def _filtered(
-    table: pd.DataFrame, wanted: Mapping[str, Any]
-) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The rows of the images that pass, and the numbers of those rows whose segments pass."""
-    left = {}
-    rows = table
-    for name in (name for name in IMAGE_FILTERS if name in wanted):
-        rows = rows[_passing(name, rows, wanted)]
-        left[name] = int(rows["segment"].count())
-    places = np.flatnonzero(rows["segment"].notna())
-    for name in (name for name in SEGMENT_FILTERS if name in wanted):
-        places = places[_passing(name, rows.iloc[places], wanted)]
-        left[name] = len(places)
-    if not len(places):
-        steps = ", ".join(f"{name} leaves {n}" for name, n in left.items())
-        raise InvalidInput(
-            f"table: no segment is left of {table['segment'].count()} ({steps or 'no filter'}); "
-            "loosen a filter."
-        )
-    return rows, places
-
-
-def _passing(name: str, rows: pd.DataFrame, wanted: Mapping[str, Any]) -> NDArray[np.bool_]:
-    passing = FILTERS[name].function(rows, wanted[name])
-    return passing.to_numpy(dtype=bool, na_value=False)
-
-
-def with_images_left(rows: pd.DataFrame, places: NDArray[np.int64]) -> pd.DataFrame:
-    """Those rows, and one row without a segment for each image that has none among them."""
-    kept = np.zeros(len(rows), dtype=bool)
-    kept[places] = True
-    images = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup().to_numpy()
-    emptied = ~np.isin(images, images[kept])
-    vacant = emptied & ~pd.Series(images).duplicated().to_numpy()  # the first row of each image
-    chosen = rows[kept | vacant].copy()
-    if vacant.any():
-        blank = vacant[kept | vacant]
-        for column in _columns_of_segments(rows[emptied], images[emptied]):
-            chosen[column] = chosen[column].mask(blank, None)
-    return chosen
-
-
-def _columns_of_segments(rows: pd.DataFrame, images: NDArray[np.integer[Any]]) -> list[str]:
-    """The columns that say something about a segment rather than about its image.
-
-    Of the user's own columns, those that vary within an image.
-    """
-    own = [column for column in rows.columns if column not in COLUMNS]
-    varies = rows[own].groupby(images).nunique(dropna=False).gt(1).any()
-    return [
-        column
-        for column in rows.columns
-        if varies.get(column, default=column not in (*OF_THE_IMAGE, *own))
-    ]
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -191,11 +133,11 @@ def _plain(name: str, value: Any) -> Any:
     return [item.item() if isinstance(item, np.generic) else item for item in items]
 
 
-def _check_names(table: pd.DataFrame, wanted: Mapping[str, Any]) -> None:
+def _check_names(source: Source, wanted: Mapping[str, Any]) -> None:
     for argument, filter_ in FILTERS.items():
         if argument not in wanted or not filter_.takes_several:
             continue
-        held = table[filter_.column].dropna().unique().tolist()
+        held = source.names(filter_.column)
         valid = list(POSITIONS) if filter_.column == "position" else held
         for name in wanted[argument]:
             if name in valid:

@@ -10,14 +10,14 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.printable import literal
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes, check_unmixed_classes, with_classes, with_column
-from sat_nb.table.schema import check_table
+from sat_nb.table.schema import COLUMNS, TEXT
 
 
 def segment_totals(
     table: pd.DataFrame, *, value: str, by: Sequence[str], classes: Classes | None = None
 ) -> Sums:
     """Sums and counts by group and segment, from which the Relative and Absolute means follow."""
-    table, by = with_classes(check_table(table), classes), with_column(by, classes)
+    table, by = with_classes(table, classes), with_column(by, classes)
     check_by(table, by)
     check_unmixed(table, by, classes)
     check_once(table, by)
@@ -25,11 +25,26 @@ def segment_totals(
     images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
     present = table[table["segment"].notna()]
     present = present.assign(absent=present["n_segments"] + 1 if value == "rank" else 0)
-    sums = present.groupby([*by, "segment"], sort=True, dropna=False).agg(
+    sums = present.groupby([*by, "segment"], sort=True, dropna=False, observed=True).agg(
         total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
     )
-    groups = images.groupby(by, dropna=False) if by else images.groupby(lambda _: 0)
-    return padded(sums, groups.agg(n_all=("image_id", "size"), all=("absent", "sum")), by)
+    groups = images.groupby(by, dropna=False, observed=True) if by else images.groupby(lambda _: 0)
+    by_group = groups.agg(n_all=("image_id", "size"), all=("absent", "sum"))
+    return padded(_with_text(sums), _with_text(by_group), by)
+
+
+def _with_text(sums: pd.DataFrame) -> pd.DataFrame:
+    """The sums with text in the index, where it holds codes."""
+    names = list(sums.index.names)
+    levels = [sums.index.get_level_values(i) for i in range(len(names))]
+    coded = [
+        name in COLUMNS and isinstance(level.dtype, pd.CategoricalDtype)
+        for name, level in zip(names, levels, strict=True)
+    ]
+    if not any(coded):
+        return sums
+    plain = [level.astype(TEXT) if c else level for level, c in zip(levels, coded, strict=True)]
+    return sums.set_axis(plain[0] if len(plain) == 1 else pd.MultiIndex.from_arrays(plain))
 
 
 def padded(sums: pd.DataFrame, groups: pd.DataFrame, by: list[str]) -> Sums:

@@ -140,7 +140,7 @@ def read_table(
         check_claims(shards.get_fragments(filter=chosen))
         rows = shards.to_table(filter=chosen)
         table = rows.select(_order(shards.schema)).to_pandas()
-        table.attrs = _joint_attrs(shards)
+        table.attrs = joint_attrs(shards)
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)
 
@@ -234,7 +234,7 @@ def _common_schema(
                 f"folders of earlier versions have no {', '.join(OPTIONAL)}; they take "
                 f"table.drop(columns={list(OPTIONAL)}, errors='ignore')"
             )
-    here, was = attrs.get("sat_nb") or {}, _joint_attrs(there).get("sat_nb") or {}
+    here, was = attrs.get("sat_nb") or {}, joint_attrs(there).get("sat_nb") or {}
     for key in SETTINGS_OF_ROWS:
         if here.get(key) != was.get(key):
             differences.append(f"{key} is {here.get(key)!r}, was {was.get(key)!r}")
@@ -278,7 +278,7 @@ def _order(schema: pa.Schema) -> list[str]:
     return names + [name for name in schema.names if name not in names]
 
 
-def _joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
+def joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
     """The attrs of all shards: what they share, and under "shards" a list of the differences."""
     texts = {
         (shard.metadata.metadata or {}).get(ATTRS, b"{}"): None for shard in shards.get_fragments()

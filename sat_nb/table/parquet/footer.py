@@ -47,13 +47,15 @@ class Footer:
 
     ``images`` holds (model, method, number of images, sum of their ``n_segments``); ``ids`` holds
     the first and the last ``image_id`` in each of ``ORDERS``; ``largest`` holds the largest
-    absolute value of each attribution, all of which are finite.
+    absolute value of each attribution, all of which are finite. ``complete`` says that every image
+    has a row for each of its ``n_segments``.
     """
 
     n_rows: int
     images: tuple[tuple[str, str, int, int], ...]
     ids: tuple[tuple[str, str], ...]
     largest: dict[str, float]
+    complete: bool = False
 
     def fits(self, named: Mapping[str, Any]) -> bool:
         """Whether the values that the file's folders name are those of its rows."""
@@ -73,7 +75,8 @@ def footer_of(rows: pd.DataFrame) -> Footer | None:
         return None
     if rows.duplicated([*IMAGE, "segment"]).any():
         return None
-    n_segments = rows.groupby(IMAGE, observed=True, sort=False)["n_segments"].agg(["min", "max"])
+    images = rows.groupby(IMAGE, observed=True, sort=False)
+    n_segments = images["n_segments"].agg(["min", "max"])
     values = {v: rows[v].to_numpy(np.float64) for v in ("mean_attribution", "abs_mean_attribution")}
     if (n_segments["min"] != n_segments["max"]).any():
         return None
@@ -86,6 +89,7 @@ def footer_of(rows: pd.DataFrame) -> Footer | None:
         images=tuple((*key, int(n), int(s)) for key, n, s in counts.itertuples()),
         ids=tuple((min(ids, key=order), max(ids, key=order)) for order in ORDERS),
         largest={v: float(np.fmax.reduce(np.abs(x), initial=0.0)) for v, x in values.items()},
+        complete=bool((images["segment"].count() == n_segments["min"]).all()),
     )
 
 

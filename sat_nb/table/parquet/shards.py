@@ -117,12 +117,13 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def open_shards(path: Path) -> ds.FileSystemDataset:
+def open_shards(path: Path, texts: Sequence[str] = ()) -> ds.FileSystemDataset:
     """Open the dataset of a Parquet file, or of a folder's files with the values in their paths.
 
-    Only folders below ``path`` name values, whatever its parents are called. Columns that
-    ``COLUMNS`` lists as integers are read as numbers, all others as text. Raises InvalidInput for
-    a folder without Parquet files, and pyarrow's errors for files that it cannot read.
+    Columns in ``texts`` are read as codes and the texts that they stand for. Only folders below
+    ``path`` name values, whatever its parents are called. Columns that ``COLUMNS`` lists as
+    integers are read as numbers, all others as text. Raises InvalidInput for a folder without
+    Parquet files, and pyarrow's errors for files that it cannot read.
     """
     import pyarrow.dataset as ds
     from pyarrow.fs import LocalFileSystem
@@ -143,8 +144,9 @@ def open_shards(path: Path) -> ds.FileSystemDataset:
         )
     for file in files:
         check_parquet_footer(file)
+    form = ds.ParquetFileFormat(dictionary_columns=list(texts))
     factory = ds.FileSystemDatasetFactory(
-        LocalFileSystem(), [str(file) for file in files], ds.ParquetFileFormat(), options
+        LocalFileSystem(), [str(file) for file in files], form, options
     )
     return factory.finish()
 

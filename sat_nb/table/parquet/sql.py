@@ -16,6 +16,7 @@ import pandas as pd
 
 from sat_nb.errors import CannotWrite, InvalidInput
 from sat_nb.table.parquet.footer import FOOTER_KEY, Footer, read_footer
+from sat_nb.table.parquet.where import Where
 from sat_nb.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ FIXED = ("image_id", "model", "method", "target", "label", "predicted", "segment
 """Columns that every query reads, beside the value and those of ``by``."""
 
 EMPTY: Mapping[str, tuple[str, str]] = {}
+EVERYTHING = Where()
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,20 @@ class Rows:
     """All rows of a table on disk, and how to query them.
 
     ``footers`` are those of all files, or empty where a file has none, or where files may share
-    images.
+    images. Where filters left rows out, or segments of rows, ``is_filtered`` says so.
     """
 
     connection: duckdb.DuckDBPyConnection
     parts: tuple[Part, ...]
     parameters: dict[str, Any]
     footers: tuple[Footer, ...]
+    is_filtered: bool = False
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether every image is known to have a row for each of its segments."""
+        all_are = bool(self.footers) and all(footer.complete for footer in self.footers)
+        return all_are and not self.is_filtered
 
     @property
     def sql(self) -> str:
@@ -86,20 +95,15 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
 
 
-def read_footers(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[ds.Fragment]
-) -> tuple[Footer, ...]:
+def read_footers(files: Sequence[ds.Fragment]) -> tuple[Footer, ...]:
     """The footers of all files; empty if one has none, or if its folders name other values."""
     import pyarrow.dataset as ds
 
-    sql = """SELECT file_name, value, num_rows FROM parquet_file_metadata($paths)
-        LEFT JOIN (FROM parquet_kv_metadata($paths) WHERE key = $key) USING (file_name)"""
-    parameters = {"paths": [glob.escape(file.path) for file in files], "key": FOOTER_KEY.encode()}
-    named = {file.path: ds.get_partition_keys(file.partition_expression) for file in files}
     footers = []
-    for path, text, n_rows in connection.execute(sql, parameters).fetchall():
-        footer = read_footer(text, n_rows)
-        if footer is None or not footer.fits(named[path]):
+    for file in files:
+        text = (file.metadata.metadata or {}).get(FOOTER_KEY.encode())
+        footer = read_footer(text, file.metadata.num_rows)
+        if footer is None or not footer.fits(ds.get_partition_keys(file.partition_expression)):
             return ()
         footers.append(footer)
     return tuple(footers)
@@ -113,13 +117,14 @@ def partition_rows(
     no_nan: bool,
     needs: Sequence[str] = (),
     equal: Mapping[str, tuple[str, str]] = EMPTY,
+    where: Where = EVERYTHING,
 ) -> tuple[tuple[Part, ...], dict[str, Any]]:
     """The partitions and the parameters of their SQL.
 
     Their rows have the value as ``v`` and the columns of ``by`` as ``k0``, ``k1``, ... Files of one
     partition are read together. The values in their paths become columns, bound as parameters.
     ``needs`` are further columns; a column of ``by`` that ``equal`` names is whether two others
-    are equal.
+    are equal. ``where`` leaves out images, and segments of images.
     """
     import pyarrow.dataset as ds
 
@@ -127,7 +132,8 @@ def partition_rows(
     for file in files:
         named = ds.get_partition_keys(file.partition_expression)
         partitions.setdefault(tuple(named.items()), []).append(glob.escape(file.path))
-    parts, parameters = [], {}
+    parts: list[Part] = []
+    parameters: dict[str, Any] = dict(where.parameters)
     for number, (named_values, paths) in enumerate(partitions.items()):
         constants = {}
         for place, (column, constant) in enumerate(named_values):
@@ -138,7 +144,10 @@ def partition_rows(
         columns = {c: constants.get(c, quoted(c)) for c in (*by, value, *needs, *FIXED)}
         columns |= {c: f"({columns[a]} = {columns[b]})" for c, (a, b) in equal.items()}
         extra = [column for column in needs if column not in FIXED]
-        sql = _selected(f"$files{number}", columns, value, by, extra, no_nan=no_nan)
+        segments, images = where.segments(columns), where.images(columns)
+        if segments:
+            columns["segment"] = f"CASE WHEN {segments} THEN {columns['segment']} END"
+        sql = _selected(f"$files{number}", columns, value, by, extra, no_nan=no_nan, images=images)
         names = dict(zip(key_names(by), by, strict=True))
         fixed = {key: constants[c] for key, c in names.items() if c in constants}
         parts.append(Part(sql, fixed))
@@ -154,13 +163,15 @@ def _selected(
     extra: Sequence[str],
     *,
     no_nan: bool,
+    images: str,
 ) -> str:
     names = dict(zip(key_names(by), by, strict=True))
     selected = [f"{columns[column]} AS {key}" for key, column in names.items()]
     selected += [f"{columns[column]} AS {column}" for column in (*extra, *FIXED)]
     selected.append(f"{_number(columns[value], no_nan=no_nan)} AS v")
     source = f"read_parquet({paths}, hive_partitioning = false)"
-    return f"(SELECT {', '.join(selected)} FROM {source})"
+    condition = f" WHERE {images}" if images else ""
+    return f"(SELECT {', '.join(selected)} FROM {source}{condition})"
 
 
 def _number(column: str, *, no_nan: bool) -> str:

@@ -5,74 +5,35 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from sat_nb.files import existing
-from sat_nb.reading import readable
 from sat_nb.table.aggregations import Sums
-from sat_nb.table.classes import Classes, check_known
-from sat_nb.table.parquet.claims import check_claims
-from sat_nb.table.parquet.footer import share_no_image
-from sat_nb.table.parquet.shards import open_shards
-from sat_nb.table.parquet.sql import (
-    FIXED,
-    Part,
-    Rows,
-    check_names,
-    connected,
-    key_names,
-    partition_rows,
-    read_footers,
-)
-from sat_nb.table.schema import COLUMNS, check_table
-from sat_nb.table.totals import check_by, check_once, check_unmixed, padded
+from sat_nb.table.classes import Classes
+from sat_nb.table.parquet.opened import Opened, asking, open_table
+from sat_nb.table.parquet.sql import Part, Rows, key_names
+from sat_nb.table.parquet.where import Where
+from sat_nb.table.schema import COLUMNS
+from sat_nb.table.totals import padded
 
 
 def totals_on_disk(
-    path: str | os.PathLike[str], *, value: str, by: list[str], classes: Classes | None = None
+    path: str | os.PathLike[str] | Opened,
+    *,
+    value: str,
+    by: list[str],
+    classes: Classes | None = None,
+    where: Where | None = None,
 ) -> Sums:
     """``segment_totals`` of a Parquet file or a folder of shards, with the same checks.
 
-    Facts that ``write_table`` noted in the files' footers are not checked again: that a segment
-    counts once in an image, and how many images a model and method have. That two shards share no
-    image follows from their first and last ids or, if these ranges overlap, from counting images.
-    Files of other programs are checked in full, which takes many times as long.
-
     The sums depend neither on the number of threads nor on the order of rows.
     """
-    file = existing(path, "table")
-    with _readable(file):
-        shards = open_shards(file)
-        empty = check_table(shards.schema.empty_table().to_pandas())
-        files = list(shards.get_fragments())
-        check_claims(files)
-        names = shards.schema.names
-    needs, option = (classes.needs, f"classes={classes.name!r}") if classes else ((), "")
-    if classes and classes.column == "correct":
-        empty = empty.assign(correct=np.zeros(0, dtype=bool))
-    check_by(empty, by)
-    check_names([*(column for column in by if column in names), *needs, value, *FIXED], names)
-    with _readable(file), connected() as connection:
-        footers = read_footers(connection, files)
-        # A footer promises finite values, so that NaN need not be looked for.
-        derived = {"correct": ("label", "predicted")} if "correct" in empty and classes else {}
-        parts, parameters = partition_rows(
-            files, value, by, no_nan=bool(footers), needs=needs, equal=derived
-        )
-        rows = Rows(connection, parts, parameters, footers)
-        rows = rows if _share_no_image(rows) else replace(rows, footers=())
-        for column in needs:
-            check_known(_unknown(rows, column), column, option)
-        check_unmixed(_kinds(rows, by, classes), by, classes)
-        check_once(_repeated(rows, by), by)
+    table = path if isinstance(path, Opened) else open_table(path)
+    with asking(table, value, by, classes=classes, where=where) as rows:
         present, groups = _present(rows, value, by), _groups(rows, value, by)
-    types = {c: COLUMNS.get(c, empty[c].dtype) for c in [*by, "segment"]}
+    types = {c: COLUMNS.get(c, table.empty.dtypes.get(c, bool)) for c in [*by, "segment"]}
     groups = _indexed(groups, {c: types[c] for c in by})
     if by:
         groups = groups.groupby(level=list(range(len(by))), dropna=False, observed=True).sum()
@@ -88,58 +49,6 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
     if len(keys) == 1:
         return numbers.set_axis(pd.Index(keys[0], name=names[0]))
     return numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=names))
-
-
-def _readable(file: Path) -> AbstractContextManager[None]:
-    what = "a Segment Attribution Table in Parquet, so that it cannot be aggregated"
-    return readable(what, "write one with sat_nb.write_table", file=file)
-
-
-def _share_no_image(rows: Rows) -> bool:
-    """Whether every image of a model and method is in one file only."""
-    if share_no_image(rows.footers):
-        return True
-    n_images = sum(n for footer in rows.footers for _, _, n, _ in footer.images)
-    images = f"SELECT DISTINCT model, method, image_id FROM {rows.sql}"
-    return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
-
-
-def _unknown(rows: Rows, column: str) -> pd.DataFrame:
-    """The images without a value in that column."""
-    sql = f"SELECT DISTINCT image_id FROM {rows.sql} WHERE {column} IS NULL ORDER BY 1"
-    return rows.ask(sql, ["image_id"]).assign(**{column: None})
-
-
-def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFrame:
-    """The methods, models and classes that occur, except those that are kept apart."""
-    found: dict[str, Any] = {"label": (), "target": ()}
-    for place, column in enumerate(("model", "method")):
-        if column in by:
-            found[column] = ()
-        elif rows.footers:
-            images = [image for footer in rows.footers for image in footer.images]
-            found[column] = sorted({image[place] for image in images})
-        else:
-            sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
-            found[column] = rows.ask(sql, [column])[column]
-    if classes is None and "label" not in by:
-        of_classes = ["label", "target", "predicted"]
-        sql = f"SELECT DISTINCT {', '.join(of_classes)} FROM {rows.sql} ORDER BY 1, 2, 3"
-        found |= dict(rows.ask(sql, of_classes))
-    return pd.DataFrame({c: pd.Series(values, dtype=object) for c, values in found.items()})
-
-
-def _repeated(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    """Two equal rows for a segment that occurs twice in an image; empty if there is none."""
-    columns = [*by, "image_id", "segment"]
-    keys = ", ".join([*key_names(by), "image_id", "segment"])
-    # Hashes need less memory than the keys. Two that collide by chance only cost the second query.
-    once = f"SELECT count(*) = count(DISTINCT hash({keys})) FROM {rows.sql}"
-    if rows.footers or rows.ask(once, ["once"])["once"].item():
-        return pd.DataFrame(columns=columns)
-    twice = f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 1"
-    one = rows.ask(f"SELECT {keys} FROM {rows.sql} {twice}", columns)
-    return pd.concat([one, one])
 
 
 def _present(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
@@ -185,7 +94,7 @@ def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
 
     A group may have several rows, one for each file.
     """
-    if rows.footers and set(by) <= {"model", "method"}:
+    if rows.footers and not rows.is_filtered and set(by) <= {"model", "method"}:
         images = [image for footer in rows.footers for image in footer.images]
         found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
         found = found[[*by, "n_all", "n_segments"]]

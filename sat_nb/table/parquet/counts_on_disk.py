@@ -1,0 +1,68 @@
+"""Counts of values on disk, as DuckDB finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sat_nb.table.classes import Classes
+from sat_nb.table.counts import Counts
+from sat_nb.table.parquet.opened import Opened, asking, typed
+from sat_nb.table.parquet.sql import Part, Rows, key_names
+from sat_nb.table.parquet.where import Where
+
+OF_AN_IMAGE = ("model", "method", "target", "label", "predicted", "correct")
+"""Columns that have one value in all rows of an image."""
+
+
+def counts_on_disk(
+    table: Opened,
+    *,
+    value: str,
+    by: list[str],
+    classes: Classes | None = None,
+    where: Where | None = None,
+) -> Counts:
+    """``counts_of`` a table on disk, with the checks of ``totals_on_disk``."""
+    with asking(table, value, by, classes=classes, where=where) as rows:
+        cells, images = _cells(rows, by), _images(rows, by)
+    return Counts(typed(cells, table, by), typed(images, table, by))
+
+
+def _cells(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
+    keys = ", ".join([*key_names(by), "segment", "n_segments", "v"])
+    parts = " UNION ALL ".join(_part_counts(part, by) for part in rows.parts)
+    sql = f"SELECT {keys}, sum(n) FROM ({parts}) GROUP BY {keys} ORDER BY {keys}"
+    answer = rows.ask(sql, [*by, "segment", "n_segments", "value", "n"])
+    answer = answer[answer["segment"].notna()]
+    return answer.astype({"n_segments": "int64", "value": float, "n": "int64"})
+
+
+def _part_counts(part: Part, by: Sequence[str]) -> str:
+    """The SQL of the counts of one partition, grouped by what varies within it."""
+    named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
+    varying = [key for key in key_names(by) if key not in part.constants]
+    cell = ["segment", "n_segments", "v"]
+    return (
+        f"SELECT {', '.join([*named, *cell])}, count(*) AS n FROM {part.sql} "
+        f"GROUP BY {', '.join([*varying, *cell])}"
+    )
+
+
+def _images(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
+    columns = [*by, "n_segments", "n"]
+    keys = key_names(by)
+    if rows.are_complete and set(by) <= {*OF_AN_IMAGE}:
+        # Every image has as many rows as segments, or one without a segment.
+        n = "count(*) // greatest(n_segments, 1)"
+        by_size = f"SELECT {', '.join([*keys, 'n_segments'])}, {n} FROM {rows.sql} GROUP BY ALL"
+        answer = rows.ask(f"{by_size} ORDER BY ALL", columns)
+    else:
+        each = ", ".join([*keys, "max(n_segments) AS n"])
+        found = f"SELECT {each} FROM {rows.sql} GROUP BY {', '.join([*keys, 'image_id'])}"
+        answer = rows.ask(
+            f"SELECT {', '.join([*keys, 'n'])}, count(*) FROM ({found}) GROUP BY ALL ORDER BY ALL",
+            columns,
+        )
+    return answer.astype({"n_segments": "int64", "n": "int64"})

@@ -1,0 +1,185 @@
+"""A table on disk as statistics read it: a few columns, the rows of a method, sums and counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sat_nb.table.aggregations import Sums
+from sat_nb.table.classes import CLASSES, Classes
+from sat_nb.table.counts import Counts
+from sat_nb.table.filtered import filtered, with_images_left
+from sat_nb.table.parquet.counts_on_disk import counts_on_disk
+from sat_nb.table.parquet.files import joint_attrs
+from sat_nb.table.parquet.opened import TEXTS, Opened, of_a_table, open_table
+from sat_nb.table.parquet.totals_on_disk import totals_on_disk
+from sat_nb.table.parquet.where import Where
+from sat_nb.table.schema import COLUMNS, IMAGE_KEY, TEXT
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+OF_EVERY_ROW = (*IMAGE_KEY, "label", "predicted", "n_segments", "segment")
+
+IN_FILES = {"methods": "method", "models": "model", "labels": "label", "predicted": "predicted"}
+"""Filters that the files are read with, and their columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shards:
+    """The table of a file or folder of Parquet, or what filters leave of it."""
+
+    table: Opened
+    where: Where = field(default_factory=Where)
+
+    @classmethod
+    def opened(cls, path: str | os.PathLike[str], argument: str = "table") -> Shards:
+        """The whole table at that path."""
+        return cls(open_table(path, argument))
+
+    def narrowed(self, wanted: Mapping[str, Any]) -> Shards:
+        """What these filters of ``select`` leave; they are checked."""
+        return replace(self, where=Where({**self.where.wanted, **wanted}))
+
+    @cached_property
+    def empty(self) -> pd.DataFrame:
+        """The table without rows."""
+        empty = self.table.empty.copy()
+        with of_a_table(self.table.path):
+            empty.attrs |= joint_attrs(self.table.dataset)
+        return empty
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the files have."""
+        return sum(file.metadata.num_rows for file in self.table.files)
+
+    def n_images(self) -> int:
+        """How many images the table has at most, each model and method counted by itself."""
+        if self.table.footers:
+            return sum(n for footer in self.table.footers for _, _, n, _ in footer.images)
+        return self.n_rows
+
+    def names(self, column: str) -> list[Any]:
+        """The values of a column, in the order in which they occur first."""
+        found: dict[Any, None] = {}
+        with of_a_table(self.table.path):
+            for batch in self.table.dataset.to_batches(columns=[column]):
+                found |= dict.fromkeys(batch.column(0).unique().to_pylist())
+        return [name for name in found if name is not None and name == name]
+
+    def totals(self, *, value: str, by: list[str], classes: Classes | None = None) -> Sums:
+        """Sums and counts by group and segment, as DuckDB adds them up."""
+        return totals_on_disk(self.table, value=value, by=by, classes=classes, where=self._resolved)
+
+    def counts(self, *, value: str, by: list[str], classes: Classes | None = None) -> Counts:
+        """How often each value occurs."""
+        return counts_on_disk(self.table, value=value, by=by, classes=classes, where=self._resolved)
+
+    def rows(
+        self, columns: Collection[str] | None = None, *, method: str | None = None
+    ) -> pd.DataFrame:
+        """The rows, with texts as codes unless all columns are asked for."""
+        wanted = dict(self.where.wanted)
+        if method is not None:
+            wanted["methods"] = [m for m in wanted.get("methods", [method]) if m == method]
+        rest = {name: wanted[name] for name in wanted if name not in IN_FILES}
+        needed = {*(columns or ()), *OF_EVERY_ROW, *_columns_of(rest)}
+        names = [c for c in self.table.names if columns is None or c in needed]
+        rows = self._read(names, _in_files(wanted))
+        if rest:
+            rows = with_images_left(*filtered(rows, rest)).reset_index(drop=True)
+        return _as_text(rows) if columns is None else rows
+
+    def chosen(self, wanted: Mapping[str, Any]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        """The rows with all columns that ``filtered`` needs to see, and which of them pass.
+
+        The filters see a few columns of all rows first; then those that are left are read.
+        """
+        names = [c for c in self.table.names if c in {*OF_EVERY_ROW, *_columns_of(wanted)}]
+        seen = self._read(names, None)
+        left, places = filtered(seen, wanted)
+        kept = np.zeros(len(seen), dtype=bool)
+        kept[left.index.to_numpy()[places]] = True
+        images = left.groupby(IMAGE_KEY, dropna=False, sort=False, observed=True).ngroup()
+        emptied = ~images.isin(images.iloc[places])
+        needed = kept.copy()
+        needed[left.index.to_numpy()[emptied.to_numpy()]] = True
+        rows = _as_text(self._taken(needed))
+        rows.index = pd.Index(np.flatnonzero(needed))
+        rows.attrs = self.empty.attrs
+        return rows, np.flatnonzero(kept[needed])
+
+    def _read(self, names: list[str], condition: ds.Expression | None) -> pd.DataFrame:
+        with of_a_table(self.table.path):
+            found = self.table.dataset.to_table(columns=names, filter=condition)
+            frame = found.unify_dictionaries().to_pandas(split_blocks=True)
+            del found
+            frame = _coded(frame)
+        frame.attrs = self.empty.attrs
+        return frame
+
+    def _taken(self, needed: NDArray[np.bool_]) -> pd.DataFrame:
+        """All columns of these rows."""
+        import pyarrow as pa
+
+        parts, start = [], 0
+        with of_a_table(self.table.path):
+            for batch in self.table.dataset.to_batches(columns=self.table.names):
+                here = needed[start : start + batch.num_rows]
+                start += batch.num_rows
+                if here.any():
+                    parts.append(pa.Table.from_batches([batch.filter(pa.array(here))]))
+            return _coded(pa.concat_tables(parts).unify_dictionaries().to_pandas())
+
+    @cached_property
+    def _resolved(self) -> Where:
+        """The filters, with the segments that enough images have, where that was asked for."""
+        fewest = self.where.wanted.get("min_images")
+        if fewest is None:
+            return self.where
+        others = {n: w for n, w in self.where.wanted.items() if n != "min_images"}
+        pool, by = CLASSES["pool"], ["model", "method"]
+        found = totals_on_disk(self.table, value="rank", by=by, classes=pool, where=Where(others))
+        frequent: dict[tuple[Any, Any], tuple[str, ...]] = {}
+        for model, method, segment in found.index[found["n_images"] >= fewest]:
+            group = None if pd.isna(model) else model, None if pd.isna(method) else method
+            frequent[group] = (*frequent.get(group, ()), segment)
+        return replace(self.where, frequent=frequent)
+
+
+def _columns_of(wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that these filters look at."""
+    return Where(wanted).columns
+
+
+def _in_files(wanted: Mapping[str, Any]) -> ds.Expression | None:
+    """The condition of the rows to read."""
+    import pyarrow.dataset as ds
+
+    found = None
+    for name in (name for name in IN_FILES if name in wanted):
+        one = ds.field(IN_FILES[name]).isin(list(wanted[name]))
+        found = one if found is None else found & one
+    return found
+
+
+def _coded(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the types of ``COLUMNS``, and sorted codes for texts."""
+    numbers = {c: kind for c, kind in COLUMNS.items() if c in rows and c not in TEXTS}
+    rows = rows.astype(numbers)
+    for column in (c for c in TEXTS if c in rows):
+        codes = rows[column].astype("category")
+        rows[column] = codes.cat.reorder_categories(sorted(codes.cat.categories))
+    return rows
+
+
+def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.astype({c: TEXT for c in TEXTS if c in rows})
