@@ -30,6 +30,28 @@ from .interventions.deletion import (
     DELETIONS,
     Deletion,
 )
+from .interventions.effects import (
+    Effects,
+)
+from .interventions.intervene import (
+    intervene,
+)
+from .interventions.measures import (
+    MEASURES,
+    Measure,
+)
+from .interventions.players import (
+    OVERLAPS,
+    Overlap,
+)
+from .interventions.replacements import (
+    REPLACEMENTS,
+    Replacement,
+)
+from .interventions.scores import (
+    SCORES,
+    Score,
+)
 from .limits import LIMITS
 from .plots.bars import (
     plot_segments,
@@ -77,6 +99,15 @@ from .plots.stability import (
 )
 from .registry import (
     Parameter,
+)
+from .reports.report import (
+    report,
+)
+from .reports.section import (
+    Section,
+)
+from .reports.sections import (
+    SECTIONS,
 )
 from .saliency.engines.listing import (
     list_engines,
@@ -277,13 +308,18 @@ __all__ = [
     "LIMITS",
     "MAP_FORMATS",
     "MASK_CHANGES",
+    "MEASURES",
     "MERGES",
     "METHODS",
+    "OVERLAPS",
     "PAD_UNITS",
     "PAPER_METHODS",
     "PARITY_METHODS",
     "POOLS",
     "PREPROCESS",
+    "REPLACEMENTS",
+    "SCORES",
+    "SECTIONS",
     "SEGMENT_FORMATS",
     "SIGNS",
     "TESTS",
@@ -298,6 +334,7 @@ __all__ = [
     "Consensus",
     "Deletion",
     "Difference",
+    "Effects",
     "EngineMissing",
     "ExplorerState",
     "ExternalMaps",
@@ -310,14 +347,19 @@ __all__ = [
     "InvalidInput",
     "MaskChange",
     "MaskCheck",
+    "Measure",
     "Merge",
     "Method",
+    "Overlap",
     "PairTest",
     "PairTestResult",
     "Parameter",
     "Pool",
     "PresenceWarning",
+    "Replacement",
     "SatError",
+    "Score",
+    "Section",
     "SegmentationMap",
     "Source",
     "Tabulated",
@@ -345,6 +387,7 @@ __all__ = [
     "images_needed",
     "input_agnostic_saliency",
     "intervals",
+    "intervene",
     "list_engines",
     "list_methods",
     "maps_from_arrays",
@@ -375,6 +418,7 @@ __all__ = [
     "read_table",
     "rename_segments",
     "renames_as_toml",
+    "report",
     "rerank",
     "save_figure",
     "select",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from sat_nb.files import written_whole
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
 from sat_nb.interventions.logits import Logits, load_logits
+from sat_nb.interventions.replacements import GREY, blurred, filled, inpainted
 from sat_nb.photos.photo import photo_of
 from sat_nb.registry import Entry, chosen, lists, registry
 from sat_nb.saliency.preprocess import check_range, get_preprocess
@@ -70,47 +70,23 @@ class Deletion(Entry):
 
 def grey(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo with middle grey where the mask is."""
-    return _filled(pixels, mask, np.float64(128))
+    return _filled(pixels, mask, np.float64(GREY))
 
 
 def blur(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo blurred where the mask is, by a Gaussian of a twelfth of the shorter side."""
-    with _skimage("blur"):
-        from skimage.filters import gaussian
-
-    sigma = min(mask.shape) / 12
-    smooth = gaussian(pixels.astype(np.float64), sigma, channel_axis=-1, preserve_range=True)
-    return _filled(pixels, mask, smooth)
+    return _filled(pixels, mask, blurred(pixels))
 
 
 def inpaint(pixels: Pixels, mask: Mask) -> Pixels:
     """The photo with a smooth surface where the mask is; grey if the mask covers all of it."""
-    with _skimage("inpaint"):
-        from skimage.restoration import inpaint_biharmonic
-
     if mask.all():
         return grey(pixels, mask)
-    # The copy is writable: scikit-image refuses read-only masks.
-    filled = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
-    return _filled(pixels, mask, 255 * filled)
-
-
-@contextmanager
-def _skimage(deletion: str) -> Iterator[None]:
-    """InvalidInput where scikit-image, which is imported within, is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            f"deletions: {deletion!r} needs scikit-image, which is not installed; run "
-            "`pip install 'sat-nb[studies]'`, or choose deletions=['grey']."
-        ) from error
+    return _filled(pixels, mask, inpainted(pixels, mask))
 
 
 def _filled(pixels: Pixels, mask: Mask, colours: Any) -> Pixels:
-    filled = np.where(mask[..., None], colours, pixels)
-    filled = np.rint(filled) if pixels.dtype == np.uint8 else filled
-    return np.clip(filled, 0, 255).astype(pixels.dtype)
+    return np.where(mask[..., None], filled(pixels, colours), pixels)
 
 
 DELETIONS: dict[str, Deletion] = registry(

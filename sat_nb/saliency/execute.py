@@ -151,11 +151,12 @@ def _is_current(job: Job, image_id: str, hashes: Hashes) -> bool:
 def _model_inputs(job: Job, pixels: Sequence[Pixels]) -> Float32:
     size, channels = job.facts.input_shape[:2], job.facts.input_shape[2]
     fitted = [get_fit(job.fit).image(image, size) for image in pixels]
-    batch = np.stack([_with_channels(image, channels) for image in fitted])
+    batch = np.stack([with_channels(image, channels) for image in fitted])
     return apply_preprocess(job.preprocess, batch, job.facts.input_shape)
 
 
-def _with_channels(image: Pixels, channels: int) -> Float32:
+def with_channels(image: Pixels, channels: int) -> Float32:
+    """A photo (H, W, 3) as float32 with as many channels as the model takes: 3, or 1, its luma."""
     if channels == 1:
         image = _grey(image)[..., None]
     return image.astype(np.float32)

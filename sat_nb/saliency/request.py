@@ -110,6 +110,24 @@ def read_request(
     )
 
 
+def request_without_methods(
+    *, preprocess: str | Preprocess, target: Target, fit: str, seed: int
+) -> Request:
+    """What is asked where photos go through the model and no map is made, checked."""
+    get_fit(fit), get_preprocess(preprocess), checked_whole("seed", seed)
+    return Request(
+        methods=(),
+        parameters={},
+        preprocess=preprocess,
+        target=target_settings(target),
+        against=read_against(target),
+        fit=fit,
+        seed=seed,
+        dtype="float32",
+        output="logit",
+    )
+
+
 @dataclass(frozen=True)
 class OpenModel:
     """A model's file, the engine that explains it, its workers, and what they found in it."""

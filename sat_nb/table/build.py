@@ -43,7 +43,7 @@ from sat_nb.table.join import (
     image_rows,
 )
 from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
-from sat_nb.table.schema import COLUMNS, RANK_BY, TEXT, TOLERANCE
+from sat_nb.table.schema import COLUMNS, N_FORWARD, RANK_BY, TEXT, TOLERANCE
 from sat_nb.table.ties import local_rank, warnings_of_ties
 
 MAX_NOTED = 100  # messages about items that were left out
@@ -213,7 +213,8 @@ def table_of(
     """
     _warn(blocks, options, maps)
     table = _assemble(blocks, model, classes, rank_by)
-    for text in warnings_of_ties(table):
+    of_maps = table[table[N_FORWARD].isna()] if N_FORWARD in table else table
+    for text in warnings_of_ties(of_maps):
         warnings.warn(text, stacklevel=3)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
@@ -266,12 +267,14 @@ def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
     return {"other_batches": first} if first else {}
 
 
-def check_names(*, rank_by: str, missing: str, pad_unit: str) -> None:
-    """InvalidInput for a name that no option of ``build`` has."""
+def check_names(
+    *, rank_by: str, missing: str, pad_unit: str, ranks: tuple[str, ...] = RANK_BY
+) -> None:
+    """InvalidInput for a name that no option of ``build`` has; ``ranks`` are those of rank_by."""
     if not isinstance(pad_unit, str) or pad_unit not in PAD_UNITS:
         raise unknown_name("pad_unit", pad_unit, PAD_UNITS)
-    if rank_by not in RANK_BY:
-        raise unknown_name("rank_by", rank_by, RANK_BY)
+    if rank_by not in ranks:
+        raise unknown_name("rank_by", rank_by, ranks)
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
 
@@ -361,8 +364,21 @@ def _assemble(
             f"{pd.__version__} holds no such text; rename it."
         ) from None
     block_of_row = np.repeat(np.arange(len(blocks)), n_rows)
-    table["rank"] = local_rank(table[rank_by], block_of_row, table[TOLERANCE])
-    return table
+    near = table[TOLERANCE] if rank_by in RANK_BY else None
+    table["rank"] = local_rank(table[rank_by], block_of_row, near)
+    return table.assign(**_further_columns(blocks, n_rows))
+
+
+def _further_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
+    """The columns that only some rows have; missing in the others."""
+    dtypes = {column: values.dtype for block in blocks for column, values in block.more.items()}
+    found = {}
+    for column, dtype in dtypes.items():
+        blanks = (pd.array([None] * n, dtype=dtype) for n in n_rows)
+        values = (block.more.get(column, ()) for block in blocks)
+        parts = [part if len(part) else blank for part, blank in zip(values, blanks, strict=True)]
+        found[column] = pd.concat(map(pd.Series, parts), ignore_index=True).array
+    return found
 
 
 def _image_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -218,7 +218,8 @@ class ImageRows:
 
     Means that differ by at most ``tolerance`` are equal.
     ``at_once`` : how many inputs went through the model at once and how many were planned to,
-    where these differ.
+    where these differ. ``more`` holds further columns of the table, pandas arrays of one value a
+    segment.
     """
 
     image_id: str
@@ -230,6 +231,7 @@ class ImageRows:
     n_samples: int | None
     facts: Any
     at_once: list[int] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def image_rows(
@@ -259,7 +261,7 @@ def image_rows(
             if len(merged):
                 what = f"maps[{method!r}][{image_id!r}]"
                 check_declared(what, size, masks, photo, options.is_declared)
-            fitted[size] = _fitted(image_id, merged, size, photo, options.fitting)
+            _, fitted[size] = fitted_segments(image_id, merged, size, photo, options.fitting)
         segments = fitted[size]
         sums, near = sums_and_tolerance(options.pool(attribution), segments.runs)
         if not math.isfinite(sums.sum()):
@@ -297,25 +299,32 @@ def _chunk(maps: Maps, method: str, key: str) -> Chunk:
     return Chunk(maps[method][key])
 
 
-def _fitted(
+def fitted_segments(
     image_id: str, merged: SegmentationMap, size: Size, photo: Size | None, fitting: Fitting
-) -> FittedSegments:
+) -> tuple[SegmentationMap, FittedSegments]:
+    """The masks on a map of ``size``, and what a table says of them."""
     try:
         fitted = fitting.masks(merged, size, photo)
         runs = mask_runs(fitted.masks)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
-    row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
-    return FittedSegments(
+    return fitted, FittedSegments(
         size=size,
         photo=photo or merged.size,
         names=fitted.names,
         runs=runs,
         fractions=runs.px / (size[0] * size[1]),
-        positions=POSITIONS[3 * row + column],
+        positions=positions_of(runs),
         scores=np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores,
         unpadded=_unpadded(merged, size, photo, fitting),
     )
+
+
+def positions_of(runs: MaskRuns) -> NDArray[Any]:
+    """Where the masks' centroids are, as text."""
+    row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
+    found: NDArray[Any] = POSITIONS[3 * row + column]
+    return found
 
 
 def _unpadded(

@@ -46,8 +46,13 @@ TOLERANCE = "tie_tolerance"
 OPTIONAL = (TOLERANCE,)
 """Columns that tables of earlier versions lack; their equal means are those equal to the bit."""
 
+N_FORWARD = "n_forward"
+"""A further column of tables that hold effects of interventions: the photos that were asked for."""
+
 IMAGE_KEY = ["image_id", "model", "method", "target"]
 RANK_BY = ("abs_mean_attribution", "mean_attribution")
+RANK_EFFECTS_BY = (*RANK_BY, "total_attribution")
+"""What effects of interventions may be ranked by: they may count whole, not by pixel."""
 
 
 def check_table(table: object) -> pd.DataFrame:
@@ -106,11 +111,12 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
     ----------
     table : DataFrame
         A table from ``build``, filtered.
-    by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
-        The column to rank by. The largest value has rank 1; ties share the mean of their ranks.
-        Values tie in a run of sorted values whose neighbours differ by at most ``tie_tolerance``,
-        which is a millionth of the map's largest |value|; in a table without that column they tie
-        if they are equal.
+    by : str, default "abs_mean_attribution"
+        The column to rank by: "abs_mean_attribution", "mean_attribution", or, for effects of
+        ``intervene``, "total_attribution". The largest value has rank 1; ties share the mean of
+        their ranks. Means tie in a run of sorted values whose neighbours differ by at most
+        ``tie_tolerance``, which is a millionth of the map's largest |value|; in a table without
+        that column, and totals, tie if they are equal.
 
     Returns
     -------
@@ -131,10 +137,12 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
     >>> without_eyes["rank"].min(), rerank(without_eyes)["rank"].min()
     (2.0, 1.0)
     """
-    if by not in RANK_BY:
-        raise unknown_name("by", by, RANK_BY)
+    if by not in RANK_EFFECTS_BY:
+        raise unknown_name("by", by, RANK_EFFECTS_BY)
     groups = check_table(table).groupby(IMAGE_KEY, dropna=False, sort=False)
     return table.assign(
-        rank=local_rank(table[by], groups.ngroup(), table.get(TOLERANCE)),
+        rank=local_rank(
+            table[by], groups.ngroup(), table.get(TOLERANCE) if by in RANK_BY else None
+        ),
         n_segments=groups["segment"].transform("count"),
     )

@@ -62,6 +62,6 @@ photo = np.zeros((8, 8, 3), np.uint8)
 options = {"methods": "gradient", "preprocess": "unit", "progress": False}
 refused(lambda: sat.explain("model.h5", {"a": photo}, **options))
 refused(lambda: sat.input_agnostic_saliency("model.h5", [0, 1], bounds=(0, 1)))
-refused(lambda: sat.DELETIONS["blur"](photo, np.eye(8, dtype=bool)))
+refused(lambda: sat.DELETIONS["inpaint"](photo, np.eye(8, dtype=bool)))
 refused(lambda: sat.read_maps("group.zarr", method="shap", layout="HWC", sign="signed"))
 refused(lambda: quickstart.run("work"))

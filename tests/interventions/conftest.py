@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from sat_nb.saliency.process import pool
+from tests.interventions import curved_engine
+from tests.saliency.conftest import workers_running
 
 H, W = 12, 10
 
@@ -41,3 +47,22 @@ def linear(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("linear") / "linear.h5"
     model.save(file, include_optimizer=False)
     return file
+
+
+@pytest.fixture(scope="module")
+def curved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A model for ``curved_engine``, which answers in place of the Keras engine."""
+    file = tmp_path_factory.mktemp("curved") / "curved.npy"
+    kernels = np.random.default_rng(0).normal(0, 0.05, (2, H * W * 3, 3))
+    np.save(file, kernels.astype(np.float32))
+    with workers_running(curved_engine.ENTRY):
+        yield file
+
+
+@pytest.fixture
+def n_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """How many photos were in each request that workers of ``curved_engine`` got since."""
+    log = tmp_path / "log"
+    monkeypatch.setenv("CURVED_ENGINE_LOG", str(log))
+    pool.stop_workers()  # running workers do not see the variable
+    return lambda: [int(line) for line in log.read_text().split()] if log.exists() else []

@@ -60,7 +60,7 @@ def commands(log):
 
 
 def test_the_commands(commands):
-    assert list(commands) == ["facts", "predict", "build", "analyze", "devices"]
+    assert list(commands) == ["facts", "predict", "mix", "build", "analyze", "devices"]
     assert commands["devices"]() == ["cpu"]
     assert commands["facts"](FILE) == Linear.facts
     np.testing.assert_allclose(commands["predict"](FILE, BATCH)[0], Linear().outputs(BATCH, "")[0])

@@ -1,4 +1,4 @@
-"""The commands that every engine answers: facts, predict, build, analyze, and devices.
+"""The commands that every engine answers: facts, predict, mix, build, analyze, and devices.
 
 What differs between engines is an :class:`Engine`: how it reads a model and makes a method's
 explainer. The model in memory, sampling, and what errors say are the same for all of them.
@@ -17,6 +17,8 @@ from sat_nb.arrays import Float32, Masks
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import METHODS, NEED_POSITIVE
+from sat_nb.saliency.mixing import composed
+from sat_nb.saliency.mixtures import Mixtures
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.codec import Chunk
@@ -86,6 +88,7 @@ class Commands:
         return {
             "facts": self.facts,
             "predict": self.predict,
+            "mix": self.mix,
             "build": self.build,
             "analyze": self.analyze,
             "devices": self.devices,
@@ -102,6 +105,10 @@ class Commands:
         """The saved model's outputs (n, n_classes), and what ``output`` explains of them (n, k)."""
         outputs: tuple[Float32, Float32] = self._load(file).classifier.outputs(batch, output)
         return outputs
+
+    def mix(self, file: ModelFile, mixtures: Mixtures) -> tuple[Float32, Float32]:
+        """As :meth:`predict`, logits, for mixtures of photos and what stands in their place."""
+        return self.predict(file, composed(mixtures))
 
     def build(
         self, file: ModelFile, method: str, parameters: Mapping[str, Any], output: str = "logit"

@@ -23,16 +23,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb.saliency.mixtures import Mixtures
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.store.codec import Chunk
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Counted up whenever one side could misread what the other sends."""
 
 PIPE_BYTES = 1 << 20
 """What a pipe may hold where the system allows: the more, the less one side waits for the other."""
 
-TYPES: dict[str, Any] = {cls.__name__: cls for cls in (ModelFile, ModelFacts, Chunk)}
+TYPES: dict[str, Any] = {cls.__name__: cls for cls in (ModelFile, ModelFacts, Chunk, Mixtures)}
 """The dataclasses that are sent as they are."""
 
 _MARK = b"sat_nb"

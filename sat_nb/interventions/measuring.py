@@ -1,0 +1,137 @@
+"""The checked arguments of interventions, which can be sent to other processes."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sat_nb.arguments import checked_whole
+from sat_nb.errors import InvalidInput
+from sat_nb.images import ImageSet
+from sat_nb.interventions.asking import Plan
+from sat_nb.interventions.inquiry import Inquiry
+from sat_nb.interventions.measures import Measure, read_measures
+from sat_nb.interventions.photos import Fitted
+from sat_nb.interventions.players import OVERLAPS, Overlap
+from sat_nb.interventions.replacements import Replacement, read_replacements
+from sat_nb.interventions.rows import method_of
+from sat_nb.interventions.scores import SCORES, Score, check_score
+from sat_nb.registry import chosen
+from sat_nb.saliency.model_file import ModelFacts
+from sat_nb.saliency.process.pool import Sender
+from sat_nb.saliency.request import OpenModel, Request
+from sat_nb.table.join import JoinOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring:
+    """What is measured: the checked arguments of ``intervene`` that are about effects.
+
+    It can be sent to other processes: entries of the registries go by name.
+    """
+
+    measures: tuple[tuple[Measure, dict[str, Any]], ...]
+    replacements: tuple[Replacement, ...]
+    score: Score
+    overlap: Overlap
+    batch_size: int
+
+    @property
+    def keys(self) -> list[str]:
+        """What the column ``method`` says."""
+        return [
+            method_of(measure.key, replacement.key)
+            for measure, _ in self.measures
+            for replacement in self.replacements
+        ]
+
+    @property
+    def needs_other(self) -> bool:
+        """Whether photos are filled from other ones."""
+        return any(replacement.needs_other for replacement in self.replacements)
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the effects, as plain data."""
+        return {
+            "measures": {measure.key: dict(values) for measure, values in self.measures},
+            "replace": [replacement.key for replacement in self.replacements],
+            "score": self.score.key,
+            "overlap": self.overlap.key,
+            "batch_size": self.batch_size,
+        }
+
+    def inquiry(
+        self,
+        opened: OpenModel,
+        request: Request,
+        joining: JoinOptions,
+        images: ImageSet,
+        others: Mapping[str, str],
+    ) -> Inquiry:
+        """How these photos are asked about."""
+        facts = opened.facts
+        return Inquiry(
+            overlap=self.overlap,
+            batch_size=self.batch_size,
+            plan=Plan(self.measures, self.replacements, self.score, facts.head, request.against),
+            joining=joining,
+            fitted=Fitted(request.fit, request.preprocess, facts.input_shape),
+            images=images,
+            others=others,
+            file=opened.file,
+            sender=Sender(opened.pool, threading.Event()),
+            seed=request.seed,
+        )
+
+    def warnings(self, facts: ModelFacts) -> list[str]:
+        """What the user should know of the model's head."""
+        if self.score.name != "margin" or facts.head != "sigmoid" or facts.n_outputs < 3:
+            return []
+        return [
+            "score: the labels of a sigmoid head do not exclude each other, so that a margin mixes "
+            "two questions; score='log_odds' asks about the target alone."
+        ]
+
+
+def check_others(measuring: Measuring, n_photos: int) -> None:
+    """InvalidInput where there is no other photo to fill from; a warning where there is one."""
+    if not measuring.needs_other or n_photos > 2:
+        return
+    remedy = "give more photos, or replace='blur'"
+    if n_photos < 2:
+        raise InvalidInput(
+            f"replace: 'other_photo' takes the pixels of another photo, and there is no "
+            f"other; {remedy}."
+        )
+    warnings.warn(
+        "replace: 'other_photo' fills each of two photos from the other one, so that effects say "
+        f"as much about that one as about the segment; {remedy}.",
+        stacklevel=4,
+    )
+
+
+def read_measuring(
+    *,
+    measures: Any,
+    parameters: Mapping[str, Mapping[str, Any]] | None,
+    replace: Any,
+    also: Any,
+    score: str,
+    overlap: str,
+    batch_size: int,
+    against: int | None,
+    kept: bool,
+) -> Measuring:
+    """The arguments that are about effects, checked."""
+    chosen_score = chosen("score", score, SCORES, own=Score, kept=kept)
+    check_score(chosen_score, against)
+    return Measuring(
+        measures=read_measures(measures, parameters, kept=kept),
+        replacements=read_replacements(replace, also, kept=kept),
+        score=chosen_score,
+        overlap=chosen("overlap", overlap, OVERLAPS, own=Overlap, kept=kept),
+        batch_size=checked_whole("batch_size", batch_size, 1),
+    )

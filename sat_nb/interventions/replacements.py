@@ -1,0 +1,232 @@
+"""What stands in a photo in place of a segment. To add a way, add an entry to REPLACEMENTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.arrays import Float64, Mask, Pixels
+from sat_nb.errors import InvalidInput, SatError
+from sat_nb.registry import Entry, chosen, registry
+
+GREY = 128.0
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a replacement may use beside the photo and the mask.
+
+    ``seed`` is that of the photo and of what is replaced in it; ``other`` gives the pixels
+    (H, W, 3) of another photo at the same size.
+    """
+
+    seed: int
+    other: Callable[[], Pixels]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement(Entry):
+    """What stands in place of a segment, for ``intervene(replace=...)``.
+
+    Parameters
+    ----------
+    name, title, about, source, version : str
+        As for every entry of a registry. Where results are kept on disk, one of your own needs a
+        version.
+    parameters : Mapping
+        Not used.
+    function : callable
+        ``(pixels, mask, replaced) -> colours``: a photo (H, W, 3), from 0 to 255, at the size of
+        the model's input, and bool (H, W) give what stands where the mask is, anything that
+        broadcasts to (H, W, 3); elsewhere it is not looked at. ``replaced.seed`` is an integer for
+        random numbers, and ``replaced.other()`` gives another photo of the set. The pixels passed
+        in must stay as they are.
+    one_for_all : bool, default False
+        Whether the colours do not depend on the mask. They are computed once a photo then, with
+        a mask that covers all of it.
+    needs_other : bool, default False
+        Whether it asks for another photo.
+
+    Examples
+    --------
+    >>> black = Replacement(
+    ...     name="black", version="1", about="Black in its place.",
+    ...     function=lambda pixels, mask, replaced: np.zeros(3), one_for_all=True,
+    ... )
+    >>> black.key
+    'black@1'
+    """
+
+    function: Callable[[Pixels, Mask, Replaced], Any]
+    one_for_all: bool = False
+    needs_other: bool = False
+
+
+def filling(replacement: Replacement, pixels: Pixels, mask: Mask, replaced: Replaced) -> Pixels:
+    """The colours (H, W, 3) in the photo's own type, rounded and within 0 to 255."""
+    try:
+        colours = np.asarray(replacement.function(pixels, mask, replaced), dtype=np.float64)
+        return filled(pixels, colours)
+    except SatError:
+        raise
+    except Exception as error:
+        raise InvalidInput(
+            f"replace: {replacement.key!r} failed on a photo {pixels.dtype} {pixels.shape} with "
+            f"{type(error).__name__}: {error}; it returns colours that broadcast to the photo."
+        ) from error
+
+
+def filled(pixels: Pixels, colours: Float64) -> Pixels:
+    """Colours as pixels of the photo's type; InvalidInput for NaN, or another shape."""
+    whole = np.broadcast_to(colours, pixels.shape)
+    if not np.isfinite(colours).all():
+        raise InvalidInput("replace: the colours have NaN or infinite values; return finite ones.")
+    rounded = np.rint(whole) if pixels.dtype == np.uint8 else whole
+    return np.clip(rounded, 0, 255).astype(pixels.dtype)
+
+
+def blurred(pixels: Pixels) -> Float64:
+    """The photo under a Gaussian of a twelfth of the shorter side, edges continued."""
+    rows, columns = (_gaussian(side, min(pixels.shape[:2]) / 12) for side in pixels.shape[:2])
+    lines = np.tensordot(rows, pixels.astype(np.float64), axes=(1, 0))
+    return np.moveaxis(np.tensordot(columns, lines, axes=(1, 1)), 0, 1)
+
+
+@lru_cache(maxsize=4)
+def _gaussian(side: int, sigma: float) -> Float64:
+    """The matrix (side, side) that blurs a line: one product takes the place of long sums."""
+    from scipy.ndimage import gaussian_filter1d
+
+    matrix: Float64 = gaussian_filter1d(np.eye(side), sigma, axis=0, mode="nearest")
+    return matrix
+
+
+def shuffled(pixels: Pixels, mask: Mask, seed: int) -> Pixels:
+    """The pixels of the mask in random order."""
+    mixed = pixels.copy()
+    mixed[mask] = np.random.default_rng(seed).permutation(pixels[mask])
+    return mixed
+
+
+def inpainted(pixels: Pixels, mask: Mask) -> NDArray[Any]:
+    """A smooth surface that continues the surroundings; the mean colour where there are none."""
+    with skimage_for("replace: 'inpaint'", "replace='blur'"):
+        from skimage.restoration import inpaint_biharmonic
+
+    if mask.all():
+        return _mean(pixels)
+    # The copy is writable: scikit-image refuses read-only masks.
+    surface: NDArray[Any] = inpaint_biharmonic(pixels / 255.0, mask.copy(), channel_axis=-1)
+    return 255 * surface
+
+
+def _mean(pixels: Pixels) -> Float64:
+    mean: Float64 = pixels.mean(axis=(0, 1), dtype=np.float64)
+    return mean
+
+
+@contextmanager
+def skimage_for(what: str, otherwise: str) -> Iterator[None]:
+    """InvalidInput where scikit-image, which is imported within, is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"{what} needs scikit-image, which is not installed; run "
+            f"`pip install 'sat-nb[studies]'`, or choose {otherwise}."
+        ) from error
+
+
+REPLACEMENTS: dict[str, Replacement] = registry(
+    Replacement(
+        name="grey",
+        about="Middle grey: easy to see, and unlike anything in training photos.",
+        function=lambda pixels, mask, replaced: np.float64(GREY),
+        one_for_all=True,
+    ),
+    Replacement(
+        name="mean",
+        about="The photo's mean colour.",
+        function=lambda pixels, mask, replaced: _mean(pixels),
+        one_for_all=True,
+    ),
+    Replacement(
+        name="blur",
+        about="The photo blurred by a Gaussian of a twelfth of the shorter side: colours and "
+        "coarse shapes remain, and modern models see through it.",
+        function=lambda pixels, mask, replaced: blurred(pixels),
+        one_for_all=True,
+    ),
+    Replacement(
+        name="shuffle",
+        about="The same pixels in random order: colours remain, shapes do not.",
+        function=lambda pixels, mask, replaced: shuffled(pixels, mask, replaced.seed),
+    ),
+    Replacement(
+        name="inpaint",
+        about="A smooth surface that continues the surroundings; the photo's mean colour where "
+        "nothing is left of it.",
+        source="Damelin & Hoang 2018, as in scikit-image",
+        function=lambda pixels, mask, replaced: inpainted(pixels, mask),
+    ),
+    Replacement(
+        name="other_photo",
+        title="another photo",
+        about="The same place in another photo of the set, drawn by the seed: natural pixels, "
+        "which may show something of their own.",
+        function=lambda pixels, mask, replaced: replaced.other(),
+        one_for_all=True,
+        needs_other=True,
+    ),
+)
+"""What may stand in place of a segment, by name."""
+
+
+def read_replacements(replace: Any, also: Any, *, kept: bool = False) -> tuple[Replacement, ...]:
+    """The entries of ``replace``: a list as it is, a single one beside ``also``."""
+    several = isinstance(replace, list | tuple)
+    given = list(replace) if several else [replace]
+    if not given:
+        raise InvalidInput("replace: expected at least one, got none; give 'blur', for example.")
+    entries = [_entry("replace", one, kept) for one in given]
+    second = None if also is None else _entry("also", also, kept)
+    if second is not None and not several:
+        others = (second, REPLACEMENTS["blur"], REPLACEMENTS["mean"])
+        entries.append(next(other for other in others if other.key != entries[0].key))
+    keys = [entry.key for entry in entries]
+    if len(set(keys)) < len(keys):
+        raise InvalidInput(f"replace: {max(keys, key=keys.count)!r} is given twice.")
+    return tuple(entries)
+
+
+def _entry(argument: str, given: Any, kept: bool) -> Replacement:
+    return chosen(
+        argument, given, REPLACEMENTS, own=Replacement, from_function=_of_function, kept=kept
+    )
+
+
+def _of_function(function: Any) -> Replacement:
+    """A bare function (pixels, mask) -> colours, or a :class:`Deletion`, as a replacement."""
+    name = getattr(function, "name", None) or getattr(function, "__name__", "own")
+    return Replacement(
+        name=str(name).strip("<>"),
+        version=getattr(function, "version", ""),
+        about=getattr(function, "about", "") or "A function of the user's own.",
+        function=_Plain(function),
+    )
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """A function of the photo and the mask alone, as it can be sent to other processes."""
+
+    function: Callable[[Pixels, Mask], Any]
+
+    def __call__(self, pixels: Pixels, mask: Mask, replaced: Replaced) -> Any:
+        return self.function(pixels, mask)

@@ -1,0 +1,40 @@
+"""Mixtures of two pictures: one where parts of the photo are kept, the other elsewhere.
+
+An engine makes them itself: of a photo with hundreds of mixtures only two pictures and a few
+numbers go through the pipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sat_nb.arrays import Float32
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """n mixtures of p photos with f fillings.
+
+    Parameters
+    ----------
+    photos, fillings : float32 (p, H, W, C), (f, H, W, C)
+        What is kept, and what stands in place of the rest.
+    parts : uint16 (p, H, W)
+        The number of the part that each pixel of a photo belongs to.
+    pairs : int64 (n, 2)
+        The photo and the filling of each mixture.
+    kept : uint8 (n, n_parts)
+        1 for the parts that are kept.
+    """
+
+    photos: Float32
+    fillings: Float32
+    parts: NDArray[np.uint16]
+    pairs: NDArray[np.int64]
+    kept: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
