@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,23 @@ def test_a_long_text_of_many_rows_is_held_once_or_refused(
     refused = " ".join(read_segments(file, errors="skip").problems.values())
     assert "group_bytes" in refused or "masks" in refused or "name of at most 200" in refused
     assert pa.total_allocated_bytes() - before < 2**24
+
+
+def test_run_lengths_of_an_image_are_bounded_and_held_once(tmp_path: Path) -> None:
+    """A file of a few kilobytes, whose rows share a text of a megabyte."""
+    n_rows, counts = 9000, pa.array(["x" * 2**20])
+    columns = {name: [value] * n_rows for name, value in row().items()}
+    columns["counts"] = pa.DictionaryArray.from_arrays(np.zeros(n_rows, np.int32), counts)
+    file = tmp_path / "m.parquet"
+    pq.write_table(pa.table(columns), file)
+    assert file.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match=r"counts: 9437184000 bytes.*LIMITS\['json_bytes'\]"):
+            read_segments(file)["a"]
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
 
 
 def test_images_are_counted(tmp_path: Path) -> None:

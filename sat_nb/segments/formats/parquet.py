@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from sat_nb.errors import InvalidInput
 from sat_nb.files import visible_files
 from sat_nb.limits import LIMITS, beyond
+from sat_nb.parquet_columns import ColumnPart, column_parts
 from sat_nb.reading import check_parquet_footer, readable
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.limits import brief, check_count, checked_number, checked_size
@@ -64,8 +66,7 @@ class Rows:
         """The segments of the image."""
         with readable(WHAT, REMEDY):
             check_count(range(self.n), "rows")
-            rows = _opened(self.file).rows(self.first, self.n)
-            return self._reading(rows.to_pylist())
+            return self._reading(_as_rows(_opened(self.file).rows(self.first, self.n)))
 
     def _reading(self, rows: list[dict[str, Any]]) -> Reading:
         if [row["image_id"] for row in rows] != [self.image_id] * self.n:
@@ -74,10 +75,38 @@ class Rows:
                 f"{brief(self.image_id)}: the file was changed since it was opened; call "
                 "read_segments again."
             )
+        n_bytes = sum(len(row["counts"] or "") for row in rows)
+        if n_bytes > LIMITS["json_bytes"]:
+            raise InvalidInput(
+                f"counts: {n_bytes} bytes for one image; {beyond('json_bytes', n_bytes)}."
+            )
         if self.n == 1 and rows[0]["name"] is None and rows[0]["counts"] is None:
             return Reading(_without_segments(rows[0]))
         items = ((f"row {self.first + i}", row) for i, row in enumerate(rows))
         return decode_masks(encode_each(items, _encoded))
+
+
+def _as_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows, in which equal texts are one object: many rows may share a long one."""
+    columns = {name: _values(table.column(name)) for name in table.column_names}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    found: list[Any] = []
+    for chunk in column.chunks:
+        if hasattr(chunk, "dictionary"):
+            found += _texts(chunk.dictionary, chunk.indices.fill_null(-1).to_numpy())
+        else:
+            found += chunk.to_pylist()
+    return found
+
+
+def _texts(texts: pa.Array, codes: NDArray[np.integer[Any]]) -> list[str | None]:
+    """The texts of codes, None for -1; equal codes share one object."""
+    used, places = np.unique(codes, return_inverse=True)
+    values = [None] * int((used < 0).sum()) + texts.take(used[used >= 0]).to_pylist()
+    return [values[place] for place in places.tolist()]
 
 
 def _without_segments(row: dict[str, Any]) -> SegmentationMap:
@@ -102,12 +131,13 @@ def _encoded(row: dict[str, Any], field: str) -> EncodedMask:
 
 @dataclass(frozen=True)
 class Opened:
-    """A file whose claims are checked: its description, and the first row of each group."""
+    """A file: its description, and of each group the first row and what its columns say."""
 
     file: str
     stamp: tuple[int, int]
     metadata: pq.FileMetaData
     starts: NDArray[np.int64]
+    groups: list[list[ColumnPart]]
 
     def rows(self, first: int, n: int) -> pa.Table:
         """Rows of one or several groups."""
@@ -127,7 +157,7 @@ class Opened:
         """Some columns of a group, whose texts are stored once, however many rows share them."""
         import pyarrow.parquet as pq
 
-        _check_group(self.metadata.row_group(number), number)
+        _check_group(self.groups[number])
         texts = [name for name in columns if name in TEXTS]
         with pq.ParquetFile(self.file, metadata=self.metadata, read_dictionary=texts) as file:
             there = [name for name in columns if name in file.schema_arrow.names]
@@ -145,12 +175,13 @@ def _description(file: str, stamp: tuple[int, int]) -> Opened:
     import pyarrow.parquet as pq
 
     check_parquet_footer(Path(file))
-    metadata = pq.read_metadata(file)
-    lengths = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    groups = [list(parts) for _, parts in groupby(column_parts(file), key=lambda part: part.group)]
+    lengths = [parts[0].n_rows for parts in groups]
     most = max(MAX_ROWS, stamp[0])
     if min(lengths, default=0) < 0 or sum(lengths) > most:
         raise InvalidInput(f"claims {sum(lengths)} rows, and {most} are the limit; split it.")
-    return Opened(file, stamp, metadata, np.cumsum([0, *lengths], dtype=np.int64)[:-1])
+    starts = np.cumsum([0, *lengths], dtype=np.int64)
+    return Opened(file, stamp, pq.read_metadata(file), starts, groups)
 
 
 @lru_cache(maxsize=KEPT_GROUPS)
@@ -158,21 +189,21 @@ def _group(file: str, stamp: tuple[int, int], number: int) -> pa.Table:
     return _description(file, stamp).read_group(number, COLUMNS)
 
 
-def _check_group(group: Any, number: int) -> None:
+def _check_group(parts: list[ColumnPart]) -> None:
     """InvalidInput for a group that takes too much memory, or is stored in ways that hide it."""
-    columns = [group.column(i) for i in range(group.num_columns)]
-    needed = BYTES_OF_A_ROW * group.num_rows
-    for column in columns:
-        if column.path_in_schema not in COLUMNS:
+    number, n_rows, *_ = parts[0]
+    needed = BYTES_OF_A_ROW * n_rows
+    for part in parts:
+        if part.name not in COLUMNS:
             continue
-        if column.num_values != group.num_rows:
-            raise InvalidInput(f"row group {number}: {column.path_in_schema} is no plain column.")
-        repeats = group.num_rows if SHARED in column.encodings else 1
-        needed += repeats * max(0, column.total_uncompressed_size)
+        if part.n_values != n_rows:
+            raise InvalidInput(f"row group {number}: {part.name} is no plain column.")
+        repeats = n_rows if SHARED in part.encodings else 1
+        needed += repeats * max(0, part.n_bytes)
     if needed > LIMITS["group_bytes"]:
         raise InvalidInput(
-            f"row group {number} has {group.num_rows} rows and may take {needed} bytes; write "
-            "smaller groups (pandas: to_parquet(..., row_group_size=10_000)); "
+            f"row group {number} has {n_rows} rows and may take {needed} bytes; write smaller "
+            "groups (pandas: to_parquet(..., row_group_size=10_000)); "
             f"{beyond('group_bytes', needed)}."
         )
 
@@ -227,13 +258,13 @@ def _images(file: str) -> Iterator[Rows]:
         if last is None or last[0] != image_id:
             last = image_id, first
     if last is not None:
-        yield Rows(file, *last, opened.metadata.num_rows - last[1])
+        yield Rows(file, *last, int(opened.starts[-1]) - last[1])
 
 
 def _runs(opened: Opened) -> Iterator[tuple[str, int]]:
     """(image id, first row) of runs of rows; a run that crosses groups comes in two."""
     n_ids = 0
-    for number, start in enumerate(opened.starts.tolist()):
+    for number, start in enumerate(opened.starts[:-1].tolist()):
         for chunk in opened.read_group(number, ("image_id",)).column(0).chunks:
             if chunk.null_count:
                 raise InvalidInput(f"row group {number}: a row has no image_id.")
@@ -245,7 +276,7 @@ def _runs(opened: Opened) -> Iterator[tuple[str, int]]:
                     f"holds more than {LIMITS['set_items']} images; split it; "
                     f"{beyond('set_items', 2 * n_ids)}."
                 )
-            ids = chunk.dictionary.take(chunk.indices.take(firsts)).to_pylist()
+            ids = _texts(chunk.dictionary, codes[firsts])
             yield from zip(ids, (firsts + start).tolist(), strict=True)
             start += len(codes)
 
