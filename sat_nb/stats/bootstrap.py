@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +13,25 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level, checked_whole
 from sat_nb.arrays import Float64
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.registry import Entry, chosen, registry
+from sat_nb.stats.analytic import Curve, curve_of
+from sat_nb.stats.interval_kinds import EQUAL, INTERVALS, Interval, Levels, chosen_interval
+from sat_nb.stats.reduced import Kinds, kinds_of, resample_kinds, without_one
 from sat_nb.table.schema import IMAGE_KEY
 
 Statistic = Callable[[Float64], Float64]
 """Sums (r, m, k), m sums for each of k values in r resamples, -> values (r, k), NaN for none."""
 
+MANY = 2_000
+"""Units up to which all are drawn one by one."""
+
+MOST_KINDS = 500
+"""Kinds of units up to which their counts are drawn; with more, bounds are analytic."""
+
+MOST_SKEWED = 0.05
+"""The largest acceleration of analytic bounds."""
+
 CHUNK = 2**21  # numbers in memory at once while resampling
 FEWEST = 5  # resamples that must lie beyond a bound
-EQUAL = 1e-12  # relative to the largest value: the rounding of equal sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +39,8 @@ class Bounds:
     """Intervals of k values: arrays (k,).
 
     ``interval`` is the kind of each: the one that was asked for; "percentile" if that was not
-    stable; "point" if all resamples agree; "none", with NaN bounds, if the value rests on one unit,
-    so that nothing is known of its variation.
+    stable; "abc" where "bca" was asked for and is analytic; "point" if all resamples agree; "none",
+    with NaN bounds, if the value rests on one unit, so that nothing is known of its variation.
     """
 
     low: Float64
@@ -64,6 +74,11 @@ def bootstrap(
     Bounds
         The bounds of the k values.
 
+    Notes
+    -----
+    Up to ``MANY`` units are drawn one by one, for all values together. More are counted by what
+    they add to a value, see ``bounds_of_kinds``.
+
     Examples
     --------
     >>> heights = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 3.0])
@@ -74,6 +89,18 @@ def bootstrap(
     """
     entry = chosen_interval(interval)
     check_resampling(level, n_resamples)
+    if len(sums) > MANY:
+        return joined_bounds(
+            bounds_of_kinds(
+                kinds_of(sums[:, :, j]),
+                statistic,
+                level=level,
+                n_resamples=n_resamples,
+                interval=entry,
+                seed=seed,
+            )
+            for j in range(sums.shape[2])
+        )
     # The jackknife, each value without one unit, is a subtraction from the total.
     total = sums.sum(axis=0)
     estimates = statistic(total[None])[0]
@@ -83,8 +110,63 @@ def bootstrap(
         _bounds(values[np.isfinite(values)], estimate, jackknife, level, entry)
         for values, estimate, jackknife in zip(resampled.T, estimates, without_one.T, strict=True)
     ]
-    low, high, names = zip(*bounds, strict=True) if bounds else ((), (), ())
+    return joined_bounds(bounds)
+
+
+def joined_bounds(bounds: Iterable[tuple[float, float, str]]) -> Bounds:
+    """The low and high bounds of several values, and their kinds, as arrays."""
+    found = list(bounds)
+    low, high, names = zip(*found, strict=True) if found else ((), (), ())
     return Bounds(np.array(low, float), np.array(high, float), np.array(names, dtype=object))
+
+
+def bounds_of_kinds(
+    kinds: Kinds,
+    statistic: Statistic,
+    *,
+    level: float,
+    n_resamples: int,
+    interval: Interval,
+    seed: int,
+) -> tuple[float, float, str]:
+    """The low and high bound of one value of many units, and their kind.
+
+    Up to ``MOST_KINDS`` kinds of units, multinomial counts of them are drawn. With more, bounds
+    are analytic (ABC, DiCiccio & Efron 1992) if the acceleration is at most ``MOST_SKEWED``, which
+    is the skewness of what units add over 6 sqrt(n); there the two agree, and cover what they
+    claim. Data more skewed than that, where a few units decide, are drawn whatever it takes.
+    """
+    if len(kinds.counts) > MOST_KINDS:
+        curve = curve_of(kinds, statistic)
+        if abs(curve.a) <= MOST_SKEWED:
+            return _analytic(curve, kinds, statistic, level, n_resamples, interval)
+    estimate = float(statistic((kinds.counts @ kinds.sums)[None, :, None])[0, 0])
+    jackknife = without_one(kinds, statistic)
+    if len(kinds.counts) > MOST_KINDS:
+        each = np.repeat(kinds.sums, kinds.counts, axis=0)[:, :, None]
+        resampled = resample(each, statistic, n_resamples, seed)[:, 0]
+    else:
+        resampled = resample_kinds(kinds, statistic, n_resamples, seed)
+    return _bounds(resampled[np.isfinite(resampled)], estimate, jackknife, level, interval)
+
+
+def _analytic(
+    curve: Curve,
+    kinds: Kinds,
+    statistic: Statistic,
+    level: float,
+    n_resamples: int,
+    interval: Interval,
+) -> tuple[float, float, str]:
+    """The bounds of a value whose resampled distribution is known without resampling."""
+    if curve.sigma <= EQUAL * abs(curve.estimate):
+        return curve.estimate, curve.estimate, "point"
+    if interval is INTERVALS["bca"]:
+        low, high = curve.bounds(_tails(level))
+        return float(low), float(high), "abc"
+    levels = (np.arange(n_resamples) + 0.5) / n_resamples
+    jackknife = without_one(kinds, statistic)
+    return _bounds(curve.quantiles(levels), curve.estimate, jackknife, level, interval)
 
 
 def resample(sums: Float64, statistic: Statistic, n_resamples: int, seed: int) -> Float64:
@@ -108,95 +190,6 @@ def _counts(rng: np.random.Generator, n_resamples: int, n_units: int) -> Float64
     return counts.reshape(n_resamples, n_units).astype(np.float64)
 
 
-Levels = Callable[[Float64, float, Float64, Float64], Float64]
-"""(resampled, estimate, jackknife, tails) -> the quantiles to take; see :class:`Interval`."""
-
-
-def percentile(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64) -> Float64:
-    """The plain quantiles (Efron 1979)."""
-    return tails
-
-
-def bca(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64) -> Float64:
-    """Quantiles corrected for bias and skewness (Efron 1987, BCa); NaN if they do not exist."""
-    from scipy.special import ndtr, ndtri
-
-    # Mean ranks are often equal to the estimate, so that ties count half. Without that the bias
-    # of a discrete statistic would depend on which side of it the ties are counted.
-    slack = EQUAL * np.abs(resampled).max()
-    below = np.mean(resampled < estimate - slack) + np.mean(resampled <= estimate + slack)
-    bias = ndtri(below / 2)
-    pull = jackknife.mean() - jackknife
-    with np.errstate(divide="ignore", invalid="ignore"):
-        acceleration = (pull**3).sum() / (6 * (pull**2).sum() ** 1.5)
-        z = bias + ndtri(tails)
-        levels = ndtr(bias + z / (1 - acceleration * z))
-        return np.where(acceleration * z < 1, levels, np.nan)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval(Entry):
-    """A kind of bootstrap interval: which quantiles of the resampled values are its bounds.
-
-    Parameters
-    ----------
-    name, title, about, source, version : str
-        As for every entry of a registry.
-    parameters : Mapping
-        Not used.
-    function : callable
-        ``(resampled, estimate, jackknife, tails) -> levels``: resampled values float (r,), the
-        value itself, the values without one unit each (n_units,), and the shares below the two
-        bounds that are wanted, such as (0.025, 0.975); it returns the two quantiles of
-        ``resampled`` to take, NaN where they do not exist.
-
-    Examples
-    --------
-    >>> def wider(resampled, estimate, jackknife, tails):
-    ...     return tails + np.array([-0.01, 0.01])
-    >>> mine = Interval(name="wider", about="Percentiles, a little further out.", function=wider)
-    >>> from sat_nb.toy import toy
-    >>> intervals(build(*toy()), interval=mine, n_resamples=500)["interval"].unique().tolist()
-    ['wider']
-    """
-
-    function: Levels
-
-    def __call__(
-        self, resampled: Float64, estimate: float, jackknife: Float64, tails: Float64
-    ) -> Float64:
-        """The quantiles of the resampled values that are the bounds."""
-        return self.function(resampled, estimate, jackknife, tails)
-
-
-INTERVALS: dict[str, Interval] = registry(
-    Interval(
-        name="bca",
-        title="bootstrap, corrected (BCa)",
-        about="Quantiles of the resampled values, corrected for bias and skewness.",
-        source="Efron 1987",
-        function=bca,
-    ),
-    Interval(
-        name="percentile",
-        title="bootstrap percentiles",
-        about="The plain quantiles of the resampled values.",
-        source="Efron 1979",
-        function=percentile,
-    ),
-)
-"""The intervals that ``intervals`` and ``difference`` can give."""
-
-
-def chosen_interval(interval: str | Interval | Levels) -> Interval:
-    """The entry of that name, or the user's own."""
-
-    def from_function(function: Levels) -> Interval:
-        return Interval(name=getattr(function, "__name__", "own interval"), function=function)
-
-    return chosen("interval", interval, INTERVALS, own=Interval, from_function=from_function)
-
-
 def _bounds(
     resampled: Float64, estimate: float, jackknife: Float64, level: float, interval: Interval
 ) -> tuple[float, float, str]:
@@ -205,12 +198,16 @@ def _bounds(
         return np.nan, np.nan, "none"
     if np.ptp(resampled) <= EQUAL * np.abs(resampled).max():
         return estimate, estimate, "point"
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    tails = _tails(level)
     levels = interval(resampled, estimate, jackknife, tails)
     edge = FEWEST / len(resampled)
     stable = bool(np.all((levels >= edge) & (levels <= 1 - edge)))  # False for NaN
     low, high = np.quantile(resampled, levels if stable else tails)
     return low, high, interval.key if stable else "percentile"
+
+
+def _tails(level: float) -> Float64:
+    return np.array([(1 - level) / 2, (1 + level) / 2])
 
 
 def check_resampling(level: float, n_resamples: int) -> None:

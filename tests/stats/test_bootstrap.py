@@ -14,6 +14,7 @@ import sat_nb as sat
 from sat_nb import SegmentationMap
 from sat_nb.stats import bootstrap as module
 from sat_nb.stats.bootstrap import bootstrap
+from sat_nb.stats.interval_kinds import bca
 from sat_nb.table.aggregations import Aggregation
 from sat_nb.toy import toy
 from tests.oracles import bootstrap as oracle
@@ -333,7 +334,7 @@ def test_unstable_corrections_fall_back() -> None:
     tails = bootstrap(as_sums(values), mean, n_resamples=300, interval="percentile")
     assert few.low == tails.low
     assert few.high == tails.high
-    estimate_outside = module.bca(np.arange(10.0), 99.0, np.arange(5.0), np.array([0.1, 0.9]))
+    estimate_outside = bca(np.arange(10.0), 99.0, np.arange(5.0), np.array([0.1, 0.9]))
     assert np.isnan(estimate_outside).all()
 
 

@@ -8,12 +8,10 @@ import pandas as pd
 
 from sat_nb.table.classes import Classes
 from sat_nb.table.counts import Counts
+from sat_nb.table.parquet.images_on_disk import images_by_size
 from sat_nb.table.parquet.opened import Opened, asking, typed
 from sat_nb.table.parquet.sql import Part, Rows, key_names
 from sat_nb.table.parquet.where import Where
-
-OF_AN_IMAGE = ("model", "method", "target", "label", "predicted", "correct")
-"""Columns that have one value in all rows of an image."""
 
 
 def counts_on_disk(
@@ -26,7 +24,7 @@ def counts_on_disk(
 ) -> Counts:
     """``counts_of`` a table on disk, with the checks of ``totals_on_disk``."""
     with asking(table, value, by, classes=classes, where=where) as rows:
-        cells, images = _cells(rows, by), _images(rows, by)
+        cells, images = _cells(rows, by), images_by_size(rows, by)
     return Counts(typed(cells, table, by), typed(images, table, by))
 
 
@@ -48,21 +46,3 @@ def _part_counts(part: Part, by: Sequence[str]) -> str:
         f"SELECT {', '.join([*named, *cell])}, count(*) AS n FROM {part.sql} "
         f"GROUP BY {', '.join([*varying, *cell])}"
     )
-
-
-def _images(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    columns = [*by, "n_segments", "n"]
-    keys = key_names(by)
-    if rows.are_complete and set(by) <= {*OF_AN_IMAGE}:
-        # Every image has as many rows as segments, or one without a segment.
-        n = "count(*) // greatest(n_segments, 1)"
-        by_size = f"SELECT {', '.join([*keys, 'n_segments'])}, {n} FROM {rows.sql} GROUP BY ALL"
-        answer = rows.ask(f"{by_size} ORDER BY ALL", columns)
-    else:
-        each = ", ".join([*keys, "max(n_segments) AS n"])
-        found = f"SELECT {each} FROM {rows.sql} GROUP BY {', '.join([*keys, 'image_id'])}"
-        answer = rows.ask(
-            f"SELECT {', '.join([*keys, 'n'])}, count(*) FROM ({found}) GROUP BY ALL ORDER BY ALL",
-            columns,
-        )
-    return answer.astype({"n_segments": "int64", "n": "int64"})

@@ -23,6 +23,7 @@ FOOTER_KEY = "sat_nb.seal"
 """The key in the file's metadata; files written since the first version have it."""
 
 IMAGE = ["model", "method", "image_id"]
+CLASSES = ["target", "label", "predicted"]
 
 
 def natural(image_id: str) -> list[Any]:
@@ -48,7 +49,7 @@ class Footer:
     ``images`` holds (model, method, number of images, sum of their ``n_segments``); ``ids`` holds
     the first and the last ``image_id`` in each of ``ORDERS``; ``largest`` holds the largest
     absolute value of each attribution, all of which are finite. ``complete`` says that every image
-    has a row for each of its ``n_segments``.
+    has a row for each of its ``n_segments``, and one target, label and prediction.
     """
 
     n_rows: int
@@ -89,7 +90,8 @@ def footer_of(rows: pd.DataFrame) -> Footer | None:
         images=tuple((*key, int(n), int(s)) for key, n, s in counts.itertuples()),
         ids=tuple((min(ids, key=order), max(ids, key=order)) for order in ORDERS),
         largest={v: float(np.fmax.reduce(np.abs(x), initial=0.0)) for v, x in values.items()},
-        complete=bool((images["segment"].count() == n_segments["min"]).all()),
+        complete=bool((images["segment"].count() == n_segments["min"]).all())
+        and not rows.drop_duplicates([*IMAGE, *CLASSES]).duplicated(IMAGE).any(),
     )
 
 

@@ -59,9 +59,11 @@ class Rows:
 
     @property
     def are_complete(self) -> bool:
-        """Whether every image is known to have a row for each of its segments."""
-        all_are = bool(self.footers) and all(footer.complete for footer in self.footers)
-        return all_are and not self.is_filtered
+        """Whether every image is known to have a row for each of its ``n_segments``.
+
+        Filters leave out images with all their rows, or the segment of a row, but not the row.
+        """
+        return bool(self.footers) and all(footer.complete for footer in self.footers)
 
     @property
     def sql(self) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes
+from sat_nb.table.parquet.images_on_disk import images_by_size
 from sat_nb.table.parquet.opened import Opened, asking, open_table
 from sat_nb.table.parquet.sql import Part, Rows, key_names
 from sat_nb.table.parquet.where import Where
@@ -92,17 +93,15 @@ def _cut(rows: str) -> str:
 def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
     """The number of images by group, and what absence adds up to over them.
 
-    A group may have several rows, one for each file.
+    A group may have several rows, one for each file or for each number of segments.
     """
     if rows.footers and not rows.is_filtered and set(by) <= {"model", "method"}:
         images = [image for footer in rows.footers for image in footer.images]
         found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
         found = found[[*by, "n_all", "n_segments"]]
     else:
-        keys = "".join(f"{key}, " for key in key_names(by))
-        each = f"SELECT {keys}max(n_segments) AS n FROM {rows.sql} GROUP BY {keys}image_id"
-        sql = f"SELECT {keys}count(*), coalesce(sum(n), 0) FROM ({each}) GROUP BY ALL"
-        found = rows.ask(sql, [*key_names(by), "n_all", "n_segments"])
+        sizes = images_by_size(rows, by)
+        found = sizes[[*by]].assign(n_all=sizes["n"], n_segments=sizes["n"] * sizes["n_segments"])
     found = found.astype({"n_all": "int64", "n_segments": "int64"})
     ranks = found["n_segments"] + found["n_all"] if value == "rank" else 0
     return found.drop(columns="n_segments").assign(all=ranks)
