@@ -56,6 +56,9 @@ from .limits import LIMITS
 from .plots.bars import (
     plot_segments,
 )
+from .plots.cof_table import (
+    plot_cof_table,
+)
 from .plots.critical_difference import (
     plot_critical_difference,
 )
@@ -186,6 +189,10 @@ from .sources import (
 from .stats.bootstrap import (
     INTERVALS,
     Interval,
+)
+from .stats.cof_table import (
+    CofTable,
+    cof_table,
 )
 from .stats.compare import (
     compare,
@@ -329,6 +336,7 @@ __all__ = [
     "AttributionStore",
     "CannotFetch",
     "CannotWrite",
+    "CofTable",
     "Combination",
     "Comparison",
     "Consensus",
@@ -373,6 +381,7 @@ __all__ = [
     "channels_first",
     "check_masks",
     "class_signatures",
+    "cof_table",
     "compare",
     "compare_missing",
     "consensus",
@@ -394,6 +403,7 @@ __all__ = [
     "mask_sensitivity",
     "null_segments",
     "paint_superpixels",
+    "plot_cof_table",
     "plot_critical_difference",
     "plot_difference",
     "plot_heatmap",
