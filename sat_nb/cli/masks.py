@@ -48,6 +48,25 @@ def names(exports: str, mask_format: Any, errors: str) -> None:
 
 
 @masks.command(cls=Command)
+@click.argument("exports")
+@click.option("--out", required=True, help="The file to write; its name ends with .parquet.")
+@FORMAT
+@IMAGE_ID
+@ERRORS
+@click.option("--images", help="Folder of photos, for masks that need their sizes (YOLO).")
+@readable_errors
+def pack(exports: str, out: str, mask_format: Any, images: str | None, **options: Any) -> None:
+    """Write all masks to one Parquet file, which is read quickly for any number of images.
+
+    Names are kept as they are written.
+    """
+    options |= {"format": mask_format, "photos": images, "normalize_names": False}
+    segments = read_masks(exports, **options)
+    size = sat.write_segments(out, segments).stat().st_size
+    say(f"{out}: {len(segments)} images, {size / 1e6:.3g} MB")
+
+
+@masks.command(cls=Command)
 @click.argument("photos")
 @click.option("--out", required=True, help="Folder of the exports; existing ones are kept.")
 @click.option("--class", "class_name", help="A class of the paper, such as zebra: twelve prompts.")

@@ -89,3 +89,29 @@ def test_names_of_images_may_be_translated(tmp_path: Path) -> None:
     assert "pass --image-id module:function, a function from such names" in refused.output
     done = run("masks", "check", file, "--image-id", f"{__name__}:last_part")
     assert done.exit_code == 0, done.output
+
+
+def test_all_masks_are_packed_into_one_file(folder: Path) -> None:
+    segments = sat.read_segments(folder / "exports", normalize_names=False)
+    done = run("masks", "pack", folder / "exports", "--out", folder / "masks.parquet")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"{folder / 'masks.parquet'}: 8 images, 0.0")
+    packed = sat.read_segments(folder / "masks.parquet", normalize_names=False)
+    assert dict(packed) == dict(segments)
+    (folder / "exports" / "p04.json").write_text("{")
+    again = ("masks", "pack", folder / "exports", "--out", folder / "masks.parquet")
+    assert "p04.json: not readable" in run(*again).output
+    assert dict(sat.read_segments(folder / "masks.parquet")) == dict(packed)  # as it was
+    done = run(*again, "--errors", "skip")
+    assert (done.exit_code, "problem: " in done.stderr) == (0, True)
+    assert len(sat.read_segments(folder / "masks.parquet")) == 7
+
+
+def test_packed_masks_of_yolo_have_the_sizes_of_their_photos(tmp_path: Path) -> None:
+    made.write_yolo(tmp_path / "yolo")
+    (tmp_path / "yolo" / "images").rename(tmp_path / "photos")
+    pack = ("masks", "pack", tmp_path / "yolo", "--out", tmp_path / "m.parquet")
+    assert "photos=" in run(*pack).output
+    assert run(*pack, "--images", tmp_path / "photos").exit_code == 0
+    (found,) = sat.read_segments(tmp_path / "m.parquet").values()
+    np.testing.assert_array_equal(found.masks, made.MASKS)

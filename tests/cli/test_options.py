@@ -103,6 +103,7 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "fetch": [sat.fetch_masks],
     "check": [sat.read_segments],
     "names": [sat.read_segments],
+    "pack": [sat.read_segments],
     "add": [add_engine],
     "remove": [],
     "quickstart": [],
@@ -341,7 +342,9 @@ def reads_with(option: str) -> Callable[..., None]:
         if command == ("build",):
             request.getfixturevalue("explained").run(f"--{option}", name)
         else:
-            assert run(*command, "exports", f"--{option}", name).exit_code == 0
+            packed = request.getfixturevalue("tmp_path") / "masks.parquet"
+            out = ("--out", packed) if "pack" in command else ()
+            assert run(*command, "exports", *out, f"--{option}", name).exit_code == 0
         assert asked == [name]
 
     return runs
@@ -467,8 +470,10 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("build", "heatmap_format"): reads_heatmaps("--heatmap-format", "format"),
     ("masks", "check", "errors"): reads_with("errors"),
     ("masks", "names", "errors"): reads_with("errors"),
+    ("masks", "pack", "errors"): reads_with("errors"),
     ("masks", "check", "mask_format"): reads_with("format"),
     ("masks", "names", "mask_format"): reads_with("format"),
+    ("masks", "pack", "mask_format"): reads_with("format"),
     ("study", "name"): runs_study("name"),
     ("study", "size"): runs_study("size"),
     ("explore", "theme"): serves_theme,
