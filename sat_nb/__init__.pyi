@@ -53,6 +53,9 @@ from .interventions.scores import (
     Score,
 )
 from .limits import LIMITS
+from .plots.agreement import (
+    plot_agreement,
+)
 from .plots.bars import (
     plot_segments,
 )
@@ -185,6 +188,10 @@ from .segments.segmentation import (
 from .sources import (
     Format,
     Source,
+)
+from .stats.agreement import (
+    Agreement,
+    agreement,
 )
 from .stats.bootstrap import (
     INTERVALS,
@@ -333,6 +340,7 @@ __all__ = [
     "VALUES",
     "VIEWS",
     "Aggregation",
+    "Agreement",
     "AttributionStore",
     "CannotFetch",
     "CannotWrite",
@@ -377,6 +385,7 @@ __all__ = [
     "WorkerFailed",
     "adjust_for_size",
     "aggregate",
+    "agreement",
     "build",
     "channels_first",
     "check_masks",
@@ -403,6 +412,7 @@ __all__ = [
     "mask_sensitivity",
     "null_segments",
     "paint_superpixels",
+    "plot_agreement",
     "plot_cof_table",
     "plot_critical_difference",
     "plot_difference",

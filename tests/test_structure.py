@@ -14,7 +14,7 @@ import sat_nb
 ROOT = Path(sat_nb.__file__).parent
 FLOORS = (
     *("segments", "models", "saliency", "agnostic", "table", "interventions", "stats", "plots"),
-    *("widgets", "reproduction", "cli"),
+    *("widgets", "reports", "reproduction", "cli"),
 )
 """The rooms, from the ground up; every other file of the package is the ground itself."""
 GROUND = {"photos"}

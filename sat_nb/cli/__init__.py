@@ -9,7 +9,7 @@ from sat_nb.cli.build import build
 from sat_nb.cli.comparisons import compare, difference
 from sat_nb.cli.engines import engines
 from sat_nb.cli.masks import masks
-from sat_nb.cli.pictures import explore, figures
+from sat_nb.cli.pictures import explore, figures, report
 from sat_nb.cli.reproduction import quickstart, study
 from sat_nb.cli.summaries import aggregate, intervals, select
 
@@ -22,6 +22,6 @@ def main() -> None:
 
 for command in (
     *(masks, build, select, aggregate, intervals, compare, difference),
-    *(figures, explore, engines, quickstart, study),
+    *(figures, report, explore, engines, quickstart, study),
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""``sat-nb figures`` and ``explore``: a table as pictures, and as a page."""
+"""``sat-nb figures``, ``report`` and ``explore``: a table as pictures, and as a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sat_nb.cli.comparisons import ALPHA, METHODS, MISSING, TEST, methods_of
 from sat_nb.cli.inputs import Listed, checked_names
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import SPREADSHEET_SAFE
-from sat_nb.cli.summaries import CLASSES
+from sat_nb.cli.summaries import CLASSES, LEVEL, SEED
+from sat_nb.cli.units import UNIT_HELP, read_unit
 from sat_nb.errors import InvalidInput
 
 
@@ -65,15 +66,53 @@ def figures(
             say(file)
 
 
-@click.command(cls=Command)
-@click.argument("table")
-@click.option("--images", help="Folder of photos.")
-@click.option(
+IMAGES = click.option("--images", help="Folder of photos.")
+MAPS = click.option(
     "--maps",
     multiple=True,
     help="Folder of maps, as `build --maps` keeps them; one for each model.",
 )
-@click.option("--segments", help="Folder of mask exports.")
+SEGMENTS = click.option("--segments", help="Folder of mask exports.")
+
+
+@click.command(cls=Command)
+@click.argument("table")
+@IMAGES
+@MAPS
+@SEGMENTS
+@click.option("--out", default="report.html", show_default=True, help="File to write.")
+@click.option("--question", help="The title; by default what the model looks at.")
+@named(
+    "--sections",
+    "sat_nb.reports.sections:SECTIONS",
+    "What the page holds, with commas; by default all.",
+    own=False,
+    several=True,
+)
+@CLASSES
+@click.option("--unit", help=UNIT_HELP)
+@TEST
+@ALPHA
+@LEVEL
+@SEED
+@click.option("--photos", "n_photos", default=4, show_default=True, help="Photos in a row.")
+@readable_errors
+def report(
+    table: str, images: str | None, maps: tuple[str, ...], segments: str | None, **options: Any
+) -> None:
+    """Write a page about a table, in words and pictures, that needs no server and no network."""
+    from sat_nb.widgets.opened import opened
+
+    given = opened(table, images, maps, segments)
+    unit = read_unit(options.pop("unit"), given["table"])
+    say(sat.report(given.pop("table"), **given, **unit, **options))
+
+
+@click.command(cls=Command)
+@click.argument("table")
+@IMAGES
+@MAPS
+@SEGMENTS
 @click.option("--port", type=int, help="By default the first free one from 8866.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the web browser.")
 @named("--theme", "sat_nb.widgets.serve:THEMES", "Colours of the page.", default="light", own=False)

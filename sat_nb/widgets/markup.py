@@ -188,17 +188,20 @@ _TEXT = re.compile(
 _SHARE_LEFT_OF_ANCHOR = {"anchor: middle": 0.5, "anchor: end": 1.0}
 
 
-def svg_of(figure: Figure, description: str, *, themed: bool = True) -> str:
+def svg_of(
+    figure: Figure, description: str, *, themed: bool = True, salt: str | None = None
+) -> str:
     """A figure as an <svg> element: text stays text, and colours follow the page's theme.
 
     ``description`` is for screen readers. The figure cannot be used afterwards: its background
     is transparent. A ``themed`` figure without a legend is not laid out again, which would take a
     third of the time; instead, its box is widened to hold all text wherever the last layout left
-    the axes. (With a legend outside the axes, its markers would be lost.)
+    the axes. (With a legend outside the axes, its markers would be lost.) With ``salt``, equal
+    figures are equal texts; without it, no two elements of a page share an id.
     """
     if themed and not any(ax.get_legend() for ax in figure.axes):
         figure.set_layout_engine("none")
-    svg = _as_svg(figure, transparent=themed)
+    svg = _as_svg(figure, transparent=themed, salt=salt)
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
     left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
     root = (
@@ -239,7 +242,7 @@ def _view_box(svg: str) -> tuple[float, float, float, float]:
     return left, top, width, height
 
 
-def _as_svg(figure: Figure, *, transparent: bool) -> str:
+def _as_svg(figure: Figure, *, transparent: bool, salt: str | None) -> str:
     """The figure as SVG, drawn once; ``savefig`` would draw it twice."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -248,7 +251,7 @@ def _as_svg(figure: Figure, *, transparent: bool) -> str:
         for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
             patch.set_alpha(0.0)
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": None}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     return well_formed(buffer.getvalue())
 

@@ -11,14 +11,14 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sat_nb as sat
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.files import existing
 from sat_nb.temporary import temporary_folder
+from sat_nb.widgets.opened import AnyPath, opened
 
 if TYPE_CHECKING:
     from sat_nb.widgets.explorer import Explorer
@@ -31,8 +31,6 @@ VARIABLE = "SAT_NB_EXPLORE"
 
 CELL = "from sat_nb.widgets.serve import explorer_from_environment\nexplorer_from_environment()"
 IDLE_SECONDS = 60  # until a kernel ends whose page was closed without notice
-
-AnyPath = str | os.PathLike[str]
 
 
 def serve(
@@ -90,7 +88,7 @@ def serve(
         "maps": [os.path.abspath(path) for path in _as_list(maps)],
         "segments": None if segments is None else os.path.abspath(segments),
     }
-    explorer_of(**given)
+    sat.explore(**opened(**given))  # what is wrong is said before anything starts
     port = _free_port() if port is None else _checked_port(port)
     token = secrets.token_urlsafe(24)
     with temporary_folder() as folder:
@@ -102,37 +100,15 @@ def serve(
         app.start()
 
 
-def explorer_of(
-    table: str, images: str | None, maps: Sequence[str], segments: str | None
-) -> Explorer:
-    """The explorer of these files and folders."""
-    return sat.explore(
-        sat.read_table(existing(table, "table")),
-        images=None if images is None else sat.read_images(existing(images, "--images")),
-        maps=_stores(maps) if maps else None,
-        segments=None if segments is None else sat.read_segments(existing(segments, "--segments")),
-    )
-
-
 def explorer_from_environment() -> Explorer:
     """The explorer of the paths that ``serve`` was given; called in the page's kernel."""
-    return explorer_of(**json.loads(os.environ[VARIABLE]))
+    return sat.explore(**opened(**json.loads(os.environ[VARIABLE])))
 
 
 def _as_list(paths: Any) -> list[Any]:
     if paths is None:
         return []
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-
-
-def _stores(folders: Sequence[str]) -> Mapping[str, Any]:
-    """The maps in these folders: one store, or {model: store} with the last run of each model."""
-    stores = {}
-    for folder in folders:
-        for run in sat.AttributionStore.runs(existing(folder, "--maps")) or [None]:
-            store = sat.AttributionStore.open(folder, run=run)
-            stores[store.model] = store
-    return store if len(stores) == 1 else stores
 
 
 def _voila() -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -100,6 +102,7 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "select": [sat.select],
     "figures": [results_of_method, sat.save_figure, sat.plot_segments],
     "explore": [serve],
+    "report": [sat.report],
     "fetch": [sat.fetch_masks],
     "check": [sat.read_segments],
     "names": [sat.read_segments],
@@ -410,6 +413,18 @@ def reads_heatmaps(option: str, argument: str) -> Callable[..., None]:
     return runs
 
 
+def writes_section(name: str, request: pytest.FixtureRequest) -> None:
+    out = request.getfixturevalue("tmp_path") / "report.html"
+    table = request.getfixturevalue("table_file")
+    done = run("report", table, "--out", out, "--sections", name)
+    assert done.exit_code == 0, done.output
+    others = {html.escape(section.title) for section in sat.SECTIONS.values()}
+    found = others & set(re.findall("<h2>(.*?)</h2>", out.read_text(encoding="utf-8")))
+    assert found <= {html.escape(sat.SECTIONS[name].title)}
+    if name in ("words", "ranking", "differences"):  # the others need more than this table
+        assert found
+
+
 def serves_theme(name: str, request: pytest.FixtureRequest) -> None:
     monkeypatch, asked = request.getfixturevalue("monkeypatch"), {}
     monkeypatch.setattr("sat_nb.widgets.serve.serve", lambda table, **given: asked.update(given))
@@ -476,6 +491,9 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("masks", "pack", "mask_format"): reads_with("format"),
     ("study", "name"): runs_study("name"),
     ("study", "size"): runs_study("size"),
+    ("report", "sections"): writes_section,
+    ("report", "classes"): gets("classes"),
+    ("report", "test"): gets("test"),
     ("explore", "theme"): serves_theme,
 }
 

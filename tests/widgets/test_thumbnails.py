@@ -10,7 +10,7 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb.plots.overlay import map_extent
-from sat_nb.widgets.screens import thumbnails
+from sat_nb.widgets import thumbnails
 
 PHOTO = (60, 120)
 

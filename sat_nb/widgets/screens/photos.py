@@ -12,10 +12,10 @@ import pandas as pd
 from sat_nb.arrays import Float32, Pixels, Size
 from sat_nb.errors import IdMismatch
 from sat_nb.printable import as_html, escaped
+from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
 from sat_nb.widgets.markup import cell, count, data_uri, page_of
-from sat_nb.widgets.screens import thumbnails
 from sat_nb.widgets.screens.screen import ButtonRow, Navigation, Pager
 from sat_nb.widgets.snapshot import Snapshot
 from sat_nb.widgets.state import ExplorerState
