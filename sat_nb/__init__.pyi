@@ -73,6 +73,7 @@ from .plots.export import (
     to_latex,
 )
 from .plots.heatmap import (
+    plot_agreement,
     plot_heatmap,
 )
 from .plots.image import (
@@ -412,6 +413,7 @@ __all__ = [
     "mask_sensitivity",
     "null_segments",
     "paint_superpixels",
+    "plot_agreement",
     "plot_agreement",
     "plot_cof_table",
     "plot_critical_difference",

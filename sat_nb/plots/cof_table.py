@@ -97,7 +97,7 @@ def plot_cof_table(
     _finish(ax, result, len(every) - len(names))
     if len(groups) > 1:
         keys = style.keys_of(shades, markers)
-        style.legend_of(ax, handles=keys, labels=style.legend_texts(groups), loc="lower right")
+        style.legend_of(ax, handles=keys, labels=style.legend_texts(groups), loc="best")
     style.keep_numbers(ax, table[table["segment"].isin(names)])
     return ax
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.printable import printable
 from sat_nb.registry import Entry, lists, registry
 from sat_nb.stats.rows import check_pooled, checked_rows
+from sat_nb.table.parquet.files import read_table
 from sat_nb.table.schema import need_columns
 
 ORIGIN = "the table of sat_nb.intervene"
@@ -95,14 +97,17 @@ class CofTable:
 
 @lists(sets=SETS)
 def cof_table(
-    effects: pd.DataFrame, *, sets: str = "single", classes: str | None = None
+    effects: pd.DataFrame | str | os.PathLike[str],
+    *,
+    sets: str = "single",
+    classes: str | None = None,
 ) -> CofTable:
     """Count how often replacing segments changes the predicted class: a counterfactual frequency.
 
     Parameters
     ----------
-    effects : pandas.DataFrame
-        From ``intervene``, with rows of the measure that ``sets`` needs, of one class. Models and
+    effects : pandas.DataFrame, str or path
+        From ``intervene``, or the path of a table on disk, with rows of the measure that ``sets`` needs, of one class. Models and
         replacements are counted apart; other rows are not looked at.
     sets : str, default "single"
         What counts:
@@ -146,6 +151,8 @@ def cof_table(
     if not isinstance(sets, str) or sets not in SETS:
         raise unknown_name("sets", sets, SETS)
     check_pooled(classes)
+    if isinstance(effects, str | os.PathLike):
+        effects = read_table(effects)
     rows = _rows_of(effects, SETS[sets])
     checked_rows(rows, ("method", "model"), argument="effects", classes=classes)
     rows = rows.assign(replace=rows["method"].str.partition(".")[2])
