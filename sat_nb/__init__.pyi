@@ -53,9 +53,6 @@ from .interventions.scores import (
     Score,
 )
 from .limits import LIMITS
-from .plots.agreement import (
-    plot_agreement,
-)
 from .plots.bars import (
     plot_segments,
 )
@@ -68,12 +65,15 @@ from .plots.critical_difference import (
 from .plots.difference import (
     plot_difference,
 )
+from .plots.effect_agreement import (
+    plot_effect_agreement,
+)
 from .plots.export import (
     save_figure,
     to_latex,
 )
 from .plots.heatmap import (
-    plot_agreement,
+    plot_consensus,
     plot_heatmap,
 )
 from .plots.image import (
@@ -414,10 +414,10 @@ __all__ = [
     "null_segments",
     "paint_superpixels",
     "plot_agreement",
-    "plot_agreement",
     "plot_cof_table",
     "plot_critical_difference",
     "plot_difference",
+    "plot_effect_agreement",
     "plot_heatmap",
     "plot_image",
     "plot_image_table",

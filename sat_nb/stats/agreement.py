@@ -138,8 +138,8 @@ def agreement(
         From ``build``, or the path of a table on disk: one model and class, any methods. Rows of
         effects in it are left out.
     effects : pandas.DataFrame, str or path
-        From ``intervene``, or the path of a table on disk: of the same model and targets, any measures and replacements. The rows
-        of "(rest)", which no map has, are left out.
+        From ``intervene``, or the path of a table on disk: of the same model and targets, any
+        measures and replacements. The rows of "(rest)", which no map has, are left out.
     value : str, default "abs_mean_attribution"
         What both are ranked by, the largest first: "abs_mean_attribution", the size of attribution
         and effect per pixel, as in a table; "mean_attribution", with their sign; or

@@ -107,8 +107,9 @@ def cof_table(
     Parameters
     ----------
     effects : pandas.DataFrame, str or path
-        From ``intervene``, or the path of a table on disk, with rows of the measure that ``sets`` needs, of one class. Models and
-        replacements are counted apart; other rows are not looked at.
+        From ``intervene``, or the path of a table on disk, with rows of the measure that ``sets``
+        needs, of one class. Models and replacements are counted apart; other rows are not looked
+        at.
     sets : str, default "single"
         What counts:
 
