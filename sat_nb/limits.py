@@ -73,13 +73,14 @@ KNOWN_LIMITS: dict[str, Limit] = registry(
     ),
     Limit(
         name="set_bytes",
-        about="Bytes of a JSON file of many images (2**30, 1 GiB).",
-        default=2**30,
+        about="Bytes of a JSON file of many images, of which a part is in memory at a time (2**36, "
+        "64 GiB).",
+        default=2**36,
     ),
     Limit(
         name="set_items",
-        about="Images, annotations and categories in such a file; images in a Parquet file of "
-        "masks (2**21, 2 million).",
+        about="Images and categories in such a file, and images in a Parquet file of masks "
+        "(2**21, 2 million).",
         default=2**21,
     ),
     Limit(

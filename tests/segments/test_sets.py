@@ -16,7 +16,8 @@ from pycocotools import mask as coco
 
 import sat_nb as sat
 from sat_nb import InvalidInput, read_segments
-from sat_nb.segments.formats.json_text import elements, open_set, parse_json
+from sat_nb.segments.formats.json_set import open_set
+from sat_nb.segments.formats.json_text import elements, parse_json
 from sat_nb.segments.problems import MAX_LENGTH, MAX_MESSAGES
 from sat_nb.segments.read import SegmentFiles
 from tests.segments.formats import write

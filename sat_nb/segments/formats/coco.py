@@ -10,6 +10,7 @@ positions in the file.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,8 +23,10 @@ from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.limits import LIMITS, beyond
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.segments.formats.file_text import Text
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
-from sat_nb.segments.formats.json_text import SetFile, Span, elements, has_list, utf_8
+from sat_nb.segments.formats.json_set import SetFile
+from sat_nb.segments.formats.json_text import Span, check_items, elements, has_list, utf_8
 from sat_nb.segments.formats.limits import (
     brief,
     check_count,
@@ -39,6 +42,12 @@ from sat_nb.segments.formats.rle import rle_decoder
 MAX_REFUSED = 20_000
 """Elements of a file, after which it is no file of this kind."""
 
+PHOTO_NAMES = ("file_name", "path", "coco_url", "flickr_url")
+OF_IMAGES = ("id", "height", "width", *PHOTO_NAMES)
+"""What is kept of the entry of an image."""
+
+NOWHERE = array("q")
+
 Names = Mapping[str, Any]
 """{category id: what stands there as its name}."""
 Parse = Callable[[dict[str, Any], list[Any], Names], Reading]
@@ -46,22 +55,23 @@ Parse = Callable[[dict[str, Any], list[Any], Names], Reading]
 
 @dataclass(frozen=True)
 class _Image:
-    """One image of a set: its entry, and the positions of its annotations in the file."""
+    """One image of a set: its entry, and where its annotations begin and end in the file."""
 
     file: SetFile
     entry: dict[str, Any]
-    spans: list[Span]
+    places: array[int]
     names: Names
     parse: Parse
 
     def read(self) -> Reading:
-        check_count(self.spans, "annotations")
-        n_bytes = sum(end - start for start, end in self.spans)
+        spans = list(zip(self.places[::2], self.places[1::2], strict=True))
+        check_count(spans, "annotations")
+        n_bytes = sum(end - start for start, end in spans)
         if n_bytes > LIMITS["json_bytes"]:
             raise InvalidInput(
                 f"annotations: {n_bytes} bytes for one image; {beyond('json_bytes', n_bytes)}."
             )
-        return self.parse(self.entry, self.file.parts(self.spans), self.names)
+        return self.parse(self.entry, self.file.parts(spans), self.names)
 
     def read_sized(self, size: Size) -> Reading:
         """As ``read``, for an image whose size is not stated."""
@@ -69,40 +79,42 @@ class _Image:
         return replace(self, entry={**self.entry, **stated}).read()
 
 
-def is_coco(text: str) -> bool:
+def is_coco(text: Text) -> bool:
     """Whether a JSON text, not parsed yet, looks like COCO instances."""
     return has_list(text, "images") and has_list(text, "annotations") and not _has_segments(text)
 
 
-def is_coco_panoptic(text: str) -> bool:
+def is_coco_panoptic(text: Text) -> bool:
     """Whether a JSON text, not parsed yet, looks like COCO panoptic."""
     return has_list(text, "images") and has_list(text, "annotations") and _has_segments(text)
 
 
-def index_coco(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+def index_coco(file: SetFile, text: Text, refuse: RefuseItem) -> Iterator[Indexed]:
     """(file_name, function that reads the image) of a file whose text (latin-1) this is."""
     return index(file, text, refuse, parse_coco)
 
 
-def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterator[Indexed]:
+def index(file: SetFile, text: Text, refuse: RefuseItem, parse: Parse) -> Iterator[Indexed]:
     """As ``index_coco``, with another parser for the annotations of one image.
 
     Refused are annotations and categories that cannot be used, and annotations of images that are
     not listed.
     """
     entries, names = _Table("images"), _Table("categories")
-    spans: dict[str, list[Span]] = {}
+    places: dict[str, array[int]] = {}
     n_refused = 0
     for key, element, span in elements(text):
         try:
             if key == "annotations":
                 number = _id(utf_8(element, text, span), "image_id", key, span)
-                spans.setdefault(number, []).append(span)
+                if number not in places:
+                    check_items(len(places))
+                places.setdefault(number, array("q")).extend(span)
             elif key in ("images", "categories"):
                 whole = utf_8(element, text, span)
                 number = _id(whole, "id", key, span)
                 if key == "images":
-                    entries.add(number, whole)
+                    entries.add(number, {key: whole[key] for key in OF_IMAGES if key in whole})
                 else:
                     names.add(number, whole.get("name"))
         except InvalidInput as error:
@@ -113,19 +125,19 @@ def index(file: SetFile, text: str, refuse: RefuseItem, parse: Parse) -> Iterato
                     f"{MAX_REFUSED} annotations, images and categories cannot be used; export it "
                     "again."
                 ) from error
-    unlisted = [key for key in spans if key not in entries.seen]
+    unlisted = [key for key in places if key not in entries.seen]
     for key in unlisted[:MAX_REFUSED]:
         refuse(
             InvalidInput(
-                f"annotations: {len(spans[key])} belong to the image id {key[:80]}, which `images` "
-                "does not list; add the image, or remove them."
+                f"annotations: {len(places[key]) // 2} belong to the image id {key[:80]}, which "
+                "`images` does not list; add the image, or remove them."
             )
         )
     if len(unlisted) > MAX_REFUSED:
         n_more = len(unlisted) - MAX_REFUSED
         refuse(InvalidInput(f"annotations: {n_more} more image ids are not in `images`."))
     for key, entry in entries.items():
-        one = _Image(file, entry, spans.get(key, []), names, parse)
+        one = _Image(file, entry, places.get(key, NOWHERE), names, parse)
         of_size = one.read_sized if _stated(entry) == [None, None] else None
         yield Indexed(_photo_of(entry), one.read, of_size=of_size)
 
@@ -152,7 +164,7 @@ def _stated(entry: dict[str, Any]) -> list[Any]:
 
 def _photo_of(entry: dict[str, Any]) -> str:
     """What an entry of ``images`` calls its photo; "" where it does not."""
-    for member in ("file_name", "path", "coco_url", "flickr_url"):
+    for member in PHOTO_NAMES:
         name = _text_id(entry.get(member))
         if name and name.strip():
             return name
@@ -261,7 +273,7 @@ def _at(span: Span) -> str:
     return f"characters {span[0]} to {span[1]}"
 
 
-def _has_segments(text: str) -> bool:
+def _has_segments(text: Text) -> bool:
     return has_list(text, "segments_info")
 
 

@@ -24,8 +24,9 @@ from sat_nb.photos.deep import is_deep
 from sat_nb.photos.png import whole
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.segments.formats.file_text import Text
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
-from sat_nb.segments.formats.json_text import SetFile
+from sat_nb.segments.formats.json_set import SetFile
 from sat_nb.segments.formats.limits import (
     brief,
     check_inside,
@@ -37,7 +38,7 @@ from sat_nb.segments.formats.limits import (
 from sat_nb.segments.formats.png_files import colour_codes, opened
 
 
-def index_coco_panoptic(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+def index_coco_panoptic(file: SetFile, text: Text, refuse: RefuseItem) -> Iterator[Indexed]:
     """(file_name, function that reads the image) of a file whose text (latin-1) this is."""
     return index(file, text, refuse, partial(_read, file.path))
 

@@ -19,8 +19,10 @@ from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, visible_files
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.segments.formats.encoded import Reading
+from sat_nb.segments.formats.file_text import Text
 from sat_nb.segments.formats.foreign_files import not_known, read_document, tool_of
-from sat_nb.segments.formats.json_text import SetFile, open_set, read_json
+from sat_nb.segments.formats.json_set import SetFile, open_set
+from sat_nb.segments.formats.json_text import read_json
 from sat_nb.segments.formats.limits import check_inside
 from sat_nb.sources import Format, Refuse, Source, by_image_id, path_of, titles_of
 
@@ -113,8 +115,8 @@ class JsonSet(JsonFormat):
     ``refuse(error)``.
     """
 
-    recognises: Callable[[str], bool]
-    index: Callable[[SetFile, str, RefuseItem], Iterable[Indexed]]
+    recognises: Callable[[Text], bool]
+    index: Callable[[SetFile, Text, RefuseItem], Iterable[Indexed]]
 
     def recognises_file(self, file: Path) -> bool:
         """Whether the content of a file is of this format."""

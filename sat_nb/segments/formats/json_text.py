@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import mmap
 import os
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from reprlib import repr as brief
-from typing import IO, Any
+from typing import Any
 
 from sat_nb.errors import InvalidInput
 from sat_nb.limits import LIMITS, beyond
 from sat_nb.reading import open_plain
+from sat_nb.segments.formats.file_text import Text, has_member
 
 Span = tuple[int, int]
 
@@ -44,11 +43,12 @@ def read_bytes(file: Path, limit: int, name: str = "") -> bytes:
     except OSError as error:
         raise InvalidInput(f"not readable ({error}).") from error
     if size > limit:
-        raise _too_large(size, limit, name)
+        raise too_large(size, limit, name)
     return content
 
 
-def _too_large(size: int, limit: int, name: str) -> InvalidInput:
+def too_large(size: int, limit: int, name: str) -> InvalidInput:
+    """The error for a file of more bytes than a limit, whose ``name`` tells how to raise it."""
     raisable = beyond(name, size) if name else f"the limit is {limit}"
     return InvalidInput(
         f"has {size} bytes; export fewer objects, or one file an image, and leave photos out of it "
@@ -79,7 +79,7 @@ def _shortened(raw: mmap.mmap) -> bytes:
     ends = [*(start for start, _ in cuts), len(raw)]
     n_left = sum(ends) - sum(starts)
     if n_left > LIMITS["json_bytes"]:
-        raise _too_large(n_left, LIMITS["json_bytes"], "json_bytes")
+        raise too_large(n_left, LIMITS["json_bytes"], "json_bytes")
     return b"".join(raw[start:end] for start, end in zip(starts, ends, strict=True))
 
 
@@ -132,12 +132,12 @@ def _too_many(n_values: int, times: int) -> InvalidInput:
     )
 
 
-def has_list(text: str, key: str) -> bool:
+def has_list(text: Text, key: str) -> bool:
     """Whether the text has a list under ``key`` anywhere: a quick test before it is parsed."""
-    return re.search(rf'"{key}"\s*:\s*\[', text) is not None
+    return has_member(text, key, "[")
 
 
-def elements(text: str, times: int = 1) -> Iterator[tuple[str, Any, Span]]:
+def elements(text: Text, times: int = 1) -> Iterator[tuple[str, Any, Span]]:
     """(key, element, span of the element in the text) of ``{key: [element, ...], ...}``.
 
     One element is parsed at a time, so that the memory of a large file is bounded. A value that is
@@ -153,12 +153,11 @@ def elements(text: str, times: int = 1) -> Iterator[tuple[str, Any, Span]]:
     parts = _Parts(text, times)
     found = _listed(parts) if is_list(text) else _members(parts)
     try:
-        for n_before, element in enumerate(found):
-            if n_before >= LIMITS["set_items"]:
-                raise InvalidInput(
-                    f"holds more than {n_before} images, annotations and categories; split it; "
-                    f"{beyond('set_items', 2 * n_before)}."
-                )
+        n_before = 0
+        for element in found:
+            if element[0] != "annotations":
+                check_items(n_before)
+                n_before += 1
             yield element
     except InvalidInput:
         raise
@@ -166,13 +165,22 @@ def elements(text: str, times: int = 1) -> Iterator[tuple[str, Any, Span]]:
         raise InvalidInput(f"not readable as JSON ({error}); export it again.") from error
 
 
-def utf_8(element: Any, text: str, span: Span, times: int = 1) -> Any:
+def check_items(n_before: int) -> None:
+    """InvalidInput for one more item where there are as many as a set may have."""
+    if n_before >= LIMITS["set_items"]:
+        raise InvalidInput(
+            f"holds more than {n_before} images and categories; split it; "
+            f"{beyond('set_items', 2 * n_before)}."
+        )
+
+
+def utf_8(element: Any, text: Text, span: Span, times: int = 1) -> Any:
     """An element of a text that is decoded as latin-1, with its own text decoded as UTF-8."""
     part = text[span[0] : span[1]]
     return element if part.isascii() else parse_json(part.encode("latin-1"), times)
 
 
-def is_list(text: str) -> bool:
+def is_list(text: Text) -> bool:
     """Whether the document of a text is a list."""
     return text[(at := _blanks(text, 0)) : at + 1] == "["
 
@@ -184,7 +192,7 @@ class _Parts:
     only then. Most values lie within one part; a part is made longer where one does not.
     """
 
-    def __init__(self, text: str, times: int) -> None:
+    def __init__(self, text: Text, times: int) -> None:
         self.text, self._times = text, times
         self._most = times * LIMITS["json_values"]
         self._start, self._part = 0, text[: self._most]
@@ -255,7 +263,7 @@ def _members(parts: _Parts) -> Iterator[tuple[str, Any, Span]]:
     _check_end(text, _step(text, at, "}"))
 
 
-def _check_end(text: str, at: int) -> None:
+def _check_end(text: Text, at: int) -> None:
     if at != len(text):
         raise ValueError("text after the end of the document")
 
@@ -276,7 +284,7 @@ def _items(parts: _Parts, at: int, key: str) -> Generator[tuple[str, Any, Span],
     return at + 1
 
 
-def _step(text: str, at: int, character: str) -> int:
+def _step(text: Text, at: int, character: str) -> int:
     """The position after blanks, the required character, and blanks."""
     at = _blanks(text, at)
     if text[at : at + 1] != character:
@@ -284,8 +292,17 @@ def _step(text: str, at: int, character: str) -> int:
     return _blanks(text, at + 1)
 
 
-def _blanks(text: str, at: int) -> int:
-    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it matches "" as well
+def _blanks(text: Text, at: int) -> int:
+    while True:
+        part = text[at : at + MOST_BLANKS]
+        n_blanks = _BLANKS.match(part).end()  # type: ignore[union-attr]  # it matches "" as well
+        at += n_blanks
+        if n_blanks < MOST_BLANKS:
+            return at
+
+
+MOST_BLANKS = 64
+"""Blanks that are looked at together."""
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -297,48 +314,3 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
-
-
-@dataclass(frozen=True)
-class SetFile:
-    """A JSON file of many images, of which parts are read again by their positions.
-
-    ``path`` is the file; ``transcoded`` its content in UTF-8, if the file has another encoding.
-    """
-
-    path: Path
-    transcoded: bytes | None = None
-
-    def parts(self, spans: Sequence[Span], times: int = 1) -> list[Any]:
-        """The parsed elements at these positions, of ``times`` as many values as in other JSON."""
-        try:
-            stream: IO[bytes] = (
-                open_plain(self.path) if self.transcoded is None else io.BytesIO(self.transcoded)
-            )
-            with stream:
-                return [parse_json(_span(stream, span), times) for span in spans]
-        except OSError as error:
-            raise InvalidInput(f"not readable ({error}).") from error
-
-
-def _span(stream: IO[bytes], span: Span) -> bytes:
-    stream.seek(span[0], os.SEEK_SET)
-    return stream.read(span[1] - span[0])
-
-
-def open_set(path: Path) -> tuple[SetFile, str]:
-    """The file, and its text decoded as latin-1, so that positions in it are those of its bytes.
-
-    Files of Windows programs in UTF-16, or with a byte order mark, are read as well.
-    """
-    raw = read_bytes(path, LIMITS["set_bytes"], "set_bytes")
-    encoding = json.detect_encoding(raw)  # as json.loads does
-    if encoding == "utf-8":
-        return SetFile(path), raw.decode("latin-1")
-    if encoding == "utf-8-sig":  # blanks in place of the mark keep the positions
-        return SetFile(path), "   " + raw[3:].decode("latin-1")
-    try:
-        transcoded = raw.decode(encoding).encode("utf-8")
-    except UnicodeError as error:
-        raise InvalidInput(f"not readable as JSON in {encoding} ({error}).") from error
-    return SetFile(path, transcoded), transcoded.decode("latin-1")

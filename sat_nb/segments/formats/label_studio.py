@@ -14,7 +14,6 @@ addresses need an ``image_id``, because what was uploaded was renamed.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -29,9 +28,10 @@ from sat_nb.errors import InvalidInput, shorten
 from sat_nb.photos.suffixes import image_suffix
 from sat_nb.segments.formats.brush import brush_codes, painted
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
+from sat_nb.segments.formats.file_text import Text, has_member
 from sat_nb.segments.formats.json_files import Indexed, JsonSet, RefuseItem
+from sat_nb.segments.formats.json_set import SetFile
 from sat_nb.segments.formats.json_text import (
-    SetFile,
     Span,
     elements,
     has_list,
@@ -55,18 +55,18 @@ Shape = tuple[Callable[[], Mask], int]
 """The decoder of a region, and what filling its outline costs."""
 
 
-def is_label_studio(text: str) -> bool:
+def is_label_studio(text: Text) -> bool:
     """Whether a JSON text, not parsed yet, looks like Label Studio's tasks."""
-    if re.search(r'"data"\s*:\s*\{', text) is None:
+    if not has_member(text, "data", "{"):
         return False
     answered = has_list(text, "annotations") or has_list(text, "completions")
     if is_list(text):
         return answered
-    alone = answered or re.search(r'"task"\s*:\s*\{', text) is not None
+    alone = answered or has_member(text, "task", "{")
     return alone and has_list(text, "result") and not has_list(text, "images")
 
 
-def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator[Indexed]:
+def index_label_studio(file: SetFile, text: Text, refuse: RefuseItem) -> Iterator[Indexed]:
     """The images of a file whose text (latin-1) this is."""
     for element, span in _tasks(text):
         try:
@@ -78,11 +78,11 @@ def index_label_studio(file: SetFile, text: str, refuse: RefuseItem) -> Iterator
             yield Indexed(name, partial(_read, file, span), _path_in(name))
 
 
-def _tasks(text: str) -> Iterator[tuple[Any, Span]]:
+def _tasks(text: Text) -> Iterator[tuple[Any, Span]]:
     if is_list(text):
         yield from ((element, span) for _, element, span in elements(text, VALUES_OF_A_TASK))
     else:
-        yield parse_json(text.encode("latin-1"), VALUES_OF_A_TASK), (0, len(text))
+        yield parse_json(text[:].encode("latin-1"), VALUES_OF_A_TASK), (0, len(text))
 
 
 def _whole_task(element: Any, field: str) -> dict[str, Any]:
