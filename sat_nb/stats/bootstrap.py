@@ -17,6 +17,7 @@ from sat_nb.stats.analytic import Curve, curve_of
 from sat_nb.stats.interval_kinds import EQUAL, INTERVALS, Interval, Levels, chosen_interval
 from sat_nb.stats.reduced import Kinds, kinds_of, resample_kinds, without_one
 from sat_nb.table.schema import IMAGE_KEY
+from sat_nb.table.source import Source
 
 Statistic = Callable[[Float64], Float64]
 """Sums (r, m, k), m sums for each of k values in r resamples, -> values (r, k), NaN for none."""
@@ -246,6 +247,15 @@ def with_units(table: pd.DataFrame, unit: Unit, by: Sequence[str]) -> pd.DataFra
     if unit in KEPT_APART:
         marked[unit] = marked[unit].where(np.zeros(len(marked), dtype=bool))  # missing, same dtype
     return marked
+
+
+def unit_columns(source: Source, unit: Unit | None) -> list[str]:
+    """The columns that tell the units; InvalidInput for one that the table lacks."""
+    if not isinstance(unit, str):
+        return []
+    if unit not in source.empty:
+        raise unknown_name("unit", unit, source.empty.columns)
+    return [unit]
 
 
 def units_of(table: pd.DataFrame, unit: Unit) -> pd.Series:

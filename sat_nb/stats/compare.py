@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level, checked_whole
 from sat_nb.errors import shorten, unknown_name
 from sat_nb.registry import chosen, lists
-from sat_nb.stats.bootstrap import Unit
+from sat_nb.stats.bootstrap import Unit, unit_columns
 from sat_nb.stats.clustered import mean_rank_by_unit, unit_sums_of
 from sat_nb.stats.comparison import (
     Comparison,
@@ -23,6 +23,7 @@ from sat_nb.stats.comparison import (
     warn_about_size,
     with_presence,
 )
+from sat_nb.stats.joint import AT_ONCE
 from sat_nb.stats.plan import (
     MISSING,
     Plan,
@@ -38,11 +39,12 @@ from sat_nb.stats.rows import check_pooled, rows_of_method
 from sat_nb.stats.signed_rank import signed_ranks
 from sat_nb.stats.too_few import FLIPPED, PLENTY, can_differ, fewest_images
 from sat_nb.table.classes import CLASSES, chosen_classes, with_classes
+from sat_nb.table.source import Table, source_of
 
 
 @overload
 def compare(
-    table: pd.DataFrame,
+    table: Table,
     *,
     method: str,
     alpha: float = ...,
@@ -56,7 +58,7 @@ def compare(
 
 @overload
 def compare(
-    table: pd.DataFrame,
+    table: Table,
     *,
     method: str,
     alpha: float = ...,
@@ -70,7 +72,7 @@ def compare(
 
 @lists(test=TESTS, classes=CLASSES)
 def compare(
-    table: pd.DataFrame,
+    table: Table,
     *,
     method: str,
     alpha: float = 0.05,
@@ -84,8 +86,9 @@ def compare(
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one model and one class.
+    table : pandas.DataFrame, str or path
+        From ``build``, of one model and one class; or the path of a table on disk, of which the
+        ranks of the method are read.
     method : str
         The saliency method whose rows are compared.
     alpha : float, default 0.05
@@ -149,14 +152,15 @@ def compare(
 
     Notes
     -----
-    Without ``unit`` the tests take each image as one independent draw. With it, the statistic of a
-    pair is the signed-rank sum T = sum_u S_u, S_u = sum_(i in u) sign(d_i) rank(|d_i|) over the
-    images i of unit u (Rosner, Glynn & Lee 2006), and p is the share of the 2^units flips of whole
-    units whose |T| is at least as large; over 10,000 random flips if there are more. Friedman's
-    statistic has its p-value from permutations of the segments, alike in all images of a unit.
-    Neither assumes that units are of one size. Large units count more: T is about the typical
-    image. Where the size goes with the effect (Datta & Satten 2008), the typical unit may differ
-    from it, and a warning names the pairs.
+    Of more than 2,000 images the differences of a pair are counted, not kept one by one; the
+    statistics are the same numbers. Without ``unit`` the tests take each image as one independent
+    draw. With it, the statistic of a pair is the signed-rank sum T = sum_u S_u, S_u = sum_(i in u)
+    sign(d_i) rank(|d_i|) over the images i of unit u (Rosner, Glynn & Lee 2006), and p is the share
+    of the 2^units flips of whole units whose |T| is at least as large; over 10,000 random flips if
+    there are more. Friedman's statistic has its p-value from permutations of the segments, alike in
+    all images of a unit. Neither assumes that units are of one size. Large units count more: T is
+    about the typical image. Where the size goes with the effect (Datta & Satten 2008), the typical
+    unit may differ from it, and a warning names the pairs.
 
     The null hypothesis of a pair is that the two segments could change places in any image; under
     "complete", in the images that have both. If a segment is missing because its attribution is
@@ -237,16 +241,23 @@ def _driven_by_size(
     assert plan.unit is not None
     names = result.mean_ranks.index
     ranks, codes = rank_matrix(rows, names, plan.missing), unit_codes(rows, plan.unit)
-    i, j = np.nonzero(np.triu(result.different.to_numpy(), 1))
-    if not len(i):
-        return ()
-    differences = ranks[:, i] - ranks[:, j]
+    pairs = np.argwhere(np.triu(result.different.to_numpy(), 1))
+    size = max(1, AT_ONCE // len(ranks))
+    blocks = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+    driven = [of[_differs_by_vote(ranks, codes, of, plan)] for of in blocks]
+    return tuple((names[a], names[b]) for of in driven for a, b in of)
+
+
+def _differs_by_vote(
+    ranks: NDArray[np.float64], codes: NDArray[np.intp], pairs: NDArray[np.intp], plan: Plan
+) -> NDArray[np.bool_]:
+    """Which pairs of segments (m, 2) do not differ, or the other way, if each unit has one vote."""
+    differences = ranks[:, pairs[:, 0]] - ranks[:, pairs[:, 1]]
     signed = signed_ranks(differences)
     n = unit_sums_of((~np.isnan(differences)).astype(float), codes)
     votes = (unit_sums_of(signed, codes) / np.maximum(n, 1)).sum(axis=0)
     p_values = mean_rank_by_unit(differences, codes, plan.seed)
-    driven = (p_values > plan.alpha) | (np.sign(votes) != np.sign(signed.sum(axis=0)))
-    return tuple((names[a], names[b]) for a, b in zip(i[driven], j[driven], strict=True))
+    return (p_values > plan.alpha) | (np.sign(votes) != np.sign(signed.sum(axis=0)))
 
 
 def _grouped(
@@ -272,7 +283,7 @@ def _grouped(
 
 
 def compare_missing(
-    table: pd.DataFrame,
+    table: Table,
     *,
     method: str,
     alpha: float = 0.05,
@@ -285,8 +296,9 @@ def compare_missing(
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one model and one class.
+    table : pandas.DataFrame, str or path
+        From ``build``, of one model and one class; or the path of a table on disk, of which the
+        ranks of the method are read.
     method : str
         The saliency method whose rows are compared.
     alpha : float, default 0.05
@@ -343,10 +355,12 @@ def _as_pair_test(function: TestFunction) -> PairTest:
     return PairTest(name=getattr(function, "__name__", "own test"), padded=function)
 
 
-def _checked(table: pd.DataFrame, plan: Plan, classes: str | None) -> pd.DataFrame:
+def _checked(table: Table, plan: Plan, classes: str | None) -> pd.DataFrame:
     """The rows of the method; InvalidInput for arguments that make no sense."""
     chosen_classes(classes)
-    rows = rows_of_method(table, plan.method, classes=classes)
+    source = source_of(table)
+    needed = ["rank", *unit_columns(source, plan.unit)]
+    rows = rows_of_method(source, plan.method, columns=needed, classes=classes)
     if plan.missing not in MISSING:
         raise unknown_name("missing", plan.missing, MISSING)
     checked_level("alpha", plan.alpha, 0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,15 +24,22 @@ from sat_nb.stats.bootstrap import (
     cell_sums,
     check_resampling,
     chosen_interval,
+    unit_columns,
     units_of,
     warn_if_few,
 )
 from sat_nb.stats.comparison import TooFewWarning
+from sat_nb.stats.joint import counted
 from sat_nb.stats.paired import Pairs, images_of_both, paired
-from sat_nb.stats.rank_tests import holm
-from sat_nb.stats.rows import rows_of_method
-from sat_nb.stats.signed_rank import signed_rank_p
+from sat_nb.stats.rank_tests import MANY, holm
+from sat_nb.stats.rows import KEY, rows_of_method
+from sat_nb.stats.signed_rank import counted_p, signed_rank_p
 from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes
+from sat_nb.table.schema import TOLERANCE
+from sat_nb.table.source import Table, source_of, with_text
+
+RANKED_BY = ("rank", "abs_mean_attribution", "mean_attribution", "total_attribution", TOLERANCE)
+"""Columns of which ranks are read, and those by which segments can be ranked again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +90,8 @@ class Difference:
 
 @lists(classes=CLASSES)
 def difference(
-    table_a: pd.DataFrame,
-    table_b: pd.DataFrame,
+    table_a: Table,
+    table_b: Table,
     *,
     method: str,
     alpha: float = 0.05,
@@ -99,8 +106,9 @@ def difference(
 
     Parameters
     ----------
-    table_a, table_b : pandas.DataFrame
-        From ``build``, each of one model and one class. If two models are in one table:
+    table_a, table_b : pandas.DataFrame, str or path
+        From ``build``, each of one model and one class, or the paths of tables on disk, of which
+        the ranks of the method are read. If two models are in one table:
         ``difference(t[t.model == "a"], t[t.model == "b"], method=...)``.
     method : str
         The saliency method whose rows are compared.
@@ -177,8 +185,10 @@ def difference(
     checked_level("alpha", alpha, 0.05)
     check_resampling(1 - alpha, n_resamples)
     entry = chosen_interval(interval)
-    a = rows_of_method(table_a, method, argument="table_a", classes=classes)
-    b = rows_of_method(table_b, method, argument="table_b", classes=classes)
+    source = source_of(table_a, "table_a")
+    needed = [*RANKED_BY, *unit_columns(source, unit)]
+    a = rows_of_method(source, method, columns=needed, argument="table_a", classes=classes)
+    b = rows_of_method(table_b, method, columns=RANKED_BY, argument="table_b", classes=classes)
     settled = partial(
         _difference,
         method=method,
@@ -212,9 +222,11 @@ def _difference(
 ) -> Difference:
     pairs = paired(a, b, missing=missing)
     _check_size(pairs)
-    units = units_of(a, unit).set_axis(a["image_id"])
-    units = units[~units.index.duplicated()].reindex(pairs.image_ids)
+    first = ~a["image_id"].duplicated().to_numpy()
+    ids = with_text(a.loc[first, ["image_id"]], "image_id")["image_id"]
+    units = units_of(a, unit)[first].set_axis(ids).reindex(pairs.image_ids)
     warn_if_few(units.nunique(), unit, 4)
+    pairs = replace(pairs, ranks=with_text(pairs.ranks, *KEY))
     shifts = _shifts(pairs.ranks)
     sums = _unit_sums(pairs.ranks, units, shifts.index)
     bounds = bootstrap(
@@ -301,8 +313,13 @@ def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Raw and adjusted p-values of the units' mean shifts, by segment."""
     by_unit = _mean_shift(sums).T
-    raw = np.array([signed_rank_p(shifts[np.isfinite(shifts)]) for shifts in by_unit])
+    raw = np.array([_p_value(shifts[np.isfinite(shifts)]) for shifts in by_unit])
     return raw, holm(raw)
+
+
+def _p_value(shifts: NDArray[np.float64]) -> float:
+    """Many shifts are counted; the number is the same."""
+    return counted_p(*counted(shifts)) if len(shifts) > MANY else signed_rank_p(shifts)
 
 
 def _warn_if_none_can_differ(sums: NDArray[np.float64], alpha: float, unit: Unit) -> None:

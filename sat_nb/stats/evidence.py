@@ -7,9 +7,10 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import check_pooled, rows_of_method
+from sat_nb.table.source import Table, with_text
 
 
-def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) -> pd.DataFrame:
+def evidence(table: Table, *, method: str, classes: str | None = None) -> pd.DataFrame:
     """Count how often, and how much, each segment speaks for the target and against it.
 
     Ranks follow absolute values, so that a segment that speaks against the target can lead them.
@@ -17,8 +18,9 @@ def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) ->
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one model and one class.
+    table : pandas.DataFrame, str or path
+        From ``build``, of one model and one class; or the path of a table on disk, of which the
+        mean attributions of the method are read.
     method : str
         A method whose sign speaks for or against the target. ``list_methods`` says what a sign
         means; that of a plain gradient is a direction, not evidence.
@@ -54,7 +56,7 @@ def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) ->
     4    rest        20      0.750          0.250     0.846
     """
     check_pooled(classes)
-    rows = rows_of_method(table, method, classes=classes)
+    rows = rows_of_method(table, method, columns=["mean_attribution"], classes=classes)
     rows = rows.dropna(subset="segment").reset_index(drop=True)
     values = rows["mean_attribution"]
     if not (values < 0).any():
@@ -63,7 +65,7 @@ def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) ->
             "sign speaks for or against, such as 'lrp.z' or 'integrated_gradients'."
         )
     signs = rows.assign(above=values.where(values > 0), below=values.where(values < 0))
-    counts = signs.groupby("segment").agg(
+    counts = signs.groupby("segment", observed=True).agg(
         n_images=("mean_attribution", "size"),
         n_for=("above", "count"),
         n_against=("below", "count"),
@@ -78,7 +80,9 @@ def evidence(table: pd.DataFrame, *, method: str, classes: str | None = None) ->
     counts["adjusted_p_value"] = holm(counts["p_value"].to_numpy())
     counts["balance"] = counts["share_against"] - counts["share_for"]
     columns = ["segment", "n_images", "share_for", "share_against", "mean_for", "mean_against"]
-    ordered = counts.reset_index().sort_values(["balance", "segment"], ignore_index=True)
+    ordered = with_text(counts.reset_index(), "segment").sort_values(
+        ["balance", "segment"], ignore_index=True
+    )
     return ordered[[*columns, "p_value", "adjusted_p_value"]]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_columns, checked_whole
-from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.errors import InvalidInput
 from sat_nb.registry import lists
 from sat_nb.stats.bootstrap import (
     MANY,
@@ -23,6 +23,7 @@ from sat_nb.stats.bootstrap import (
     bounds_of_kinds,
     cell_sums,
     check_resampling,
+    unit_columns,
     warn_if_few,
     with_units,
 )
@@ -216,11 +217,7 @@ def _counted(
 
 def _rows(source: Source, question: Question, classes: Classes | None, unit: Unit) -> pd.DataFrame:
     """The rows with the columns that are needed, and that of the classes."""
-    of_unit = [unit] if isinstance(unit, str) else []
-    for column in of_unit:
-        if column not in source.empty:
-            raise unknown_name("unit", column, source.empty.columns)
-    rows = source.rows([question.value, *question.by, *of_unit])
+    rows = source.rows([question.value, *question.by, *unit_columns(source, unit)])
     return with_classes(rows, classes)
 
 

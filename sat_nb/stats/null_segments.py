@@ -228,8 +228,8 @@ def excess_over_null(
     if value not in ATTRIBUTIONS:
         raise unknown_name("value", value, ATTRIBUTIONS)
     check_pooled(classes)
-    checked_rows(table, ["method"], classes=classes)
-    checked_rows(null_table, ["method"], argument="null_table", classes=classes)
+    table = checked_rows(table, ["method"], classes=classes)
+    null_table = checked_rows(null_table, ["method"], argument="null_table", classes=classes)
     _check_pair(table, null_table)
     ranked = _among_placements(table, null_table, value)
     coin = np.random.default_rng(seed).integers(0, ranked["equal"] + 1)

@@ -10,6 +10,7 @@ import pandas as pd
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.stats.rows import KEY
 from sat_nb.table.schema import rerank
+from sat_nb.table.source import with_text
 
 MISSING = ("error", "skip")
 REMEDY = "; missing='skip' compares what both have."
@@ -33,6 +34,9 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     if missing not in MISSING:
         raise unknown_name("missing", missing, MISSING)
     rank_by = _rank_by(a, b)
+    if _are_even(a, b):
+        return _side_by_side(a, b)
+    a, b = (with_text(rows, *KEY) for rows in (a, b))
     image_ids, left_out = images_of_both(a, b, missing)
     a, b = (rows[rows["image_id"].isin(image_ids)] for rows in (a, b))
     joined = a[[*KEY, "n_segments"]].merge(
@@ -51,6 +55,28 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, *, missing: str) -> Pairs:
     ranks = [_ranks_on(common, rows, uneven, rank_by) for rows in (a, b)]
     both = ranks[0].merge(ranks[1], on=KEY, suffixes=("_a", "_b"))
     return Pairs(both, image_ids, {side: names for side, names in left_out.items() if names})
+
+
+def _are_even(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether both have the same images and segments in the same rows, ranked among as many."""
+    if len(a) != len(b) or (a["n_segments"].to_numpy() != b["n_segments"].to_numpy()).any():
+        return False
+    return all(_same(a[column], b[column]) for column in KEY)
+
+
+def _same(a: pd.Series, b: pd.Series) -> bool:
+    coded = [isinstance(names.dtype, pd.CategoricalDtype) for names in (a, b)]
+    if all(coded) and a.cat.categories.equals(b.cat.categories):
+        return bool((a.cat.codes.to_numpy() == b.cat.codes.to_numpy()).all())
+    left, right = a.to_numpy(dtype=object), b.to_numpy(dtype=object)
+    return bool(((left == right) | (pd.isna(left) & pd.isna(right))).all())
+
+
+def _side_by_side(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
+    """The ranks of tables that are even."""
+    image_ids = with_text(a[["image_id"]].drop_duplicates(), "image_id")["image_id"].tolist()
+    ranks = a[KEY].assign(rank_a=a["rank"].to_numpy(), rank_b=b["rank"].to_numpy())
+    return Pairs(ranks.dropna(subset=KEY).reset_index(drop=True), image_ids, {})
 
 
 def _ranks_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, registry
 from sat_nb.stats.bootstrap import Unit, units_of
 from sat_nb.stats.comparison import Comparison
-from sat_nb.stats.rank_tests import TESTS, PairTest, TestFunction, run_test
-from sat_nb.stats.signed_rank import rank_biserial
+from sat_nb.stats.joint import differences_of_pairs
+from sat_nb.stats.rank_tests import MANY, TESTS, PairTest, TestFunction, run_test
+from sat_nb.stats.signed_rank import counted_biserial, rank_biserial
 from sat_nb.table.aggregations import absolute, relative
 from sat_nb.table.classes import CLASSES
 from sat_nb.table.totals import segment_totals
@@ -85,12 +87,23 @@ def rank_matrix(
 
     A segment that an image lacks has rank n + 1, or NaN under ``missing="complete"``.
     """
-    ranks = rows.set_index(["image_id", "segment"])["rank"].unstack()  # noqa: PD010
-    ranks = ranks.reindex(columns=segments)
+    images, ids = pd.factorize(rows["image_id"], sort=True)
+    places = codes_in(rows["segment"], segments)
+    here = (places >= 0) & (images >= 0)
+    ranks = np.full((len(ids), len(segments)), np.nan)
+    ranks[images[here], places[here]] = rows["rank"].to_numpy(dtype=float)[here]
     if missing == "complete":
-        return ranks.to_numpy(dtype=float)
-    last = rows.groupby("image_id")["n_segments"].first() + 1
-    return np.where(ranks.isna(), last.reindex(ranks.index).to_numpy()[:, None], ranks)
+        return ranks
+    n_segments = np.zeros(len(ids))
+    n_segments[images[::-1]] = rows["n_segments"].to_numpy(dtype=float)[::-1]
+    return np.where(np.isnan(ranks), n_segments[:, None] + 1, ranks)
+
+
+def codes_in(names: pd.Series, index: pd.Index) -> NDArray[np.intp]:
+    """The place of each name in the index; -1 for those that it lacks."""
+    if not isinstance(names.dtype, pd.CategoricalDtype):
+        return index.get_indexer(pd.Index(names))
+    return np.append(index.get_indexer(names.cat.categories), -1)[names.cat.codes]
 
 
 def unit_codes(rows: pd.DataFrame, unit: Unit) -> NDArray[np.intp]:
@@ -134,17 +147,29 @@ def _effects(ranks: NDArray[np.float64], segments: pd.Index) -> tuple[pd.DataFra
     """By pair: the images compared, the rank-biserial correlation, and the mean lead in ranks."""
     k = ranks.shape[1]
     i, j = np.triu_indices(k, 1)
-    ahead = ranks[:, j] - ranks[:, i]
-    n_pair = np.count_nonzero(~np.isnan(ahead), axis=0)
+    n_pair, biserial, lead = _of_pairs(ranks)
     n_all = np.diag(np.count_nonzero(~np.isnan(ranks), axis=0))
     n_all[i, j] = n_all[j, i] = n_pair
     nothing = np.where(n_pair > 0, 0.0, np.nan)
     effects = [n_all]
-    for upper in (rank_biserial(ahead), np.nansum(ahead, axis=0) / np.maximum(n_pair, 1)):
+    for upper in (biserial, lead / np.maximum(n_pair, 1)):
         square = np.zeros((k, k))
         square[i, j], square[j, i] = upper + nothing, -upper + nothing
         effects.append(square)
     return tuple(_square(effect, segments) for effect in effects)
+
+
+def _of_pairs(ranks: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
+    """The images, the rank-biserial correlation and the sum of leads of each pair i < j."""
+    if len(ranks) > MANY:
+        pairs = [(-d, n) for d, n in differences_of_pairs(ranks)]
+        found = [(int(n.sum()), counted_biserial(d, n), float(d @ n)) for d, n in pairs]
+        n_pair, biserial, lead = zip(*found, strict=True)
+        return np.array(n_pair), np.array(biserial), np.array(lead)
+    i, j = np.triu_indices(ranks.shape[1], 1)
+    ahead = ranks[:, j] - ranks[:, i]
+    n_pair = np.count_nonzero(~np.isnan(ahead), axis=0)
+    return n_pair, rank_biserial(ahead), np.nansum(ahead, axis=0)
 
 
 def _mean_ranks(rows: pd.DataFrame, missing: str) -> pd.DataFrame:

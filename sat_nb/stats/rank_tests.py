@@ -14,7 +14,11 @@ from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, registry
 from sat_nb.stats.clustered import friedman_by_unit, signed_rank_by_unit
-from sat_nb.stats.signed_rank import signed_rank_tests
+from sat_nb.stats.joint import blocks_of_pairs, differences_of_pairs
+from sat_nb.stats.signed_rank import counted_p, signed_rank_tests
+
+MANY = 2_000
+"""Images up to which each pair's differences are ranked one by one; the p-values are the same."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,18 @@ def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Pa
     """
     # Holm alone controls the error of the family. Friedman's test cannot take gaps.
     k = ranks.shape[1]
-    i, j = np.triu_indices(k, 1)
+    return _from_p_values(_symmetric(_signed_rank_p_values(ranks), k), alpha, k)
+
+
+def _signed_rank_p_values(ranks: Float64) -> Float64:
+    """By pair of columns; NaN where no row has both. Many rows are counted by their ranks."""
+    if len(ranks) > MANY:
+        pairs = differences_of_pairs(ranks)
+        return np.array([counted_p(d, n) if len(d) else np.nan for d, n in pairs])
+    i, j = np.triu_indices(ranks.shape[1], 1)
     differences = ranks[:, i] - ranks[:, j]
     tested = ~np.isnan(differences).all(axis=0)
-    raw = np.where(tested, signed_rank_tests(differences), np.nan)
-    return _from_p_values(_symmetric(raw, k), alpha, k)
+    return np.where(tested, signed_rank_tests(differences), np.nan)
 
 
 def wilcoxon_holm_by_unit(
@@ -139,11 +150,11 @@ def wilcoxon_holm_by_unit(
     The test over all segments at once is only for ranks without gaps.
     """
     k = ranks.shape[1]
-    i, j = np.triu_indices(k, 1)
-    differences = ranks[:, i] - ranks[:, j]
-    tested = ~np.isnan(differences).all(axis=0)
-    raw = np.where(tested, signed_rank_by_unit(differences, units, seed), np.nan)
-    pairs = _from_p_values(_symmetric(raw, k), alpha, k)
+    parts = []
+    for differences in blocks_of_pairs(ranks):
+        tested = ~np.isnan(differences).all(axis=0)
+        parts.append(np.where(tested, signed_rank_by_unit(differences, units, seed), np.nan))
+    pairs = _from_p_values(_symmetric(np.concatenate(parts), k), alpha, k)
     if np.isnan(ranks).any():
         return pairs
     friedman_p = friedman_by_unit(ranks, units, seed)

@@ -10,24 +10,31 @@ import pandas as pd
 from sat_nb.errors import InvalidInput, shorten, unknown_name
 from sat_nb.printable import literal
 from sat_nb.table.classes import CLASSES, check_unmixed_classes, chosen_classes
-from sat_nb.table.schema import check_table
+from sat_nb.table.source import Table, source_of
 
 KEY = ["image_id", "segment"]
 
 
 def checked_rows(
-    table: pd.DataFrame,
+    table: Table,
     by: Sequence[str] = (),
     *,
+    columns: Sequence[str] | None = None,
     argument: str = "table",
     classes: str | None = None,
 ) -> pd.DataFrame:
-    """The table itself, if it holds one model and class, and each segment once an image.
+    """The table's rows, if it holds one model and class, and each segment once an image.
 
     Columns named in ``by``, such as "method" and "model", may hold several values; with
-    ``classes``, there may be several classes. ``argument`` is the caller's, for errors.
+    ``classes``, there may be several classes. ``argument`` is the caller's, for errors. Of a table
+    on disk these ``columns`` are read, or all; texts may be codes where some are named.
     """
-    _checked_table(table, argument)
+    rows = source_of(table, argument).rows(columns)
+    _check_rows(rows, by, argument, classes)
+    return rows
+
+
+def _check_rows(table: pd.DataFrame, by: Sequence[str], argument: str, classes: str | None) -> None:
     for column, plural in (("method", "methods"), ("model", "models")):
         values = table[column].dropna().unique()
         if column not in by and len(values) > 1:
@@ -44,7 +51,6 @@ def checked_rows(
             f"{argument}: several rows for {table[twice].iloc[0][keys].to_dict()}; expected each "
             "segment once an image. Filter it to one model and one target."
         )
-    return table
 
 
 def of_all_methods(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +79,12 @@ def check_pooled(classes: str | None) -> None:
 
 
 def rows_of_method(
-    table: pd.DataFrame, method: str, *, argument: str = "table", classes: str | None = None
+    table: Table,
+    method: str,
+    *,
+    columns: Sequence[str] | None = None,
+    argument: str = "table",
+    classes: str | None = None,
 ) -> pd.DataFrame:
     """The rows of one method, which are of one model and class; images without segments included.
 
@@ -82,15 +93,10 @@ def rows_of_method(
     Traceback (most recent call last):
     sat_nb.errors.InvalidInput: method: unknown name 'lrp.z'. Valid: 'sharp', 'noisy'.
     """
-    methods = _checked_table(table, argument)["method"].unique()
-    if method not in methods:
+    source = source_of(table, argument)
+    rows = source.rows(columns, method=method) if isinstance(method, str) else source.empty
+    if not len(rows):
         where = "" if argument == "table" else f" (in {argument})"
-        raise unknown_name(f"method{where}", method, methods)
-    return checked_rows(table[table["method"] == method], argument=argument, classes=classes)
-
-
-def _checked_table(table: pd.DataFrame, argument: str) -> pd.DataFrame:
-    try:
-        return check_table(table)
-    except InvalidInput as error:
-        raise InvalidInput(str(error).replace("table", argument, 1)) from None
+        raise unknown_name(f"method{where}", method, source.names("method"))
+    _check_rows(rows, (), argument, classes)
+    return rows

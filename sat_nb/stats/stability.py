@@ -17,12 +17,14 @@ from sat_nb.stats.kendall import tau_of_rows
 from sat_nb.stats.mask_sensitivity import ORDERS
 from sat_nb.stats.rows import check_pooled, checked_rows, of_all_methods
 from sat_nb.table.aggregations import AGGREGATIONS
+from sat_nb.table.schema import COLUMNS
+from sat_nb.table.source import Table, with_text
 
 SIZES = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 
 
 def ranking_stability(
-    table: pd.DataFrame,
+    table: Table,
     *,
     sizes: Sequence[int] | None = None,
     how: str = "relative",
@@ -40,8 +42,9 @@ def ranking_stability(
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one model and one class; each method is a ranking of its own.
+    table : pandas.DataFrame, str or path
+        From ``build``, or the path of a table on disk, of one model and one class; each method is
+        a ranking of its own.
     sizes : sequence of int, default None
         Images in a sample, each at most half of the images; by default round numbers up to that
         half, and the half itself.
@@ -94,7 +97,8 @@ def ranking_stability(
     checked_whole("n_repeats", n_repeats, 1), checked_whole("seed", seed)
     checked_level("level", level, 0.95)
     check_pooled(classes)
-    table = of_all_methods(checked_rows(table, ["method"], classes=classes))
+    read = checked_rows(table, ["method"], columns=["rank"], classes=classes)
+    table = of_all_methods(with_text(read, *COLUMNS))
     n_total = table["image_id"].nunique()
     checked = _checked_sizes(sizes, n_total)
     means_of = statistic_of(AGGREGATIONS[how].function)

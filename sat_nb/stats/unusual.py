@@ -8,18 +8,21 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.stats.kendall import kendall_tau_b
 from sat_nb.stats.rows import check_pooled, checked_rows
+from sat_nb.table.schema import COLUMNS
+from sat_nb.table.source import Table, with_text
 
 BY = ["method", "model"]
 DIGITS = 9  # numbers that are equal to that many decimals count as equal
 
 
-def unusual_images(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
+def unusual_images(table: Table, *, classes: str | None = None) -> pd.DataFrame:
     """Rank images by how far they are from the aggregate, the most unusual first.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one class; each method and model is compared with itself.
+    table : pandas.DataFrame, str or path
+        From ``build``, or the path of a table on disk, of one class; each method and model is
+        compared with itself.
     classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
@@ -59,13 +62,14 @@ def unusual_images(table: pd.DataFrame, *, classes: str | None = None) -> pd.Dat
     return _first(outliers, ["distance"], ["image_id", *BY])
 
 
-def varying_segments(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
+def varying_segments(table: Table, *, classes: str | None = None) -> pd.DataFrame:
     """Rank segments by how much their local rank varies between images, the most varying first.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one class; each method and model by itself.
+    table : pandas.DataFrame, str or path
+        From ``build``, or the path of a table on disk, of one class; each method and model by
+        itself.
     classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
@@ -101,13 +105,13 @@ def varying_segments(table: pd.DataFrame, *, classes: str | None = None) -> pd.D
     return _first(spread, ["sd_rank"], ["segment", *BY])
 
 
-def disagreeing_methods(table: pd.DataFrame, *, classes: str | None = None) -> pd.DataFrame:
+def disagreeing_methods(table: Table, *, classes: str | None = None) -> pd.DataFrame:
     """Rank pairs of methods by how little they agree, those that differ most first.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of one class; each model by itself.
+    table : pandas.DataFrame, str or path
+        From ``build``, or the path of a table on disk, of one class; each model by itself.
     classes : {"pool"}, default None
         "pool" takes the images of all classes together; without it there must be one class.
 
@@ -161,10 +165,10 @@ def _pair(model: object, a: str, b: str, wide: pd.DataFrame) -> tuple | None:
     return (model, a, b, float(tau), both.index[at], both[a].iloc[at], both[b].iloc[at])
 
 
-def _present(table: pd.DataFrame, classes: str | None) -> pd.DataFrame:
+def _present(table: Table, classes: str | None) -> pd.DataFrame:
     check_pooled(classes)
-    checked_rows(table, BY, classes=classes)
-    rows = table[table["segment"].notna()]
+    rows = with_text(checked_rows(table, BY, columns=["rank"], classes=classes), *COLUMNS)
+    rows = rows[rows["segment"].notna()]
     if rows.empty:
         raise InvalidInput("table: holds no segment; loosen the filter, or build it with masks.")
     return rows
