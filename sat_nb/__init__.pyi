@@ -53,6 +53,9 @@ from .interventions.scores import (
     Score,
 )
 from .limits import LIMITS
+from .plots.agreement import (
+    plot_agreement,
+)
 from .plots.bars import (
     plot_segments,
 )
@@ -64,9 +67,6 @@ from .plots.critical_difference import (
 )
 from .plots.difference import (
     plot_difference,
-)
-from .plots.effect_agreement import (
-    plot_effect_agreement,
 )
 from .plots.export import (
     save_figure,
@@ -415,9 +415,9 @@ __all__ = [
     "paint_superpixels",
     "plot_agreement",
     "plot_cof_table",
+    "plot_consensus",
     "plot_critical_difference",
     "plot_difference",
-    "plot_effect_agreement",
     "plot_heatmap",
     "plot_image",
     "plot_image_table",

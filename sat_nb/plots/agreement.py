@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = ("segment", "rank_attribution", "rank_effect", "finding", "n_images")
 
 
-def plot_effect_agreement(
+def plot_agreement(
     result: Any,
     *,
     method: str | None = None,
@@ -62,7 +62,7 @@ def plot_effect_agreement(
     >>> maps, segments = toy()
     >>> table = build({"lrp.z": maps["sharp"]}, segments)
     >>> effects = build({"without.blur": maps["noisy"]}, segments).assign(n_forward=6)
-    >>> ax = plot_effect_agreement(agreement(table, effects, n_resamples=1000))
+    >>> ax = plot_agreement(agreement(table, effects, n_resamples=1000))
     >>> ax.get_xlabel()
     'mean rank by attribution, lrp.z (1 = most)'
     """
