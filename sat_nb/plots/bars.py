@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_bars, draw_dots, draw_whiskers
 from sat_nb.plots.names import numbered
 from sat_nb.plots.style import HATCHES, SMALL
 from sat_nb.table.aggregate import result_of
@@ -16,6 +18,9 @@ from sat_nb.table.aggregations import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+THICK = 0.78  # the share of a row that bars and dots fill
+SMALLEST = 3.2  # points across, at which markers can be told apart in print
 
 
 def plot_segments(
@@ -71,15 +76,19 @@ def plot_segments(
     order = segments[:most]
     marked = style.as_names(highlight)
     lines = len(order) * max(1.0, 0.55 * len(groups))
-    ax = style.axes_or_new(ax, style.PAGE * 0.7, 0.75 + style.LINE_INCHES * 1.15 * lines)
+    ax = style.axes_or_new(ax, style.SHARED, 0.75 + style.LINE_INCHES * 1.15 * lines)
     size = style.name_rows(ax, order, marked)
-    titles = style.legend_texts(groups)
-    for g, (title, rows) in enumerate(zip(titles, groups.values(), strict=True)):
-        rows = rows.set_index("segment").reindex(order)
-        _draw_group(ax, rows, result, title, (g, len(groups)), size, marked, has_whiskers)
+    rows = [group.set_index("segment").reindex(order) for group in groups.values()]
+    colours = _colours(ax, order, len(rows), marked)
+    draw = _draw_dots if result.small_is_best else _draw_bars
+    handles = draw(ax, rows, result.column, colours, marked)
+    if has_whiskers:
+        for ends, at, own in zip(rows, _heights(len(order), len(rows)), colours, strict=True):
+            shades = own if result.small_is_best else [style.inside(ax).ink] * len(own)
+            draw_whiskers(ax, ends, at, shades)
     _shade(ax, order, marked)
     cut = "" if len(order) == len(segments) else f"; first {len(order)} of {len(segments)} segments"
-    _finish(ax, result, list(groups), result.title + cut)
+    _finish(ax, result, list(groups), result.title + cut, handles)
     if len(groups) == 1:
         counts = summary.set_index("segment")["n_images"].reindex(order)
         style.write_aside(ax, [f"n = {count:.0f}" for count in counts], min(size, SMALL))
@@ -128,60 +137,61 @@ def _said(column: str, value: object) -> str:
     return value if isinstance(value, str) else f"{column} {value}"
 
 
-def _draw_group(
+def _heights(n_rows: int, n_groups: int) -> list[np.ndarray]:
+    """Where the rows of each group stand: side by side around the whole heights."""
+    step = THICK / n_groups
+    return [np.arange(n_rows) + step * (g - (n_groups - 1) / 2) for g in range(n_groups)]
+
+
+def _colours(ax: Axes, order: list[str], n_groups: int, marked: tuple[str, ...]) -> list[list[str]]:
+    """The colour of each row of each group; that of highlighted rows where there is one group."""
+    palette = style.inside(ax)
+    if n_groups == 1:
+        return [[palette.accent if name in marked else palette.bars[0] for name in order]]
+    return [[colour] * len(order) for colour in style.series_forms(ax, n_groups)[0]]
+
+
+def _draw_bars(
     ax: Axes,
-    rows: pd.DataFrame,
-    result: Result,
-    title: str,
-    place: tuple[int, int],
-    size: float,
+    rows: list[pd.DataFrame],
+    column: str,
+    colours: list[list[str]],
     marked: tuple[str, ...],
-    has_whiskers: bool,
-) -> None:
-    g, n_groups = place
-    thick = 0.78 / n_groups
-    heights = [i - 0.39 + thick * (g + 0.5) for i in range(len(rows))]
-    palette, nth = style.inside(ax), style.nth_of(g)
-    usual = palette.bars[g % len(palette.bars)]
-    alone = n_groups == 1
-    colours = [palette.accent if alone and s in marked else usual for s in rows.index]
-    values = rows[result.column]
-    if result.small_is_best:
-        points = min(5.5, max(3.2, 1.6 * size * thick))
-        for i, (y, x, colour) in enumerate(zip(heights, values, colours, strict=True)):
-            ax.plot(
-                x,
-                y,
-                style.MARKERS[nth],
-                color=colour,
-                markersize=points,
-                markeredgecolor=palette.paper,
-                markeredgewidth=0.4,
-                label=title if i == 0 else None,
-                gid="value",
-                zorder=4,
-            )
-    else:
-        hatch = [HATCHES[1] if alone and s in marked else HATCHES[nth] for s in rows.index]
-        bars = ax.barh(heights, values.fillna(0.0), height=thick, color=colours)
-        bars.set_label(title)
-        for bar, lines in zip(bars, hatch, strict=True):
-            bar.set(hatch=lines, edgecolor="white", linewidth=0.0)
-    if has_whiskers:
-        _draw_whiskers(ax, rows, values, heights, usual if result.small_is_best else palette.ink)
+) -> list[Any]:
+    """Draw bars from 0, with a hatch for each group; return what the legend shows."""
+    values = np.stack([group[column].to_numpy(float) for group in rows], axis=1)
+    drawn = draw_bars(ax, values, [own[0] for own in colours], thickness=THICK)
+    n_colours = len(style.inside(ax).bars)
+    for g, (bars, own) in enumerate(zip(drawn, colours, strict=True)):
+        for bar, name, colour in zip(bars, rows[g].index, own, strict=True):
+            nth = 1 if len(rows) == 1 and name in marked else style.nth_of(g, n_colours)
+            bar.set(facecolor=colour, hatch=HATCHES[nth], edgecolor="white", linewidth=0.0)
+    return list(drawn)
 
 
-def _draw_whiskers(
-    ax: Axes, rows: pd.DataFrame, values: pd.Series, heights: list[float], colour: str
-) -> None:
-    known = values.notna()
-    rows, values = rows[known], values[known]
-    at = [y for y, there in zip(heights, known, strict=True) if there]
-    ends = [(values - rows["low"]).fillna(0.0), (rows["high"] - values).fillna(0.0)]
-    whiskers = ax.errorbar(
-        values, at, xerr=ends, fmt="none", ecolor=colour, elinewidth=1.0, capsize=1.8, zorder=3
+def _draw_dots(
+    ax: Axes,
+    rows: list[pd.DataFrame],
+    column: str,
+    colours: list[list[str]],
+    marked: tuple[str, ...],
+) -> list[Any]:
+    """Draw dots, with a marker for each group; return what the legend shows."""
+    n_rows, n_groups = len(rows[0]), len(rows)
+    shades, markers = style.series_forms(ax, n_groups)
+    room = style.row_points(ax) * THICK / n_groups
+    paper, points = style.inside(ax).paper, float(np.clip(room, SMALLEST, 5.5))
+    draw_dots(
+        ax,
+        pd.concat([group[column] for group in rows]).to_numpy(float),
+        np.concatenate(_heights(n_rows, n_groups)),
+        [colour for own in colours for colour in own],
+        markers=np.repeat(markers, n_rows).tolist(),
+        edges=paper,
+        points=points,
+        gid="value",
     )
-    whiskers[2][0].set_gid("whiskers")
+    return style.keys_of(shades, markers)
 
 
 def _shade(ax: Axes, order: list[str], marked: tuple[str, ...]) -> None:
@@ -191,20 +201,21 @@ def _shade(ax: Axes, order: list[str], marked: tuple[str, ...]) -> None:
             ax.axhspan(i - 0.48, i + 0.48, color=shade, zorder=-1, linewidth=0, gid="highlight")
 
 
-def _finish(ax: Axes, result: Result, groups: list[str], title: str) -> None:
+def _finish(ax: Axes, result: Result, groups: list[str], title: str, handles: list[Any]) -> None:
     style.frame_lightly(ax)
     ax.set_axisbelow(True)
     if result.small_is_best:
-        ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.7)
+        style.draw_grid(ax, "y")
         ax.set_xlim(left=0.6)
     else:
         ax.axvline(0, color=style.inside(ax).ink, linewidth=0.8)
     style.finish_x(ax, title, last_rank=ax.get_xlim()[1] if result.small_is_best else None)
-    if len(groups) > 1:
-        root = ax.get_figure(root=True)
-        assert root is not None
-        _, texts = ax.get_legend_handles_labels()
-        columns = min(style.legend_columns(texts, root.get_figwidth()), 3)
-        style.legend_of(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
-    else:
+    if len(groups) == 1:
         style.title_of(ax, style.short(groups[0], 60) if groups[0] else "")
+        return
+    root = ax.get_figure(root=True)
+    assert root is not None
+    texts = style.legend_texts(groups)
+    columns = min(style.legend_columns(texts, root.get_figwidth()), 3)
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
+    style.legend_of(ax, handles=handles, labels=texts, ncols=columns, **place)

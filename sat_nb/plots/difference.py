@@ -9,7 +9,8 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
-from sat_nb.plots.style import LINE, SMALL
+from sat_nb.plots.marks import draw_dots, draw_whiskers
+from sat_nb.plots.style import SMALL
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
@@ -61,28 +62,28 @@ def plot_difference(
     table = _checked(result)
     names = list(table.index)
     marked = style.as_names(highlight)
-    ax = style.axes_or_new(ax, style.PAGE * 0.7, 1.0 + style.LINE_INCHES * 1.2 * len(names))
+    ax = style.axes_or_new(ax, style.SHARED, 1.0 + style.LINE_INCHES * 1.2 * len(names))
     size = style.name_rows(ax, names, marked)
     aside = [f"{a:.1f} → {b:.1f}  n = {n}" for a, b, n in _beside(table)]
     style.write_aside(ax, aside, min(size, SMALL))
     colours = style.inside(ax)
     ax.axvline(0, color=colours.ink, linewidth=0.8, zorder=1)
-    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
-    for y, (name, row) in enumerate(table.iterrows()):
-        colour = colours.accent if name in marked else colours.bars[0]
-        differs = row["adjusted_p_value"] <= result.alpha
-        ends = [row["low"], row["high"]]
-        ax.plot(ends, [y, y], color=colour, linewidth=1.3, gid="interval", zorder=2, **LINE)
-        ax.plot(
-            row["rank_shift"],
-            y,
-            "o",
-            color=colour,
-            markerfacecolor=colour if differs else colours.paper,
-            markersize=4.5,
-            gid="differs" if differs else "alike",
-            zorder=3,
-        )
+    style.draw_grid(ax, "y")
+    shades = [colours.accent if name in marked else colours.bars[0] for name in names]
+    draw_whiskers(ax, table, range(len(names)), shades, width=1.3, cap=0)
+    differs = (table["adjusted_p_value"] <= result.alpha).to_numpy()
+    fill = [shade if own else colours.paper for shade, own in zip(shades, differs, strict=True)]
+    draw_dots(
+        ax,
+        table["rank_shift"],
+        range(len(names)),
+        fill,
+        markers="o",
+        edges=shades,
+        points=4.5,
+        linewidth=1.0,
+        gid="shift",
+    )
     _finish(ax, result)
     style.keep_numbers(ax, table.reset_index())
     return ax
@@ -94,7 +95,6 @@ def _beside(table: pd.DataFrame) -> Iterable[tuple[float, float, int]]:
 
 def _finish(ax: Axes, result: Any) -> None:
     style.frame_lightly(ax)
-    ax.set_axisbelow(True)
     a, b = style.shorts([result.model_a, result.model_b], 24)
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.5), max(high, 0.5))

@@ -7,13 +7,13 @@ have them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from sat_nb.interventions.deletion import DELETIONS
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_dots, draw_lines, draw_whiskers
 from sat_nb.plots.style import PLAIN, SMALL, TEXT
 from sat_nb.table.schema import need_columns
 
@@ -63,7 +63,7 @@ def plot_deletion(
     >>> result = pd.DataFrame({
     ...     "deletion": ["grey", "blur"], "measured": "whole", "method": "lrp.z",
     ...     "tau": [0.4, 0.5], "low": [0.3, 0.4], "high": [0.5, 0.6]})
-    >>> [marks.get_label() for marks in plot_deletion(result).axes[0].containers]
+    >>> [text.get_text() for text in plot_deletion(result).legends[0].get_texts()]
     ['grey', 'blur']
     """
     need_columns(result, OF_DELETION, "result", f"a frame with {', '.join(OF_DELETION)}")
@@ -73,13 +73,14 @@ def plot_deletion(
     figure = style.figure_or_new(figure, style.PAGE, height)
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, measured in zip(axes, panels, strict=True):
-        _draw_deletions(ax, result[result["measured"] == measured], methods)
+        keys = _draw_deletions(ax, result[result["measured"] == measured], methods)
     _name_panels(axes, panels, titles)
     axes[0].set_ylim(len(methods) - 0.4, -0.6)
     axes[0].set_yticks(range(len(methods)), style.shorts(methods), fontsize=TEXT, **PLAIN)
     text = "Kendall's tau between ranks and effects, mean over images"
     figure.supxlabel(text, fontsize=TEXT, color=style.around(figure).ink, **PLAIN)
-    style.legend_above(figure, axes[0])
+    texts = style.legend_texts(map(_title_of, dict.fromkeys(result["deletion"])))
+    style.legend_above(figure, keys, texts)
     style.keep_numbers(axes[0], result)
     return figure
 
@@ -90,31 +91,25 @@ def _name_panels(axes: Sequence[Axes], panels: list[str], titles: dict[str, str]
         style.title_of(ax, text, color=style.around(ax).ink)
 
 
-def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
+def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> list[Any]:
+    """Draw a panel; return what the legend shows of each deletion, in their order."""
     style.frame_lightly(ax)
     style.keep_legible(ax)
     colours = style.inside(ax)
     ax.tick_params(axis="y", length=0)
-    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.draw_grid(ax, "y")
     ax.axvline(0, color=colours.ink, linewidth=0.8, zorder=1)
     deletions = list(dict.fromkeys(rows["deletion"]))
-    labels = style.legend_texts(map(_title_of, deletions))
-    for d, deletion in enumerate(deletions):
-        own = rows[rows["deletion"] == deletion]
-        aside = 0.22 * (d - (len(deletions) - 1) / 2)
-        heights = [methods.index(method) + aside for method in own["method"]]
-        tau, low, high = own[["tau", "low", "high"]].to_numpy(float).T
-        ax.errorbar(
-            tau,
-            heights,
-            xerr=[tau - low, high - tau],
-            fmt=style.MARKERS[style.nth_of(d)],
-            color=colours.bars[d % len(colours.bars)],
-            markersize=3.5,
-            elinewidth=1.1,
-            label=labels[d],
-        )
+    shades, markers = style.series_forms(ax, len(deletions))
+    series = [deletions.index(deletion) for deletion in rows["deletion"]]
+    heights = [
+        methods.index(method) + 0.22 * (d - (len(deletions) - 1) / 2)
+        for method, d in zip(rows["method"], series, strict=True)
+    ]
+    own, kinds = [shades[d] for d in series], [markers[d] for d in series]
+    draw_whiskers(ax, rows, heights, own, width=1.1, cap=0)
+    draw_dots(ax, rows["tau"], heights, own, markers=kinds, edges=colours.paper, points=4.5)
+    return style.keys_of(shades, markers)
 
 
 def _title_of(deletion: str) -> str:
@@ -171,47 +166,59 @@ def plot_randomisation(
     panels = list(dict.fromkeys(result["measure"]))
     figure = style.figure_or_new(figure, style.PAGE, 3.6)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    methods = list(dict.fromkeys(result["method"]))
     for ax, measure in zip(axes, panels, strict=True):
-        _draw_similarities(ax, result[result["measure"] == measure])
+        lines = _draw_similarities(ax, result[result["measure"] == measure], methods)
     _name_panels(axes, panels, titles)
     ink = style.around(figure).ink
     text = "similarity with the trained model's"
     axes[0].set_ylabel(text, fontsize=TEXT, color=ink, **PLAIN)
     figure.supxlabel("random from the output down to", fontsize=TEXT, color=ink, **PLAIN)
-    style.legend_above(figure, axes[0])
+    style.legend_above(figure, lines, [line.get_label() for line in lines])
     style.keep_numbers(axes[0], result)
     return figure
 
 
-def _draw_similarities(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_similarities(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> list[Any]:
+    """Draw a panel; return its lines."""
     layers = rows.drop_duplicates("depth").sort_values("depth")
     places = {depth: x for x, depth in enumerate(layers["depth"], 1)}
     last = len(places) + 1
-    methods, colours = list(dict.fromkeys(rows["method"])), style.inside(ax)
-    labels = style.legend_texts(methods)
-    for m, method in enumerate(methods):
-        own = rows[rows["method"] == method].sort_values("depth")
-        aside = 0.09 * (m - (len(methods) - 1) / 2)
-        colour, marker = colours.bars[m % len(colours.bars)], style.MARKERS[style.nth_of(m)]
-        ends = [own["similarity"] - own["low"], own["high"] - own["similarity"]]
-        ax.errorbar(
-            np.array([0, *own["depth"].map(places)]) + aside,
-            [1.0, *own["similarity"]],
-            yerr=[[0.0, *end] for end in ends],
-            color=colour,
-            linestyle="-",
-            marker=marker,
-            linewidth=1.2,
-            markersize=4,
-            elinewidth=0.8,
-            label=labels[m],
-        )
-        noise, hollow = own["noise"].iloc[0], colours.paper
-        ax.plot(last + aside, noise, marker, color=colour, markersize=4, mfc=hollow)
+    colours, (shades, markers) = style.inside(ax), style.series_forms(ax, len(methods))
+    series = rows["method"].map({method: m for m, method in enumerate(methods)})
+    aside = 0.09 * (series - (len(methods) - 1) / 2)
+    points = pd.DataFrame({"series": series, "y": rows["similarity"]})
+    points["x"] = rows["depth"].map(places) + aside
+    trained = points.assign(x=aside, y=1.0).drop_duplicates("series")
+    noise = points.assign(x=last + aside, y=rows["noise"]).drop_duplicates("series")
+    own = [shades[m] for m in series]
+    draw_whiskers(ax, rows, points["x"], own, along="y", width=0.8, cap=0)
+    lines = draw_lines(
+        ax,
+        pd.concat([trained, points]),
+        shades,
+        markers=markers,
+        labels=style.legend_texts(methods),
+        linewidth=1.2,
+        markersize=4.5,
+        markeredgecolor=colours.paper,
+    )
+    draw_dots(
+        ax,
+        noise["x"],
+        noise["y"],
+        [colours.paper] * len(noise),
+        markers=[markers[m] for m in noise["series"]],
+        edges=[shades[m] for m in noise["series"]],
+        points=4.0,
+        linewidth=1.0,
+        gid="noise",
+    )
     ax.axhline(0, color=colours.ink, linewidth=0.8, zorder=1)
     ax.axvline(last - 0.5, color=colours.quiet, linewidth=0.8, linestyle=":")
     names = ["nothing", *style.shorts(layers["layer"]), "(noise)"]
     ax.set_xticks(range(last + 1), names, rotation=45, ha="right", fontsize=SMALL, **PLAIN)
+    ax.set(xlabel="", ylabel="")
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=colours.faint, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.draw_grid(ax, "y")
+    return lines

@@ -1,16 +1,18 @@
-"""Heatmap: segments in rows, methods or models in columns."""
+"""Heatmaps: mean ranks by segment and method, and how far methods agree with each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sat_nb.arrays import Float64
+from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
 from sat_nb.plots.bars import checked_result, groups_of
+from sat_nb.plots.marks import draw_cells
 from sat_nb.plots.style import LINE, PLAIN, SMALL
 
 if TYPE_CHECKING:
@@ -68,21 +70,61 @@ def plot_heatmap(
     )
     width = min(style.PAGE, 2.2 + 0.6 * len(groups))
     ax = style.axes_or_new(ax, width, 1.3 + style.LINE_INCHES * 1.1 * len(order))
-    shades = darkness(cells, result.small_is_best)
-    colours = style.inside(ax)
-    ax.imshow(shades, cmap=colours.shades, vmin=0, vmax=1.25, aspect="auto", origin="upper")
-    ax.grid(False)
-    ax.set_xlim(-0.5, len(groups) - 0.5)
-    _name_columns(ax, list(groups))
-    size = style.name_rows(ax, order, style.as_names(highlight))
-    ax.set_ylim(len(order) - 0.5, -0.5)
-    _write_cells(ax, cells, result.small_is_best, size)
-    strong = "bright" if colours.is_dark else "dark"
+    texts = np.array([_numbers(column, result.small_is_best) for column in cells.T]).T
+    _draw(ax, darkness(cells, result.small_is_best), texts)
+    size = _name_cells(ax, order, list(groups), style.as_names(highlight))
+    _fit_texts(ax, size, len(groups))
+    strong = "bright" if style.inside(ax).is_dark else "dark"
     note = "" if result.small_is_best else f", {strong}: large in its column"
-    ax.set_xlabel(result.title + note, **PLAIN)
-    ax.xaxis.label.set(fontsize=SMALL, color=style.around(ax).quiet)
-    ax.spines[:].set_visible(False)
+    _write_below(ax, result.title + note)
     style.keep_numbers(ax, summary)
+    return ax
+
+
+def plot_consensus(result: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw how far saliency methods agree: Kendall's tau-b of each two of them.
+
+    Parameters
+    ----------
+    result : Consensus
+        The result of ``consensus``. Its ``tau`` is a square frame by method, from -1 (reversed)
+        to 1 (alike), and ``w`` Kendall's W of all methods.
+    ax : Axes, optional
+        Axes to draw on; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        The axes: a row and a column for each method. The darker a cell, the more they agree (on a
+        dark background, the brighter); tau of 0 and below has no shade. NaN is crossed out.
+
+    Raises
+    ------
+    InvalidInput
+        For anything that is not a Consensus.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> ax = plot_consensus(consensus(build(*toy())))
+    >>> [text.get_text() for text in ax.texts]
+    ['1.00', '0.62', '0.62', '1.00']
+    """
+    tau = getattr(result, "tau", None)
+    if not isinstance(tau, pd.DataFrame):
+        raise InvalidInput(
+            f"result: expected a Consensus from sat_nb.consensus, got {type(result).__name__}."
+        )
+    names = [str(name) for name in tau.index]
+    side = 1.6 + 0.45 * len(names)
+    ax = style.axes_or_new(ax, min(style.PAGE, side), min(style.PAGE, side) - 0.3)
+    ax.set_box_aspect(1)
+    cells = tau.to_numpy(float)
+    texts = [["" if np.isnan(x) else style.with_minus(f"{x:.2f}") for x in row] for row in cells]
+    _draw(ax, np.clip(cells, 0, 1), np.array(texts))
+    _fit_texts(ax, _name_cells(ax, names, names), len(names))
+    _write_below(ax, f"Kendall's tau in an image, mean; W of all methods: {result.w:.2f}")
+    style.keep_numbers(ax, tau.rename_axis("method").reset_index())
     return ax
 
 
@@ -96,34 +138,44 @@ def darkness(cells: Float64, small_is_best: bool) -> Float64:
     return size / np.where(most > 0, most, 1)
 
 
-def _name_columns(ax: Axes, names: list[str]) -> None:
+def _draw(ax: Axes, shades: Float64, texts: np.ndarray) -> None:
+    """Draw shades from 0 to 1 with their texts; cross out what is NaN."""
+    palette = style.inside(ax)
+    draw_cells(ax, shades, palette.shades, texts=texts, vmin=0, vmax=1.25)
+    for i, j in np.argwhere(np.isnan(shades)):
+        crossing = {"color": palette.quiet, "linewidth": 0.5, **LINE}
+        ax.plot([j + 0.1, j + 0.9], [i + 0.8, i + 0.2], **crossing)
+
+
+def _name_cells(
+    ax: Axes, rows: Sequence[str], columns: Sequence[str], highlight: tuple[str, ...] = ()
+) -> float:
+    """Write names above the columns and beside the rows; return the size of the latter."""
     width, _ = style.size_of(ax)
-    room, texts, ink = width / len(names) - 0.06, style.shorts(names), style.around(ax).ink
+    room, texts, ink = width / len(columns) - 0.06, style.shorts(columns), style.around(ax).ink
     upright = all(style.text_inches(text, SMALL) <= room for text in texts)
     ax.xaxis.tick_top()
-    ax.set_xticks(range(len(names)), texts, **PLAIN)
+    ax.set_xticks([i + 0.5 for i in range(len(columns))], texts, **PLAIN)
     for text in ax.get_xticklabels():
         text.set(fontsize=SMALL, color=ink)
         if not upright:
             text.set(rotation=45, ha="left", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
+    size = style.name_rows(ax, rows, highlight, first=0.5)
+    ax.set_ylim(len(rows), 0)
+    return size
 
 
-def _write_cells(ax: Axes, cells: Float64, small_is_best: bool, size: float) -> None:
-    shades = darkness(cells, small_is_best)
-    texts = np.array([_numbers(column, small_is_best) for column in cells.T]).T
+def _fit_texts(ax: Axes, size: float, n_columns: int) -> None:
     width, _ = style.size_of(ax)
-    widest = max(style.text_inches(text, 10.0) for text in texts.ravel()) / 10
-    size = min(size, SMALL, 0.9 * width / cells.shape[1] / widest)
-    palette = style.inside(ax)
-    crossing = {"color": palette.quiet, "linewidth": 0.5, **LINE}
-    on_dark = palette.ink if palette.is_dark else "white"
-    for (i, j), value in np.ndenumerate(cells):
-        if np.isnan(value):
-            ax.plot([j - 0.4, j + 0.4], [i + 0.3, i - 0.3], **crossing)
-            continue
-        colour = on_dark if shades[i, j] > 0.6 else palette.ink
-        ax.text(j, i, texts[i, j], ha="center", va="center", fontsize=size, color=colour, **PLAIN)
+    widest = max(style.text_inches(text.get_text(), 10.0) for text in ax.texts) / 10
+    for text in ax.texts:
+        text.set_fontsize(min(size, SMALL, 0.9 * width / n_columns / widest))
+
+
+def _write_below(ax: Axes, text: str) -> None:
+    ax.set_xlabel(text, **PLAIN)
+    ax.xaxis.label.set(fontsize=SMALL, color=style.around(ax).quiet)
 
 
 def _numbers(column: Float64, small_is_best: bool) -> list[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Map, Pixels
 from sat_nb.plots import style
 from sat_nb.plots.bars import plot_segments
+from sat_nb.plots.marks import draw_bars, draw_whiskers
 from sat_nb.plots.overlay import plot_overlay
 from sat_nb.plots.style import HATCHES, LINE, PLAIN, SMALL, TEXT
 from sat_nb.segments.segmentation import SegmentationMap
@@ -71,25 +72,17 @@ def plot_image_table(
     marked = style.as_names(highlight)
     ax = style.axes_or_new(ax, style.COLUMN * 1.2, 0.9 + style.LINE_INCHES * 1.15 * len(names))
     size, colours = style.name_rows(ax, names, marked), style.inside(ax)
-    bars = ax.barh(
-        range(len(names)),
-        ranked["mean_attribution"],
-        height=0.7,
-        color=[colours.accent if name in marked else colours.bars[0] for name in names],
-    )
+    values = ranked[["mean_attribution"]].to_numpy(float)
+    (bars,) = draw_bars(ax, values, colours.bars[:1], thickness=0.7)
     for bar, name in zip(bars, names, strict=True):
-        bar.set(hatch=HATCHES[1] if name in marked else "", edgecolor="white", linewidth=0.0)
+        own = name in marked
+        bar.set(facecolor=colours.accent if own else colours.bars[0], hatch=HATCHES[own])
+        bar.set(edgecolor="white", linewidth=0.0)
     errors = _errors(ranked)
     if errors.notna().any():
-        ax.errorbar(
-            ranked["mean_attribution"],
-            range(len(names)),
-            xerr=errors.fillna(0.0),
-            fmt="none",
-            ecolor=colours.ink,
-            elinewidth=0.9,
-            capsize=1.8,
-        )
+        mean = ranked["mean_attribution"]
+        ends = pd.DataFrame({"low": mean - errors, "high": mean + errors})
+        draw_whiskers(ax, ends, range(len(names)), [colours.ink] * len(names), width=0.9)
     open_ranks = _draw_brackets(ax, open_gaps(ranked).to_numpy())
     _finish(ax, all_ranked, len(names), errors.notna().any(), open_ranks)
     if "held_fraction" in ranked:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_bars, draw_cells, draw_dots
 from sat_nb.plots.style import ACCENT, PLAIN
 from sat_nb.segments.quality.measures import SIDE, best_move
 
@@ -51,18 +52,21 @@ def plot_mask_check(result: MaskCheck, *, ax: Axes | None = None, most: int = 30
     suspects = set(result.findings["segment"].dropna())
     ax = style.axes_or_new(ax, 7.0, 1.2 + 0.28 * len(names))
     palette, around = style.inside(ax), style.around(ax)
-    colours = [palette.accent if name in suspects else palette.bars[0] for name in names.index]
-    ax.barh(heights, names["detection_rate"], color=colours, height=0.7, alpha=0.6)
-    dots: dict[str, Any] = {"color": palette.ink, "markersize": 4, "label": "share of the image"}
-    ax.plot(names["coverage"], heights, "o", **dots)
+    rates = names[["detection_rate"]].to_numpy(float)
+    (bars,) = draw_bars(ax, rates, palette.bars[:1], thickness=0.7)
+    for bar, name in zip(bars, names.index, strict=True):
+        bar.set(facecolor=palette.accent if name in suspects else palette.bars[0], alpha=0.6)
+        bar.set(linewidth=0)
+    dots: dict[str, Any] = {"edges": palette.paper, "points": 4.5, "gid": "coverage"}
+    inks = [palette.ink] * len(names)
+    draw_dots(ax, names["coverage"], heights, inks, markers="o", **dots)
     ax.set_yticks(heights, style.shorts(names.index), **PLAIN)
     for text, name in zip(ax.get_yticklabels(), names.index, strict=True):
         text.set_color(around.accent if name in suspects else around.ink)
     side, quiet = ax.get_yaxis_transform(), {"color": around.quiet, **PLAIN}
     for y, count in zip(heights, names["n_images"], strict=True):
         ax.text(1.01, y, f"n = {count}", transform=side, va="center", fontsize=8, **quiet)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1)
+    ax.set(xlim=(0, 1), ylim=(len(names) - 0.4, -0.6), ylabel="")
     ax.set_xlabel("share of images that have it (bar), mean share of the image (dot)", **PLAIN)
     counts = (result.n_images, len(result.errors), len(result.warnings))
     style.title_of(ax, "{} images · {} errors · {} warnings".format(*counts), fontsize=10)
@@ -108,17 +112,22 @@ def plot_mask_edges(result: MaskCheck, *, ax: Axes | None = None) -> Axes:
             "images). They must have the size of their masks."
         )
     reach = result.edges.shape[0] // 2
-    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
     down, right = best_move(result.edges)
     ax = style.axes_or_new(ax, 4.4, 3.8)
-    place: dict[str, Any] = {"extent": extent, "origin": "upper", "aspect": "equal"}
-    picture = ax.imshow(result.edges, cmap="viridis", **place)
-    ax.grid(False)
-    ax.plot(0, 0, "+", color="white", markersize=12)
-    ax.plot(right, down, "o", markerfacecolor="none", markeredgecolor=ACCENT, markersize=14)
+    squares = draw_cells(ax, result.edges, "viridis", square=True)
+    middle = reach + 0.5
+    for colour, width in ((style.INK, 2.6), ("white", 1.2)):
+        ax.plot(middle, middle, "+", color=colour, markersize=12, markeredgewidth=width)
+    ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": ACCENT, "markersize": 14}
+    ax.plot(middle + right, middle + down, "o", **ring)
+    steps = [step for step in range(-reach, reach + 1) if step % max(reach // 2, 1) == 0]
+    places = [middle + step for step in steps]
+    texts = [style.with_minus(f"{step}") for step in steps]
+    ax.set_xticks(places, texts, **PLAIN)
+    ax.set_yticks(places, texts, **PLAIN)
     ax.set_xlabel(f"px to the right (photo brought to {SIDE} px)", **PLAIN)
     ax.set_ylabel("px down", **PLAIN)
-    bar = ax.figure.colorbar(picture, ax=ax)
+    bar = ax.figure.colorbar(squares, ax=ax)
     bar.set_label("edges met, 1 = by chance", **PLAIN)
     style.keep_legible(ax)
     style.keep_legible(bar.ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,11 @@ SHADE = "#fbeee4"
 BARS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#555555")
 
 ENOUGH = 3.0  # the contrast of large text and of graphics in WCAG 2.1
+ENOUGH_OF_BARS = 2.0  # of bars, lines and dots, which are told apart by more than their colour
 FAINTEST = 1.2  # of what only guides the eye, such as the frame of axes
+FAINTEST_GRID = 1.1
 _STEPS = 64
+_ALIKE = 0.5  # distance in RGB, each from 0 to 1
 _WHITE: Colour = (1.0, 1.0, 1.0)
 
 
@@ -63,13 +66,13 @@ class Palette:
         strongest = _mixed(self.behind, to_rgb(self.ink), 0.5)
         return LinearSegmentedColormap.from_list("shades", [self.behind, strongest])
 
-    def legible(self, colour: Any, least: float = ENOUGH) -> Any:
-        """A colour of the user's own settings, or the ink where it does not read."""
+    def legible(self, colour: Any, least: float = ENOUGH, instead: str | None = None) -> Any:
+        """A colour of the user's own settings; where it does not read, another one, or the ink."""
         from matplotlib.colors import to_rgba
 
         *_, alpha = to_rgba(colour)
         seen = contrast(_over(colour, self.behind), self.behind)
-        return colour if not alpha or seen >= least else self.ink
+        return colour if not alpha or seen >= least else instead or self.ink
 
 
 ON_WHITE = Palette()
@@ -77,38 +80,68 @@ ON_WHITE = Palette()
 
 def inside(ax: Axes) -> Palette:
     """The colours for what is drawn within the axes."""
-    return on(_behind_data(ax))
+    return on(_behind_data(ax), users_bars())
 
 
 def around(place: Axes | FigureBase) -> Palette:
     """The colours for what is drawn around axes, or anywhere on a figure."""
-    return on(_behind_axes(place.get_figure(root=False) if hasattr(place, "xaxis") else place))
+    behind = _behind_axes(place.get_figure(root=False) if hasattr(place, "xaxis") else place)
+    return on(behind, users_bars())
+
+
+def users_bars() -> tuple[str, ...]:
+    """The colours that the user has set, as ``seaborn.set_palette`` does; else ``BARS``."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    cycle = mpl.rcParams["axes.prop_cycle"]
+    if cycle == mpl.rcParamsDefault["axes.prop_cycle"]:
+        return BARS
+    return tuple(dict.fromkeys(map(to_hex, cycle.by_key().get("color", ())))) or BARS
 
 
 @lru_cache(maxsize=64)
-def on(behind: Colour) -> Palette:
+def on(behind: Colour, bars: tuple[str, ...] = BARS) -> Palette:
     """The colours on a background, an RGB triple; each has the contrast that it has on white.
+
+    Bars of the user's own have at least ``ENOUGH_OF_BARS``.
 
     >>> on((1.0, 1.0, 1.0)).ink, on((0.0, 0.0, 0.0)).ink
     ('#222222', '#e3e3e3')
     """
     from matplotlib.colors import to_hex, to_rgb
 
-    if min(behind) >= 0.995:
+    is_white = min(behind) >= 0.995
+    if is_white and bars == BARS:
         return ON_WHITE
+    own = tuple(to_hex(_hue_like(to_rgb(bar), behind, ENOUGH_OF_BARS)) for bar in bars)
+    accent = _hue_like(to_rgb(_unlike(own[0])), behind)
+    if is_white:
+        return replace(ON_WHITE, bars=own, accent=to_hex(accent))
     greys = {
         name: to_hex(_grey_like(to_rgb(getattr(ON_WHITE, name)), behind))
         for name in ("ink", "quiet", "stem", "faint")
     }
-    accent = _hue_like(to_rgb(ACCENT), behind)
     return Palette(
         paper=to_hex(behind),
         behind=behind,
         accent=to_hex(accent),
         shade=to_hex(_mixed(behind, accent, 0.2)),
-        bars=tuple(to_hex(_hue_like(to_rgb(bar), behind)) for bar in BARS),
+        bars=own,
         **greys,
     )
+
+
+def best_on(colour: Any) -> str:
+    """The ink or white, whichever reads better on a colour.
+
+    >>> best_on("yellow"), best_on("navy")
+    ('#222222', '#ffffff')
+    """
+    from matplotlib.colors import to_rgb
+
+    below = to_rgb(colour)
+    return max((INK, "#ffffff"), key=lambda ink: contrast(to_rgb(ink), below))
 
 
 def contrast(one: Colour, other: Colour) -> float:
@@ -176,9 +209,17 @@ def _grey_like(colour: Colour, behind: Colour) -> Colour:
     return _first(behind, behind, contrast(colour, (1.0, 1.0, 1.0)))
 
 
-def _hue_like(colour: Colour, behind: Colour) -> Colour:
+def _hue_like(colour: Colour, behind: Colour, least: float = 1.0) -> Colour:
     """The colour, or as little lighter or darker as it takes to read as well as on white."""
-    return _first(colour, behind, min(contrast(colour, (1.0, 1.0, 1.0)), ENOUGH))
+    return _first(colour, behind, max(min(contrast(colour, _WHITE), ENOUGH), least))
+
+
+def _unlike(first: str) -> str:
+    """The accent, or the blue of ``BARS`` where the colour of single bars is too much like it."""
+    from matplotlib.colors import to_rgb
+
+    apart = sum((a - b) ** 2 for a, b in zip(to_rgb(first), to_rgb(ACCENT), strict=True))
+    return ACCENT if apart > _ALIKE**2 else BARS[0]
 
 
 def _first(start: Colour, behind: Colour, wanted: float) -> Colour:

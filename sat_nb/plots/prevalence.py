@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_lines, draw_whiskers
 from sat_nb.plots.style import PLAIN, TEXT
 from sat_nb.printable import literal
 from sat_nb.table.schema import need_columns
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 PREVALENCE_COLUMNS = ("marked_fraction", "measure", "series", "value")
 MEASURES = {"rank": "mean rank\n(1 = most attribution)", "accuracy": "accuracy"}
-_DASHES = ("-", "--", ":", "-.")
+_DASHES: tuple[Any, ...] = ("", (4, 2), (1, 1), (4, 1, 1, 1))  # "" is a solid line
 
 
 def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> Figure:
@@ -59,7 +60,7 @@ def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> F
     >>> results = pd.DataFrame({
     ...     "marked_fraction": [0.0, 0.25, 0.0, 0.25], "measure": ["rank"] * 2 + ["accuracy"] * 2,
     ...     "series": ["watermark"] * 2 + ["clean"] * 2, "value": [5.2, 3.2, 0.67, 0.68]})
-    >>> [line.get_label() for ax in plot_prevalence(results).axes for line in ax.containers]
+    >>> [line.get_label() for ax in plot_prevalence(results).axes for line in ax.lines]
     ['watermark', 'clean']
     """
     has_whiskers = _check(results)
@@ -81,35 +82,32 @@ def plot_prevalence(results: pd.DataFrame, *, figure: Figure | None = None) -> F
 def _draw_panel(
     ax: Axes, rows: pd.DataFrame, names: Sequence[str], n_before: int, has_whiskers: bool
 ) -> None:
-    labels, colours = style.legend_texts(names), style.inside(ax).bars
-    for k, name in enumerate(names):
-        line = rows[rows["series"] == name].sort_values("marked_fraction")
-        ends = None
-        if has_whiskers:
-            ends = [
-                (line["value"] - line["low"]).fillna(0.0),
-                (line["high"] - line["value"]).fillna(0.0),
-            ]
-        ax.errorbar(
-            line["marked_fraction"],
-            line["value"],
-            yerr=ends,
-            color=colours[(n_before + k) % len(colours)],
-            marker=style.MARKERS[style.nth_of(n_before + k)],
-            linestyle=_DASHES[k % len(_DASHES)],
-            linewidth=1.2,
-            markersize=4.5,
-            capsize=2,
-            elinewidth=0.9,
-            label=labels[k],
-        )
+    colours, markers = style.series_forms(ax, n_before + len(names))
+    colours, markers = colours[n_before:], markers[n_before:]
+    points = rows[["marked_fraction", "value"]].set_axis(["x", "y"], axis=1)
+    points["series"] = [names.index(name) for name in rows["series"]]
+    if has_whiskers:
+        shades = [colours[series] for series in points["series"]]
+        draw_whiskers(ax, rows, points["x"], shades, along="y", width=0.9)
+    draw_lines(
+        ax,
+        points,
+        colours,
+        markers=markers,
+        labels=style.legend_texts(names),
+        dashes=[_DASHES[k % len(_DASHES)] for k in range(len(names))],
+        linewidth=1.2,
+        markersize=5.0,
+        markeredgecolor=style.inside(ax).paper,
+    )
 
 
 def _finish(ax: Axes, measure: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.6)
+    style.draw_grid(ax, "y")
+    ax.set_xlabel("")
     ax.set_ylabel(MEASURES[measure], fontsize=TEXT, color=style.around(ax).ink, **PLAIN)
     style.legend_of(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     if measure == "rank":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_dots
 from sat_nb.plots.style import SMALL
 from sat_nb.stats.local_ranks import rank_shares
 
@@ -74,11 +75,9 @@ def plot_rank_distribution(
     counts = shown.groupby("segment")["n_images"].first().reindex(order)
     style.write_aside(ax, [f"n = {n}" for n in counts], min(size, SMALL))
     _draw_shares(ax, shown, order, marked)
-    points = min(5.5, 0.62 * size)
-    feet = [y + _FOOT for y in range(len(order))]
-    colours = style.inside(ax)
-    (marks,) = ax.plot(means[order], feet, "^", color=colours.ink, markersize=points, gid="mean")
-    marks.set(markeredgecolor=colours.paper, markeredgewidth=0.5, clip_on=False, zorder=4)
+    feet, ink = [y + _FOOT for y in range(len(order))], style.inside(ax).ink
+    look: dict[str, Any] = {"edges": style.inside(ax).paper, "points": min(5.5, 0.62 * size)}
+    draw_dots(ax, means[order], feet, [ink] * len(order), markers="^", gid="mean", **look)
     style.title_of(ax, style.short(table["method"].iloc[0]))
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
     most_share = shown["share"].max()
@@ -90,7 +89,11 @@ def plot_rank_distribution(
 
 
 def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[str, ...]) -> None:
-    """Draw bars on the foot of each segment's row, half as wide where ranks are tied."""
+    """Draw bars on the foot of each segment's row, half as wide where ranks are tied.
+
+    They are one collection: ``seaborn.histplot`` takes 80 ms for twelve segments, which is half of
+    the time that the explorer has for a click.
+    """
     from matplotlib.collections import PolyCollection
 
     colours = style.inside(ax)

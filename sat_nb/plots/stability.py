@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.plots import style
+from sat_nb.plots.marks import draw_dots, draw_lines, draw_whiskers
 from sat_nb.plots.style import PLAIN, SMALL, TEXT
 from sat_nb.table.schema import need_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_LINE: dict[str, Any] = {"linewidth": 1.2, "markersize": 4.5}
 OF_STABILITY = ("method", "n_images", "tau", "low", "high")
 OF_SENSITIVITY = ("change", "amount", "unit", "method", "tau", "low", "high")
 
@@ -52,41 +54,31 @@ def plot_ranking_stability(
     --------
     >>> from sat_nb.toy import toy
     >>> ax = plot_ranking_stability(ranking_stability(build(*toy()), n_repeats=50))
-    >>> [line.get_label() for line in ax.containers]
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['sharp', 'noisy']
     """
     origin = f"the result of sat_nb.ranking_stability, with {', '.join(OF_STABILITY)}"
     need_columns(result, OF_STABILITY, "result", origin)
     methods = list(dict.fromkeys(result["method"]))
-    ax = style.axes_or_new(ax, style.PAGE * 0.7, 2.9 + style.LINE_INCHES * (len(methods) // 3))
+    ax = style.axes_or_new(ax, style.SHARED, 2.9 + style.LINE_INCHES * (len(methods) // 3))
     colours, labels = style.inside(ax), style.legend_texts(methods)
-    for m, method in enumerate(methods):
-        rows = result[result["method"] == method].sort_values("n_images")
-        # The axis is logarithmic: a factor sets the whiskers of several methods side by side.
-        aside = 1.02 ** (m - (len(methods) - 1) / 2)
-        ends = [(rows["tau"] - rows["low"]).clip(0), (rows["high"] - rows["tau"]).clip(0)]
-        ax.errorbar(
-            rows["n_images"] * aside,
-            rows["tau"],
-            yerr=ends,
-            color=colours.bars[m % len(colours.bars)],
-            linestyle="-",
-            marker=style.MARKERS[style.nth_of(m)],
-            linewidth=1.2,
-            markersize=4,
-            elinewidth=0.6,
-            label=labels[m],
-        )
+    shades, markers = style.series_forms(ax, len(methods))
+    series = result["method"].map({method: m for m, method in enumerate(methods)})
+    # The axis is logarithmic: a factor sets the whiskers of several methods side by side.
+    aside = 1.02 ** (series - (len(methods) - 1) / 2)
+    points = pd.DataFrame({"series": series, "x": result["n_images"] * aside, "y": result["tau"]})
+    of_each = [shades[m] for m in series]
+    draw_whiskers(ax, result, points["x"], of_each, along="y", width=0.6, cap=0)
+    lines = draw_lines(ax, points, shades, markers=markers, labels=labels, **_LINE)
     ax.axhline(enough, color=colours.quiet, linewidth=0.8, linestyle=":", gid="enough")
-    _finish_stability(ax, np.unique(result["n_images"]), labels)
+    _finish_stability(ax, np.unique(result["n_images"]), lines)
     style.keep_numbers(ax, result)
     return ax
 
 
-def _finish_stability(ax: Axes, sizes: np.ndarray, labels: list[str]) -> None:
+def _finish_stability(ax: Axes, sizes: np.ndarray, lines: list[Any]) -> None:
     style.frame_lightly(ax, rows=False)
-    ax.grid(axis="y", color=style.inside(ax).faint, linewidth=0.6)
-    ax.set_axisbelow(True)
+    style.draw_grid(ax, "y")
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{n:g}" for n in sizes], fontsize=SMALL, **PLAIN)
     ax.minorticks_off()
@@ -94,10 +86,9 @@ def _finish_stability(ax: Axes, sizes: np.ndarray, labels: list[str]) -> None:
     words: dict[str, Any] = {"fontsize": TEXT, "color": style.around(ax).ink, **PLAIN}
     ax.set_xlabel("images in each of two separate samples", **words)
     ax.set_ylabel("Kendall's tau of their rankings", **words)
-    columns = style.legend_columns(labels, style.size_of(ax)[0])
-    style.legend_of(
-        ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(columns, 3), borderaxespad=0.2
-    )
+    columns = style.legend_columns([line.get_label() for line in lines], style.size_of(ax)[0])
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
+    style.legend_of(ax, handles=lines, ncols=min(columns, 3), **place)
 
 
 # --- other masks ----------------------------------------------------------------------------------
@@ -106,7 +97,7 @@ def _finish_stability(ax: Axes, sizes: np.ndarray, labels: list[str]) -> None:
 def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how far a ranking moves when the masks change: Kendall's tau with its interval.
 
-    Each change and amount has a row, each method a colour.
+    Each change and amount has a row, each method a colour and a marker.
 
     Parameters
     ----------
@@ -141,21 +132,25 @@ def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     lines = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     methods = list(dict.fromkeys(result["method"]))
     ax = style.axes_or_new(ax, 6.5, 1.0 + 0.3 * len(lines) * max(1.0, 0.5 * len(methods)))
-    step, colours, names = 0.7 / len(methods), style.inside(ax), style.legend_texts(methods)
-    for m, method in enumerate(methods):
-        rows = result[result["method"] == method]
-        own = [label for label, of in zip(labels, result["method"], strict=True) if of == method]
-        heights = [lines[label] + step * (m - (len(methods) - 1) / 2) for label in own]
-        colour = colours.bars[m % len(colours.bars)]
-        ax.hlines(heights, rows["low"], rows["high"], color=colour, linewidth=1.6)
-        ax.plot(rows["tau"], heights, "o", color=colour, markersize=5, label=names[m])
+    colours = style.inside(ax)
+    shades, markers = style.series_forms(ax, len(methods))
+    series = [methods.index(method) for method in result["method"]]
+    step, middle = 0.7 / len(methods), (len(methods) - 1) / 2
+    heights = [lines[label] + step * (m - middle) for label, m in zip(labels, series, strict=True)]
+    own = [shades[m] for m in series]
+    draw_whiskers(ax, result, heights, own, width=1.6, cap=0)
+    kinds = [markers[m] for m in series]
+    draw_dots(ax, result["tau"], heights, own, markers=kinds, edges=colours.paper, points=5.5)
     ax.axvline(1.0, color=colours.quiet, linewidth=0.8, linestyle=":")
     ax.set_yticks(range(len(lines)), style.shorts(lines, 60), **PLAIN)
-    ax.invert_yaxis()
+    ax.set_ylim(len(lines) - 0.4, -0.6)
     ax.set_xlabel("Kendall's tau with the ranking of the unchanged masks", **PLAIN)
     ax.spines[["top", "right"]].set_visible(False)
     style.keep_legible(ax)
-    style.legend_of(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=9)
+    texts, handles = style.legend_texts(methods), style.keys_of(shades, markers)
+    columns = style.legend_columns(texts, style.size_of(ax)[0])
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
+    style.legend_of(ax, handles=handles, labels=texts, ncols=columns, **place)
     style.keep_numbers(ax, result)
     return ax
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
+from sat_nb.plots.marks import LINE as LINE
 from sat_nb.plots.names import PLAIN as PLAIN
 from sat_nb.plots.names import fitted_together as fitted_together
 from sat_nb.plots.names import legend_texts as legend_texts
@@ -19,6 +20,7 @@ from sat_nb.plots.palette import ACCENT as ACCENT
 from sat_nb.plots.palette import BARS as BARS
 from sat_nb.plots.palette import FAINT as FAINT
 from sat_nb.plots.palette import FAINTEST as FAINTEST
+from sat_nb.plots.palette import FAINTEST_GRID as FAINTEST_GRID
 from sat_nb.plots.palette import INK as INK
 from sat_nb.plots.palette import QUIET as QUIET
 from sat_nb.plots.palette import Palette as Palette
@@ -33,14 +35,16 @@ if TYPE_CHECKING:
 
 # Widths of one and of two columns of a journal, in inches; text sizes in points at that width.
 COLUMN, PAGE = 3.5, 7.0
+# For rows with names at the left and numbers at the right. At the width of a column, 85 mm, small
+# texts are 5 points high.
+SHARED = 4.6
 TEXT, SMALL = 8.0, 7.0
 LINE_INCHES = 0.165  # from one line of TEXT to the next
+_MARGIN = 0.35  # inches around empty axes; a layout would find the same in 20 ms
 _NAMES_SHARE = 0.36  # names at the left take at most this share of the width
 
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# For every line without a format: the user's ``axes.prop_cycle`` may have markers and dashes.
-LINE: dict[str, Any] = {"linestyle": "-", "marker": "None"}
 
 settle_default()
 
@@ -74,10 +78,20 @@ def size_of(ax: Axes) -> tuple[float, float]:
     root = ax.get_figure(root=True)
     assert root is not None
     layout = root.get_layout_engine()
+    if layout is not None and root.axes == [ax] and ax.axison and not ax.has_data():
+        return root.get_figwidth() - _MARGIN, root.get_figheight() - _MARGIN
     if layout is not None:
         layout.execute(root)  # otherwise it runs at the first draw, after the texts were fitted
     box = ax.get_window_extent()
     return box.width / root.dpi, box.height / root.dpi
+
+
+def row_points(ax: Axes) -> float:
+    """The height in points of a row whose place was given by ``name_rows``."""
+    root = ax.get_figure(root=True)
+    assert root is not None
+    first, last = ax.get_ylim()
+    return float(72 * ax.get_window_extent().height / root.dpi / abs(last - first))
 
 
 def fitting(size: float, room_inches: float) -> float:
@@ -134,9 +148,12 @@ def write_title(figure: Any, text: str) -> None:
     figure.suptitle(line, x=0.01, ha="left", fontsize=TEXT, color=colour, weight="bold", **PLAIN)
 
 
-def nth_of(series: int) -> int:
-    """Which hatch or marker a series has: with its colour, it is the only one for 49 series."""
-    return (series + series // len(BARS)) % len(BARS)
+def nth_of(series: int, n_colours: int = len(BARS)) -> int:
+    """Which hatch or marker a series has: with its colour, it is the only one.
+
+    There are seven for each of the ``n_colours``.
+    """
+    return (series % n_colours + series // n_colours) % len(MARKERS)
 
 
 def with_minus(number: str) -> str:
@@ -162,15 +179,21 @@ def as_names(highlight: str | Iterable[str]) -> tuple[str, ...]:
     return (highlight,) if isinstance(highlight, str) else tuple(highlight)
 
 
-def name_rows(ax: Axes, names: Sequence[str], highlight: Collection[str] = ()) -> float:
-    """Write names down the left side, first on top, one a line; return the text size used."""
-    ax.set_ylim(len(names) - 0.4, -0.6)
+def name_rows(
+    ax: Axes, names: Sequence[str], highlight: Collection[str] = (), *, first: float = 0.0
+) -> float:
+    """Write names down the left side, first on top, one a line; return the text size used.
+
+    ``first`` is the height of the first row.
+    """
+    ax.set_ylim(first + len(names) - 0.4, first - 0.6)
     width, height = size_of(ax)
     size = fitting(TEXT, height / len(names))
     room = max(_NAMES_SHARE * width, 0.8)
     texts = fitted_together(names, size, [room] * len(names))
     colours = around(ax)
-    ax.set_yticks(range(len(names)), texts, fontsize=size, **PLAIN)
+    heights = [first + i for i in range(len(names))]
+    ax.set_yticks(heights, texts, fontsize=size, **PLAIN)
     for text, name in zip(ax.get_yticklabels(), names, strict=True):
         colour = colours.accent if name in highlight else colours.ink
         text.set(color=colour, fontweight=weight_of(name, highlight))
@@ -189,8 +212,26 @@ def frame_lightly(ax: Axes, *, rows: bool = True) -> None:
 
 def ink_axes(ax: Axes, axis: Literal["x", "y", "both"] = "both") -> None:
     """Draw ticks, their numbers and the frame so that they read on the figure."""
+    ax.tick_params(axis=axis, colors=around(ax).ink)
+    _ink_frame(ax)
+
+
+def draw_grid(ax: Axes, axis: Literal["x", "y"]) -> None:
+    """Draw lines across the plot, in the colour of the user's grid if the settings have one."""
+    import matplotlib as mpl
+
+    colours = inside(ax)
+    own = mpl.rcParams["grid.color"] if mpl.rcParams["axes.grid"] else colours.faint
+    colour = colours.legible(own, FAINTEST_GRID, colours.faint)
+    ax.grid(axis=axis, color=colour, linewidth=0.7, linestyle="-")
+    ax.set_axisbelow(True)
+
+
+def _ink_frame(ax: Axes) -> None:
+    """Colour a frame that does not read; axes of a shade of their own need none."""
     colours = around(ax)
-    ax.tick_params(axis=axis, colors=colours.ink)
+    if inside(ax).paper != colours.paper:
+        return
     for spine in ax.spines.values():
         spine.set_edgecolor(colours.legible(spine.get_edgecolor(), FAINTEST))
 
@@ -204,8 +245,7 @@ def keep_legible(ax: Axes) -> None:
         legible = colours.legible(tick.label1.get_color())
         if legible != tick.label1.get_color():
             axis.set_tick_params(colors=legible)
-    for spine in ax.spines.values():
-        spine.set_edgecolor(colours.legible(spine.get_edgecolor(), FAINTEST))
+    _ink_frame(ax)
 
 
 def write_aside(ax: Axes, texts: Iterable[str], size: float) -> None:
@@ -221,15 +261,32 @@ def legend_of(ax: Axes, **options: Any) -> Any:
     return _plain(ax.legend(frameon=False, **options), around(ax))
 
 
+def keys_of(colours: Sequence[str], markers: Sequence[str], points: float = 5.0) -> list[Any]:
+    """What a legend shows for dots: the marker of each series in its colour."""
+    from matplotlib.lines import Line2D
+
+    form: dict[str, Any] = {"linestyle": "none", "markersize": points, "markeredgecolor": "none"}
+    pairs = zip(colours, markers, strict=True)
+    return [Line2D([], [], color=colour, marker=marker, **form) for colour, marker in pairs]
+
+
+def series_forms(ax: Axes, n: int) -> tuple[list[str], list[str]]:
+    """The colours and the markers of that many series."""
+    bars = inside(ax).bars
+    markers = [MARKERS[nth_of(k, len(bars))] for k in range(n)]
+    return [bars[k % len(bars)] for k in range(n)], markers
+
+
 def legend_columns(texts: Iterable[str], width: float) -> int:
     """How many columns of a legend fit a width in inches, at least one."""
     each = max(text_inches(text, SMALL) for text in texts) + 0.5  # its line, and a gap
     return max(int(width / each), 1)
 
 
-def legend_above(figure: Figure, ax: Axes, most: int = 3) -> Any:
-    """A legend of one panel's lines above all panels, in at most ``most`` columns."""
-    handles, labels = ax.get_legend_handles_labels()
+def legend_above(
+    figure: Figure, handles: Sequence[Any], labels: Sequence[Any], most: int = 3
+) -> Any:
+    """A legend above all panels of a figure, in at most ``most`` columns."""
     columns = min(legend_columns(labels, figure.get_figwidth()), most)
     place: dict[str, Any] = {"loc": "outside upper left", "ncols": columns}
     legend = figure.legend(handles, labels, frameon=False, fontsize=SMALL, **place)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgba
 
 import sat_nb as sat
@@ -23,26 +25,64 @@ def lines(ax, gid: str) -> list:
     return [line for line in ax.lines if line.get_gid() == gid]
 
 
+def collections(ax, gid: str) -> list:
+    return [collection for collection in ax.collections if collection.get_gid() == gid]
+
+
+def dots(ax, gid: str | None = None) -> np.ndarray:
+    """The places (n, 2) of all dots that one call has drawn."""
+    (found,) = [c for c in collections(ax, gid) if isinstance(c, PathCollection)]
+    return np.asarray(found.get_offsets())
+
+
+def whiskers(ax, along: int = 0) -> np.ndarray:
+    """Both ends (n, 2) of all whiskers, in the order of the rows of each series."""
+    parts = [part for c in collections(ax, "whiskers") for part in c.get_segments()]
+    return np.array([part[:, along] for part in parts])
+
+
 # --- bars -----------------------------------------------------------------------------------------
 
 
 def test_whiskers_end_at_low_and_high() -> None:
     summary = results.intervals(results.table(5))
     ax = sat.plot_segments(summary)
-    (whiskers,) = [c for c in ax.collections if c.get_gid() == "whiskers"]
-    ends = np.array([segment[:, 0] for segment in whiskers.get_segments()])
-    np.testing.assert_allclose(ends, summary[["low", "high"]])
+    np.testing.assert_array_equal(whiskers(ax), summary[["low", "high"]])
+
+
+@pytest.mark.parametrize("value", ["abs_mean_attribution", "rank"])
+def test_each_group_has_its_own_values_and_whiskers(value: str) -> None:
+    """Side by side in the order of groups; a segment that one of them lacks has none."""
+    given = results.intervals(results.table(5, methods=("a", "b", "c")), value)
+    summary = given.drop(given.index[given["method"].eq("b")][1])
+    summary.loc[summary["method"] == "c", "low"] = np.nan
+    ax = sat.plot_segments(summary)
+    order = [name.get_text() for name in ax.get_yticklabels()]
+    groups = {m: rows.set_index("segment").reindex(order) for m, rows in summary.groupby("method")}
+    values = np.concatenate([rows[value] for rows in groups.values()])
+    known = ~np.isnan(values)
+    if value == "rank":
+        drawn, heights = dots(ax, "value").T
+    else:
+        drawn = np.array([bar.get_width() for bar in ax.patches])
+        heights = np.array([bar.get_y() + bar.get_height() / 2 for bar in ax.patches])[known]
+        assert (drawn[~known] == 0).all()
+        drawn = drawn[known]
+    np.testing.assert_array_equal(drawn, values[known])
+    assert np.round(heights).tolist() == np.tile(np.arange(5.0), 3)[known].tolist()
+    assert (np.diff(np.split(heights, [5, 9])[0] - np.arange(5.0)) < 1e-9).all()
+    ends = pd.concat([rows[["low", "high"]].dropna() for rows in groups.values()])
+    np.testing.assert_array_equal(whiskers(ax), ends)
+    assert len(ends) == 9
 
 
 def test_ranks_are_points_that_start_at_one() -> None:
     summary = results.intervals(results.table(5), "rank")
     ax = sat.plot_segments(summary, highlight="mane")
-    points = lines(ax, "value")
-    assert [p.get_xdata()[0] for p in points] == summary["rank"].tolist()
+    assert dots(ax, "value")[:, 0].tolist() == summary["rank"].tolist()
     assert len(ax.patches) == 1  # the band behind the highlighted row
-    assert [to_hex(p.get_color()) == ACCENT for p in points] == (
-        summary["segment"] == "mane"
-    ).tolist()
+    colours = map(to_hex, collections(ax, "value")[0].get_facecolors())
+    assert [colour == ACCENT for colour in colours] == (summary["segment"] == "mane").tolist()
     assert ax.get_xticks()[0] == 1
 
 
@@ -50,8 +90,10 @@ def test_groups_differ_in_hatch_and_marker() -> None:
     table = results.table(3, methods=("a", "b", "c"))
     bars = sat.plot_segments(sat.aggregate(table)).patches
     assert len({bar.get_hatch() for bar in bars}) == 3
-    points = lines(sat.plot_segments(sat.aggregate(table, value="rank")), "value")
-    assert len({point.get_marker() for point in points}) == 3
+    (points,) = collections(sat.plot_segments(sat.aggregate(table, value="rank")), "value")
+    shapes = {path.vertices.tobytes() for path in points.get_paths()}
+    assert len(points.get_paths()) == 9
+    assert len(shapes) == 3
 
 
 def test_a_highlighted_segment_is_bold_and_banded_among_several_groups() -> None:
@@ -88,17 +130,37 @@ def test_heatmap_is_darkest_at_the_best_and_crosses_out_what_is_missing() -> Non
     lacking = summary[~((summary["method"] == "b") & (summary["segment"] == "mane"))]
     ax = sat.plot_heatmap(lacking)
     order = [t.get_text() for t in ax.get_yticklabels()]
-    shades = ax.images[0].get_array()
+    shades = ax.collections[0].get_array()
     a = summary[summary["method"] == "a"].set_index("segment")["rank"]
     assert order[int(np.argmax(shades[:, 0]))] == a.idxmin()
-    assert np.ma.getmaskarray(np.ma.masked_invalid(shades))[order.index("mane"), 1]
+    assert np.argwhere(np.ma.getmaskarray(shades)).tolist() == [[order.index("mane"), 1]]
+    ranks = [f"{rank:.1f}" for rank in summary.set_index(["segment", "method"]).loc[order, "rank"]]
+    assert [text.get_text() for text in ax.texts] == [
+        rank for i, rank in enumerate(ranks) if i != 2 * order.index("mane") + 1
+    ]
     assert len(ax.lines) == 1
     assert len(ax.texts) == 7
 
 
 def test_heatmap_of_a_segment_that_is_zero_everywhere() -> None:
     summary = sat.aggregate(results.table(3)).assign(mean_attribution=0.0)
-    assert (sat.plot_heatmap(summary).images[0].get_array() == 0).all()
+    assert (sat.plot_heatmap(summary).collections[0].get_array() == 0).all()
+
+
+def test_a_consensus_draws_every_tau_where_it_belongs() -> None:
+    names = ["a", "b", "c"]
+    tau = pd.DataFrame([[1, 0.5, -0.25], [0.5, 1, np.nan], [-0.25, np.nan, 1]], names, names)
+    ax = sat.plot_consensus(SimpleNamespace(tau=tau, w=0.5))
+    places = {text.get_position(): text.get_text() for text in ax.texts}
+    cells = np.argwhere(tau.notna().to_numpy())
+    assert places == {
+        (j + 0.5, i + 0.5): f"{tau.iloc[i, j]:.2f}".replace("-", "−") for i, j in cells
+    }
+    assert len(ax.lines) == 2  # what is unknown is crossed out
+    shades = np.asarray(ax.collections[0].get_array())
+    assert shades[0].tolist() == [1, 0.5, 0]
+    with pytest.raises(sat.InvalidInput, match="expected a Consensus from sat_nb.consensus, got D"):
+        sat.plot_consensus(tau)
 
 
 @settings(max_examples=30)
@@ -121,10 +183,9 @@ def test_rank_distribution_draws_shares_and_means() -> None:
     (bars,) = [c for c in ax.collections if c.get_gid() == "shares"]
     heights = np.array([np.ptp(path.vertices[:, 1]) for path in bars.get_paths()])
     np.testing.assert_allclose(heights / heights.max(), shares["share"] / shares["share"].max())
-    (means,) = lines(ax, "mean")
     order = [t.get_text() for t in ax.get_yticklabels()]
     expected = table.groupby("segment")["rank"].mean()[order]
-    np.testing.assert_allclose(means.get_xdata(), expected)
+    np.testing.assert_allclose(dots(ax, "mean")[:, 0], expected)
     assert expected.is_monotonic_increasing
 
 
@@ -138,14 +199,12 @@ def test_rank_distribution_of_several_methods() -> None:
 def test_difference_draws_intervals_and_fills_what_differs() -> None:
     result = results.difference(8)
     ax = sat.plot_difference(result, highlight="ears")
-    ends = [list(line.get_xdata()) for line in lines(ax, "interval")]
-    assert ends == result.table[["low", "high"]].to_numpy().tolist()
-    filled = [line.get_xdata()[0] for line in lines(ax, "differs")]
+    np.testing.assert_array_equal(whiskers(ax), result.table[["low", "high"]])
+    np.testing.assert_array_equal(dots(ax, "shift")[:, 0], result.table["rank_shift"])
     below = result.table["adjusted_p_value"] <= result.alpha
-    assert filled == result.table.loc[below, "rank_shift"].tolist()
-    hollow = lines(ax, "alike")
-    assert len(hollow) == (~below).sum()
-    assert {line.get_markerfacecolor() for line in hollow} == {"white"}
+    fills = [to_hex(colour) for colour in collections(ax, "shift")[0].get_facecolors()]
+    assert [fill != "#ffffff" for fill in fills] == below.tolist()
+    assert 0 < below.sum() < len(below)
     assert "unmarked → half_marked" in ax.get_title(loc="left")
     with pytest.raises(sat.InvalidInput, match="expected a Difference"):
         sat.plot_difference(result.table)
@@ -156,12 +215,13 @@ def test_prevalence_puts_rank_one_on_top() -> None:
     ranks, accuracies = sat.plot_prevalence(data).axes
     low, high = ranks.get_ylim()
     assert low > high
-    drawn = ranks.containers[0]
     rows = data[data["series"] == "watermark"]
-    np.testing.assert_allclose(drawn.lines[0].get_ydata().astype(float), rows["value"])
-    ends = np.array([s[:, 1] for s in drawn.lines[2][0].get_segments()])
-    np.testing.assert_allclose(ends, rows[["low", "high"]])
-    markers = [c.lines[0].get_marker() for ax in (ranks, accuracies) for c in ax.containers]
+    np.testing.assert_array_equal(ranks.lines[0].get_ydata(), rows["value"])
+    np.testing.assert_array_equal(ranks.lines[0].get_xdata(), rows["marked_fraction"])
+    for ax, measure in ((ranks, "rank"), (accuracies, "accuracy")):
+        ends = data.loc[data["measure"] == measure, ["low", "high"]]
+        np.testing.assert_array_equal(whiskers(ax, 1), ends)
+    markers = [line.get_marker() for ax in (ranks, accuracies) for line in ax.lines]
     assert len(set(markers)) == 4
     assert len(sat.plot_prevalence(data[data["measure"] == "rank"]).axes) == 1
 
@@ -227,9 +287,7 @@ def one_image(values: list[float], errors: list[float]) -> pd.DataFrame:
 def test_one_image_shows_errors_and_brackets() -> None:
     ax = sat.plot_image_table(one_image([0.9, -0.85, 0.2], [0.05, 0.05, 0.01]))
     assert [t.get_text() for t in ax.get_yticklabels()] == ["s0", "s1", "s2"]
-    (errors,) = [c for c in ax.collections if len(c.get_segments()) == 3]
-    ends = [list(segment[:, 0]) for segment in errors.get_segments()]
-    np.testing.assert_allclose(ends, [[0.85, 0.95], [-0.9, -0.8], [0.19, 0.21]])
+    np.testing.assert_allclose(whiskers(ax), [[0.85, 0.95], [-0.9, -0.8], [0.19, 0.21]])
     (bracket,) = lines(ax, "unsettled")
     assert bracket.get_ydata()[0] > 0
     assert bracket.get_ydata()[-1] < 1
@@ -322,13 +380,12 @@ def test_overview_shows_the_five_steps() -> None:
 def test_stability_stands_at_its_taus() -> None:
     rows = results.stability()
     ax = sat.plot_ranking_stability(rows, enough=0.8)
-    for method, container in zip(results.METHODS, ax.containers, strict=True):
-        assert container.get_label() == method
+    for method, line in zip(results.METHODS, ax.lines, strict=False):
+        assert line.get_label() == method
         own = rows[rows["method"] == method]
-        np.testing.assert_allclose(container[0].get_ydata(orig=False), own["tau"])
-        np.testing.assert_allclose(container[0].get_xdata(orig=False), own["n_images"], rtol=0.1)
-        ends = np.array([part[:, 1] for part in container[2][0].get_segments()])
-        np.testing.assert_allclose(ends, own[["low", "high"]])
+        np.testing.assert_allclose(line.get_ydata(), own["tau"])
+        np.testing.assert_allclose(line.get_xdata(), own["n_images"], rtol=0.1)
+    np.testing.assert_array_equal(whiskers(ax, 1), rows[["low", "high"]])
     assert [line.get_ydata()[0] for line in lines(ax, "enough")] == [0.8]
     with pytest.raises(sat.InvalidInput, match="result: the columns 'tau' are missing"):
         sat.plot_ranking_stability(rows.drop(columns="tau"))
@@ -339,12 +396,12 @@ def test_deletions_stand_at_their_taus_and_intervals() -> None:
     figure = plot_deletion(rows, titles={"whole": "all of it"})
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["all of it", "by pixel"]
     for ax, measured in zip(figure.axes, ("whole", "by pixel"), strict=True):
-        for container in ax.containers:
-            own = rows[(rows["measured"] == measured) & (rows["deletion"] == container.get_label())]
-            np.testing.assert_allclose(container[0].get_xdata(orig=False), own["tau"])
-            assert np.round(container[0].get_ydata(orig=False)).tolist() == list(range(len(own)))
-            ends = np.array([part[:, 0] for part in container[2][0].get_segments()])
-            np.testing.assert_allclose(ends, own[["low", "high"]])
+        own = rows[rows["measured"] == measured]
+        taus, heights = dots(ax).T
+        np.testing.assert_array_equal(taus, own["tau"])
+        names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert [names[int(y)] for y in np.round(heights)] == own["method"].tolist()
+        np.testing.assert_array_equal(whiskers(ax), own[["low", "high"]])
 
 
 def test_similarities_start_at_the_trained_model_and_end_beside_noise() -> None:
@@ -353,11 +410,11 @@ def test_similarities_start_at_the_trained_model_and_end_beside_noise() -> None:
     for ax, measure in zip(figure.axes, ("map", "ranking"), strict=True):
         names = [text.get_text() for text in ax.get_xticklabels()]
         assert names == ["nothing", *(f"convolution_{i}" for i in range(5, -1, -1)), "(noise)"]
-        hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
-        for container, noise in zip(ax.containers, hollow, strict=True):
-            own = rows[(rows["measure"] == measure) & (rows["method"] == container.get_label())]
-            np.testing.assert_allclose(
-                container[0].get_ydata(orig=False), [1.0, *own["similarity"]]
-            )
-            assert noise.get_ydata().tolist() == [own["noise"].iloc[0]]
-            assert round(noise.get_xdata()[0]) == 7
+        own = rows[rows["measure"] == measure]
+        np.testing.assert_array_equal(whiskers(ax, 1), own[["low", "high"]])
+        for line, (_, by_depth) in zip(ax.lines, own.groupby("method", sort=False), strict=False):
+            np.testing.assert_allclose(line.get_ydata(), [1.0, *by_depth["similarity"]])
+            assert np.round(line.get_xdata()).tolist() == list(range(7))
+        noise = own.drop_duplicates("method")["noise"]
+        np.testing.assert_array_equal(dots(ax, "noise")[:, 1], noise)
+        assert (np.round(dots(ax, "noise")[:, 0]) == 7).all()

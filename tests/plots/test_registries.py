@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -77,14 +78,14 @@ def test_every_aggregation_of_every_value_is_drawn_under_its_title(
     bars, heat = sat.plot_segments(summary, ax=axes()), sat.plot_heatmap(summary, ax=axes())
     assert words(bars.get_xlabel()) == title
     assert words(heat.get_xlabel()).startswith(title)
-    points = [line.get_xdata()[0] for line in bars.lines if line.get_gid() == "value"]
+    points = [x for c in bars.collections if c.get_gid() == "value" for x, _ in c.get_offsets()]
     drawn = points if small else [bar.get_width() for bar in bars.patches]
     assert sorted(drawn) == sorted(summary[column])
     by_best = summary.sort_values(column, ascending=small)
     best = by_best[by_best["method"] == "lrp.z"].iloc[0]["segment"]
     order = [name.get_text() for name in heat.get_yticklabels()]
     if column != "mean_attribution":  # cells show the size, so that a negative one may be darkest
-        shades = heat.images[0].get_array()[:, 1]
+        shades = heat.collections[0].get_array()[:, 1]
         assert shades[order.index(best)] == shades.max()
     (csv,) = sat.save_figure(bars, tmp_path / "f", formats=())
     again = sat.plot_segments(pd.read_csv(csv), ax=axes())
@@ -176,7 +177,7 @@ def test_every_deletion_is_named_by_its_title(deletion: sat.Deletion) -> None:
     rows = results.deletion().query("deletion == 'grey'").assign(deletion=deletion.key)
     title = deletion.key if deletion is OWN_DELETION else deletion.title
     figure = plot_deletion(rows)
-    assert [marks.get_label() for marks in figure.axes[0].containers] == [title]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [title]
 
 
 # --- plots ----------------------------------------------------------------------------------------
@@ -224,7 +225,12 @@ def overview(**options: Any) -> Figure:
     return sat.plot_overview(*given, **options)
 
 
+def consensus() -> SimpleNamespace:
+    return SimpleNamespace(tau=pd.DataFrame([[1, 0.5], [0.5, 1]], TWO, TWO), w=0.75)
+
+
 EXAMPLES: dict[str, Callable[..., Axes | Figure]] = {
+    "plot_consensus": lambda **options: sat.plot_consensus(consensus(), **options),
     "plot_critical_difference": lambda **options: sat.plot_critical_difference(
         results.comparison(3), **options
     ),
