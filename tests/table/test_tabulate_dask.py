@@ -95,8 +95,20 @@ def test_renamed_masks_and_photos_that_fail(place: Place, client: Any) -> None:
     assert "left eye" in set(sat.read_table(table)["segment"])
 
 
-def test_tasks_carry_ids_and_paths(place: Place) -> None:
+def test_masks_of_one_parquet_file(place: Place, client: Any) -> None:
+    packed = sat.write_segments(place.folder / "masks.parquet", place.segments)
+    place.tabulate("alone")
+    options = {**OPTIONS, **JOIN, "client": client, "shard_images": 4}
+    out = place.folder / "sat"
+    sat.tabulate(place.model, place.images, sat.read_segments(packed), out=out, **options)
+    assert place.files() == place.files("alone")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_tasks_carry_ids_and_paths(place: Place, packed: bool) -> None:
     segments = place.segments
+    if packed:
+        segments = sat.read_segments(sat.write_segments(place.folder / "m.parquet", segments))
     plan = plan_of(place)
     photos = Photos(plan, place.images, segments, "predicted", None)
     few = len(to_bytes(alone(photos.shard(0, ["000", "001"]))))
