@@ -27,7 +27,7 @@ from sat_nb.reproduction.biased_models import (
     run,
 )
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.studies import save, save_numbers
+from sat_nb.reproduction.studies import OF_MAPS, save, save_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,7 +156,7 @@ def draw(result: Bias, out: str | os.PathLike[str]) -> list[Path]:
         save_numbers(person_ranks(result).round(4), Path(out) / "bias_person.csv"),
     ]
     if result.embedded:
-        files += save(draw_maps(result), Path(out) / "bias_maps")
+        files += save(draw_maps(result), Path(out) / "bias_maps", formats=OF_MAPS)
     return files
 
 
@@ -212,7 +212,7 @@ def draw_differences(result: Bias) -> Figure:
 
     found = {action: difference(result, action) for action in ACTIONS}
     heights = [1.0 + style.LINE_INCHES * 1.2 * len(one.table) for one in found.values()]
-    figure = plt.figure(figsize=(style.PAGE * 0.7, sum(heights)), layout="constrained")
+    figure = plt.figure(figsize=(style.SHARED, sum(heights)), layout="constrained")
     axes = figure.subplots(len(ACTIONS), 1, height_ratios=heights)
     for (action, one), ax in zip(found.items(), axes, strict=True):
         sat.plot_difference(one, ax=ax, highlight=PERSON)

@@ -34,7 +34,7 @@ from sat_nb.reproduction.does_it_hold_checks import (
     summary_of_similarities,
 )
 from sat_nb.reproduction.marked_photos import rendered_zebras
-from sat_nb.reproduction.studies import kept_folder, save
+from sat_nb.reproduction.studies import OF_MAPS, kept_folder, save
 from sat_nb.saliency.preprocess import Preprocess
 from sat_nb.saliency.store.codec import FORMAT
 from sat_nb.saliency.targets import Target
@@ -285,7 +285,7 @@ def draw(result: DoesItHold, out: str | os.PathLike[str]) -> list[Path]:
     ]
     if result.data == "embedded":  # real photos may not be published
         figure, numbers = example(result, "watermark")
-        files += save(figure, folder / f"{name}_example", numbers.round(DIGITS))
+        files += save(figure, folder / f"{name}_example", numbers.round(DIGITS), formats=OF_MAPS)
     return files
 
 

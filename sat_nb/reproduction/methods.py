@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,6 @@ from sat_nb.reproduction.studies import save, save_numbers
 from sat_nb.stats.bootstrap import bootstrap
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -157,25 +156,9 @@ def draw_methods(result: Methods, model: str = MARKED) -> Figure:
     summary = _tidy(result).query("model == @model").drop(columns="model")
     sat.plot_heatmap(summary.replace({"method": names}), ax=left)
     style.keep_numbers(left, summary)
-    _draw_taus(right, found.tau.rename(index=names, columns=names))
+    tau = found.tau.rename(index=names, columns=names)
+    sat.plot_consensus(replace(found, tau=tau), ax=right)
     return figure
-
-
-def _draw_taus(ax: Axes, tau: pd.DataFrame) -> None:
-    names = style.shorts(tau.index)
-    ax.imshow(tau.to_numpy(), cmap="Greys", vmin=0, vmax=1.25)
-    ax.set_yticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
-    ax.set_xticks(range(len(names)), names, fontsize=style.SMALL, **style.PLAIN)
-    ax.xaxis.tick_top()
-    for label in ax.get_xticklabels():
-        label.set(rotation=45, ha="left", rotation_mode="anchor")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    for (i, j), value in np.ndenumerate(tau.to_numpy()):
-        colour = "white" if value > 0.75 else style.INK
-        text = f"{value:.2f}".replace("-", "−")
-        ax.text(j, i, text, ha="center", va="center", fontsize=style.SMALL, color=colour)
-    ax.set_xlabel("Kendall's tau in an image, mean", fontsize=style.SMALL, color=style.QUIET)
 
 
 def _tidy(result: Methods) -> pd.DataFrame:

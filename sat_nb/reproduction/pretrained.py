@@ -21,7 +21,7 @@ from sat_nb.reproduction import imagenet, photos
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.imagenet import Classifier, Photos
 from sat_nb.reproduction.parity import computed
-from sat_nb.reproduction.studies import kept_folder, save
+from sat_nb.reproduction.studies import FORMATS, OF_MAPS, kept_folder, save
 from sat_nb.saliency.store.codec import FORMAT
 
 METHOD = "deep_taylor"  # the paper's choice for Figure 3
@@ -165,7 +165,8 @@ def draw(result: Pretrained, out: str | os.PathLike[str]) -> list[Path]:
     """
     files: list[Path] = []
     for stem, figure in _singles(result) if result.single else _diagrams(result):
-        files += save(figure, Path(out) / f"pretrained_{stem}")
+        formats = OF_MAPS if stem == "maps" else FORMATS
+        files += save(figure, Path(out) / f"pretrained_{stem}", formats=formats)
     return files
 
 

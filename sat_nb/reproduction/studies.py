@@ -310,6 +310,8 @@ def write_record(
 # --- figures -------------------------------------------------------------------------------------
 
 FORMATS = ("svg", "png")
+OF_MAPS = ("png",)
+"""Of grids of photos and maps: an SVG would hold the same pixels, in far more bytes."""
 
 
 def draw_method(

@@ -20,7 +20,7 @@ from sat_nb.plots import style
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
 from sat_nb.reproduction.quickstart import usual
-from sat_nb.reproduction.studies import save, save_numbers
+from sat_nb.reproduction.studies import OF_MAPS, save, save_numbers
 from sat_nb.reproduction.watermark_models import (
     ACCURACIES,
     BY_CLEAN,
@@ -246,7 +246,7 @@ def draw(result: Watermark, out: str | os.PathLike[str]) -> list[Path]:
     folder = Path(out)
     files = []
     if result.photos.name == "embedded":
-        files += save(draw_maps(result), folder / "figure_2_maps")
+        files += save(draw_maps(result), folder / "figure_2_maps", formats=OF_MAPS)
     files += save(draw_prevalence(result), folder / "figure_5_prevalence", numbers(result))
     files += save(draw_segments(result), folder / "figure_6_segments", _rounded(result.ranks))
     for name, table in {"signs": result.signs(), "earliest": result.earliest()}.items():
@@ -265,9 +265,10 @@ def draw_maps(result: Watermark) -> Figure:
     Returns
     -------
     Figure
-        A row for each photo, a column for each share.
+        A row for each photo, a column for each of five shares.
     """
-    maps = {f"{share:.0%} marked": maps for share, maps in result.maps.items()}
+    shares = panels(result.settings.shares, (0.05, 0.15, 0.25))
+    maps = {f"{share:.0%} marked": result.maps[share] for share in shares}
     ids = list(result.photos.segments)[:N_PHOTOS]
     return sat.plot_map_grid(result.photos.marked, maps, image_ids=ids)
 
@@ -285,7 +286,9 @@ def draw_prevalence(result: Watermark) -> Figure:
     Figure
         Two panels over the share of marked photos.
     """
-    figure = sat.plot_prevalence(numbers(result), figure=style.figure_or_new(None, 5.6, 4.6))
+    figure = sat.plot_prevalence(
+        numbers(result), figure=style.figure_or_new(None, style.SHARED, 4.2)
+    )
     found = result.earliest().set_index("measure")["earliest"]
     measures = {BY_CONTROL: "the table", BY_GAP: "accuracy"}
     for ax, (measure, what) in zip(figure.axes, measures.items(), strict=True):
@@ -323,14 +326,15 @@ def draw_segments(result: Watermark) -> Axes:
     return sat.plot_segments(summary, highlight=WATERMARK, most=12)
 
 
-def panels(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """At most three shares: the smallest, one near 25 %, and the largest.
+def panels(shares: tuple[float, ...], between: tuple[float, ...] = (0.25,)) -> tuple[float, ...]:
+    """The smallest share, those nearest to the ones ``between``, and the largest.
 
     >>> panels((0.0, 0.05, 0.25, 0.5, 1.0))
     (0.0, 0.25, 1.0)
     """
-    middle = min(shares[1:-1], key=lambda share: abs(share - 0.25), default=None)
-    return tuple(s for s in (shares[0], middle, shares[-1]) if s is not None)
+    inner = shares[1:-1]
+    near = {min(inner, key=lambda share: abs(share - one)) for one in between if inner}
+    return tuple(sorted({shares[0], *near, shares[-1]}))
 
 
 def numbers(result: Watermark) -> pd.DataFrame:
