@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -73,10 +73,23 @@ def steps_of(
 ) -> Steps:
     """Everything that is asked of a photo; each different photo once.
 
-    ``untouched`` holds what the model said to the photo itself, if that is known.
+    The first question holds the untouched photo, unless ``untouched`` says what the model said
+    to it, and all that measures ask first.
     """
-    whole = photo.players.everything()[0].tobytes()
-    outputs, logits = untouched or (yield [Item(photo, None, whole)])
+    games = [
+        _Game(measure, number, photo, parameters, (m, number))
+        for number in range(len(plan.replacements) if photo.players.n_segments else 0)
+        for m, (measure, parameters) in enumerate(plan.measures)
+    ]
+    whole: Key = (-1, photo.players.everything()[0].tobytes())
+    first = [whole, *_new(games, {whole: (0.0, 0)})]
+    if untouched is None:
+        outputs, logits = yield _items(photo, plan, first)
+    elif len(first) > 1:
+        more = yield _items(photo, plan, first[1:])
+        outputs, logits = (np.concatenate(both) for both in zip(untouched, more, strict=True))
+    else:
+        outputs, logits = untouched
     predicted = int(outputs[0].argmax())
     question = question_of(logits[0], predicted, target, plan.against, plan.head)
     known: dict[Key, tuple[float, int]] = {}
@@ -85,22 +98,25 @@ def steps_of(
         scores, classes = plan.score(logits, question), outputs.argmax(axis=1)
         known.update(zip(keys, zip(scores.tolist(), classes.tolist(), strict=True), strict=True))
 
-    note([(-1, whole)], outputs, logits)
-    games = [
-        _Game(measure, number, photo, parameters, (m, number))
-        for number in range(len(plan.replacements) if photo.players.n_segments else 0)
-        for m, (measure, parameters) in enumerate(plan.measures)
-    ]
+    note(first, outputs, logits)
     while any(game.asks for game in games):
-        new = dict.fromkeys(k for game in games for k in game.asks if k not in known)
-        if new:
-            items = [Item(photo, plan.replacements[number], kept) for number, kept in new]
-            note(new, *(yield items))
+        if new := _new(games, known):
+            note(new, *(yield _items(photo, plan, new)))
         for game in games:
             if game.asks:
                 game.answer(known)
     effects = {game.place: game.checked_effects() for game in games}
     return Found(photo, question, predicted, effects, {g.place: len(g.asked) for g in games})
+
+
+def _new(games: Sequence[_Game], known: Mapping[Key, Any]) -> list[Key]:
+    """What is asked and not known, each once."""
+    return list(dict.fromkeys(key for game in games for key in game.asks if key not in known))
+
+
+def _items(photo: ReadyPhoto, plan: Plan, keys: Iterable[Key]) -> list[Item]:
+    found = {-1: None, **dict(enumerate(plan.replacements))}
+    return [Item(photo, found[number], kept) for number, kept in keys]
 
 
 class _Game:

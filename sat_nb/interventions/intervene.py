@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,12 +12,11 @@ import pandas as pd
 from sat_nb.arrays import Pixels
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
-from sat_nb.interventions.inquiry import Inquiry, others_of
+from sat_nb.interventions.inquiry import others_of
 from sat_nb.interventions.measures import MANY, MEASURES, Measure
 from sat_nb.interventions.measuring import Measuring, check_others, read_measuring
 from sat_nb.interventions.players import OVERLAPS
 from sat_nb.interventions.replacements import REPLACEMENTS
-from sat_nb.interventions.rows import Notes, rows_of
 from sat_nb.interventions.scores import SCORES
 from sat_nb.registry import lists
 from sat_nb.saliency.engines.entries import ENGINES
@@ -32,11 +32,12 @@ from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import MAX_NOTED, check_names, join_options, table_of
 from sat_nb.table.fitting import PAD_UNITS
-from sat_nb.table.join import MERGES, ImageRows, Merge
+from sat_nb.table.join import MERGES, Merge
 from sat_nb.table.matching import labels_of
+from sat_nb.table.parquet.files import read_table
 from sat_nb.table.schema import RANK_EFFECTS_BY
-from sat_nb.table.tabulate.plan import Plan as Photos
 from sat_nb.table.tabulate.plan import planned
+from sat_nb.table.tabulate.tabulate import tabulate
 
 MANY_PLAYERS = 12
 """Photos with so many players are not rare."""
@@ -74,6 +75,8 @@ def intervene(
     batch_size: int = 32,
     progress: bool = True,
     seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    shard_images: int = 32,
     labels: Mapping[str, int] | None = None,
     model_name: str | None = None,
     missing: str = "error",
@@ -162,6 +165,13 @@ def intervene(
     seed : int, default 0
         The start of all random numbers; those of a photo depend on it and on the photo's id alone,
         but for the other photo of "other_photo".
+    out : str or os.PathLike, optional
+        A folder that keeps the rows, as :func:`tabulate` does, which this calls: a call that was
+        stopped goes on there when it is repeated. None keeps them in memory. With ``out``, entries
+        of your own need a version.
+    shard_images : int, default 32
+        With ``out``, how many photos are kept together; what was done of them when a call was
+        stopped is done again.
     labels : mapping, optional
         ``{image_id: true class}``; they may name further photos.
     model_name : str, optional
@@ -193,12 +203,13 @@ def intervene(
     Raises
     ------
     InvalidInput
-        For arguments, models and photos that cannot be used; where there is no other photo for
+        For arguments, models and photos that cannot be used; for a folder ``out`` that holds
+        another table, or another state of the photos; where there is no other photo for
         "other_photo"; for a segment called "(rest)"; and for outputs that are not finite.
     IdMismatch
         If photos and masks do not have the same ids, under ``missing="error"``, and for images
         without a target.
-    FileMissing, EngineMissing, WorkerFailed
+    FileMissing, EngineMissing, WorkerFailed, CannotWrite
         As ``explain``.
 
     Warns
@@ -251,14 +262,49 @@ there is no other; give more photos, or replace='blur'.
         overlap=overlap,
         batch_size=batch_size,
         against=request.against,
-        kept=False,
+        kept=out is not None,
     )
+    both = (i for i in images if i in segments)
+    if text := cost_of(measuring, (len(set(segments[i].names)) for i in both)):
+        warnings.warn(text, stacklevel=2)
+    if out is not None:
+        folder = tabulate(
+            model,
+            images,
+            segments,
+            measures=measures,
+            preprocess=preprocess,
+            out=out,
+            shard_images=shard_images,
+            batch_size=shard_images,
+            target=target,
+            fit=fit,
+            progress=progress,
+            seed=seed,
+            parameters=parameters,
+            input_size=input_size,
+            max_memory=max_memory,
+            workers=workers,
+            trust_model=trust_model,
+            engine=engine,
+            pad_px=pad_px,
+            pad_unit=pad_unit,
+            merge=merge,
+            rank_by=rank_by,
+            labels=labels,
+            model_name=model_name,
+            missing=missing,
+            replace=replace,
+            also=also,
+            score=score,
+            overlap=overlap,
+            replaced_at_once=batch_size,
+        )
+        return read_table(folder)
     joining = join_options("sum", merge, fit, pad_px, pad_unit)
     targets = read_targets(target, list(images))
     photos = planned(images, segments, missing=missing, shard_images=len(images), batch=1)
     check_others(measuring, len(photos.image_ids))
-    if text := cost_of(measuring, photos, segments):
-        warnings.warn(text, stacklevel=2)
     with opened_model(
         model,
         engine=engine,
@@ -270,12 +316,22 @@ there is no other; give more photos, or replace='blur'.
         check_targets(targets, opened.facts.n_outputs, against=request.against)
         for text in [*opened.warnings(request), *measuring.warnings(opened.facts)]:
             warnings.warn(text, stacklevel=2)
-        inquiry = measuring.inquiry(
-            opened, request, joining, images, others_of(photos.image_ids, seed)
-        )
-        notes = Notes()
+        notes = measuring.notes()
         with progress_bar(len(photos.image_ids), progress, unit="photo", title="intervene") as bar:
-            rows = rows_of_photos(inquiry, photos, segments, targets, notes, bar)
+            rows = measuring.rows(
+                opened,
+                request,
+                joining,
+                images,
+                others_of(photos.image_ids, seed),
+                photos.image_ids,
+                lambda image_id: segments[photos.masks.get(image_id, image_id)],
+                targets,
+                {},
+                {i: photos.match(i, ()).image_id for i in photos.image_ids},
+                notes,
+                bar,
+            )
         for text in notes.texts():
             warnings.warn(text, stacklevel=2)
         settings = request.settings(opened)
@@ -298,30 +354,11 @@ there is no other; give more photos, or replace='blur'.
     return table
 
 
-def rows_of_photos(
-    inquiry: Inquiry,
-    photos: Photos,
-    segments: Mapping[str, SegmentationMap],
-    targets: Mapping[str, int] | None,
-    notes: Notes,
-    bar: Any,
-) -> dict[str, list[ImageRows]]:
-    """{image_id: the rows of all measures}."""
-    found: dict[str, list[ImageRows]] = {}
-    masks = {i: photos.masks.get(i, i) for i in photos.image_ids}
-    for one, fitted in inquiry.found(photos.image_ids, lambda i: segments[masks[i]], targets):
-        image_id = one.photo.image_id
-        notes.add(one, inquiry.plan)
-        name = photos.match(image_id, ()).image_id
-        found[image_id] = rows_of(one, fitted, inquiry.plan, name)
-        bar.update(1)
-    return found
+def cost_of(measuring: Measuring, n_names: Iterable[int]) -> str | None:
+    """What to say of the forward passes before they start; None where a photo takes few.
 
-
-def cost_of(
-    measuring: Measuring, photos: Photos, segments: Mapping[str, SegmentationMap]
-) -> str | None:
-    """What to say of the forward passes before they start; None where a photo takes few."""
+    ``n_names`` are the segments of each photo; they are counted only where that may matter.
+    """
     costly = [
         (measure, values)
         for measure, values in measuring.measures
@@ -329,10 +366,10 @@ def cost_of(
     ]
     if not costly:
         return None
-    n_players = [len(set(segments[photos.masks.get(i, i)].names)) + 1 for i in photos.image_ids]
+    n_players = [n + 1 for n in n_names]
     for measure, values in costly:
         passes = [measure.passes(n, **values) for n in n_players]  # type: ignore[misc]
-        if max(passes) >= MANY:
+        if max(passes, default=0) >= MANY:
             n_replacements = len(measuring.replacements)
             return (
                 f"measures: {measure.key!r} asks the model up to {max(passes):,} times a photo and "

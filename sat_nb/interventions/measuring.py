@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput
 from sat_nb.images import ImageSet
-from sat_nb.interventions.asking import Plan
+from sat_nb.interventions.asking import Outputs, Plan
 from sat_nb.interventions.inquiry import Inquiry
-from sat_nb.interventions.measures import Measure, read_measures
+from sat_nb.interventions.inquiry import others_of as others_of
+from sat_nb.interventions.measures import MEASURES, Measure, read_measures
 from sat_nb.interventions.photos import Fitted
 from sat_nb.interventions.players import OVERLAPS, Overlap
-from sat_nb.interventions.replacements import Replacement, read_replacements
-from sat_nb.interventions.rows import method_of
+from sat_nb.interventions.replacements import REPLACEMENTS, Replacement, read_replacements
+from sat_nb.interventions.rows import Notes, method_of, rows_of
 from sat_nb.interventions.scores import SCORES, Score, check_score
 from sat_nb.registry import chosen
 from sat_nb.saliency.model_file import ModelFacts
 from sat_nb.saliency.process.pool import Sender
 from sat_nb.saliency.request import OpenModel, Request
-from sat_nb.table.join import JoinOptions
+from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.join import ImageRows, JoinOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,43 @@ class Measuring:
             seed=request.seed,
         )
 
+    def rows(
+        self,
+        opened: OpenModel,
+        request: Request,
+        joining: JoinOptions,
+        images: ImageSet,
+        others: Mapping[str, str],
+        image_ids: Sequence[str],
+        masks: Callable[[str], SegmentationMap],
+        targets: Mapping[str, int] | None,
+        untouched: Mapping[str, Outputs],
+        names: Mapping[str, str],
+        notes: Notes,
+        bar: Any = None,
+    ) -> dict[str, list[ImageRows]]:
+        """{image_id: rows} of these photos, which are called ``names`` in the table."""
+        inquiry = self.inquiry(opened, request, joining, images, others)
+        found: dict[str, list[ImageRows]] = {}
+        for one, fitted in inquiry.found(image_ids, masks, targets, untouched):
+            notes.add(one, inquiry.plan)
+            image_id = one.photo.image_id
+            found[image_id] = rows_of(one, fitted, inquiry.plan, names[image_id])
+            if bar is not None:
+                bar.update(1)
+        return found
+
+    def notes(self) -> Notes:
+        """An empty collection of what is to be said of photos."""
+        return Notes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: entries of registries by name, others without what was checked."""
+        measures = [(_sent(m, MEASURES), values) for m, values in self.measures]
+        replacements = [_sent(one, REPLACEMENTS) for one in self.replacements]
+        score, overlap = _sent(self.score, SCORES), _sent(self.overlap, OVERLAPS)
+        return _received, (measures, replacements, score, overlap, self.batch_size)
+
     def warnings(self, facts: ModelFacts) -> list[str]:
         """What the user should know of the model's head."""
         if self.score.name != "margin" or facts.head != "sigmoid" or facts.n_outputs < 3:
@@ -94,6 +133,31 @@ class Measuring:
             "score: the labels of a sigmoid head do not exclude each other, so that a margin mixes "
             "two questions; score='log_odds' asks about the target alone."
         ]
+
+
+def _sent(entry: Any, entries: Mapping[str, Any]) -> Any:
+    """Its name, if it is registered; or the entry without the checks of its parameters."""
+    registered: Any = entries.get(entry.name)
+    return entry.name if registered is entry else replace(entry, parameters={})
+
+
+def _received(
+    measures: Sequence[tuple[Any, dict[str, Any]]],
+    replacements: Sequence[Any],
+    score: Any,
+    overlap: Any,
+    batch_size: int,
+) -> Measuring:
+    def entry(given: Any, entries: Mapping[str, Any]) -> Any:
+        return entries[given] if isinstance(given, str) else given
+
+    return Measuring(
+        measures=tuple((entry(m, MEASURES), values) for m, values in measures),
+        replacements=tuple(entry(one, REPLACEMENTS) for one in replacements),
+        score=entry(score, SCORES),
+        overlap=entry(overlap, OVERLAPS),
+        batch_size=batch_size,
+    )
 
 
 def check_others(measuring: Measuring, n_photos: int) -> None:

@@ -45,6 +45,8 @@ Hashes = tuple[str, str | None]
 class Job:
     """One call of :func:`explain`, checked. Several threads may work on it.
 
+    Where ``said`` is a dict, it gets what the model says to photos: outputs and logits (1, k).
+
     ``lock`` guards what must happen once or one at a time: preprocessing, which is the caller's
     own function, and the building of graphs. Each image's record is written by one thread.
     """
@@ -63,6 +65,7 @@ class Job:
     against: int | None = None
     output: str = "logit"
     masks: Callable[[str], Masks] | None = None
+    said: dict[str, tuple[Float32, Float32]] | None = None
     started: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -208,6 +211,8 @@ def _begin(
         arguments: dict[str, Any] = {"file": job.file, "batch": batch, "output": job.output}
         outputs, values = ask("predict", doing, pool=job.pool, kind=kind, **arguments)
         explained.update(zip(some, values, strict=True))
+        if job.said is not None and job.output == "logit":
+            job.said.update((i, (outputs[[n]], values[[n]])) for n, i in enumerate(some))
         for image_id, output in zip(some, outputs, strict=True):
             if image_id not in image_ids:
                 continue

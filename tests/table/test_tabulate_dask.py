@@ -66,6 +66,14 @@ def test_a_cluster_makes_the_same_files(place: Place, client: Any) -> None:
     assert keys == []  # results do not stay on the cluster
 
 
+def test_effects_are_measured_on_a_cluster(place: Place, client: Any) -> None:
+    options = {"methods": (), "parameters": None, "measures": ("without", "shapley")}
+    options |= {"replace": "other_photo", "also": "grey"}
+    place.tabulate(client=client, **options)
+    place.tabulate("alone", **options)
+    assert place.files() == place.files("alone")
+
+
 def own_map(image: Any, explained: Any, *, seed: int) -> Any:
     return image * explained.gradients(image[None])[0]
 

@@ -78,6 +78,13 @@ class Bench:
             request, opened, images=ImageSet({}), targets=None, run=self._passing(), masks=None
         )
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know of the model."""
+        measured = self.recipe.measured
+        more = [] if measured is None else measured.warnings(self.opened.facts)
+        return [*self.opened.warnings(self.recipe.request), *more]
+
     def start(self, bar: Any) -> None:
         """Build all graphs, so that what the model cannot do is known before the work."""
         with self._job.lock:
@@ -107,6 +114,8 @@ class Bench:
                 stop=self._stop,
             )
             table = self._table(shard, work)
+            for text in () if work.notes is None else work.notes.texts():
+                warnings.warn(text, stacklevel=2)
         for image_id in work.failed:
             masks.note(image_id)
         return Made(
@@ -122,7 +131,12 @@ class Bench:
         run = self._passing() if self._kept is None else self._kept
         settling = partial(self._settling, masks) if self.recipe.settles else None
         return replace(
-            self._job, images=shard.images, targets=shard.targets, run=run, masks=settling
+            self._job,
+            images=shard.images,
+            targets=shard.targets,
+            run=run,
+            masks=settling,
+            said=None if self.recipe.measured is None else {},
         )
 
     def after_a_crash(self) -> None:
@@ -178,7 +192,9 @@ class Bench:
         targets, found = shard.targets or {}, {}
         for image_id in shard.image_ids:
             photo = _photo_sha256(shard.images, image_id)
-            given = [targets.get(image_id), shard.labels.get(image_id)]
+            given: list[Any] = [targets.get(image_id), shard.labels.get(image_id)]
+            if image_id in shard.others:
+                given.append(_photo_sha256(shard.images, shard.others[image_id]))
             found[image_id] = digest_of([photo, masks.sha256.get(image_id), given])[:16]
         return found
 
@@ -196,6 +212,8 @@ class _Work:
         self.bench, self.shard, self.masks = bench, shard, masks
         self.rows: dict[str, list[ImageRows]] = {}
         self.failed: dict[str, str] = dict(shard.gone)
+        measured = bench.recipe.measured
+        self.notes = None if measured is None else measured.notes()
 
     def __call__(self, image_ids: Sequence[str], bar: Any) -> None:
         bar.set_postfix_str("")
@@ -229,8 +247,32 @@ class _Work:
         return None
 
     def _rows(self, image_ids: Sequence[str], bar: Any) -> dict[str, list[ImageRows]]:
-        keys = self.bench.recipe.request.keys
         job = self.bench.job(self.shard, self.masks)
+        found = self._of_maps(job, image_ids, bar) if job.methods else {i: [] for i in image_ids}
+        if self.bench.recipe.measured is not None:
+            for image_id, rows in self._measured(job, image_ids).items():
+                found[image_id] += rows
+        return found
+
+    def _measured(self, job: Job, image_ids: Sequence[str]) -> dict[str, list[ImageRows]]:
+        recipe, shard = self.bench.recipe, self.shard
+        assert recipe.measured is not None
+        return recipe.measured.rows(
+            self.bench.opened,
+            recipe.request,
+            recipe.joining,
+            shard.images,
+            shard.others,
+            image_ids,
+            self.masks.__getitem__,
+            shard.targets,
+            job.said or {},
+            {i: shard.plan.match(i, ()).image_id for i in image_ids},
+            self.notes,
+        )
+
+    def _of_maps(self, job: Job, image_ids: Sequence[str], bar: Any) -> dict[str, list[ImageRows]]:
+        keys = self.bench.recipe.request.keys
         explain_batch(job, image_ids, _Maps(bar))
         maps = AttributionStore(job.run, methods=keys, image_ids=image_ids)
         matches = [self.shard.plan.match(i, keys) for i in image_ids]
@@ -326,6 +368,8 @@ def _settings(recipe: Recipe, of_maps: Mapping[str, Any]) -> dict[str, Any]:
         "rank_by": recipe.rank_by,
         "batch_size": recipe.batch_size,
     }
+    if recipe.measured is not None:
+        found["interventions"] = recipe.measured.settings()
     return plain(found)
 
 

@@ -240,7 +240,7 @@ def checked_client(client: Any) -> Any:
 
 def _check_files(images: ImageSet, segments: Any) -> None:
     """InvalidInput for photos and masks that are no files which workers could read."""
-    arrays = [i for i in images if images.file(i) is None]
+    arrays = [i for i in images if images.file(i) is None and images.address(i) is None]
     if arrays:
         raise InvalidInput(
             f"images: {len(arrays)} photos are arrays in memory ({shorten(arrays)}), which do not "

@@ -65,8 +65,7 @@ def open_bench(version: str, content: bytes) -> Opened | Refused:
     try:
         with _one:
             bench = _bench(version, content)
-            request, opened = bench.recipe.request, bench.opened
-            return Opened(bench.settings, opened.warnings(request), opened.facts.n_outputs)
+            return Opened(bench.settings, bench.warnings, bench.opened.facts.n_outputs)
     except SatError as error:
         return _refused(error)
 

@@ -84,7 +84,8 @@ class Shard:
     """The photos of one shard, with all that belongs to them.
 
     ``plan`` matches ids; ``targets`` and ``labels`` are those of its photos, where they are given.
-    ``gone`` is {image_id: why} of photos whose files have vanished since they were listed.
+    ``gone`` is {image_id: why} of photos whose files have vanished since they were listed;
+    ``others`` is {image_id: the photo that it is filled from}.
     """
 
     number: int
@@ -95,12 +96,13 @@ class Shard:
     targets: Mapping[str, int] | None
     labels: Mapping[str, int | None]
     gone: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def alone(shard: Shard) -> Shard:
     """The shard with its own photos and masks only, to be sent to another process."""
     keys = [shard.plan.masks.get(i, i) for i in shard.image_ids]
-    images = shard.images.select(shard.image_ids)
+    images = shard.images.select(list(dict.fromkeys([*shard.image_ids, *shard.others.values()])))
     images.left_out = {}
     others = {i: k for i, k in zip(shard.image_ids, keys, strict=True) if i != k}
     return Shard(
@@ -112,6 +114,7 @@ def alone(shard: Shard) -> Shard:
         targets=shard.targets,
         labels=shard.labels,
         gone=shard.gone,
+        others=shard.others,
     )
 
 

@@ -17,6 +17,7 @@ from sat_nb.saliency.preprocess import PREPROCESS
 from sat_nb.saliency.request import Request
 from sat_nb.segments.formats import SEGMENT_FORMATS
 from sat_nb.table.join import MERGES, POOLS, JoinOptions
+from sat_nb.table.tabulate.measured import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,8 @@ class Recipe:
     """The checked arguments of ``tabulate`` that are the same for all shards.
 
     ``settles`` says that sampling goes on until the ranks of an image's masks are settled;
-    ``of_segments`` holds the first lines of what ``read_segments`` left out. A worker uses
-    ``n_threads`` cores, None for all.
+    ``of_segments`` holds the first lines of what ``read_segments`` left out. ``measured`` gives
+    rows of effects. A worker uses ``n_threads`` cores, None for all.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Recipe:
     workers: int
     max_memory: int | str | None
     of_segments: tuple[str, ...] = ()
+    measured: Measured | None = None
     n_threads: int | None = None
 
     def sent(self) -> Recipe:

@@ -63,7 +63,9 @@ class Photos:
         segments: Mapping[str, Any],
         target: Target,
         labels: Mapping[str, int] | None,
+        others: Mapping[str, str] = {},
     ) -> None:
+        self._others = others
         self.plan, self.images, self.segments = plan, images, segments
         is_one = isinstance(target, str | tuple) or not hasattr(target, "__iter__")
         self._targets = None if is_one else read_targets(target, list(images))
@@ -82,6 +84,7 @@ class Photos:
             targets=self._targets_of(image_ids),
             labels=self._labels_of(image_ids),
             gone=gone,
+            others={i: self._others[i] for i in image_ids if i in self._others},
         )
 
     def check_targets(self, n_outputs: int, against: int | None) -> None:
@@ -154,7 +157,7 @@ class Run:
             opened.check(recipe.request)
             self.photos.check_targets(opened.facts.n_outputs, recipe.request.against)
             bench = Bench(recipe, opened)
-            self.begin(bench.settings, opened.warnings(recipe.request))
+            self.begin(bench.settings, bench.warnings)
             with self.bar(progress) as bar:
                 for task in self.tasks():
                     self._do(bench, task, bar)

@@ -18,13 +18,15 @@ from sat_nb.saliency.explain import checked_images
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.preprocess import PREPROCESS, Preprocess
 from sat_nb.saliency.process.budget import read_bytes
-from sat_nb.saliency.request import read_request
-from sat_nb.saliency.targets import Target
+from sat_nb.saliency.request import read_request, request_without_methods
+from sat_nb.saliency.targets import Target, read_against
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import check_names, join_options
 from sat_nb.table.fitting import PAD_UNITS
 from sat_nb.table.join import MERGES, POOLS, Merge, Pool
+from sat_nb.table.schema import RANK_BY, RANK_EFFECTS_BY
+from sat_nb.table.tabulate.measured import Measured, others_of, read_measured
 from sat_nb.table.tabulate.plan import MAX_NOTED, planned
 from sat_nb.table.tabulate.recipe import Recipe
 from sat_nb.table.tabulate.run import Photos, Run, Tabulated
@@ -48,7 +50,8 @@ def tabulate(
     images: ImageSet | Mapping[str, Pixels],
     segments: Mapping[str, SegmentationMap],
     *,
-    methods: str | Method | Iterable[str | Method],
+    methods: str | Method | Iterable[str | Method] = (),
+    measures: Any = (),
     preprocess: str | Preprocess,
     out: str | os.PathLike[str],
     shard_images: int = 256,
@@ -77,6 +80,11 @@ def tabulate(
     labels: Mapping[str, int] | None = None,
     model_name: str | None = None,
     missing: str = "error",
+    replace: Any = "blur",
+    also: Any = "mean",
+    score: str = "margin",
+    overlap: str = "any",
+    replaced_at_once: int = 32,
 ) -> Tabulated:
     """Explain photos and join the maps with masks, shard by shard, into a folder of Parquet files.
 
@@ -93,7 +101,12 @@ def tabulate(
     segments : Mapping[str, SegmentationMap]
         The masks; with ``client``, those of :func:`read_segments`.
     methods : str, Method or iterable of these
-        As ``explain`` takes them. A method of your own needs a version.
+        As ``explain`` takes them. A method of your own needs a version. None, for a table of
+        ``measures`` alone.
+    measures : str, Measure or iterable of these, default ()
+        Effects of interventions, as :func:`intervene` takes them, whose rows are in the same
+        shards; ``replace``, ``also``, ``score`` and ``overlap`` are those of ``intervene``, too. A
+        measure or replacement of your own needs a version.
     preprocess : str or callable
         What turns photos into the model's input, as for ``explain``: a function, or one of:
 
@@ -130,7 +143,7 @@ def tabulate(
     seed : int, default 0
         The start of all random numbers; those of a photo depend on it and on the photo's id alone.
     parameters : Mapping[str, Mapping[str, Any]], optional
-        {method: {parameter: value}} in place of a method's defaults.
+        {method or measure: {parameter: value}} in place of its defaults.
     input_size : tuple[int, int], optional
         (height, width) in pixels, for a model that leaves them open.
     dtype : str, default "float32"
@@ -164,8 +177,9 @@ def tabulate(
         What becomes of several masks of one name: a :class:`Merge` of your own, or one of:
 
         [[merge]]
-    rank_by : {"abs_mean_attribution", "mean_attribution"}, default "abs_mean_attribution"
-        The column that segments are ranked by within their photo.
+    rank_by : str, default "abs_mean_attribution"
+        The column that segments are ranked by within their photo: "abs_mean_attribution" or
+        "mean_attribution"; with ``measures``, also "total_attribution", the whole effect.
     labels : mapping, optional
         ``{image_id: true class}``; they may name further photos.
     model_name : str, optional
@@ -173,6 +187,12 @@ def tabulate(
     missing : {"error", "skip"}, default "error"
         What to do with photos without masks and masks without photos. "skip" leaves them out, with
         a warning.
+    replace, also, score, overlap : optional
+        What stands in place of a segment, what it may lower, and what coalitions keep, as for
+        ``intervene``; they count with ``measures`` only.
+    replaced_at_once : int, default 32
+        How many photos, replaced in part, go through the model at once: the ``batch_size`` of
+        ``intervene``.
 
     Returns
     -------
@@ -204,6 +224,7 @@ def tabulate(
     See Also
     --------
     build : The same of finished maps, in memory.
+    intervene : The same of measures, in memory.
 
     Notes
     -----
@@ -241,19 +262,35 @@ missing='skip' to leave out what does not match.
     """
     images, segments = checked_images(images), _checked_segments(segments)
     folder, maps_folder = _folder("out", out), keep_maps and _folder("keep_maps", keep_maps)
-    _check_options(errors, rank_by=rank_by, missing=missing, pad_unit=pad_unit)
-    request = read_request(
-        methods=methods,
-        parameters=parameters,
-        samples=samples,
-        preprocess=preprocess,
-        target=target,
-        fit=fit,
-        seed=seed,
-        dtype=dtype,
-        output=output,
+    measured, of_methods = _read_measures(
+        measures,
+        parameters,
+        replace=replace,
+        also=also,
+        score=score,
+        overlap=overlap,
+        batch_size=checked_whole("replaced_at_once", replaced_at_once, 1),
+        against=read_against(target),
         kept=True,
     )
+    _check_options(errors, missing, pad_unit, rank_by, measured)
+    if measured is not None and _is_none(methods):
+        for name in of_methods or {}:
+            raise unknown_name("parameters", name, measured.settings()["measures"])
+        request = request_without_methods(preprocess=preprocess, target=target, fit=fit, seed=seed)
+    else:
+        request = read_request(
+            methods=methods,
+            parameters=of_methods,
+            samples=samples,
+            preprocess=preprocess,
+            target=target,
+            fit=fit,
+            seed=seed,
+            dtype=dtype,
+            output=output,
+            kept=True,
+        )
     recipe = Recipe(
         request=request,
         joining=join_options(pool, merge, fit, pad_px, pad_unit),
@@ -269,6 +306,7 @@ missing='skip' to leave out what does not match.
         workers=checked_whole("workers", workers, 1),
         max_memory=read_bytes(max_memory),
         of_segments=tuple(first_lines(problems_of(segments), MAX_NOTED)),
+        measured=measured,
     )
     plan = planned(
         images,
@@ -277,7 +315,8 @@ missing='skip' to leave out what does not match.
         shard_images=checked_whole("shard_images", shard_images, 1),
         batch=recipe.batch_size,
     )
-    run = Run(recipe, Photos(plan, images, segments, target, labels), folder)
+    others = others_of(measured, plan.image_ids, seed)
+    run = Run(recipe, Photos(plan, images, segments, target, labels, others), folder)
     if client is None:
         run.here(model, progress)
     else:
@@ -305,7 +344,29 @@ def _folder(argument: str, path: Any) -> Path:
     return Path(path)
 
 
-def _check_options(errors: str, **names: str) -> None:
+def _check_options(
+    errors: str, missing: str, pad_unit: str, rank_by: str, measured: Measured | None
+) -> None:
     if errors not in ERRORS:
         raise unknown_name("errors", errors, ERRORS)
-    check_names(**names)
+    ranks = RANK_BY if measured is None else RANK_EFFECTS_BY
+    check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit, ranks=ranks)
+
+
+def _is_none(names: Any) -> bool:
+    """Whether it is an empty list or tuple of names."""
+    return isinstance(names, list | tuple) and not names
+
+
+def _read_measures(
+    measures: Any, parameters: Mapping[str, Mapping[str, Any]] | None, **arguments: Any
+) -> tuple[Measured | None, Mapping[str, Mapping[str, Any]] | None]:
+    """What is measured, if anything; and the parameters that are left for methods."""
+    if _is_none(measures):
+        return None, parameters
+    measured = read_measured(measures=measures, parameters=None, **arguments)
+    names = set(measured.settings()["measures"])
+    given = parameters or {}
+    own = {name: values for name, values in given.items() if name in names}
+    rest = {name: values for name, values in given.items() if name not in names}
+    return read_measured(measures=measures, parameters=own, **arguments), rest
