@@ -108,7 +108,7 @@ def _draw_deletions(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> list[An
     ]
     own, kinds = [shades[d] for d in series], [markers[d] for d in series]
     draw_whiskers(ax, rows, heights, own, width=1.1, cap=0)
-    draw_dots(ax, rows["tau"], heights, own, markers=kinds, edges=colours.paper, points=4.5)
+    draw_dots(ax, rows["tau"], heights, own, markers=kinds, edges=colours.paper, points=5.5)
     return style.keys_of(shades, markers)
 
 
@@ -199,9 +199,7 @@ def _draw_similarities(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> list
         shades,
         markers=markers,
         labels=style.legend_texts(methods),
-        linewidth=1.2,
-        markersize=4.5,
-        markeredgecolor=colours.paper,
+        paper=colours.paper,
     )
     draw_dots(
         ax,
@@ -210,7 +208,7 @@ def _draw_similarities(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> list
         [colours.paper] * len(noise),
         markers=[markers[m] for m in noise["series"]],
         edges=[shades[m] for m in noise["series"]],
-        points=4.0,
+        points=4.5,
         linewidth=1.0,
         gid="noise",
     )

@@ -98,10 +98,13 @@ def draw_lines(
     *,
     markers: Sequence[str],
     labels: Sequence[str],
+    paper: str,
     dashes: Sequence[Any] | None = None,
-    **options: Any,
 ) -> list[Line2D]:
-    """Draw the lines of a frame with ``series``, numbered from 0, ``x`` and ``y``; return them."""
+    """Draw the lines of a frame with ``series``, numbered from 0, ``x`` and ``y``; return them.
+
+    ``paper``, the background, sets their markers apart.
+    """
     import seaborn as sns
 
     series = sorted(points["series"].unique())
@@ -121,7 +124,10 @@ def draw_lines(
         errorbar=None,
         legend=False,
         ax=ax,
-        **options,
+        linewidth=1.2,
+        markersize=6.0,
+        markeredgewidth=0.5,
+        markeredgecolor=paper,
     )
     lines = list(ax.lines[before:])
     for line, s in zip(lines, series, strict=True):

@@ -96,9 +96,7 @@ def _draw_panel(
         markers=markers,
         labels=style.legend_texts(names),
         dashes=[_DASHES[k % len(_DASHES)] for k in range(len(names))],
-        linewidth=1.2,
-        markersize=5.0,
-        markeredgecolor=style.inside(ax).paper,
+        paper=style.inside(ax).paper,
     )
 
 

@@ -76,7 +76,7 @@ def plot_rank_distribution(
     style.write_aside(ax, [f"n = {n}" for n in counts], min(size, SMALL))
     _draw_shares(ax, shown, order, marked)
     feet, ink = [y + _FOOT for y in range(len(order))], style.inside(ax).ink
-    look: dict[str, Any] = {"edges": style.inside(ax).paper, "points": min(5.5, 0.62 * size)}
+    look: dict[str, Any] = {"edges": style.inside(ax).paper, "points": min(6.0, 0.7 * size)}
     draw_dots(ax, means[order], feet, [ink] * len(order), markers="^", gid="mean", **look)
     style.title_of(ax, style.short(table["method"].iloc[0]))
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"

@@ -15,7 +15,6 @@ from sat_nb.table.schema import need_columns
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LINE: dict[str, Any] = {"linewidth": 1.2, "markersize": 4.5}
 OF_STABILITY = ("method", "n_images", "tau", "low", "high")
 OF_SENSITIVITY = ("change", "amount", "unit", "method", "tau", "low", "high")
 
@@ -69,7 +68,7 @@ def plot_ranking_stability(
     points = pd.DataFrame({"series": series, "x": result["n_images"] * aside, "y": result["tau"]})
     of_each = [shades[m] for m in series]
     draw_whiskers(ax, result, points["x"], of_each, along="y", width=0.6, cap=0)
-    lines = draw_lines(ax, points, shades, markers=markers, labels=labels, **_LINE)
+    lines = draw_lines(ax, points, shades, markers=markers, labels=labels, paper=colours.paper)
     ax.axhline(enough, color=colours.quiet, linewidth=0.8, linestyle=":", gid="enough")
     _finish_stability(ax, np.unique(result["n_images"]), lines)
     style.keep_numbers(ax, result)
