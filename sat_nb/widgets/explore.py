@@ -12,6 +12,7 @@ from sat_nb.widgets.views import VIEWS
 
 if TYPE_CHECKING:
     from sat_nb.widgets.explorer import Explorer
+    from sat_nb.widgets.state import ExplorerState
 
 
 @lists(views=VIEWS)
@@ -20,6 +21,8 @@ def explore(
     images: Mapping | None = None,
     maps: Mapping | None = None,
     segments: Mapping | None = None,
+    *,
+    state: ExplorerState | str | None = None,
 ) -> Explorer:
     """Show a table in a notebook: choose methods, models and filters, and see the photos.
 
@@ -38,6 +41,8 @@ def explore(
         of several models as {model: maps}.
     segments : Mapping, default None
         The masks, {image_id: SegmentationMap}.
+    state : ExplorerState or str, default None
+        What is shown first: a state, or the text that ``explorer.link()`` gives.
 
     Returns
     -------
@@ -50,8 +55,8 @@ def explore(
     Raises
     ------
     InvalidInput
-        If the table is not a Segment Attribution Table with at least one segment, or if the
-        other arguments are not mappings.
+        If the table is not a Segment Attribution Table with at least one segment, if ``state``
+        cannot be shown, or if the other arguments are not mappings.
 
     Notes
     -----
@@ -74,4 +79,4 @@ def explore(
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.explorer import Explorer
 
-    return Explorer(Data(table, images, maps, segments))
+    return Explorer(Data(table, images, maps, segments), state=state)

@@ -9,6 +9,8 @@ for the control of each field of the state, and on these CSS classes:
   ``positions`` are boxes of buttons ``sat-chip``, whose text starts with "✓ " if the name is
   chosen (for ``hidden``: if it is shown); that of ``intervals`` is such a button; that of ``view``
   is a box of buttons ``sat-tab-NAME``, of which the current one has the class ``sat-taken``;
+- ``sat-undo``: takes the last change back; ``sat-show-link`` and ``sat-show-help``: unfold the text
+  of the state, in ``sat-link``, and help; ``sat-moves``: which segments moved by the last change;
 - ``sat-filters``: the button that shows and hides the filters; ``sat-clear``: removes them;
 - ``sat-picture``: a box with an SVG element; ``sat-table``: an HTML table, whose columns are sorted
   by the buttons ``sat-sort``; ``sat-card``: a photo; ``sat-lead``: something unusual;
@@ -42,7 +44,10 @@ from sat_nb.widgets.control_panel import ControlPanel
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.export import ExportBar, save_new, static_bundle
 from sat_nb.widgets.fields import button
+from sat_nb.widgets.head_bar import HeadBar
+from sat_nb.widgets.link import from_link, to_link
 from sat_nb.widgets.markup import count
+from sat_nb.widgets.moves import Orders, moves_html, orders_of
 from sat_nb.widgets.screens import SCREENS
 from sat_nb.widgets.screens.screen import Navigation, Screen
 from sat_nb.widgets.snapshot import Snapshot
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
 
 MANY_ROWS = 300_000  # from which slow results wait for a click
 FOLDER = "explorer"
+MOST_UNDONE = 100  # changes that can be taken back
 DELAY = 0.03  # seconds: longer than between messages that wait in a kernel
 
 
@@ -67,34 +73,46 @@ class Explorer:
         The table with its photos, maps and masks.
     folder : str, default "explorer"
         Where the save buttons write.
+    state : ExplorerState or str, default None
+        What is shown first, or its text from ``link``.
     """
 
-    def __init__(self, data: Data, folder: str = FOLDER) -> None:
+    def __init__(
+        self, data: Data, folder: str = FOLDER, *, state: ExplorerState | str | None = None
+    ) -> None:
         self.data, self.folder = data, folder
-        first = ExplorerState(intervals=len(data.table) < MANY_ROWS)
+        first = from_link(state) if isinstance(state, str) else state
+        first = first or ExplorerState(intervals=len(data.table) < MANY_ROWS)
         # What was asked for may not be possible in this view. It is kept, so that a view that
         # needs several methods gives back the one method that was chosen before.
         self._requested = self._state = checked(first, data.offer)
+        self._past: list[ExplorerState] = []
+        self._shown: tuple[Snapshot, Orders | None] | None = None
         self._debounced, self._confirmed = Debouncer(), set[Hashable]()
         self._screens: dict[str, Screen] = {}
         self._navigation = Navigation(self._change)
         self._controls = ControlPanel(self._change)
         self.fields = self._controls.fields
-        self._notes, self._message = widgets.HTML(), widgets.HTML()
+        self._bar = HeadBar(self.undo, self.link, self._follow)
+        self._notes, self._message, self._moves = (widgets.HTML() for _ in range(3))
         self._compute = button("Compute", "This may take a while", "sat-compute", self._confirm)
         self._main = widgets.VBox()
         self._main.add_class("sat-main")
         self._export = ExportBar(folder, self.code, self.save)
         body = widgets.Box([self._controls.widget, self._main])
         body.add_class("sat-body")
-        tabs = self.fields["view"].widget
-        self.widget = widgets.VBox([widgets.HTML(value=style_sheet()), tabs, body])
+        head = widgets.Box([self.fields["view"].widget, self._bar.widget])
+        head.add_class("sat-head")
+        style = widgets.HTML(value=style_sheet())
+        self.widget = widgets.VBox([style, head, self._bar.folded, body])
         self.widget.add_class("sat-explorer")
         self._show()
 
     @property
     def state(self) -> ExplorerState:
         """What is shown; assign another state to show that, with all controls.
+
+        A text from ``link`` may be assigned, too.
 
         Raises
         ------
@@ -105,12 +123,33 @@ class Explorer:
         return self._state
 
     @state.setter
-    def state(self, state: ExplorerState) -> None:
+    def state(self, state: ExplorerState | str) -> None:
+        state = from_link(state) if isinstance(state, str) else state
         found = checked(state, self.data.offer)
+        self._remember()
         self._requested = replace(found, image_id=state.image_id)
         self._state = self._with_photo(found)
         self._debounced.cancel()
         self._show()
+
+    def link(self) -> str:
+        """What is chosen, as a short text: assign it to ``state`` of an explorer of the same table.
+
+        Returns
+        -------
+        str
+            The view and the fields of the state that differ from their defaults, such as
+            "bars?methods=lrp.z&alpha=0.01".
+        """
+        return to_link(self._state)
+
+    def undo(self) -> None:
+        """Take the last change back; nothing happens where there is none."""
+        if self._past:
+            self._requested = self._past.pop()
+            self._state = self._with_photo(nearest(self._requested, self.data.offer))
+            self._debounced.cancel()
+            self._show()
 
     def table(self) -> pd.DataFrame:
         """The numbers that are shown.
@@ -199,7 +238,14 @@ class Explorer:
 
     # From a click to the screen.
 
+    def _follow(self, link: str) -> None:
+        self.state = link
+
+    def _remember(self) -> None:
+        self._past = [*self._past[1 - MOST_UNDONE :], self._requested]
+
     def _change(self, **changes: Any) -> None:
+        self._remember()
         self._requested = with_changes(self._requested, changes)
         self._state = self._with_photo(nearest(self._requested, self.data.offer))
         self._controls.put(self._state, self.data.offer)
@@ -229,8 +275,9 @@ class Explorer:
             warnings.simplefilter("always", UserWarning)
             try:
                 shown = [self._screen_of(snapshot)]
+                self._moves.value = self._moved(snapshot)
             except SatError as error:
-                message = _alert(str(error))
+                message, self._moves.value = _alert(str(error)), ""
             except Exception as error:  # a bug, here or in a view: visible on the page and in logs
                 self._message.value = _alert(f"{type(error).__name__}: {error}")
                 self._main.children = [self._message, self._export.widget]
@@ -238,8 +285,15 @@ class Explorer:
         notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
         notes = [f'<p class="sat-note">{escaped(note)}</p>' for note in dict.fromkeys(notes)]
         self._message.value, self._notes.value = message, "".join(notes)
-        self._main.children = [self._message, *shown, self._notes, self._export.widget]
+        self._main.children = [
+            self._message,
+            self._moves,
+            *shown,
+            self._notes,
+            self._export.widget,
+        ]
         self._export.put(snapshot.view.draw is not None)
+        self._bar.put(bool(self._past))
         for name in VIEWS:
             self._main.remove_class(f"sat-view-{name}")
         self._main.add_class(f"sat-view-{self._state.view}")
@@ -256,6 +310,18 @@ class Explorer:
             self._screens[name] = SCREENS[name].make(self._navigation)
         self._screens[name].show(snapshot)
         return self._screens[name].widget
+
+    def _moved(self, snapshot: Snapshot) -> str:
+        """What moved since the view was last shown with another result."""
+        if self._waits_for_click(snapshot):
+            return self._moves.value
+        before, now = self._shown, (snapshot, orders_of(snapshot))
+        self._shown = now
+        if before is None or before[0].view is not snapshot.view:
+            return ""
+        if before[1] is None or now[1] is None or before[0].keys == snapshot.keys:
+            return ""
+        return moves_html(before[1], now[1])
 
     def _waits_for_click(self, snapshot: Snapshot) -> bool:
         """Whether the results take long, and nobody has asked for them yet."""

@@ -25,6 +25,12 @@ LABEL_STYLE = {"description_width": "88px"}
 BUTTON_LETTERS = 40  # of a name; the tooltip has all of it
 OPTION_LETTERS = 80
 
+MANY_NAMES = 24
+"""Names from which a list is searched rather than read."""
+
+MOST_SUGGESTIONS = 500  # that a page is sent; a search goes through all names
+MOST_SAID = 6
+
 
 def shortened(text: str, longest: int = BUTTON_LETTERS) -> str:
     """A name cut to a number of letters.
@@ -112,25 +118,61 @@ class Choice(Field):
         self._list.value = self._choices.index(value)
 
 
-class IdChoice(Choice):
-    """One of many ids: a drop-down list or, for very many, a text to type."""
+class SearchChoice(Choice):
+    """One of many names: a drop-down list or, for more than a screen holds, a text to search.
 
-    LONGEST_LIST = 1000
+    A part of a name is enough, in any case, where one name alone has it; else the names that have
+    it are listed.
+    """
 
     def __init__(self, on_change: OnChange, label: str, tip: str, wording: Wording = str) -> None:
         super().__init__(on_change, label, tip, wording)
-        self._text = widgets.Text(
-            description=label, tooltip=tip, style=LABEL_STYLE, continuous_update=False
+        self._text = widgets.Combobox(
+            description=label,
+            tooltip=tip,
+            style=LABEL_STYLE,
+            placeholder="a part of the name",
+            continuous_update=False,
         )
-        self._observe(self._text)
+        self._text.observe(lambda change: self._search(change["new"]), "value")
+        self._said, self._texts = widgets.HTML(), list[str]()
 
     def _put(self, value: Any, choices: Choices) -> None:
-        many = len(choices) > self.LONGEST_LIST
-        self.widget.children = [self._text if many else self._list]
-        if many:
-            self._text.value = value or ""
+        many = len(choices) > MANY_NAMES
+        self.widget.children = [self._text, self._said] if many else [self._list]
+        if not many:
+            super()._put(choices[0] if value is None and None not in choices else value, choices)
+            return
+        if tuple(choices) != self._choices:
+            self._choices = tuple(choices)
+            self._texts = [printable(self._wording(choice)) for choice in choices]
+            self._text.options = self._texts[:MOST_SUGGESTIONS]
+        self._text.value = "" if value is None else printable(self._wording(value))
+        self._said.value = ""
+
+    def _search(self, text: str) -> None:
+        if self._muted:
+            return
+        found = found_by(text, self._texts) if text else []
+        if len(found) == 1:
+            self._notify(self._choices[found[0]])
+        elif not text and None in self._choices:
+            self._notify(None)
         else:
-            super()._put(choices[0] if value is None else value, choices)
+            names = ", ".join(escaped(shortened(self._texts[i])) for i in found[:MOST_SAID])
+            more = f" and {len(found) - MOST_SAID} more" if len(found) > MOST_SAID else ""
+            which = f"which one? {names}{more}" if found else "no name has that part"
+            self._said.value = f'<span role="status">{which}</span>'
+
+
+def found_by(text: str, names: Sequence[str]) -> list[int]:
+    """The places of the name that is the text or, if there is none, of those that contain it.
+
+    >>> found_by("eye", ["eyes", "left eye", "eye"]), found_by("EY", ["eyes", "nose", "left eye"])
+    ([2], [0, 2])
+    """
+    same = [i for i, name in enumerate(names) if name == text]
+    return same or [i for i, name in enumerate(names) if text.casefold() in name.casefold()]
 
 
 class Chips(Field):
@@ -142,15 +184,27 @@ class Chips(Field):
         self._chips: dict[Any, widgets.ToggleButton] = {}
         self._box = widgets.Box()
         self._box.add_class("sat-chips")
-        self.widget = widgets.VBox([_heading(label, tip), self._box])
+        self._part = widgets.Text(
+            placeholder="a part of the name", tooltip=f"{label}: search", continuous_update=False
+        )
+        self._part.observe(lambda _: self._narrow(), "value")
+        self.widget = Tipped([_heading(label, tip), self._part, self._box], tooltip=tip)
 
     def _put(self, value: Any, choices: Choices) -> None:
         if tuple(choices) != tuple(self._chips):
             self._chips = {choice: self._chip(choice) for choice in choices}
-            self._box.children = list(self._chips.values())
+            self._part.layout.display = None if len(choices) > MANY_NAMES else "none"
+            self._narrow()
         for name, chip in self._chips.items():
             chip.value = name in value
             self._describe(name, chip)
+
+    def _narrow(self) -> None:
+        """Show the names that contain the text that is searched, in any case."""
+        part = self._part.value.casefold()
+        self._box.children = [
+            chip for name, chip in self._chips.items() if part in self._wording(name).casefold()
+        ]
 
     def _chip(self, name: Any) -> widgets.ToggleButton:
         tip = f"{self._wording(name)}: {self._tip}"

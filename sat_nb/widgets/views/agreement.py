@@ -69,6 +69,7 @@ VIEW = View(
     draw=_draw,
     screen="figures_and_table",
     min_methods=2,
+    order=lambda result: {"": list(result.consensus.ranking.index)},
     slow=lambda state: True,
     themed=False,
     caption="Kendall's tau-b between methods in a photo, averaged over photos (1: the same order, "

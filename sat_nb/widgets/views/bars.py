@@ -57,6 +57,21 @@ def summary_lines(state: ExplorerState, offer: Offer) -> list[str]:
     return [f"summary = {call(f'sat.{name}', 'chosen', **options, **classes)}"]
 
 
+def order_by_group(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """The segments of each group of an aggregate, in its order.
+
+    >>> order_by_group(pd.DataFrame({"method": ["m", "m"], "segment": ["a", "b"], "rank": [1, 2]}))
+    {'m': ['a', 'b']}
+    """
+    if "segment" not in summary or "image_id" in summary:
+        return {}
+    by = list(summary.columns[: list(summary.columns).index("segment")])
+    if not by:
+        return {"": list(summary["segment"])}
+    groups = summary.groupby(by, sort=False, dropna=False)["segment"]
+    return {" · ".join(map(str, key)): list(names) for key, names in groups}
+
+
 def _concatenated(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """The parts in one; each has the same note of what its numbers are."""
     summary = pd.concat(parts, ignore_index=True)
@@ -101,5 +116,6 @@ VIEW = View(
     code=_code,
     draw=_draw,
     uses=USES,
+    order=order_by_group,
     slow=lambda state: state.intervals,
 )

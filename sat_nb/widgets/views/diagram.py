@@ -55,5 +55,6 @@ VIEW = View(
     code=_code,
     draw=_draw,
     uses=("test", "alpha", "missing", "unit"),
+    order=lambda result: {result.method: list(result.mean_ranks.index)},
     slow=lambda state: True,
 )

@@ -8,7 +8,13 @@ from sat_nb.widgets.code import call
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ExplorerState, Offer
-from sat_nb.widgets.views.bars import USES, summary_columns, summary_lines, summary_of
+from sat_nb.widgets.views.bars import (
+    USES,
+    order_by_group,
+    summary_columns,
+    summary_lines,
+    summary_of,
+)
 from sat_nb.widgets.views.view import View
 
 COLUMNS = (
@@ -82,5 +88,6 @@ VIEW = View(
     screen="table",
     uses=(*USES, "rows"),
     display=("search", "sort", "descending"),
+    order=order_by_group,
     slow=lambda state: state.intervals and state.rows == "segments",
 )

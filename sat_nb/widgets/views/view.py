@@ -79,6 +79,9 @@ class View(Entry):
     themed : bool, default True
         Whether figures take the colours of the page. Set to False for figures with shades of
         their own, which are shown on white.
+    order : callable, default None
+        ``order(result)``: {group: segments, the first one first}, for views in which segments
+        stand in an order; the explorer says which of them moved when a control is used.
     caption : str, default ""
         HTML above the table of the screen "figures_and_table".
 
@@ -121,6 +124,7 @@ class View(Entry):
     wants: tuple[str, ...] = ()
     slow: Callable[[ExplorerState], bool] = lambda state: False
     themed: bool = True
+    order: Callable[[Any], dict[str, list[str]]] | None = None
     caption: str = ""
 
     def __post_init__(self) -> None:
