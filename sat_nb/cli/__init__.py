@@ -8,6 +8,7 @@ import sat_nb
 from sat_nb.cli.build import build
 from sat_nb.cli.comparisons import compare, difference
 from sat_nb.cli.engines import engines
+from sat_nb.cli.intervene import intervene
 from sat_nb.cli.masks import masks
 from sat_nb.cli.pictures import explore, figures, report
 from sat_nb.cli.reproduction import quickstart, study
@@ -21,7 +22,7 @@ def main() -> None:
 
 
 for command in (
-    *(masks, build, select, aggregate, intervals, compare, difference),
+    *(masks, build, intervene, select, aggregate, intervals, compare, difference),
     *(figures, report, explore, engines, quickstart, study),
 ):
     main.add_command(command)

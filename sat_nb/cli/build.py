@@ -269,7 +269,7 @@ def _of_the_model(options: Any) -> dict[str, Any]:
     return {
         "methods": options["methods"] or sat.PAPER_METHODS,
         "target": as_target(options["target"]),
-        "parameters": _by_method(options["parameters"]) or None,
+        "parameters": by_method(options["parameters"]) or None,
         "samples": int(samples) if samples and samples.isdigit() else samples,
         "input_size": options["input_size"] or None,
         **{name: options[name] for name in passed},
@@ -398,10 +398,10 @@ def _settling(
     return {"segments": masks, "pad_px": joining["pad_px"]}
 
 
-def _by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Parameters of methods, whose names may have dots.
 
-    >>> _by_method(("smoothgrad.n_samples=16", "lrp.epsilon.epsilon=0.1"))
+    >>> by_method(("smoothgrad.n_samples=16", "lrp.epsilon.epsilon=0.1"))
     {'smoothgrad': {'n_samples': 16}, 'lrp.epsilon': {'epsilon': 0.1}}
     """
     found: dict[str, dict[str, Any]] = {}

@@ -95,6 +95,7 @@ def test_choices_stand_beside_the_option_where_a_line_holds_them(key: Key) -> No
 
 PYTHON: dict[str, list[Callable[..., Any]]] = {
     "build": [sat.build, sat.explain, sat.read_maps, sat.read_segments, sat.read_images],
+    "intervene": [sat.intervene, sat.read_segments, sat.read_images],
     "aggregate": [sat.aggregate, sat.intervals],
     "intervals": [sat.intervals],
     "compare": [sat.compare],
@@ -389,6 +390,60 @@ def gets(option: str) -> Callable[..., None]:
     return runs
 
 
+def intervenes(request: pytest.FixtureRequest, *arguments: str) -> dict[str, Any]:
+    """The options with which a run of ``sat-nb intervene`` calls the function."""
+    folder, asked = request.getfixturevalue("explained").folder, {}
+    monkeypatch = request.getfixturevalue("monkeypatch")
+
+    def function(*given: Any, **options: Any) -> pd.DataFrame:
+        asked.update(options, masks=given[2])
+        return sat.build(*toy(2)).assign(n_forward=6)
+
+    monkeypatch.setattr(sat, "intervene", function)
+    done = run(
+        *("intervene", "--model", folder / "model.h5", "--images", folder / "photos"),
+        *("--segments", folder / "exports", "--out", folder / "effects.parquet"),
+        *(() if "--preprocess" in arguments else ("--preprocess", "unit")),
+        *arguments,
+    )
+    assert done.exit_code == 0, done.output
+    assert "rows, 2 images, 2 measures" in done.output
+    assert len(sat.read_table(folder / "effects.parquet"))
+    return asked
+
+
+def intervenes_with(option: str) -> Callable[..., None]:
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        found = intervenes(request, f"--{option}", name)[option.replace("-", "_")]
+        assert found in (name, [name])
+
+    return runs
+
+
+def reads_masks_with(option: str, argument: str) -> Callable[..., None]:
+    def runs(name: str, request: pytest.FixtureRequest) -> None:
+        asked: dict[str, Any] = {}
+
+        def read(path: str, **options: Any) -> Any:
+            asked.update(options)
+            return toy(2)[1]
+
+        request.getfixturevalue("monkeypatch").setattr(sat, "read_segments", read)
+        intervenes(request, option, name)
+        assert asked[argument] == name
+
+    return runs
+
+
+def test_parameters_of_measures_reach_intervene(request: pytest.FixtureRequest) -> None:
+    given = ("--parameter", "shapley.max_exact=8", "--target", "1,0", "--keep", "kept")
+    asked = intervenes(request, *given)
+    assert asked["parameters"] == {"shapley": {"max_exact": 8}}
+    assert asked["target"] == (1, 0)
+    assert asked["out"] == "kept"
+    assert list(asked["masks"]) == ["image_00", "image_01"]
+
+
 def reads_heatmaps(option: str, argument: str) -> Callable[..., None]:
     """``read_maps`` gets the name."""
 
@@ -489,6 +544,15 @@ RUNS: dict[Key, Callable[[str, pytest.FixtureRequest], None]] = {
     ("masks", "check", "mask_format"): reads_with("format"),
     ("masks", "names", "mask_format"): reads_with("format"),
     ("masks", "pack", "mask_format"): reads_with("format"),
+    **{
+        ("intervene", option.replace("-", "_")): intervenes_with(option)
+        for option in (
+            *("preprocess", "measures", "replace", "also", "score", "overlap", "rank-by", "fit"),
+            *("pad-unit", "merge", "missing", "engine"),
+        )
+    },
+    ("intervene", "errors"): reads_masks_with("--errors", "errors"),
+    ("intervene", "mask_format"): reads_masks_with("--format", "format"),
     ("study", "name"): runs_study("name"),
     ("study", "size"): runs_study("size"),
     ("report", "sections"): writes_section,
