@@ -16,7 +16,7 @@ import pandas as pd
 
 import sat_nb as sat
 from sat_nb.reproduction import torch_models
-from sat_nb.reproduction.marked_photos import MarkedPhotos
+from sat_nb.reproduction.marked_photos import MarkedPhotos, rendered_zebras
 from sat_nb.reproduction.studies import kept_folder
 
 
@@ -47,12 +47,23 @@ def _torch(kind: str, epochs: int) -> Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "Keras 2 CNN": _keras(20),
-    "Keras 3 CNN": _torch("keras3", 20),
+    "Keras 2 CNN": _keras(28),
+    "Keras 3 CNN": _torch("keras3", 24),
     "PyTorch CNN": _torch("cnn", 12),
-    "Vision transformer": _torch("vit", 30),
+    "Vision transformer": _torch("vit", 24),
 }
 """The kinds by the names that tables show."""
+
+SIZES: Mapping[str, Mapping[str, int]] = {
+    "tiny": {"n_explained": 10, "n_train": 75, "n_test": 20, "px": 96},
+    "small": {"n_explained": 30, "n_train": 150, "n_test": 60, "px": 96},
+}
+"""How many photos, of how many pixels, by the size of a study; nothing is larger than "small"."""
+
+
+def marked_photos(work: str | os.PathLike[str], *, size: str) -> MarkedPhotos:
+    """The embedded data set at that size of a study; ``work`` keeps what was rendered."""
+    return rendered_zebras(work, **SIZES.get(size, SIZES["small"]))
 
 
 def models(

@@ -1,10 +1,10 @@
-"""Maps of one engine in float64, computed in its own Python: a program for tests of agreement.
+"""Maps of one engine, computed in its own Python: a program for tests of agreement.
 
-    python -m tests.saliency.torch.both_engines keras|torch FOLDER
+    python -m tests.saliency.torch.both_engines keras|torch FOLDER float64|float32
 
 The folder holds models (``*.h5``) and ``asked.npz`` with ``batch`` (n, H, W, C) and ``methods``. Of
-each model ENGINE.MODEL.one.npz and ENGINE.MODEL.pair.npz get {method: maps (n, H, W, C)} for single
-classes and pairs, and the logits, "logits" (n, k).
+each model ENGINE.MODEL.one.FLOAT.npz and ENGINE.MODEL.pair.FLOAT.npz get {method: maps
+(n, H, W, C)} for single classes and pairs, and the logits, "logits" (n, k).
 """
 
 from __future__ import annotations
@@ -30,14 +30,19 @@ class Doubled:
         return getattr(np, name)
 
 
-def keras_commands(path: Path) -> dict[str, Any]:
-    """The Keras engine in this process, in float64, and the file as a model of float64."""
+def keras_commands(path: Path, kind: str) -> dict[str, Any]:
+    """The Keras engine in this process; in float64, the file becomes a model of float64."""
     import h5py
 
     from sat_nb.saliency.process import server
 
     server._serving = True
     import tensorflow as tf
+
+    if kind == "float32":
+        from sat_nb.saliency.engines.keras.commands import COMMANDS
+
+        return COMMANDS
 
     tf.keras.backend.set_floatx("float64")
     with h5py.File(path, "r+") as file:
@@ -52,8 +57,8 @@ def keras_commands(path: Path) -> dict[str, Any]:
     return commands.COMMANDS
 
 
-def torch_commands(path: Path) -> dict[str, Any]:
-    """The torch engine in this process, in float64."""
+def torch_commands(path: Path, kind: str) -> dict[str, Any]:
+    """The torch engine in this process."""
     from dataclasses import replace
 
     import torch
@@ -62,27 +67,29 @@ def torch_commands(path: Path) -> dict[str, Any]:
     from sat_nb.saliency.engines.torch.commands import ENGINE
     from sat_nb.saliency.engines.torch.load import read_classifier
 
-    return Commands(replace(ENGINE, read=partial(read_classifier, dtype=torch.float64))).by_name()
+    return Commands(
+        replace(ENGINE, read=partial(read_classifier, dtype=getattr(torch, kind)))
+    ).by_name()
 
 
 ENGINES = {"keras": keras_commands, "torch": torch_commands}
 
 
-def main(engine: str, folder: str) -> None:
+def main(engine: str, folder: str, kind: str) -> None:
     """Compute and write the maps of all models in the folder."""
     models = sorted(Path(folder).glob("*.h5"))
     given = np.load(Path(folder, "asked.npz"))
     for path in models:
         own = path.with_name(f"{engine}_{path.name}")
         shutil.copy(path, own)
-        commands = ENGINES[engine](own)
+        commands = ENGINES[engine](own, kind)
         file = ModelFile(str(own), path.stem, content_sha256(own), trusted=True)
         n_outputs = commands["facts"](file).n_outputs
         targets = [i % n_outputs for i in range(len(given["batch"]))]
         for asked, against in {"one": None, "pair": n_outputs - 1}.items():
             pair = [target if target != against else 0 for target in targets]
             found = maps(commands, file, given, pair, against)
-            np.savez(Path(folder, f"{engine}.{path.stem}.{asked}.npz"), **found)
+            np.savez(Path(folder, f"{engine}.{path.stem}.{asked}.{kind}.npz"), **found)
         own.unlink()
 
 

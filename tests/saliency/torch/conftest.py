@@ -13,7 +13,7 @@ import pytest
 
 from tests.saliency.torch.python import TORCH_PYTHON
 
-collect_ignore = ["networks.py", "both_engines.py"]
+collect_ignore = ["networks.py", "both_engines.py", "lite0.py"]
 
 
 @pytest.fixture(scope="session")

@@ -97,13 +97,13 @@ def maps(
     np.savez(folder / "asked.npz", batch=batch, methods=METHODS)
     program = "tests.saliency.torch.both_engines"
     for engine, python in {"keras": sys.executable, "torch": torch_python}.items():
-        command = [python, "-m", program, engine, str(folder)]
+        command = [python, "-m", program, engine, str(folder), "float64"]
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
     return {
-        (engine, network, asked): dict(np.load(folder / f"{engine}.{network}.{asked}.npz"))
+        (engine, network, asked): dict(np.load(folder / f"{engine}.{network}.{asked}.float64.npz"))
         for engine in ("keras", "torch")
         for network in NETWORKS
         for asked in ("one", "pair")
