@@ -11,7 +11,7 @@ from sat_nb.widgets.snapshot import Snapshot
 Orders = Mapping[str, Sequence[str]]
 """The segments of each group, such as a method, from the first to the last."""
 
-MOST = 8
+MOST = 5
 """Moves that are named, the widest first."""
 
 
