@@ -12,11 +12,18 @@ from types import MappingProxyType
 
 import numpy as np
 
+from sat_nb import remote
 from sat_nb.arrays import Pixels, Size
 from sat_nb.by_id import ById
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.folder import find_photos
-from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, format_of
+from sat_nb.photos.formats import (
+    PHOTO_FORMATS,
+    PhotoFile,
+    RemotePhoto,
+    format_of,
+    remote_photos,
+)
 from sat_nb.photos.photo import Photo, photo_of
 from sat_nb.photos.suffixes import IMAGE_SUFFIXES
 from sat_nb.photos.window import Window, checked_window, windowed
@@ -70,7 +77,7 @@ class ImageSet(ById[Pixels]):
 
     def __init__(
         self,
-        sources: Mapping[str, str | os.PathLike[str] | Pixels | PhotoFile | Photo],
+        sources: Mapping[str, str | os.PathLike[str] | Pixels | PhotoFile | RemotePhoto | Photo],
         *,
         window: Window | Mapping[str, Window] | None = None,
     ) -> None:
@@ -135,10 +142,26 @@ class ImageSet(ById[Pixels]):
         Returns
         -------
         Path or None
-            The file; None for a photo that was given as an array.
+            The file; None for a photo that was given as an array, and for one at an address.
         """
         source = self._sources.get(image_id)
         return source.file if isinstance(source, PhotoFile) else None
+
+    def address(self, image_id: str) -> str | None:
+        """The address that a photo is read from, such as ``s3://bucket/photo.jpg``.
+
+        Parameters
+        ----------
+        image_id : str
+            The photo's id.
+
+        Returns
+        -------
+        str or None
+            The address; None for a photo of a file of this machine or an array.
+        """
+        source = self._sources.get(image_id)
+        return source.address if isinstance(source, RemotePhoto) else None
 
     def sha256(self, image_id: str) -> str:
         """A hash of a photo as it is stored, which tells whether it has changed.
@@ -163,6 +186,10 @@ class ImageSet(ById[Pixels]):
         if isinstance(source, PhotoFile):
             about = source.file.stat()
             stored = _sha256_of(str(source.file), about.st_size, about.st_mtime_ns)
+            content = [source.format.key, source.part, self._window_of(image_id), stored]
+            return hashlib.sha256(repr(content).encode()).hexdigest()
+        if isinstance(source, RemotePhoto):
+            stored = remote.sha256(source.address)
             content = [source.format.key, source.part, self._window_of(image_id), stored]
             return hashlib.sha256(repr(content).encode()).hexdigest()
         pixels = self[image_id]
@@ -228,7 +255,9 @@ def read_images(
     Parameters
     ----------
     path : str or PathLike
-        The folder, or the file.
+        The folder, or the file; or an address of either that fsspec reads, such as
+        ``s3://bucket/photos``: run ``pip install 'sat-nb[remote]'``, and install what the address
+        needs, such as s3fs. Photos at an address are fetched one by one when they are asked for.
     window : tuple of float, str or Mapping, optional
         How photos of more than 8 bits, or of floats, become 0 (black) to 255 (white), as a viewer
         does it: (low, high) in stored numbers, which become 0 and 255, and what lies beyond is cut
@@ -282,9 +311,11 @@ def _sha256_of(file: str, n_bytes: int, changed: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _checked_source(image_id: str, source: object) -> PhotoFile | Photo:
-    if isinstance(source, PhotoFile | Photo):
+def _checked_source(image_id: str, source: object) -> PhotoFile | RemotePhoto | Photo:
+    if isinstance(source, PhotoFile | RemotePhoto | Photo):
         return source
+    if isinstance(source, str) and remote.is_address(source):
+        return remote_photos(source)[0]
     if isinstance(source, str | os.PathLike):
         file = Path(source)
         return PhotoFile(file, format_of(file))

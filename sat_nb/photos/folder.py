@@ -7,12 +7,20 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sat_nb.errors import InvalidInput
 from sat_nb.files import NOT_TEXT, existing, is_text
 from sat_nb.photos import suffixes
-from sat_nb.photos.formats import PHOTO_FORMATS, PhotoFile, head_of, photo_files
+from sat_nb.photos.formats import (
+    PHOTO_FORMATS,
+    PhotoFile,
+    RemotePhoto,
+    head_of,
+    photo_files,
+    remote_photos,
+)
+from sat_nb.remote import files_at, here, is_address
 
 N_NAMED = 3
 """Files that a warning names."""
@@ -41,7 +49,7 @@ class Folder:
     ``suspects`` : those of ``left_out`` that look like photos.
     """
 
-    photos: dict[str, PhotoFile] = field(default_factory=dict)
+    photos: dict[str, PhotoFile | RemotePhoto] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     suspects: list[str] = field(default_factory=list)
 
@@ -58,11 +66,33 @@ def find_photos(path: str | os.PathLike[str], argument: str = "path") -> Folder:
     Hidden files and folders are left out; a warning names other files that look like photos.
     Without any photo, or where nothing is there, it is an error.
     """
-    root = existing(path, argument)
-    found = _one_file(root) if root.is_file() else _read_folder(root)
+    path = here(path)
+    if is_address(path):
+        root: Path | str = str(path)
+        found = _read_address(str(path))
+    else:
+        root = existing(path, argument)
+        found = _one_file(root) if root.is_file() else _read_folder(root)
     if not found.photos:
         raise InvalidInput(f"{argument}: {_no_photo(root, found)}")
     _warn_of(found, root)
+    return found
+
+
+def _read_address(address: str) -> Folder:
+    """What is at an address; files whose name says nothing are not fetched to look."""
+    found = Folder()
+    for name, where in files_at(address).items():
+        why, suspect = _refused_name(name) or ("no photo", False)
+        try:
+            photos = [] if why else remote_photos(where)
+        except InvalidInput as error:
+            why, suspect, photos = str(error).rstrip("."), True, []
+        if why:
+            found.leave_out(name, why, suspect=suspect)
+        for photo in photos:
+            _add(found.photos, image_id_of(name, photo.part, len(photos)), photo, address)
+    found.photos = dict(sorted(found.photos.items()))
     return found
 
 
@@ -76,7 +106,7 @@ def _one_file(file: Path) -> Folder:
     return Folder({image_id_of(file.name, one.part, len(photos)): one for one in photos})
 
 
-def _no_photo(root: Path, found: Folder) -> str:
+def _no_photo(root: Path | str, found: Folder) -> str:
     reasons = [f"{name!r} ({found.left_out[name]})" for name in found.suspects[:N_NAMED]]
     left_out = f" Left out: {'; '.join(reasons)}." if reasons else ""
     return (
@@ -87,9 +117,8 @@ def _no_photo(root: Path, found: Folder) -> str:
 
 def _read_folder(root: Path) -> Folder:
     found = Folder()
-    known = frozenset().union(*(known.suffixes() for known in PHOTO_FORMATS.values()))
     for name, file in _walk(root, found):
-        why, suspect = _refusal(file, known) if is_text(name) else (NOT_TEXT, True)
+        why, suspect = _refusal(file) if is_text(name) else (NOT_TEXT, True)
         try:
             photos = [] if why else photo_files(file)
         except InvalidInput as error:
@@ -120,7 +149,7 @@ def _suffix(name: str) -> str:
     return suffixes.image_suffix(Path(name).name) or (ending if rare else "")
 
 
-def _warn_of(found: Folder, root: Path) -> None:
+def _warn_of(found: Folder, root: Path | str) -> None:
     """One warning where files that look like photos were left out."""
     if not found.suspects:
         return
@@ -152,14 +181,20 @@ def _walk(root: Path, found: Folder) -> Iterator[tuple[str, Path]]:
             yield (here / name).relative_to(root).as_posix(), here / name
 
 
-def _refusal(file: Path, known: frozenset[str]) -> tuple[str, bool]:
+def _refusal(file: Path) -> tuple[str, bool]:
     """Why a file is no photo, "" if it may be one; and whether it looks like one."""
-    if file.name.startswith("."):
-        return "a hidden file", False
-    if not file.is_file():
+    if not file.name.startswith(".") and not file.is_file():
         return "a link to nothing, or no regular file", True
-    suffix = suffixes.image_suffix(file.name).lower() or file.suffix.lower()
-    if suffix in known:
+    return _refused_name(file.name) or _unknown(file)
+
+
+def _refused_name(name: str) -> tuple[str, bool] | None:
+    """As ``_refusal``, by the name of a file; None where it says nothing."""
+    name = PurePosixPath(name).name
+    if name.startswith("."):
+        return "a hidden file", False
+    suffix = suffixes.image_suffix(name).lower() or PurePosixPath(name).suffix.lower()
+    if any(suffix in known.suffixes() for known in PHOTO_FORMATS.values()):
         return "", False
     if suffix in suffixes.PLUG_INS:
         return f"{suffix} needs a plug-in: run `pip install {suffixes.PLUG_INS[suffix]}`", True
@@ -167,9 +202,9 @@ def _refusal(file: Path, known: frozenset[str]) -> tuple[str, bool]:
         return "a camera's raw file; develop it to JPEG or TIFF", True
     if suffix in suffixes.IMAGE_SUFFIXES:
         return f"{suffix} is not read here; save it as PNG or TIFF", True
-    if suffix in BESIDE_PHOTOS or file.name == "DICOMDIR":
+    if suffix in BESIDE_PHOTOS or name == "DICOMDIR":
         return "no photo", False
-    return _unknown(file)
+    return None
 
 
 def _unknown(file: Path) -> tuple[str, bool]:
@@ -183,7 +218,12 @@ def _unknown(file: Path) -> tuple[str, bool]:
     return "no photo", False
 
 
-def _add(photos: dict[str, PhotoFile], image_id: str, photo: PhotoFile, root: Path) -> None:
+def _add(
+    photos: dict[str, PhotoFile | RemotePhoto],
+    image_id: str,
+    photo: PhotoFile | RemotePhoto,
+    root: Path | str,
+) -> None:
     if image_id in photos:
         raise InvalidInput(
             f"{root}: {photos[image_id].file.name!r} and {photo.file.name!r} both have the id "

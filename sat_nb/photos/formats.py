@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import UnidentifiedImageError
 
@@ -16,6 +16,7 @@ from sat_nb.photos.photo import Photo
 from sat_nb.photos.pillow import pillow_suffixes, read_pillow
 from sat_nb.reading import check_plain, open_plain
 from sat_nb.registry import Entry, registry
+from sat_nb.remote import copied
 
 HEAD_BYTES = 132
 
@@ -123,6 +124,41 @@ class PhotoFile:
             ) from error
 
 
+@dataclass(frozen=True)
+class RemotePhoto:
+    """A photo at an address of fsspec: as PhotoFile, and copied to this machine to be read."""
+
+    address: str
+    format: PhotoFormat
+    part: int | None = None
+
+    @property
+    def file(self) -> PurePosixPath:
+        """Its path, for its name."""
+        return PurePosixPath(self.address)
+
+    def read(self) -> Photo:
+        """The photo; an error that names the address for whatever goes wrong."""
+        try:
+            with copied(self.address) as file:
+                return PhotoFile(file, self.format, self.part).content()
+        except InvalidInput as error:
+            if self.address in str(error):
+                raise
+            raise InvalidInput(f"{self.address}: {error}") from error
+
+
+def remote_photos(address: str) -> list[RemotePhoto]:
+    """The photos of one file at an address, which is read only where it may hold several."""
+    found = format_of_name(PurePosixPath(address).name) or PHOTO_FORMATS["pictures"]
+    if found.lacks:
+        raise InvalidInput(found.lacks)
+    if found.parts is _single:
+        return [RemotePhoto(address, found)]
+    with copied(address) as file:
+        return [RemotePhoto(address, found, photo.part) for photo in photo_files(file)]
+
+
 def photo_files(file: Path) -> list[PhotoFile]:
     """The photos of one file; InvalidInput, without the file, where there is none to read."""
     found = format_of(file)
@@ -142,12 +178,18 @@ def photo_files(file: Path) -> list[PhotoFile]:
 
 def format_of(file: Path) -> PhotoFormat:
     """The format that a file's name or its first bytes tell; Pillow's for all others."""
-    suffix = suffixes.image_suffix(file.name).lower()
-    for known in PHOTO_FORMATS.values():
-        if suffix and suffix in known.suffixes():
-            return known
+    known = format_of_name(file.name)
+    if known is not None:
+        return known
     head = head_of(file)
     return next((f for f in PHOTO_FORMATS.values() if f.begins(head)), PHOTO_FORMATS["pictures"])
+
+
+def format_of_name(name: str) -> PhotoFormat | None:
+    """The format that a file's ending tells; None for others."""
+    suffix = suffixes.image_suffix(name).lower()
+    formats = PHOTO_FORMATS.values()
+    return next((known for known in formats if suffix and suffix in known.suffixes()), None)
 
 
 def head_of(file: Path) -> bytes:

@@ -16,11 +16,13 @@ from sat_nb.errors import FileMissing, InvalidInput, unknown_name
 from sat_nb.files import existing
 from sat_nb.images import IMAGE_SUFFIXES, ImageSet, read_images
 from sat_nb.registry import chosen, lists
+from sat_nb.remote import here, is_address
 from sat_nb.segments.formats import SEGMENT_FORMATS
 from sat_nb.segments.formats.encoded import Reading
 from sat_nb.segments.formats.foreign_files import foreign_in
 from sat_nb.segments.formats.json_files import JsonFormat, open_json
 from sat_nb.segments.formats.limits import check_inside
+from sat_nb.segments.formats.parquet import masks_at
 from sat_nb.segments.formats.png_files import of_other_pictures
 from sat_nb.segments.formats.voc_folders import MASKS
 from sat_nb.segments.names import normalize
@@ -136,7 +138,8 @@ def read_segments(
     path : str or PathLike
         A folder (its subfolders included), or one file. Files of several formats may lie side by
         side. PNGs are masks only where there are no other mask files; beside those they are
-        photos.
+        photos. Or the address of a file of ``write_segments``, such as
+        ``s3://bucket/masks.parquet``, whose row groups fsspec reads when they are asked for.
     format : str or Format, default None
         By default the files' content tells the format. Otherwise a :class:`sat_nb.Format` of your
         own, or a name in SEGMENT_FORMATS:
@@ -197,11 +200,13 @@ def read_segments(
     named = None if format is None else chosen("format", format, SEGMENT_FORMATS, own=Format)
     if errors not in ERRORS:
         raise unknown_name("errors", errors, ERRORS)
-    root = existing(path)
+    path = here(path)
     problems = Problems()
     refuse: Refuse = problems.note if errors == "skip" else _raise
     renames = {} if rename is None else folded_renames(rename)
-    sources = by_image_id(find_sources(root, named, refuse), image_id, refuse)
+    root = Path(path) if is_address(path) else existing(path)
+    found = masks_at(str(path)).items() if is_address(path) else find_sources(root, named, refuse)
+    sources = by_image_id(found, image_id, refuse)
     if photos is not None:
         images = photos if isinstance(photos, ImageSet) else read_images(photos)
         sources = {i: _sized(source, images, i) for i, source in sources.items()}

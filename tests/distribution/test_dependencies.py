@@ -130,5 +130,5 @@ def test_every_dependency_of_the_core_has_its_reason() -> None:
 def test_extras_are_named_where_they_are_missing() -> None:
     """Each extra of the core's features is what a message tells to install."""
     told = "".join(f.read_text(encoding="utf-8") for f in sorted(PACKAGE.rglob("*.py")))
-    for extra in ("dask", "fetch", "keras", "medical", "serve", "studies", "zarr"):
+    for extra in ("dask", "fetch", "keras", "medical", "remote", "serve", "studies", "zarr"):
         assert f"sat-nb[{extra}]" in told

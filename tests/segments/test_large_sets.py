@@ -63,7 +63,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=9), JSON) | st.lists(JSON), st.integers(0, 9), st.data())
 def test_elements_and_positions_are_the_same(document: Any, indent: int, data: Any) -> None:
     raw = json.dumps(document, indent=indent or None, ensure_ascii=False).encode()

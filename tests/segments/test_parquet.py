@@ -22,7 +22,7 @@ from pycocotools import mask as coco_masks
 
 import sat_nb as sat
 from sat_nb import LIMITS, InvalidInput, SegmentationMap, read_segments, write_segments
-from sat_nb.segments.formats import parquet, parquet_writer
+from sat_nb.segments.formats import parquet_file, parquet_writer
 from tests.segments.formats import WRITERS
 from tests.segments.test_write_coco import IDS, segmentations
 
@@ -111,13 +111,13 @@ def test_a_group_is_read_once_for_its_images(
     written = eyes(40)
     file = write_segments(tmp_path / "masks.parquet", written)
     assert pq.read_metadata(file).num_row_groups == 10
-    calls, read_group = [], parquet.Opened.read_group
+    calls, read_group = [], parquet_file.Opened.read_group
 
     def reading(self: Any, number: int, columns: tuple[str, ...]) -> Any:
         calls.append((number, columns))
         return read_group(self, number, columns)
 
-    monkeypatch.setattr(parquet.Opened, "read_group", reading)
+    monkeypatch.setattr(parquet_file.Opened, "read_group", reading)
     segments = read_segments(file)
     assert calls == [(i, ("image_id",)) for i in range(10)]  # ids alone
     calls.clear()
@@ -126,7 +126,7 @@ def test_a_group_is_read_once_for_its_images(
     calls.clear()
     assert segments["003"] == written["003"]
     assert [number for number, _ in calls] == [0]  # no more than the last few are kept
-    assert parquet._group.cache_info().currsize <= parquet.KEPT_GROUPS
+    assert parquet_file._group.cache_info().currsize <= parquet_file.KEPT_GROUPS
 
 
 def test_what_is_sent_is_little(tmp_path: Path) -> None:

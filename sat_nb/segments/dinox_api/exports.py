@@ -57,7 +57,13 @@ def detection_request(
 
 def photo_files(photos: str | os.PathLike[str]) -> dict[str, PhotoFile]:
     """{image_id: photo} of a folder of photos, or of one."""
-    return find_photos(photos, "photos").photos
+    found = find_photos(photos, "photos").photos
+    files = {image_id: one for image_id, one in found.items() if isinstance(one, PhotoFile)}
+    if len(files) < len(found):
+        raise InvalidInput(
+            "photos: those at an address are not sent; copy them to a folder, and give that."
+        )
+    return files
 
 
 def encoded(photo: PhotoFile, max_bytes: int) -> tuple[str, tuple[int, int]]:

@@ -11,46 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sat_nb import remote
 from sat_nb.errors import InvalidInput
 from sat_nb.files import visible_files
 from sat_nb.limits import LIMITS, beyond
-from sat_nb.parquet_columns import ColumnPart, column_parts
-from sat_nb.reading import check_parquet_footer, readable
+from sat_nb.reading import readable
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.limits import brief, check_count, checked_number, checked_size
+from sat_nb.segments.formats.parquet_file import COLUMNS, TEXTS, Opened, open_file
 from sat_nb.segments.formats.rle import rle_decoder
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.sources import Format, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 WHAT = "masks in Parquet"
 REMEDY = "write it again with sat_nb.write_segments or `sat-nb masks pack`"
-TEXTS = ("image_id", "name", "counts")
 NEEDED = (*TEXTS, "height", "width")
-COLUMNS = ("image_id", "name", "score", "height", "width", "counts")
-
-KEPT_GROUPS = 4
-"""Row groups that stay in memory: threads of one process read images that are close together."""
-
-MAX_ROWS = 2**26
-"""Rows of a file, of which only the ids are read at first; larger files may have one a byte."""
-
-BYTES_OF_A_ROW = 64
-"""What a row takes in memory beside its texts, and more."""
-
-SHARED = "DELTA_BYTE_ARRAY"
-"""Texts that begin as the one before them are stored by their ends: a few bytes may be many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +50,7 @@ class Rows:
         """The segments of the image."""
         with readable(WHAT, REMEDY):
             check_count(range(self.n), "rows")
-            return self._reading(_as_rows(_opened(self.file).rows(self.first, self.n)))
+            return self._reading(_as_rows(open_file(self.file).rows(self.first, self.n)))
 
     def _reading(self, rows: list[dict[str, Any]]) -> Reading:
         if [row["image_id"] for row in rows] != [self.image_id] * self.n:
@@ -126,128 +110,65 @@ def _encoded(row: dict[str, Any], field: str) -> EncodedMask:
     return EncodedMask(field, row["name"], size, decode, known)
 
 
-# --- the file ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A file: its description, and of each group the first row and what its columns say."""
-
-    file: str
-    stamp: tuple[int, int]
-    metadata: pq.FileMetaData
-    starts: NDArray[np.int64]
-    groups: list[list[ColumnPart]]
-
-    def rows(self, first: int, n: int) -> pa.Table:
-        """Rows of one or several groups."""
-        import pyarrow as pa
-
-        groups = np.searchsorted(self.starts, (first, first + n - 1), side="right") - 1
-        parts = [
-            _group(self.file, self.stamp, number).slice(
-                max(0, first - int(self.starts[number])),
-                first + n - max(first, int(self.starts[number])),
-            )
-            for number in range(int(groups[0]), int(groups[1]) + 1)
-        ]
-        return pa.concat_tables(parts)
-
-    def read_group(self, number: int, columns: tuple[str, ...]) -> pa.Table:
-        """Some columns of a group, whose texts are stored once, however many rows share them."""
-        import pyarrow.parquet as pq
-
-        _check_group(self.groups[number])
-        texts = [name for name in columns if name in TEXTS]
-        with pq.ParquetFile(self.file, metadata=self.metadata, read_dictionary=texts) as file:
-            there = [name for name in columns if name in file.schema_arrow.names]
-            return file.read_row_group(number, columns=there, use_threads=False)
-
-
-def _opened(file: str) -> Opened:
-    about = Path(file).stat()
-    return _description(file, (about.st_size, about.st_mtime_ns))
-
-
-@lru_cache(maxsize=8)
-def _description(file: str, stamp: tuple[int, int]) -> Opened:
-    """The description of a file of this size and time; it is read once a process."""
-    import pyarrow.parquet as pq
-
-    check_parquet_footer(Path(file))
-    groups = [list(parts) for _, parts in groupby(column_parts(file), key=lambda part: part.group)]
-    lengths = [parts[0].n_rows for parts in groups]
-    most = max(MAX_ROWS, stamp[0])
-    if min(lengths, default=0) < 0 or sum(lengths) > most:
-        raise InvalidInput(f"claims {sum(lengths)} rows, and {most} are the limit; split it.")
-    starts = np.cumsum([0, *lengths], dtype=np.int64)
-    return Opened(file, stamp, pq.read_metadata(file), starts, groups)
-
-
-@lru_cache(maxsize=KEPT_GROUPS)
-def _group(file: str, stamp: tuple[int, int], number: int) -> pa.Table:
-    return _description(file, stamp).read_group(number, COLUMNS)
-
-
-def _check_group(parts: list[ColumnPart]) -> None:
-    """InvalidInput for a group that takes too much memory, or is stored in ways that hide it."""
-    number, n_rows, *_ = parts[0]
-    needed = BYTES_OF_A_ROW * n_rows
-    for part in parts:
-        if part.name not in COLUMNS:
-            continue
-        if part.n_values != n_rows:
-            raise InvalidInput(f"row group {number}: {part.name} is no plain column.")
-        repeats = n_rows if SHARED in part.encodings else 1
-        needed += repeats * max(0, part.n_bytes)
-    if needed > LIMITS["group_bytes"]:
-        raise InvalidInput(
-            f"row group {number} has {n_rows} rows and may take {needed} bytes; write smaller "
-            "groups (pandas: to_parquet(..., row_group_size=10_000)); "
-            f"{beyond('group_bytes', needed)}."
-        )
-
-
 # --- ids ---------------------------------------------------------------------------------------
 
 
 def detects_masks(root: Path) -> bool:
     """Whether a file, or a Parquet file of a folder, has the columns of masks."""
-    return any(map(_has_masks, _files(root)))
+    return any(_has_masks(str(file)) for file in _files(root))
 
 
 def open_masks(root: Path) -> Mapping[str, Source[Reading]]:
     """The images of the files; only ids are read."""
+    files = [file for file in _files(root) if file == root or _has_masks(str(file))]
+    return _images_of([(str(file), (file,)) for file in files])
+
+
+def _images_of(files: list[tuple[str, tuple[Path, ...]]]) -> Mapping[str, Source[Reading]]:
     found: dict[str, Source[Reading]] = {}
-    for file in _files(root):
-        if file != root and not _has_masks(file):
-            continue  # a table, perhaps
-        where, files = str(file), (file,)
-        with readable(WHAT, REMEDY, file=None if file == root else file):
+    for where, paths in files:
+        with readable(WHAT, REMEDY, file=where if len(files) > 1 else None):
             for rows in _images(where):
                 if rows.image_id in found:
                     raise _not_together(rows.image_id, found[rows.image_id].where, where)
-                found[rows.image_id] = Source(where, rows, files)
+                found[rows.image_id] = Source(where, rows, paths)
     return found
+
+
+def masks_at(address: str) -> Mapping[str, Source[Reading]]:
+    """The images of a file at an address, or of the files there."""
+    files = {name: where for name, where in remote.files_at(address).items() if _is_parquet(name)}
+    where = [one for one in files.values() if len(files) == 1 or _has_masks(one)]
+    if not where:
+        raise InvalidInput(
+            f"path: no Parquet file of masks at {address!r}, and other formats are read from files "
+            "of this machine; write them with `sat-nb masks pack EXPORTS --out masks.parquet`, and "
+            "put that there."
+        )
+    return _images_of([(one, ()) for one in where])
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet")
 
 
 def _files(root: Path) -> list[Path]:
     if root.is_dir():
         return sorted(visible_files(root, {".parquet"}))
-    return [root] if root.suffix.lower() == ".parquet" else []
+    return [root] if _is_parquet(root.name) else []
 
 
-def _has_masks(file: Path) -> bool:
+def _has_masks(file: str) -> bool:
     try:
         with readable(WHAT, REMEDY):
-            return set(NEEDED) <= set(_opened(str(file)).metadata.schema.names)
+            return set(NEEDED) <= set(open_file(file).metadata.schema.names)
     except (InvalidInput, OSError):
         return False
 
 
 def _images(file: str) -> Iterator[Rows]:
     """The images of a file, in their order."""
-    opened = _opened(file)
+    opened = open_file(file)
     missing = [name for name in NEEDED if name not in opened.metadata.schema.names]
     if missing:
         raise InvalidInput(f"has no column {missing[0]!r}, and masks have {', '.join(COLUMNS)}.")
