@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.printable import printable
 from sat_nb.registry import Entry, chosen, lists, registry
-from sat_nb.stats.kendall import kendall_tau_b, kendall_w
+from sat_nb.stats.kendall import kendall_tau_b_of_blocks, kendall_w, kendall_w_of_blocks
 from sat_nb.stats.rows import KEY, check_pooled, of_all_methods
 from sat_nb.table.aggregate import aggregate
-from sat_nb.table.schema import IMAGE_KEY, check_table
+from sat_nb.table.schema import IMAGE_KEY, TEXT
+from sat_nb.table.source import Frame, Source, Table, source_of
 from sat_nb.table.ties import local_rank
 
+AT_ONCE = 2**22  # numbers in memory: ranks of pairs of segments
 EQUAL = 1e-12  # of the largest score of an image: scores that differ by less are equal
 
 
@@ -170,7 +173,7 @@ COMBINATIONS: dict[str, Combination] = registry(
 
 @lists(combination=COMBINATIONS)
 def consensus(
-    table: pd.DataFrame,
+    table: Table,
     *,
     combination: str | Combination | Scores = "mean_rank",
     classes: str | None = None,
@@ -179,8 +182,9 @@ def consensus(
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``build``, of two or more methods, one model and one class. Images without rows of
+    table : pandas.DataFrame, str or path
+        From ``build``, or the path of a table on disk, of two or more methods, one model and one
+        class. Images without rows of
         some method are left out; in the others every method has the same segments. Leave out
         controls and methods that should have no say. The ranks are those among the segments in
         the table, also if it is filtered.
@@ -233,31 +237,33 @@ def consensus(
     entry = chosen(
         "combination", combination, COMBINATIONS, own=Combination, from_function=_as_combination
     )
-    table = of_all_methods(_ranked_among_themselves(check_table(table)))
+    source = source_of(table)
+    rows = of_all_methods(_ranked_among_themselves(source.rows(["rank", "abs_mean_attribution"])))
     check_pooled(classes)
-    summary = aggregate(
-        table, value="rank", classes=classes
-    )  # refuses tables that mix models or classes
-    present = table[table["segment"].notna()]
+    # It refuses tables that mix models or classes.
+    summary = aggregate(Frame(rows), value="rank", classes=classes)
+    present = rows[rows["segment"].notna()]
     methods = tuple(present["method"].unique())
     _check_methods(present, methods)
     ranks = _wide(present, "rank", methods)
-    combined = _combined(table, ranks, entry)
+    scores = _scores(present, ranks, entry)
+    combined = _combined(_first_method(source, rows, methods[0]), scores, entry)
     by_method = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]  # noqa: PD010
     ranking = (
         aggregate(combined, value="rank", classes=classes)
         .drop(columns="method")
         .set_index("segment")
     )
+    w_by_image, taus = _by_image(ranks)
     return Consensus(
         w=kendall_w(by_method.rank().to_numpy().T),
-        w_by_image=_by_image(ranks, kendall_w).rename("w"),
-        tau=_mean_tau(ranks),
+        w_by_image=w_by_image,
+        tau=_mean_tau(taus, methods),
         ranking=ranking.join(by_method),
         table=combined,
         methods=methods,
         combination=entry.key,
-        n_total=table["image_id"].nunique(),
+        n_total=rows["image_id"].nunique(),
     )
 
 
@@ -267,41 +273,71 @@ def _as_combination(function: Scores) -> Combination:
 
 def _ranked_among_themselves(table: pd.DataFrame) -> pd.DataFrame:
     """Ranks without gaps: W compares rankings of the same k things."""
-    groups = table.groupby(IMAGE_KEY, dropna=False, sort=False)
+    groups = table.groupby(IMAGE_KEY, dropna=False, sort=False, observed=True)
     return table.assign(rank=groups["rank"].rank(), n_segments=groups["segment"].transform("count"))
 
 
+def _first_method(source: Source, rows: pd.DataFrame, method: str) -> pd.DataFrame:
+    """All columns of the rows of a method, of those images that every method has."""
+    of_method = source.rows(method=method)
+    narrow = rows[rows["method"] == method]
+    kept = of_method["image_id"].isin(narrow["image_id"].unique())
+    n_segments = narrow["n_segments"].to_numpy()
+    return of_method[kept].assign(n_segments=n_segments).reset_index(drop=True)
+
+
 def _wide(present: pd.DataFrame, value: str, methods: tuple[str, ...]) -> pd.DataFrame:
-    """One row an image and segment, one column a method."""
-    return present.set_index([*KEY, "method"])[value].unstack()[list(methods)]  # noqa: PD010
+    """One row an image and segment, sorted, one column a method."""
+    (images, ids), (segments, names) = (pd.factorize(present[key], sort=True) for key in KEY)
+    cells, places = np.unique(images * len(names) + segments, return_inverse=True)
+    columns = pd.Index(methods, name="method")
+    values = np.full((len(cells), len(methods)), np.nan)
+    values[places, columns.get_indexer(pd.Index(present["method"]))] = present[value]
+    codes = [cells // len(names), cells % len(names)]
+    levels: Any = [pd.Index(of, dtype=TEXT) for of in (ids, names)]
+    return pd.DataFrame(values, pd.MultiIndex(levels, codes, names=KEY), columns)
 
 
-def _by_image(ranks: pd.DataFrame, statistic: Callable[[NDArray], float]) -> pd.Series:
-    groups = ranks.groupby(level="image_id")
-    return pd.Series({i: statistic(one.to_numpy().T) for i, one in groups}).rename_axis("image_id")
+def _by_image(ranks: pd.DataFrame) -> tuple[pd.Series, NDArray[np.float64]]:
+    """W of the rankings of each image, and tau-b between each two of them: (n_images, m, m)."""
+    keys: Any = ranks.index
+    codes, n_methods = keys.codes[0], ranks.shape[1]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    sizes = np.diff(starts, append=len(codes))
+    w, taus = np.empty(len(starts)), np.empty((len(starts), n_methods, n_methods))
+    values = ranks.to_numpy()
+    for size in np.unique(sizes):
+        images = np.flatnonzero(sizes == size)
+        step = max(1, AT_ONCE // (n_methods * int(size) ** 2))
+        for some in (images[i : i + step] for i in range(0, len(images), step)):
+            block = values[starts[some][:, None] + np.arange(size)].transpose(0, 2, 1)
+            w[some], taus[some] = kendall_w_of_blocks(block), kendall_tau_b_of_blocks(block)
+    ids = pd.Index(keys.levels[0][codes[starts]], name="image_id")
+    return pd.Series(w, ids, name="w"), taus
 
 
-def _mean_tau(ranks: pd.DataFrame) -> pd.DataFrame:
+def _mean_tau(taus: NDArray[np.float64], methods: tuple[str, ...]) -> pd.DataFrame:
     """The mean over the images in which both methods have an order; NaN if there is none."""
-    taus = np.array([kendall_tau_b(one.to_numpy().T) for _, one in ranks.groupby(level="image_id")])
     counted = np.isfinite(taus).sum(axis=0)
     mean = np.nansum(taus, axis=0) / np.where(counted > 0, counted, np.nan)
-    methods = pd.Index(ranks.columns, name="method")
-    return pd.DataFrame(mean, index=methods, columns=methods.rename(None))
+    names = pd.Index(methods, name="method")
+    return pd.DataFrame(mean, index=names, columns=names.rename(None))
 
 
-def _combined(table: pd.DataFrame, ranks: pd.DataFrame, combination: Combination) -> pd.DataFrame:
-    """The rows of the first method, with the combination's scores in place of its own."""
-    attributions = _wide(
-        table[table["segment"].notna()], "abs_mean_attribution", tuple(ranks.columns)
-    )
+def _scores(present: pd.DataFrame, ranks: pd.DataFrame, combination: Combination) -> pd.Series:
+    """The combination's scores, by image and segment."""
+    attributions = _wide(present, "abs_mean_attribution", tuple(ranks.columns))
     scores = combination(ranks, attributions)
     if not isinstance(scores, pd.Series) or not scores.index.equals(ranks.index):
         raise InvalidInput(
             f"combination: the function of {combination.name!r} must return a Series of scores "
             f"with the index of the ranks; it returned {type(scores).__name__}."
         )
-    rows = table[table["method"] == ranks.columns[0]].reset_index(drop=True)
+    return scores
+
+
+def _combined(rows: pd.DataFrame, scores: pd.Series, combination: Combination) -> pd.DataFrame:
+    """The rows of one method, with the combination's scores in place of its own."""
     score = scores.reindex(pd.MultiIndex.from_frame(rows[KEY])).to_numpy()
     images = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup()
     scored = pd.Series(score, rows.index)
@@ -325,7 +361,7 @@ def _check_methods(present: pd.DataFrame, methods: tuple[str, ...]) -> None:
             f"table: a consensus needs at least 2 methods with segments, got {len(methods)}; "
             "explain with more methods, or join tables with pandas.concat."
         )
-    lacking = present.groupby(KEY, sort=False)["method"].nunique()
+    lacking = present.groupby(KEY, sort=False, observed=True)["method"].nunique()
     lacking = lacking[lacking < len(methods)]
     if len(lacking):
         raise InvalidInput(

@@ -28,6 +28,31 @@ def kendall_w(ranks: Float64) -> float:
     return float((12 * np.square(ranks.sum(axis=0)).sum() - 3 * m**2 * k * (k + 1) ** 2) / most)
 
 
+def kendall_w_of_blocks(ranks: Float64) -> Float64:
+    """``kendall_w`` of many blocks (n, m, k) of rankings at once: (n,).
+
+    >>> kendall_w_of_blocks(np.array([[[1.0, 2, 3], [1, 2, 3]], [[1, 2, 3], [3, 2, 1]]]))
+    array([1., 0.])
+    """
+    _, m, k = ranks.shape
+    equal = (ranks[..., None] == ranks[..., None, :]).sum(axis=-1)
+    ties = (equal.astype(np.int64) ** 2 - 1).sum(axis=(1, 2))  # t of t^2 - 1 are t^3 - t
+    most = (m**2 * k * (k**2 - 1) - m * ties).astype(np.float64)
+    sums = np.square(ranks.sum(axis=1)).sum(axis=1)
+    agreed = 12 * sums - 3 * m**2 * k * (k + 1) ** 2
+    return agreed / np.where(most == 0, np.nan, most)
+
+
+def kendall_tau_b_of_blocks(ranks: Float64) -> Float64:
+    """``kendall_tau_b`` of many blocks (n, m, k) of rankings at once: (n, m, m)."""
+    first, second = np.triu_indices(ranks.shape[2], 1)
+    signs = np.sign(ranks[..., first] - ranks[..., second])
+    products = signs @ signs.transpose(0, 2, 1)
+    untied = np.diagonal(products, axis1=1, axis2=2)
+    norms = np.sqrt(untied[:, :, None] * untied[:, None, :])
+    return products / np.where(norms > 0, norms, np.nan)
+
+
 def kendall_tau_b(ranks: Float64) -> Float64:
     """Kendall's tau-b (m, m) between m rankings (m, k); NaN for one that ties everything.
 

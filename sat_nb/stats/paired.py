@@ -9,7 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.stats.rows import KEY
-from sat_nb.table.schema import rerank
+from sat_nb.table.schema import ranked_again
 from sat_nb.table.source import with_text
 
 MISSING = ("error", "skip")
@@ -84,7 +84,7 @@ def _ranks_on(
 ) -> pd.DataFrame:
     """Ranks of the common segments; in uneven images, new ranks among these alone."""
     kept = rows.merge(common, on=KEY)
-    new = rerank(kept, by=rank_by)["rank"]
+    new = ranked_again(kept, rank_by)["rank"]
     is_uneven = kept["image_id"].isin(uneven)
     return kept[KEY].assign(rank=kept["rank"].where(~is_uneven, new))
 

@@ -58,7 +58,7 @@ def of_all_methods(table: pd.DataFrame) -> pd.DataFrame:
 
     Deep Taylor, which explains positive outputs only, has no rows of some images.
     """
-    methods = table.groupby("image_id", sort=False)["method"].nunique()
+    methods = table.groupby("image_id", sort=False, observed=True)["method"].nunique()
     lacking = methods.index[methods < table["method"].nunique()]
     if not len(lacking):
         return table

@@ -62,7 +62,8 @@ def _scored(rows: pd.DataFrame, smallest: float) -> pd.Series:
 
 
 def _frequent(rows: pd.DataFrame, fewest: int) -> pd.Series:
-    groups = rows.groupby(["model", "method", "segment"], dropna=False, sort=False)
+    by = ["model", "method", "segment"]
+    groups = rows.groupby(by, dropna=False, sort=False, observed=True)
     return groups["image_id"].transform("nunique") >= fewest
 
 

@@ -139,7 +139,12 @@ def rerank(table: pd.DataFrame, *, by: str = "abs_mean_attribution") -> pd.DataF
     """
     if by not in RANK_EFFECTS_BY:
         raise unknown_name("by", by, RANK_EFFECTS_BY)
-    groups = check_table(table).groupby(IMAGE_KEY, dropna=False, sort=False)
+    return ranked_again(check_table(table), by)
+
+
+def ranked_again(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """``rerank`` of rows that were checked, and may have a few columns only."""
+    groups = table.groupby(IMAGE_KEY, dropna=False, sort=False, observed=True)
     return table.assign(
         rank=local_rank(
             table[by], groups.ngroup(), table.get(TOLERANCE) if by in RANK_BY else None

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from sat_nb.arguments import is_number
 from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.table.schema import IMAGE_KEY, RANK_BY, check_table
+from sat_nb.table.schema import IMAGE_KEY, RANK_BY
+from sat_nb.table.source import Table, source_of
 
 TIMES = 2.0
 """The smallest gap between neighbours in rank that counts as settled, in standard errors."""
 
 
 def settled_ranks(
-    table: pd.DataFrame, *, times: float = TIMES, by: str = "abs_mean_attribution"
+    table: Table, *, times: float = TIMES, by: str = "abs_mean_attribution"
 ) -> pd.Series:
     """Tell whether each row's rank is settled, so that sampling noise does not explain it.
 
@@ -26,8 +27,9 @@ def settled_ranks(
 
     Parameters
     ----------
-    table : DataFrame
-        A table from ``build``. A row is compared with the other rows of the same image, model,
+    table : DataFrame, str or path
+        A table from ``build``, or the path of one on disk, which is read file by file. A row is
+        compared with the other rows of the same image, model,
         method and target in this table, so filter afterwards.
     times : float, default 2.0
         The smallest gap that counts as settled, in standard errors.
@@ -37,7 +39,8 @@ def settled_ranks(
     Returns
     -------
     Series
-        Nullable booleans on the index of the table. True for methods that do not sample
+        Nullable booleans on the index of the table, which on disk is that of ``read_table``. True
+        for methods that do not sample
         (``n_samples`` is missing) and for a segment that is alone in its image; missing where a
         method samples but its error is not known, as with ``pool="l2"``.
 
@@ -63,9 +66,15 @@ def settled_ranks(
         raise unknown_name("by", by, RANK_BY)
     if not is_number(times) or times < 0:
         raise InvalidInput(f"times: expected a number of standard errors >= 0, got {times!r}.")
-    rows = check_table(table)
+    parts = source_of(table).parts([by, "se_mean_attribution", "n_samples"])
+    return pd.concat([_settled(rows, times, by) for rows in parts])
+
+
+def _settled(rows: pd.DataFrame, times: float, by: str) -> pd.Series:
+    """Which ranks of these rows are settled; each image is whole."""
     values, errors = rows[by].to_numpy(float), rows["se_mean_attribution"].to_numpy(float)
-    groups = rows.groupby(IMAGE_KEY, dropna=False, sort=False).ngroup().to_numpy()
+    images = rows.groupby(IMAGE_KEY, dropna=False, sort=False, observed=True)
+    groups = images.ngroup().to_numpy()
     samples = rows["n_samples"].notna().to_numpy() & rows["segment"].notna().to_numpy()
     order = np.lexsort((-values, groups))
     near = _near_a_neighbour(values[order], errors[order], groups[order], times)

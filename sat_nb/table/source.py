@@ -8,7 +8,7 @@ the same order, so that what is computed from them is the same to the bit.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -40,6 +40,12 @@ class Source(Protocol):
 
         Without ``columns`` the rows are as ``read_table`` gives them. Otherwise texts may be codes
         (pandas' categories, sorted).
+        """
+
+    def parts(self, columns: Collection[str]) -> Iterator[pd.DataFrame]:
+        """The rows in parts, one after the other, of which no two share an image.
+
+        Their indices together are that of the table.
         """
 
     def names(self, column: str) -> list[Any]:
@@ -82,6 +88,10 @@ class Frame:
     ) -> pd.DataFrame:
         """The rows with all columns, as copying some would cost more."""
         return self.table if method is None else self.table[self.table["method"] == method]
+
+    def parts(self, columns: Collection[str]) -> Iterator[pd.DataFrame]:
+        """All rows at once."""
+        yield self.table
 
     def names(self, column: str) -> list[Any]:
         """The values of a column."""

@@ -16,7 +16,13 @@ from sat_nb.files import existing, writing, written_whole
 from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
-from sat_nb.table.parquet.shards import open_shards, partitions, shard_file, staged
+from sat_nb.table.parquet.shards import (
+    open_shards,
+    order_of_columns,
+    partitions,
+    shard_file,
+    staged,
+)
 from sat_nb.table.schema import COLUMNS, OPTIONAL, TEXT, check_table
 
 if TYPE_CHECKING:
@@ -139,7 +145,7 @@ def read_table(
         chosen = pq.filters_to_expression(filters) if filters else None
         check_claims(shards.get_fragments(filter=chosen))
         rows = shards.to_table(filter=chosen)
-        table = rows.select(_order(shards.schema)).to_pandas()
+        table = rows.select(order_of_columns(shards.schema)).to_pandas()
         table.attrs = joint_attrs(shards)
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)
@@ -266,16 +272,6 @@ def _check_filters(filters: Sequence[Any] | None, columns: list[str]) -> None:
                 )
             if each[0] not in columns:
                 raise unknown_name("filters", each[0], columns)
-
-
-def _order(schema: pa.Schema) -> list[str]:
-    """The columns in the order of the frame that was written, where that is known.
-
-    Columns that only folder names hold would come last otherwise.
-    """
-    written = plain_json((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
-    names = [column["name"] for column in written if column["name"] in schema.names]
-    return names + [name for name in schema.names if name not in names]
 
 
 def joint_attrs(shards: ds.Dataset) -> dict[str, Any]:

@@ -17,11 +17,12 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.files import files_by_id, flush, flush_folder, umask
 from sat_nb.printable import literal
-from sat_nb.reading import check_parquet_footer, check_plain
+from sat_nb.reading import check_parquet_footer, check_plain, plain_json
 from sat_nb.table.schema import COLUMNS
 from sat_nb.temporary import new_part_folder
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.dataset as ds
 
 
@@ -159,3 +160,13 @@ def _partitioning(file: Path) -> ds.Partitioning:
     names = [name.partition("=")[0] for name in file.parts[:-1] if "=" in name]
     fields = [(name, pa.int64() if name in NUMBERS else pa.string()) for name in names]
     return ds.partitioning(pa.schema(fields), flavor="hive")
+
+
+def order_of_columns(schema: pa.Schema) -> list[str]:
+    """The columns in the order of the frame that was written, where that is known.
+
+    Columns that only folder names hold would come last otherwise.
+    """
+    written = plain_json((schema.metadata or {}).get(b"pandas", b'{"columns": []}'))["columns"]
+    names = [column["name"] for column in written if column["name"] in schema.names]
+    return names + [name for name in schema.names if name not in names]

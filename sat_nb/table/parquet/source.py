@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 OF_EVERY_ROW = (*IMAGE_KEY, "label", "predicted", "n_segments", "segment")
+
+AT_ONCE = 2**20  # rows in memory, where files are read one after the other
 
 IN_FILES = {"methods": "method", "models": "model", "labels": "label", "predicted": "predicted"}
 """Filters that the files are read with, and their columns."""
@@ -98,6 +100,21 @@ class Shards:
             rows = with_images_left(*filtered(rows, rest)).reset_index(drop=True)
         return _as_text(rows) if columns is None else rows
 
+    def parts(self, columns: Collection[str]) -> Iterator[pd.DataFrame]:
+        """The rows of some files at a time, where no image is in two of them."""
+        with of_a_table(self.table.path), self.table.cursor() as cursor:
+            are_apart = bool(self.table.promised(cursor)) and not self.where
+        if not are_apart:
+            yield self.rows(columns)
+            return
+        names = [c for c in self.table.names if c in {*columns, *OF_EVERY_ROW}]
+        start = 0
+        for files in _lots(self.table.files):
+            rows = self._read(names, None, files)
+            rows.index = pd.RangeIndex(start, start + len(rows))
+            start += len(rows)
+            yield rows
+
     def chosen(self, wanted: Mapping[str, Any]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """The rows with all columns that ``filtered`` needs to see, and which of them pass.
 
@@ -117,9 +134,19 @@ class Shards:
         rows.attrs = self.empty.attrs
         return rows, np.flatnonzero(kept[needed])
 
-    def _read(self, names: list[str], condition: ds.Expression | None) -> pd.DataFrame:
+    def _read(
+        self,
+        names: list[str],
+        condition: ds.Expression | None,
+        files: Sequence[ds.Fragment] | None = None,
+    ) -> pd.DataFrame:
+        import pyarrow.dataset as ds
+
         with of_a_table(self.table.path):
-            found = self.table.dataset.to_table(columns=names, filter=condition)
+            whole = self.table.dataset
+            if files is not None:
+                whole = ds.FileSystemDataset(files, whole.schema, whole.format, whole.filesystem)
+            found = whole.to_table(columns=names, filter=condition)
             frame = found.unify_dictionaries().to_pandas(split_blocks=True)
             del found
             frame = _coded(frame)
@@ -153,6 +180,18 @@ class Shards:
             group = None if pd.isna(model) else model, None if pd.isna(method) else method
             frequent[group] = (*frequent.get(group, ()), segment)
         return replace(self.where, frequent=frequent)
+
+
+def _lots(files: Sequence[ds.Fragment]) -> Iterator[list[ds.Fragment]]:
+    """The files in lots of about ``AT_ONCE`` rows."""
+    lot: list[ds.Fragment] = []
+    for file in files:
+        lot.append(file)
+        if sum(one.metadata.num_rows for one in lot) >= AT_ONCE:
+            yield lot
+            lot = []
+    if lot:
+        yield lot
 
 
 def _columns_of(wanted: Mapping[str, Any]) -> tuple[str, ...]:
