@@ -63,9 +63,19 @@ class Programs:
         """Start a scheduler and so many workers, which find modules under ``path``."""
         self._run("scheduler", "--host", "127.0.0.1", "--port", str(self.port), path=path)
         for _ in range(n_workers):
-            options = ("--nthreads", "1", "--no-nanny", "--death-timeout", "60")
-            loads = ("--preload", preload) if preload else ()
-            self._run("worker", self.address, *options, *loads, path=path)
+            self._start_worker(preload, path)
+
+    def _start_worker(self, preload: str = PRELOAD, path: str = str(ROOT)) -> None:
+        options = ("--nthreads", "1", "--no-nanny", "--death-timeout", "60")
+        loads = ("--preload", preload) if preload else ()
+        self._run("worker", self.address, *options, *loads, path=path)
+
+    def kill_worker(self) -> None:
+        """Kill the oldest worker, and start another one."""
+        program = self.running.pop(1)
+        program.kill()
+        program.wait()
+        self._start_worker()
 
     def kill(self) -> None:
         """Kill all of them."""
