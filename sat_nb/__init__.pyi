@@ -100,6 +100,9 @@ from .plots.prevalence import (
 from .plots.rank_distribution import (
     plot_rank_distribution,
 )
+from .plots.size import (
+    plot_size,
+)
 from .plots.stability import (
     plot_mask_sensitivity,
     plot_ranking_stability,
@@ -432,6 +435,7 @@ __all__ = [
     "plot_rank_distribution",
     "plot_ranking_stability",
     "plot_segments",
+    "plot_size",
     "prompts",
     "ranking_stability",
     "read_images",

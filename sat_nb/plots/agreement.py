@@ -9,6 +9,7 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.plots import style
+from sat_nb.plots.dot_names import name_dots
 from sat_nb.plots.marks import draw_dots
 from sat_nb.plots.style import LINE, PLAIN, SMALL
 from sat_nb.table.schema import need_columns
@@ -78,7 +79,8 @@ def plot_agreement(
     last = float(max(2.0, rows[["rank_attribution", "rank_effect"]].to_numpy().max()))
     _frame(ax, last)
     _draw(ax, rows, marked)
-    _write_names(ax, rows, marked, last)
+    x, y = (rows[column].to_numpy(float) for column in ("rank_attribution", "rank_effect"))
+    name_dots(ax, rows["segment"].tolist(), x, y, marked)
     _finish(ax, pair, one.alpha, last)
     style.keep_numbers(ax, rows)
     return ax
@@ -108,31 +110,6 @@ def _draw(ax: Axes, rows: pd.DataFrame, marked: tuple[str, ...]) -> None:
     filled = (rows["finding"] != "").to_list()
     faces = [c if there else palette.paper for c, there in zip(colours, filled, strict=True)]
     dots.set(facecolor=faces, edgecolor=colours, linewidth=1.2)
-
-
-def _write_names(ax: Axes, rows: pd.DataFrame, marked: tuple[str, ...], last: float) -> None:
-    """Names beside their dots, on the side that has room, apart from each other in height."""
-    names = style.shorts(rows["segment"].tolist(), 18)
-    colours = style.around(ax)
-    taken: list[tuple[float, float]] = []
-    placed = zip(rows["segment"], names, rows["rank_attribution"], rows["rank_effect"], strict=True)
-    for segment, text, x, y in sorted(placed, key=lambda one: one[3]):
-        at_left = x > 0.62 * last
-        height = y
-        while any(abs(height - h) < 0.05 * last and abs(x - at) < 0.4 * last for at, h in taken):
-            height += 0.02 * last
-        taken.append((x, height))
-        ax.text(
-            x + (-0.03 if at_left else 0.03) * last,
-            height,
-            text,
-            ha="right" if at_left else "left",
-            va="center",
-            fontsize=SMALL,
-            color=colours.accent if segment in marked else colours.ink,
-            fontweight=style.weight_of(segment, marked),
-            **PLAIN,
-        )
 
 
 def _finish(ax: Axes, pair: pd.Series, alpha: float, last: float) -> None:

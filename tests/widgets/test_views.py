@@ -69,6 +69,10 @@ STATES = {
     "agreement over all classes": ExplorerState(view="agreement", label="all"),
     "difference": ExplorerState(view="difference", methods=("noisy",), hidden=("rest",)),
     "difference of patients": ExplorerState(view="difference", label="all", unit="patient"),
+    "size": ExplorerState(view="size", methods=("noisy",), segment="eyes"),
+    "size over all classes": ExplorerState(view="size", label="all", versus="two"),
+    "one method against another": ExplorerState(view="effects", segment="ears"),
+    "effects over all classes": ExplorerState(view="effects", label="all", unit="patient"),
     "photos": ExplorerState(view="images", segment="ears", order="attribution", page=0),
     "photos of two models": ExplorerState(
         view="images", segment="nose", order="size", versus="two", methods=("sharp", "noisy")
