@@ -1,12 +1,14 @@
 """Do both engines give the same maps of networks of full size? Each runs in its own Python.
 
-    python benchmarks/both_engines.py [NETWORK ...] [--size 224] [--photos 2]
+    python benchmarks/both_engines.py [NETWORK ...] [--size 224] [--photos 2] [--turns 5]
 
 The same weights go through the Keras engine and the torch engine: kernels as Keras initialises
 them, and random biases and moments of BatchNormalization. Printed are, for each method, the largest
 difference of two maps as a share of the largest value: of both engines in float64 (bound: 1e-6);
 of the Keras engine's float32 from its own float64; and of both engines in float32, which may be
-twice that, since a ReLU that is 0 in one sum and 1e-7 in another changes everything behind it.
+twice that, since a ReLU that is 0 in one sum and 1e-7 in another changes everything behind it. Then
+both workers take the same batch in turns: the median (quartiles) of the torch engine's processor
+time over the Keras engine's.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from typing import Any
 
 import numpy as np
 from architectures import ARCHITECTURES
+from saliency import Ours
+from support import ratio, spent
 
 from sat_nb.saliency.engines.entries import ENGINES
 from sat_nb.saliency.engines.places import find
@@ -35,15 +39,19 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(ARCHITECTURES))
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--photos", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
-    print("| network | method | float64 | Keras, float32 and float64 | float32 | ratio |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    columns = ("float64", "Keras, float32 and float64", "float32", "ratio", "torch / Keras, time")
+    print("| network | method |", " | ".join(columns), "|")
+    print("| --- |" + " --- |" * (1 + len(columns)))
     for name in options.networks or ARCHITECTURES:
         with tempfile.TemporaryDirectory() as folder:
             save(name, Path(folder), options.size)
             maps = maps_of(name, Path(folder), options.size, options.photos)
+            times = times_of(Path(folder) / f"{name}.h5", options.photos, options.turns)
         for method in ("logits", *METHODS):
-            print(f"| {name} | {method} |", " | ".join(cells(maps, method)), "|", flush=True)
+            row = [*cells(maps, method), ratio(times[method]) if method in times else ""]
+            print(f"| {name} | {method} |", " | ".join(row), "|", flush=True)
 
 
 def save(name: str, folder: Path, size: int) -> None:
@@ -84,6 +92,23 @@ def maps_of(name: str, folder: Path, size: int, n_photos: int) -> Maps:
             if done.returncode:
                 raise SystemExit(done.stderr[-3000:])
             found[engine, kind] = dict(np.load(folder / f"{engine}.{name}.one.{kind}.npz"))
+    return found
+
+
+def times_of(path: Path, n_photos: int, n_turns: int) -> dict[str, list[tuple[float, float]]]:
+    """{method: (processor seconds of torch's worker, of Keras') in every turn}."""
+    workers = [Ours(path, engine=engine) for engine in ("torch", "keras")]
+    shape = workers[0].shape
+    batch = np.random.default_rng(1).normal(size=(n_photos, *shape)).astype(np.float32)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for method in METHODS:
+        for worker in workers:
+            worker.build(method)
+        turns = [
+            tuple(spent(one.pid, lambda one=one: one(method, batch)) for one in workers)  # noqa: B023
+            for _ in range(n_turns + 1)
+        ]
+        found[method] = turns[1:]
     return found
 
 

@@ -150,7 +150,7 @@ def peak_of(pid: int) -> float:
 class Ours:
     """The worker, as a function from a method and a batch to maps."""
 
-    def __init__(self, path: Path, n_samples: int = 8) -> None:
+    def __init__(self, path: Path, n_samples: int = 8, engine: str | None = None) -> None:
         from sat_nb.saliency import methods
         from sat_nb.saliency.engines.places import engine_of
         from sat_nb.saliency.live_model import model_file
@@ -158,7 +158,7 @@ class Ours:
 
         with model_file(path) as self.file:
             self.ask, self.methods = ask, methods.METHODS
-            self.pool = shared_pool(engine_of(path).program)
+            self.pool = shared_pool(engine_of(path, engine).program)
         facts = ask("facts", "loading", pool=self.pool, file=self.file)
         self.shape, self.pid = facts.input_shape, self.pool.pids()[0]
         self.n_samples = n_samples

@@ -1,19 +1,23 @@
-"""Cost of the torch engine's methods against bare autograd, in one run and one process.
+"""Cost of the torch engine's methods against bare autograd and its peers, in one run and process.
 
     .venv-torch/bin/python benchmarks/torch_engine.py [NETWORK ...] [--size 224] [--batch 4]
-        [--turns 7] [--samples 8] [--device cpu]
+        [--turns 7] [--samples 8] [--threads 1] [--device cpu]
 
 Networks have random weights. In every turn each method gets the same batch right after the plain
 gradient, and the gradient right after autograd on the module itself, in the memory format that was
 faster before. Printed are medians of these ratios and their quartiles: of processor time, which
-other work on the machine hardly changes, or on a GPU of time on the clock, and with it images a
-second. Methods that sample take one photo and ``--samples`` points, and their partner is the
-gradient of as many photos.
+other work on the machine hardly changes as long as there is one thread, or on a GPU of time on the
+clock, and with it images a second. Methods that sample take one photo and ``--samples`` points, as
+``explain`` asks for them, and their partner is the gradient of as many photos. captum and zennit,
+where they are installed, run on the module itself, right after the engine's gradient.
+
+The file is not called torch.py: a program's own folder comes first where modules are looked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -45,12 +49,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    import os
-
     os.environ[DEVICE] = options.device
-    rows = ("gradient / autograd", *METHODS, *SAMPLED)
+    torch.set_num_threads(options.threads)
+    rows = ("gradient / autograd", *METHODS, *SAMPLED, *PEERS)
     print("| network | images a second, gradient |", " | ".join(rows), "|")
     print("| --- |" + " --- |" * (1 + len(rows)))
     for name in options.networks or NETWORKS:
@@ -76,12 +80,16 @@ def measured(module: Any, options: Any) -> Pairs:
     parameters = read_parameters(methods, samples=options.samples)
     parameters["integrated_gradients"]["n_nodes"] = options.samples
     many = np.repeat(batch[:1], options.samples, axis=0)
-    pairs: Pairs = {name: [] for name in ("gradient", *METHODS, *SAMPLED)}
+    _, outputs = COMMANDS["predict"](file, batch)
+    peers = {name: peer(module, batch, options.samples) for name, peer in PEERS.items()}
+    pairs: Pairs = {name: [] for name in ("gradient", *METHODS, *SAMPLED, *PEERS)}
 
     def analyze(method: str, images: Any, points: int = 1) -> float:
         asked = {"targets": [0] * len(images), "seeds": [0] * len(images), "points_at_once": points}
-        own = parameters.get(method, {})
-        return seconds(lambda: COMMANDS["analyze"](file, method, own, images, **asked))
+        own, known = parameters.get(method, {}), outputs[: len(images)]
+        return seconds(
+            lambda: COMMANDS["analyze"](file, method, own, images, outputs=known, **asked)
+        )
 
     for _ in range(options.turns + 1):
         partner = seconds(bare)
@@ -92,6 +100,11 @@ def measured(module: Any, options: Any) -> Pairs:
         for method in SAMPLED:
             partner = analyze("gradient", many)
             pairs[method].append((analyze(method, batch[:1], options.samples), partner))
+        for name, peer in peers.items():
+            if peer is not None:
+                images = many if name in OF_SAMPLES else batch
+                partner = analyze("gradient", images)
+                pairs[name].append((seconds(peer), partner))
     return {name: times[1:] for name, times in pairs.items()}
 
 
@@ -126,9 +139,70 @@ def spent(device: str, function: Callable[[], Any]) -> float:
 
 
 def ratio(times: list[tuple[float, float]]) -> str:
-    """Median of the paired ratios, and the middle half of them."""
+    """Median of the paired ratios, and the middle half of them; "" where nothing was measured."""
+    if not times:
+        return ""
     low, median, high = statistics.quantiles([own / partner for own, partner in times], n=4)
     return f"{median:.2f} ({low:.2f}-{high:.2f})"
+
+
+# --- peers -------------------------------------------------------------------------------------
+
+
+def images_of(batch: Any, module: Any) -> Any:
+    """The photos in PyTorch's layout, on the module's device."""
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).to(next(module.parameters()).device)
+
+
+def captum_gradient(module: Any, batch: Any, n: int) -> Callable[[], Any] | None:
+    """captum's Saliency."""
+    try:
+        from captum.attr import Saliency
+    except ImportError:
+        return None
+    images = images_of(batch, module)
+    return lambda: Saliency(module).attribute(images.requires_grad_(), target=0, abs=False)
+
+
+def captum_integrated(module: Any, batch: Any, n: int) -> Callable[[], Any] | None:
+    """captum's IntegratedGradients of one photo at n nodes."""
+    try:
+        from captum.attr import IntegratedGradients
+    except ImportError:
+        return None
+    photo = images_of(batch[:1], module)
+    method = IntegratedGradients(module)
+    return lambda: method.attribute(photo, target=0, n_steps=n, method="riemann_middle")
+
+
+def zennit_epsilon(module: Any, batch: Any, n: int) -> Callable[[], Any] | None:
+    """zennit's LRP-epsilon in all layers; it has no rule for what transformers are made of."""
+    try:
+        from zennit.attribution import Gradient
+        from zennit.composites import LayerMapComposite, layer_map_base
+        from zennit.rules import Epsilon
+        from zennit.types import Linear
+    except ImportError:
+        return None
+    if any("Transformer" in type(part).__name__ for part in module.modules()):
+        return None
+    images = images_of(batch, module)
+    composite = LayerMapComposite(layer_map=[*layer_map_base(), (Linear, Epsilon(epsilon=1e-7))])
+    weights = torch.eye(1000, device=images.device)[[0] * len(images)]
+
+    def run() -> Any:
+        with Gradient(model=module, composite=composite) as attributor:
+            return attributor(images, weights)
+
+    return run
+
+
+PEERS: dict[str, Callable[[Any, Any, int], Callable[[], Any] | None]] = {
+    "captum gradient": captum_gradient,
+    "captum integrated_gradients": captum_integrated,
+    "zennit lrp.epsilon": zennit_epsilon,
+}
+OF_SAMPLES = ("captum integrated_gradients",)
 
 
 # --- networks ----------------------------------------------------------------------------------

@@ -300,3 +300,61 @@ def test_allowed_layers_of_keras_3_exist(torch: Any) -> None:
     modules = [importlib.import_module(f"keras.src.ops.{part}") for part in parts]
     known = [name for module in modules for name in vars(module)]
     assert [name for name in KERAS_3 if not hasattr(keras.layers, name) and name not in known] == []
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])
+def test_a_device_that_is_not_there_is_named(
+    device: str, torch: Any, programs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sat_nb.saliency.engines.torch.load import DEVICE, read_classifier, the_device
+
+    monkeypatch.setenv(DEVICE, device)
+    match = f"{DEVICE}: '{device}' cannot be used here .*'mps': set it to 'cpu', or unset it"
+    with pytest.raises(InvalidInput, match=match):
+        read_classifier(file_of(programs["resnet"]))
+    monkeypatch.setenv(DEVICE, "cpu")
+    assert the_device() == torch.device("cpu")
+    monkeypatch.delenv(DEVICE)
+    assert the_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_what_a_live_module_takes_and_gives_is_said_before_it_is_exported(
+    torch: Any, nets: Any, tmp_path: Any
+) -> None:
+    from torch import nn
+
+    from sat_nb.saliency.engines.torch.export import export
+
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nets.made(nets.ResNet)
+
+    class Takes(Around):
+        def forward(self, images: Any, prompt: Any, scale: float = 1.0) -> Any:
+            return self.inner(images) + prompt
+
+    class Gives(Around):
+        def forward(self, images: Any) -> Any:
+            return {"classes": self.inner(images), "boxes": images}
+
+    class Fits(Around):
+        def forward(self, images: Any) -> Any:
+            return self.inner(images.reshape(-1, 3, 32, 32))
+
+    out = tmp_path / "x.pt2"
+    with pytest.raises(InvalidInput, match=r"Takes takes 2 inputs \(images, prompt\).*wrap it"):
+        export(Takes().eval(), out, (16, 16))
+    with pytest.raises(InvalidInput, match=r"Gives: its forward returns several.*classes, boxes"):
+        export(Gives().eval(), out, (16, 16))
+    match = r"Fits does not run on images \(2, 3, 20, 16\) at .*test_reading.py.*input_size="
+    with pytest.raises(InvalidInput, match=match):
+        export(Fits().eval(), out, (20, 16))
+    assert not out.exists()
+
+
+def test_devices_are_named_with_the_one_in_use_first(commands: Any, torch: Any) -> None:
+    found = commands["devices"]()
+    assert found[0] == ("cuda:0" if torch.cuda.is_available() else "cpu")
+    assert "cpu" in found
+    assert len(set(found)) == len(found)

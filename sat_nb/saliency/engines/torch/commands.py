@@ -21,7 +21,7 @@ from sat_nb.saliency.engines.torch.attention import FLOWS, attention_map
 from sat_nb.saliency.engines.torch.combined import combined
 from sat_nb.saliency.engines.torch.gradients import FORMULAS, Formula, gradient_sums
 from sat_nb.saliency.engines.torch.graph import describe
-from sat_nb.saliency.engines.torch.load import Classifier, read_classifier
+from sat_nb.saliency.engines.torch.load import Classifier, devices, read_classifier
 from sat_nb.saliency.engines.torch.relevance import plan, relevance
 from sat_nb.saliency.engines.torch.rules import RULES, Rules
 from sat_nb.saliency.method import Method
@@ -235,6 +235,7 @@ ENGINE = Engine(
     culprits=_culprits,
     working=_working,
     clear=_clear,
+    devices=devices,
 )
 
 COMMANDS = Commands(ENGINE).by_name()

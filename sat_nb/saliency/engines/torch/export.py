@@ -6,6 +6,7 @@ The engine's process has none of it. A program of plain operations is what it ca
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import re
 import warnings
@@ -34,14 +35,14 @@ def export(module: Any, file: Path, input_size: tuple[int, int] | None = None) -
 
     _check_mode(module)
     _check_weights(module)
+    _check_inputs(module)
     shape = _channels(module), *_size(module, input_size)
     like = next(module.parameters(), None)
     kind = torch.float32 if like is None or not like.is_floating_point() else like.dtype
     images = torch.zeros(2, *shape, dtype=kind, device=None if like is None else like.device)
+    whole = module if isinstance(_output(module, images), torch.Tensor) else _one_output(module)
     try:
-        with torch.no_grad(), warnings.catch_warnings(), _silent():
-            warnings.simplefilter("ignore")
-            whole = module if isinstance(module(images), torch.Tensor) else _one_output(module)
+        with torch.no_grad(), _silent():
             program = torch.export.export(
                 whole, (images,), dynamic_shapes=({0: torch.export.Dim.AUTO},)
             )
@@ -56,13 +57,38 @@ def export(module: Any, file: Path, input_size: tuple[int, int] | None = None) -
     return file
 
 
+def _output(module: Any, images: Any) -> Any:
+    """What the module returns, checked; InvalidInput where it does not run, or returns several."""
+    import torch
+
+    try:
+        with torch.no_grad(), _silent():
+            output = module(images)
+    except Exception as error:  # the module's own code
+        raise InvalidInput(
+            f"model: {type(module).__name__} does not run on images {tuple(images.shape)}"
+            f"{_place(error)} ({_reason(error)}); give the size that it was made for as "
+            "input_size=(height, width), or a module that takes images (n, channels, height, "
+            "width)."
+        ) from error
+    try:
+        _explained(output)
+    except ValueError as error:
+        raise InvalidInput(
+            f"model: {type(module).__name__}: {error}, in a module around it if need be."
+        ) from error
+    return output
+
+
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """PyTorch logs whole graphs when an export fails."""
+    """PyTorch warns a lot, and logs whole graphs when an export fails."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(before)
 
@@ -121,6 +147,22 @@ def _check_mode(module: Any) -> None:
 
 def _acts_in_training(part: Any) -> bool:
     return bool(re.search("Dropout|BatchNorm|InstanceNorm|RReLU|DropPath", type(part).__name__))
+
+
+def _check_inputs(module: Any) -> None:
+    """InvalidInput where forward needs more than images."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    needed = [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise InvalidInput(
+            f"model: {type(module).__name__} takes {len(needed)} inputs ({', '.join(needed)}), "
+            "expected images alone; wrap it in a module whose forward takes the images and gives "
+            "the others."
+        )
 
 
 def _check_weights(module: Any) -> None:

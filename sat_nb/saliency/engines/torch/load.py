@@ -120,13 +120,23 @@ def the_device() -> torch.device:
     if not named:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(1, device=named)
+        torch.zeros(1, device=named).item()
     except Exception as error:
         reason = str(error).split("\n")[0]
         raise InvalidInput(
-            f"{DEVICE}: {named!r} cannot be used ({reason:.200}); set it to 'cpu', or unset it."
+            f"{DEVICE}: {named!r} cannot be used here ({reason:.200}); expected 'cpu', 'cuda', "
+            "'cuda:1' or 'mps': set it to 'cpu', or unset it."
         ) from error
     return torch.device(named)
+
+
+def devices() -> list[str]:
+    """The devices by their names in :data:`DEVICE`, the one in use first."""
+    there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    used = str(the_device())
+    used = "cuda:0" if used == "cuda" else used
+    return [used, *(name for name in there if name != used)]
 
 
 def read_classifier(file: ModelFile, *, dtype: torch.dtype = torch.float32) -> Classifier:
@@ -139,15 +149,21 @@ def read_classifier(file: ModelFile, *, dtype: torch.dtype = torch.float32) -> C
     try:
         return classifier(_read(file, dtype, device), file.input_size, dtype, device)
     except (Unfit, Refused) as unfit:
-        raise InvalidInput(f"model: {file.path!r}: {unfit.problem}; {unfit.remedy}.") from unfit
+        raise InvalidInput(f"model: {_called(file)}: {unfit.problem}; {unfit.remedy}.") from unfit
     except (InvalidInput, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a program may hold any call that its operations do not take
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise InvalidInput(
-            f"model: {file.path!r}: cannot be run as it is written ({reason:.300}); "
+            f"model: {_called(file)}: cannot be run as it is written ({reason:.300}); "
             f"{program.SAVE_AGAIN}."
         ) from error
+
+
+def _called(file: ModelFile) -> str:
+    """The model in messages: its file, or the name of a live one, whose file is temporary."""
+    path = Path(file.path)
+    return repr(file.path) if path.stem == file.name else repr(file.name)
 
 
 def _read(file: ModelFile, dtype: torch.dtype, device: torch.device) -> Program:
