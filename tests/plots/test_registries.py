@@ -229,7 +229,22 @@ def consensus() -> SimpleNamespace:
     return SimpleNamespace(tau=pd.DataFrame([[1, 0.5], [0.5, 1]], TWO, TWO), w=0.75)
 
 
+def agreement() -> sat.Agreement:
+    table = results.table(3, methods=TWO)
+    one, other = (table[table["method"] == method] for method in TWO)
+    return sat.agreement(one, other.assign(n_forward=6), n_resamples=1000)
+
+
+def cof_table() -> sat.CofTable:
+    rows = sat.build({"without.blur": toy(4)[0]["sharp"]}, toy(4)[1])
+    gone = (rows["segment"] == "eyes") & (rows["image_id"] < "image_02")
+    rows["flipped_to"] = gone.map({True: 7}).astype("Int64")
+    return sat.cof_table(rows.assign(predicted=3, n_forward=6))
+
+
 EXAMPLES: dict[str, Callable[..., Axes | Figure]] = {
+    "plot_agreement": lambda **options: sat.plot_agreement(agreement(), **options),
+    "plot_cof_table": lambda **options: sat.plot_cof_table(cof_table(), **options),
     "plot_consensus": lambda **options: sat.plot_consensus(consensus(), **options),
     "plot_critical_difference": lambda **options: sat.plot_critical_difference(
         results.comparison(3), **options
@@ -258,6 +273,9 @@ EXAMPLES: dict[str, Callable[..., Axes | Figure]] = {
     ),
     "plot_segments": lambda **options: sat.plot_segments(
         sat.aggregate(results.table(3)), **options
+    ),
+    "plot_size": lambda **options: sat.plot_size(
+        sat.adjust_for_size(sat.build(*toy(4)), method="sharp", effects="image"), **options
     ),
 }
 
