@@ -139,7 +139,8 @@ def agreement(
         effects in it are left out.
     effects : pandas.DataFrame, str or path
         From ``intervene``, or the path of a table on disk: of the same model and targets, any
-        measures and replacements. The rows of "(rest)", which no map has, are left out.
+        measures and replacements. The rows of "(rest)", which no map has, are left out. A table
+        from ``build`` is compared in the same way, as one method with another.
     value : str, default "abs_mean_attribution"
         What both are ranked by, the largest first: "abs_mean_attribution", the size of attribution
         and effect per pixel, as in a table; "mean_attribution", with their sign; or
@@ -238,9 +239,11 @@ def _checked(
     table: pd.DataFrame, effects: pd.DataFrame, classes: str | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of maps, and the rows of effects; InvalidInput where they are not of one kind."""
-    need_columns(effects, (N_FORWARD,), "effects", "the table of sat_nb.intervene")
+    need_columns(effects, ("method", "segment"), "effects", "the table of sat_nb.intervene")
     need_columns(table, ("method",), "table", "the table of sat_nb.build")
-    effects = effects[effects[N_FORWARD].notna() & (effects["segment"] != REST)]
+    effects = effects[effects["segment"] != REST]
+    if N_FORWARD in effects:
+        effects = effects[effects[N_FORWARD].notna()]
     if N_FORWARD in table:
         table = table[table[N_FORWARD].isna()]
     for argument, rows, origin in (("table", table, "build"), ("effects", effects, "intervene")):

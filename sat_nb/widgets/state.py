@@ -11,7 +11,7 @@ from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, lists, registry
 from sat_nb.table.classes import CLASSES, Classes, pooled, with_classes
 from sat_nb.table.join import POSITIONS
-from sat_nb.table.schema import COLUMNS
+from sat_nb.table.schema import COLUMNS, N_FORWARD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +219,8 @@ class Offer:
     prediction. ``has_images``, ``has_maps``, ``has_masks``: these were given to ``explore``.
     ``maps_by_model``: the maps were given as {model: maps}. ``pooled``: what makes statistics take
     several targets together, in a table without labels. ``classes``: what can become of several
-    classes. ``units``: columns that group images.
+    classes. ``units``: columns that group images. ``measures``: the methods that are effects of
+    interventions.
     """
 
     methods: tuple[str, ...]
@@ -238,6 +239,7 @@ class Offer:
     pooled: dict[str, Any] = field(default_factory=dict, hash=False)
     classes: tuple[str, ...] = ("pool",)
     units: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
 
 
 def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
@@ -262,8 +264,15 @@ def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
         pooled=pooled(table),
         classes=tuple(name for name, entry in CLASSES.items() if _tells_apart(table, entry)),
         units=tuple(name for name in _own_columns(table) if _groups_images(table, name)),
+        measures=_measures(table),
         **given,
     )
+
+
+def _measures(table: pd.DataFrame) -> tuple[str, ...]:
+    if N_FORWARD not in table:
+        return ()
+    return tuple(table.loc[table[N_FORWARD].notna(), "method"].unique())
 
 
 def _own_columns(table: pd.DataFrame) -> list[str]:

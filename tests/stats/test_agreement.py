@@ -131,7 +131,8 @@ def test_what_does_not_belong_together_is_refused(
         found = sat.agreement(table, some, missing="skip", **N)
     assert found.left_out == {"images in table only": ["image_03"]}
     refused("effects: are of model 'b', table of 'model'", b=effects.assign(model="b"))
-    refused("effects: the columns 'n_forward' are missing", b=table)
+    refused("effects: has no rows of sat_nb.intervene", b=table.assign(n_forward=None))
+    refused("effects: the columns 'method' are missing", b=table.drop(columns="method"))
     refused("table: has no rows of sat_nb.build", a=effects)
     targets = pd.array([3] * len(table), dtype="Int64"), pd.array([4] * len(effects), dtype="Int64")
     a, b = table.assign(target=targets[0]), effects.assign(target=targets[1])
@@ -143,6 +144,13 @@ def test_what_does_not_belong_together_is_refused(
         "expected at least 2 photos with segments of both 'sharp' and 'without.blur', got 1", a, b
     )
     refused("names of segments agree", b=effects.assign(segment=effects["segment"] + "s"))
+
+
+def test_one_method_is_compared_with_another_in_the_same_way(
+    table: pd.DataFrame, effects: pd.DataFrame
+) -> None:
+    found = sat.agreement(table, effects.drop(columns="n_forward"), **N)
+    pd.testing.assert_frame_equal(found.pairs, sat.agreement(table, effects, **N).pairs)
 
 
 def test_one_pair_is_chosen_by_name(table: pd.DataFrame, effects: pd.DataFrame) -> None:

@@ -150,5 +150,5 @@ def numbers_in(thing: Any) -> Iterator[float]:
             yield from numbers_in(part)
     elif is_dataclass(thing):
         yield from numbers_in([getattr(thing, f.name) for f in fields(thing)])
-        if hasattr(thing, "pairs"):
+        if callable(getattr(thing, "pairs", None)):
             yield from numbers_in(thing.pairs())
