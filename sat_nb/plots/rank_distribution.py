@@ -11,7 +11,8 @@ import pandas as pd
 from sat_nb.plots import style
 from sat_nb.plots.marks import draw_dots
 from sat_nb.plots.style import SMALL
-from sat_nb.stats.local_ranks import rank_shares
+from sat_nb.stats.local_ranks import rank_shares, the_method
+from sat_nb.table.source import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _FOOT, _HEIGHT = 0.36, 0.78  # shares of a row: its foot below the middle, and t
 
 
 def plot_rank_distribution(
-    table: pd.DataFrame,
+    table: Table,
     *,
     ax: Axes | None = None,
     highlight: str | Iterable[str] = (),
@@ -36,9 +37,9 @@ def plot_rank_distribution(
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame, str or path
         Rows of ``build`` for one method and one model: ``method``, ``model``, ``image_id``,
-        ``segment``, ``rank``.
+        ``segment``, ``rank``; or the path of such a table on disk.
     ax : Axes, optional
         Axes to draw on; a new figure by default.
     highlight : str or iterable of str, default ()
@@ -78,7 +79,7 @@ def plot_rank_distribution(
     feet, ink = [y + _FOOT for y in range(len(order))], style.inside(ax).ink
     look: dict[str, Any] = {"edges": style.inside(ax).paper, "points": min(6.0, 0.7 * size)}
     draw_dots(ax, means[order], feet, [ink] * len(order), markers="^", gid="mean", **look)
-    style.title_of(ax, style.short(table["method"].iloc[0]))
+    style.title_of(ax, style.short(the_method(table)))
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
     most_share = shown["share"].max()
     style.frame_lightly(ax)
@@ -110,4 +111,5 @@ def _draw_shares(ax: Axes, shown: pd.DataFrame, order: list[str], marked: tuple[
         gid="shares",
     )
     ax.add_collection(bars)
-    ax.hlines([y + _FOOT for y in row.values()], *ax.get_xlim(), color=colours.faint, linewidth=0.6)
+    feet = [y + _FOOT for y in row.values()]
+    ax.hlines(feet, *ax.get_xlim(), color=colours.faint, linewidth=0.6, gid="foot")

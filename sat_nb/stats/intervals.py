@@ -32,7 +32,7 @@ from sat_nb.stats.reduced import Kinds, kinds_of
 from sat_nb.table.aggregate import aggregate, of_sums, sorted_summary
 from sat_nb.table.aggregations import AGGREGATIONS, Aggregation, Sums, checked_aggregation
 from sat_nb.table.classes import Classes, chosen_classes, with_classes, with_column
-from sat_nb.table.counts import Counts
+from sat_nb.table.counts import Counts, sums_of_counts
 from sat_nb.table.source import Frame, Source, Table, source_of, with_text
 
 AT_ONCE = 2**26  # numbers in memory: sums of units
@@ -207,12 +207,13 @@ def _counted(
     if not of_ranks or "image_id" in question.by or source.n_images() <= MANY:
         return None
     about: dict[str, Any] = {"value": "rank", "by": question.by, "classes": classes}
-    sums = source.totals(**about)
+    counts = source.counts(**about)
+    sums = sums_of_counts(counts, question.by)
     if not len(sums) or sums["n_all"].min() <= MANY:
         return None
     summary = of_sums(sums, question.aggregation, "rank", question.parameters)
     summary = sorted_summary(summary, question.aggregation, "rank", question.by)
-    return _with_bounds(summary, [_counted_bounds(source.counts(**about), question)], question.by)
+    return _with_bounds(summary, [_counted_bounds(counts, question)], question.by)
 
 
 def _rows(source: Source, question: Question, classes: Classes | None, unit: Unit) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 
@@ -10,14 +12,16 @@ from sat_nb.arrays import Map
 from sat_nb.errors import InvalidInput
 from sat_nb.printable import literal
 from sat_nb.segments.segmentation import SegmentationMap
+from sat_nb.table.classes import CLASSES
 from sat_nb.table.fitting import check_declared
 from sat_nb.table.schema import need_columns
+from sat_nb.table.source import Source, Table, source_of
 
 OF_RANKS = ("image_id", "method", "model", "segment", "rank")
 OF_ONE_IMAGE = ("image_id", "method", "segment", "rank", "mean_attribution", "abs_mean_attribution")
 
 
-def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
+def rank_shares(table: Table) -> pd.DataFrame:
     """Share of its images in which each segment has each rank, best mean rank first.
 
     Columns: ``segment``, ``rank``, ``share`` (the shares of a segment add up to 1),
@@ -30,7 +34,47 @@ def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
     0    nose   1.0   0.45       1.65        20
     1    nose   2.0   0.45       1.65        20
     """
-    need_columns(table, OF_RANKS, "table", "rows of sat_nb.build")
+    if isinstance(table, pd.DataFrame) or not isinstance(table, str | os.PathLike | Source):
+        need_columns(table, OF_RANKS, "table", "rows of sat_nb.build")
+        _check_one(table)
+        ranks = table.dropna(subset=["segment"]).groupby("segment")["rank"]
+        shares = ranks.value_counts(normalize=True).rename("share").reset_index()
+        means = ranks.agg(mean_rank="mean", n_images="size").reset_index()
+    else:
+        shares, means = _of_counts(source_of(table))
+    return shares.merge(means, on="segment").sort_values(
+        ["mean_rank", "segment", "rank"], ignore_index=True
+    )
+
+
+def _of_counts(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The shares and means of a table on disk, from how often each segment has each rank."""
+    pool = CLASSES["pool"]
+    cells = source.counts(value="rank", by=["method", "model"], classes=pool).cells
+    _check_one(cells)
+    counts = cells.groupby(["segment", "value"], as_index=False)["n"].sum()
+    of_segment = counts.assign(total=counts["value"] * counts["n"]).groupby("segment")
+    means = of_segment.agg(total=("total", "sum"), n_images=("n", "sum"))
+    shares = counts["n"] / of_segment["n"].transform("sum")
+    return (
+        counts[["segment"]].assign(rank=counts["value"], share=shares),
+        means.assign(mean_rank=means["total"] / means["n_images"]).reset_index()[
+            ["segment", "mean_rank", "n_images"]
+        ],
+    )
+
+
+def the_method(table: Table) -> str:
+    """The method of a table of one."""
+    return (
+        source_of(table).names("method")[0]
+        if not isinstance(table, pd.DataFrame)
+        else str(table["method"].iloc[0])
+    )
+
+
+def _check_one(table: pd.DataFrame) -> None:
+    """InvalidInput for rows of several methods or models."""
     for column in ("method", "model"):
         values = table[column].unique()
         if len(values) > 1:
@@ -38,12 +82,6 @@ def rank_shares(table: pd.DataFrame) -> pd.DataFrame:
                 f"table: holds {len(values)} values of {column!r} ({', '.join(map(str, values))}); "
                 f"filter first: table[table.{column} == {literal(values[0])}]."
             )
-    ranks = table.dropna(subset=["segment"]).groupby("segment")["rank"]
-    shares = ranks.value_counts(normalize=True).rename("share").reset_index()
-    means = ranks.agg(mean_rank="mean", n_images="size").reset_index()
-    return shares.merge(means, on="segment").sort_values(
-        ["mean_rank", "segment", "rank"], ignore_index=True
-    )
 
 
 def rows_of_one_image(rows: pd.DataFrame) -> pd.DataFrame:

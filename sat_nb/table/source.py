@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
 from sat_nb.table.aggregations import Sums
-from sat_nb.table.classes import Classes, with_classes
+from sat_nb.table.classes import Classes
 from sat_nb.table.counts import Counts, counts_of
 from sat_nb.table.filtered import filtered
 from sat_nb.table.schema import TEXT, check_table
@@ -102,8 +102,8 @@ class Frame:
         return segment_totals(self.table, value=value, by=by, classes=classes)
 
     def counts(self, *, value: str, by: list[str], classes: Classes | None = None) -> Counts:
-        """How often each value occurs, without the checks of ``totals``."""
-        return counts_of(with_classes(self.table, classes), value=value, by=by)
+        """How often each value occurs."""
+        return counts_of(self.table, value=value, by=by, classes=classes)
 
     def chosen(self, wanted: Mapping[str, Any]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """What filters leave."""

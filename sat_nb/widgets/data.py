@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,10 @@ from sat_nb.printable import literal
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
+from sat_nb.table.source import Table
 from sat_nb.widgets.code import row_filters
 from sat_nb.widgets.panels import Panel
-from sat_nb.widgets.state import ROW_FILTERS, ExplorerState, offer_of
+from sat_nb.widgets.state import ROW_FILTERS, ExplorerState, Offer, offer_of
 
 N_RESULTS, N_SELECTIONS = 96, 24  # kept; of rows fewer, as they take more memory
 
@@ -72,18 +74,31 @@ class Data:
         segments: Mapping | None = None,
     ) -> None:
         self.table = check_table(table)
+        check_mappings(images, maps, segments)
+        self._start(images, maps, segments, offer_of(table))
+        self._row_numbers = _row_numbers(table)
+
+    def _start(
+        self,
+        images: Mapping | None,
+        maps: Mapping | None,
+        segments: Mapping | None,
+        offer: Offer,
+    ) -> None:
         self.images, self.maps, self.segments = images, maps, segments
-        for argument in ("images", "maps", "segments"):
-            _check_mapping(argument, getattr(self, argument))
-        self.offer = offer_of(
-            table,
+        self.offer = replace(
+            offer,
             has_images=images is not None,
             has_maps=maps is not None,
             has_masks=segments is not None,
-            maps_by_model=maps is not None and _are_by_model(maps, table),
+            maps_by_model=maps is not None and _are_by_model(maps, offer),
         )
         self._results, self._rows = Cache(N_RESULTS), Cache(N_SELECTIONS)
-        self._row_numbers = _row_numbers(table)
+
+    @property
+    def n_total(self) -> int:
+        """The number of rows of the table."""
+        return len(self.table)
 
     def kept(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The result under the key, computed if it is not kept."""
@@ -111,6 +126,35 @@ class Data:
             for method in panel.methods
         ]
         return parts[0] if len(parts) == 1 else pd.concat(parts)
+
+    def chosen(self, state: ExplorerState, panel: Panel) -> Table:
+        """The same rows as a table that statistics take: on disk they are not read as a whole."""
+        return self.rows(state, panel)
+
+    def whole(self, state: ExplorerState, panel: Panel) -> Table:
+        """The same for statistics that return a table, and so read all columns."""
+        return self.rows(state, panel)
+
+    def first_image(self, state: ExplorerState, panel: Panel) -> str | None:
+        """The first photo that has a segment among those rows."""
+        rows = self.rows(state, panel)
+        found = rows.loc[rows["segment"].notna(), "image_id"]
+        return found.iloc[0] if len(found) else None
+
+    def listed(self, state: ExplorerState, panel: Panel, columns: list[str]) -> pd.DataFrame:
+        """Some columns of the rows, to be read; on disk, the first ones."""
+        return self.rows(state, panel)[columns].reset_index(drop=True)
+
+    def best(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
+        """Rows that hold the first photos of the state's segment and order; here, all rows."""
+        return self.rows(state, panel)
+
+    def rows_of_image(
+        self, state: ExplorerState, panel: Panel, image_id: str | None
+    ) -> pd.DataFrame:
+        """Those rows of one photo."""
+        rows = self.rows(state, panel)
+        return rows[rows["image_id"] == image_id]
 
     def maps_of(self, model: str | None) -> Mapping:
         """The maps of a model, {method: {image_id: map}}; InvalidInput if it has none."""
@@ -192,16 +236,17 @@ def _of_image(found: Mapping, image_id: str, argument: str) -> Any:
     return found[image_id]
 
 
-def _check_mapping(argument: str, given: object) -> None:
-    if given is not None and not isinstance(given, Mapping):
-        raise InvalidInput(
-            f"{argument}: expected a mapping by image id, such as sat_nb returns, got "
-            f"{type(given).__name__}."
-        )
+def check_mappings(images: Mapping | None, maps: Mapping | None, segments: Mapping | None) -> None:
+    """InvalidInput for what is no mapping by image id."""
+    for argument, given in {"images": images, "maps": maps, "segments": segments}.items():
+        if given is not None and not isinstance(given, Mapping):
+            raise InvalidInput(
+                f"{argument}: expected a mapping by image id, such as sat_nb returns, got "
+                f"{type(given).__name__}."
+            )
 
 
-def _are_by_model(maps: Mapping, table: pd.DataFrame) -> bool:
+def _are_by_model(maps: Mapping, offer: Offer) -> bool:
     """Whether the maps are {model: maps}, and not {method: maps}."""
     names = set(maps)
-    methods, models = set(table["method"].unique()), set(table["model"].unique())
-    return bool(names) and not names & methods and names <= models
+    return bool(names) and not names & {*offer.methods} and names <= {*offer.models}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @lists(views=VIEWS)
 def explore(
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | os.PathLike[str],
     images: Mapping | None = None,
     maps: Mapping | None = None,
     segments: Mapping | None = None,
@@ -32,8 +33,11 @@ def explore(
 
     Parameters
     ----------
-    table : DataFrame
-        From ``build``; it may hold several models, classes and methods.
+    table : DataFrame, str or path
+        From ``build``, or the path of a table on disk; it may hold several models, classes and
+        methods. On disk, a click reads what its view needs. Tables of 2,000,000 rows or more are
+        first copied, some columns of them by method, into a temporary folder (about 20 bytes a
+        row), as their shards hold all methods side by side.
     images : Mapping, default None
         The photos, {image_id: array (H, W, 3)}, such as an ``ImageSet``.
     maps : Mapping, default None
@@ -79,4 +83,8 @@ def explore(
     from sat_nb.widgets.data import Data
     from sat_nb.widgets.explorer import Explorer
 
+    if isinstance(table, str | os.PathLike):
+        from sat_nb.widgets.data_on_disk import DataOnDisk
+
+        return Explorer(DataOnDisk(table, images, maps, segments), state=state)
     return Explorer(Data(table, images, maps, segments), state=state)

@@ -82,7 +82,7 @@ class Explorer:
     ) -> None:
         self.data, self.folder = data, folder
         first = from_link(state) if isinstance(state, str) else state
-        first = first or ExplorerState(intervals=len(data.table) < MANY_ROWS)
+        first = first or ExplorerState(intervals=data.n_total < MANY_ROWS)
         # What was asked for may not be possible in this view. It is kept, so that a view that
         # needs several methods gives back the one method that was chosen before.
         self._requested = self._state = checked(first, data.offer)
@@ -256,9 +256,8 @@ class Explorer:
         if state.view != "image" or self._requested.image_id is not None:
             return state
         with suppress(SatError):
-            rows = self.data.rows(state, Snapshot(self.data, state).panels[0])
-            found = rows.loc[rows["segment"].notna(), "image_id"]
-            state = replace(state, image_id=found.iloc[0]) if len(found) else state
+            found = self.data.first_image(state, Snapshot(self.data, state).panels[0])
+            state = state if found is None else replace(state, image_id=found)
         return state
 
     def _confirm(self) -> None:

@@ -135,7 +135,7 @@ def assert_same(one: Any, two: Any) -> None:
         assert one == two
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(table=tables(), way=st.sampled_from(WAYS))
 def test_answers_are_those_in_memory(
     tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame, way: str

@@ -58,10 +58,18 @@ class Opened:
     ) -> None:
         self.path, self.dataset, self.files = path, dataset, files
         empty = dataset.schema.empty_table().select(order_of_columns(dataset.schema))
-        self.empty = check_table(_with_texts(empty.to_pandas()))
+        self.empty = _with_texts(empty.to_pandas())
         self.names = list(self.empty.columns)
-        self._share_no_image: bool | None = None
+        self.share_no_image: bool | None = None
         self._connection: Any = None
+
+    def of_files(self, files: Sequence[ds.Fragment]) -> Opened:
+        """The table of some of its files."""
+        import pyarrow.dataset as ds
+
+        whole = self.dataset
+        some = ds.FileSystemDataset(list(files), whole.schema, whole.format, whole.filesystem)
+        return Opened(self.path, some, tuple(files))
 
     def keep_connection(self) -> None:
         """Keep one database for all questions, until this object is gone."""
@@ -82,18 +90,25 @@ class Opened:
 
     def promised(self, cursor: Any) -> tuple[Footer, ...]:
         """The footers of all files; empty if one has none, or if two files share an image."""
-        if self._share_no_image is None:
+        if self.share_no_image is None:
             parts, parameters = partition_rows(self.files, "rank", (), no_nan=True)
-            self._share_no_image = _share_no_image(Rows(cursor, parts, parameters, self.footers))
-        return self.footers if self._share_no_image else ()
+            self.share_no_image = _share_no_image(Rows(cursor, parts, parameters, self.footers))
+        return self.footers if self.share_no_image else ()
 
 
-def open_table(path: str | os.PathLike[str], argument: str = "table") -> Opened:
-    """Open a table on disk; InvalidInput for files that are none, a warning for unfinished ones."""
+def open_table(
+    path: str | os.PathLike[str], argument: str = "table", *, complete: bool = True
+) -> Opened:
+    """Open a table on disk; InvalidInput for files that are none, a warning for unfinished ones.
+
+    Unless it has to be ``complete``, columns that no statistic reads may be missing.
+    """
     file = existing(path, argument)
     with of_a_table(file):
         dataset = open_shards(file, TEXTS)
         table = Opened(file, dataset, tuple(dataset.get_fragments()))
+        if complete:
+            check_table(table.empty)
         with ThreadPoolExecutor(n_cores()) as threads:  # or it takes longer than the sums
             list(threads.map(lambda shard: shard.ensure_complete_metadata(), table.files))
         check_claims(table.files)

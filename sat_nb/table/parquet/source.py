@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from sat_nb.table.filtered import filtered, with_images_left
 from sat_nb.table.parquet.counts_on_disk import counts_on_disk
 from sat_nb.table.parquet.files import joint_attrs
 from sat_nb.table.parquet.opened import TEXTS, Opened, of_a_table, open_table
+from sat_nb.table.parquet.sql import Rows, partition_rows, quoted
 from sat_nb.table.parquet.totals_on_disk import totals_on_disk
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS, IMAGE_KEY, TEXT
@@ -71,6 +73,9 @@ class Shards:
 
     def names(self, column: str) -> list[Any]:
         """The values of a column, in the order in which they occur first."""
+        wanted = self.where.wanted.get("methods") if column == "method" else None
+        if wanted:
+            return list(wanted)
         found: dict[Any, None] = {}
         with of_a_table(self.table.path):
             for batch in self.table.dataset.to_batches(columns=[column]):
@@ -86,16 +91,20 @@ class Shards:
         return counts_on_disk(self.table, value=value, by=by, classes=classes, where=self._resolved)
 
     def rows(
-        self, columns: Collection[str] | None = None, *, method: str | None = None
+        self,
+        columns: Collection[str] | None = None,
+        *,
+        method: str | None = None,
+        image_id: str | None = None,
     ) -> pd.DataFrame:
-        """The rows, with texts as codes unless all columns are asked for."""
+        """The rows, with texts as codes unless all columns are asked for; perhaps of one image."""
         wanted = dict(self.where.wanted)
         if method is not None:
             wanted["methods"] = [m for m in wanted.get("methods", [method]) if m == method]
         rest = {name: wanted[name] for name in wanted if name not in IN_FILES}
         needed = {*(columns or ()), *OF_EVERY_ROW, *_columns_of(rest)}
         names = [c for c in self.table.names if columns is None or c in needed]
-        rows = self._read(names, _in_files(wanted))
+        rows = self._read(names, _in_files(wanted, image_id))
         if rest:
             rows = with_images_left(*filtered(rows, rest)).reset_index(drop=True)
         return _as_text(rows) if columns is None else rows
@@ -114,6 +123,42 @@ class Shards:
             rows.index = pd.RangeIndex(start, start + len(rows))
             start += len(rows)
             yield rows
+
+    def distinct(self, column: str) -> list[Any]:
+        """The values of a column, sorted, without those that are missing."""
+        name = quoted(column)
+        sql = f"SELECT DISTINCT {name} FROM {{rows}} WHERE {name} IS NOT NULL ORDER BY 1"
+        return [value for (value,) in self.ask(sql, column)]
+
+    def ask(self, sql: str, *columns: str) -> list[tuple[Any, ...]]:
+        """The answer to a query of ``{rows}``, which have these columns, and those of every row."""
+        with self._asking("score", *columns) as rows:
+            answer = rows.connection.execute(sql.format(rows=rows.sql), rows.parameters)
+            return answer.fetchall()
+
+    def first(
+        self, columns: Sequence[str], *, order_by: str, ascending: bool = True, most: int
+    ) -> tuple[pd.DataFrame, int]:
+        """The first rows with a segment, in order of a column and then of ids; and how many."""
+        way = "ASC" if ascending else "DESC"
+        with self._asking(*columns, order_by) as rows:
+            there = f"FROM {rows.sql} WHERE segment IS NOT NULL"
+            names = ", ".join(quoted(c) for c in columns)
+            order = f"ORDER BY {quoted(order_by)} {way}, image_id LIMIT {int(most)}"
+            found = rows.ask(f"SELECT {names} {there} {order}", columns)
+            n = rows.ask(f"SELECT count(*) {there}", ["n"])["n"].item()
+        types = {c: COLUMNS[c] for c in columns if c in COLUMNS}
+        return found.astype(types), int(n)
+
+    @contextmanager
+    def _asking(self, *columns: str) -> Iterator[Rows]:
+        """Yield the rows with these columns, without any check."""
+        needs = [*columns, *self._resolved.columns]
+        with of_a_table(self.table.path), self.table.cursor() as cursor:
+            parts, given = partition_rows(
+                self.table.files, "rank", (), needs=needs, where=self._resolved
+            )
+            yield Rows(cursor, parts, given, ())
 
     def chosen(self, wanted: Mapping[str, Any]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """The rows with all columns that ``filtered`` needs to see, and which of them pass.
@@ -140,13 +185,9 @@ class Shards:
         condition: ds.Expression | None,
         files: Sequence[ds.Fragment] | None = None,
     ) -> pd.DataFrame:
-        import pyarrow.dataset as ds
-
+        table = self.table if files is None else self.table.of_files(files)
         with of_a_table(self.table.path):
-            whole = self.table.dataset
-            if files is not None:
-                whole = ds.FileSystemDataset(files, whole.schema, whole.format, whole.filesystem)
-            found = whole.to_table(columns=names, filter=condition)
+            found = table.dataset.to_table(columns=names, filter=condition)
             frame = found.unify_dictionaries().to_pandas(split_blocks=True)
             del found
             frame = _coded(frame)
@@ -199,11 +240,11 @@ def _columns_of(wanted: Mapping[str, Any]) -> tuple[str, ...]:
     return Where(wanted).columns
 
 
-def _in_files(wanted: Mapping[str, Any]) -> ds.Expression | None:
+def _in_files(wanted: Mapping[str, Any], image_id: str | None) -> ds.Expression | None:
     """The condition of the rows to read."""
     import pyarrow.dataset as ds
 
-    found = None
+    found = None if image_id is None else ds.field("image_id") == image_id
     for name in (name for name in IN_FILES if name in wanted):
         one = ds.field(IN_FILES[name]).isin(list(wanted[name]))
         found = one if found is None else found & one

@@ -116,7 +116,7 @@ def partition_rows(
     value: str,
     by: Sequence[str],
     *,
-    no_nan: bool,
+    no_nan: bool = False,
     needs: Sequence[str] = (),
     equal: Mapping[str, tuple[str, str]] = EMPTY,
     where: Where = EVERYTHING,
@@ -145,7 +145,7 @@ def partition_rows(
                 parameters[f"p{number}_{place}"] = constant
         columns = {c: constants.get(c, quoted(c)) for c in (*by, value, *needs, *FIXED)}
         columns |= {c: f"({columns[a]} = {columns[b]})" for c, (a, b) in equal.items()}
-        extra = [column for column in needs if column not in FIXED]
+        extra = list(dict.fromkeys(column for column in needs if column not in FIXED))
         segments, images = where.segments(columns), where.images(columns)
         if segments:
             columns["segment"] = f"CASE WHEN {segments} THEN {columns['segment']} END"
@@ -169,7 +169,7 @@ def _selected(
 ) -> str:
     names = dict(zip(key_names(by), by, strict=True))
     selected = [f"{columns[column]} AS {key}" for key, column in names.items()]
-    selected += [f"{columns[column]} AS {column}" for column in (*extra, *FIXED)]
+    selected += [f"{columns[column]} AS {quoted(column)}" for column in (*extra, *FIXED)]
     selected.append(f"{_number(columns[value], no_nan=no_nan)} AS v")
     source = f"read_parquet({paths}, hive_partitioning = false)"
     condition = f" WHERE {images}" if images else ""

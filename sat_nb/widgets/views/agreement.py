@@ -26,7 +26,7 @@ class Agreement:
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Agreement:
-    rows = data.rows(state, panel)
+    rows = data.whole(state, panel)
     together = pooling(state, data.offer)
     agreed = consensus(rows, **together)
     summary = aggregate(rows, value="rank", **together)

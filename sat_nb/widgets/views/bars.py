@@ -94,7 +94,7 @@ def _arguments(state: ExplorerState) -> tuple[str, dict[str, Any]]:
 def _summary(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     name, options = _arguments(state)
     function = intervals if name == "intervals" else aggregate
-    return function(data.rows(state, panel), **options, **classes_of(state, data.offer))
+    return function(data.chosen(state, panel), **options, **classes_of(state, data.offer))
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:

@@ -22,7 +22,7 @@ def _options(state: ExplorerState, offer: Offer, panel: Panel) -> dict[str, Any]
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Comparison:
-    return compare(data.rows(state, panel), **_options(state, data.offer, panel))
+    return compare(data.chosen(state, panel), **_options(state, data.offer, panel))
 
 
 def _table(results: list[Comparison], state: ExplorerState) -> pd.DataFrame:

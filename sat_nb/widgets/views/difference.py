@@ -24,7 +24,7 @@ def _options(state: ExplorerState, offer: Offer, panel: Panel) -> dict[str, Any]
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Difference:
-    a, b = (data.rows(state, Panel(panel.methods, (model,))) for model in panel.models)
+    a, b = (data.chosen(state, Panel(panel.methods, (model,))) for model in panel.models)
     return difference(a, b, **_options(state, data.offer, panel))
 
 

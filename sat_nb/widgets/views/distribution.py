@@ -8,6 +8,7 @@ import pandas as pd
 
 from sat_nb.plots.rank_distribution import plot_rank_distribution
 from sat_nb.stats.local_ranks import rank_shares
+from sat_nb.table.source import Table
 from sat_nb.widgets.code import call, highlight_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
@@ -15,15 +16,15 @@ from sat_nb.widgets.state import ExplorerState, Offer
 from sat_nb.widgets.views.view import View, axes_on
 
 
-def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
-    return data.rows(state, panel)
+def _result(data: Data, state: ExplorerState, panel: Panel) -> Table:
+    return data.chosen(state, panel)
 
 
-def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:
+def _table(results: list[Table], state: ExplorerState) -> pd.DataFrame:
     return joined(VIEW.panels_of(state), [rank_shares(rows) for rows in results])
 
 
-def _draw(result: pd.DataFrame, state: ExplorerState, figure: Any) -> Any:
+def _draw(result: Table, state: ExplorerState, figure: Any) -> Any:
     return plot_rank_distribution(result, ax=axes_on(figure), **highlight_of(state))
 
 

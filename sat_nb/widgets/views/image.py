@@ -26,8 +26,7 @@ class OnePhoto:
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> OnePhoto:
-    rows = data.rows(state, panel)
-    rows = rows[rows["image_id"] == state.image_id]
+    rows = data.rows_of_image(state, panel, state.image_id)
     if rows["segment"].notna().sum() == 0:
         raise InvalidInput(
             f"image_id: {state.image_id!r} has no segment that passes the filters under "
@@ -82,6 +81,7 @@ VIEW = View(
     table=_table,
     code=_code,
     draw=_draw,
+    screen="one_photo",
     uses=("image_id",),
     wants=("images", "maps", "segments"),
     themed=False,

@@ -65,7 +65,7 @@ def maps_shown(state: ExplorerState) -> list[tuple[str, str | None, str]]:
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Photos:
     first = Panel(panel.methods[:1], panel.models[:1])
-    return Photos(data, photos_of(data.rows(state, first), state.segment, state.order))
+    return Photos(data, photos_of(data.best(state, first), state.segment, state.order))
 
 
 def ranked_by(state: ExplorerState) -> tuple[str, str | None]:

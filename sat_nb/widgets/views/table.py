@@ -37,7 +37,7 @@ def columns_of(state: ExplorerState, offer: Offer) -> list[str]:
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     if state.rows == "segments":
         return summary_of(data, state, panel)
-    return data.rows(state, panel)[columns_of(state, data.offer)].reset_index(drop=True)
+    return data.listed(state, panel, columns_of(state, data.offer))
 
 
 def _table(results: list[pd.DataFrame], state: ExplorerState) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.stats.unusual import disagreeing_methods, unusual_images, varying_segments
+from sat_nb.table.source import Table
 from sat_nb.widgets.code import call, pooling
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.markup import count
@@ -19,7 +20,7 @@ COLUMNS = ["unusual", "name", "method", "model", "score", "says"]
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
-    rows = data.rows(state, panel)
+    rows = data.chosen(state, panel)
     together = pooling(state, data.offer)
     parts = [_images(rows, together), _segments(rows, together)]
     if len(panel.methods) > 1:
@@ -27,7 +28,7 @@ def _result(data: Data, state: ExplorerState, panel: Panel) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def _images(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+def _images(rows: Table, together: dict[str, Any]) -> pd.DataFrame:
     found = unusual_images(rows, **together).drop_duplicates("image_id").head(MAX_OF_EACH)
     says = [
         f"{r.segment}: rank {r.rank:g} here, {r.mean_rank:.1f} on average; "
@@ -39,7 +40,7 @@ def _images(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
     )
 
 
-def _segments(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+def _segments(rows: Table, together: dict[str, Any]) -> pd.DataFrame:
     found = varying_segments(rows, **together).drop_duplicates("segment").head(MAX_OF_EACH)
     says = [
         f"rank {r.mean_rank:.1f} ± {r.sd_rank:.1f}, the middle half from {r.low:g} to {r.high:g}, "
@@ -51,7 +52,7 @@ def _segments(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
     )
 
 
-def _methods(rows: pd.DataFrame, together: dict[str, Any]) -> pd.DataFrame:
+def _methods(rows: Table, together: dict[str, Any]) -> pd.DataFrame:
     found = disagreeing_methods(rows, **together).head(MAX_OF_EACH)
     says = [
         f"tau {r.tau:.2f}; furthest apart on {r.segment}: mean rank {r.rank_a:.1f} and "

@@ -1,0 +1,85 @@
+"""The explorer of a table on disk shows what that of the same table in memory does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sat_nb as sat
+from sat_nb import ExplorerState
+from sat_nb.toy import toy
+from sat_nb.widgets import data_on_disk
+from sat_nb.widgets.choices import checked
+from sat_nb.widgets.data import Data
+from sat_nb.widgets.data_on_disk import DataOnDisk
+from sat_nb.widgets.snapshot import Snapshot
+
+
+def labelled() -> pd.DataFrame:
+    """Two models and methods, three classes, scores, patients."""
+    table = sat.build(*toy(16))
+    number = table["image_id"].str[-2:].astype(int)
+    table = table.assign(
+        label=(number % 3).astype("Int64"),
+        predicted=(number % 3 * (number > 4)).astype("Int64"),
+        target=(number % 3).astype("Int64"),
+        score=(table["mask_px"].astype(float) * (number + 1)) % 7 / 7,
+        patient="p" + (number // 2).astype(str),
+    )
+    other = table.assign(model="other", rank=table["n_segments"] + 1 - table["rank"])
+    return pd.concat([table, other], ignore_index=True)
+
+
+@pytest.fixture(scope="module", params=["as it is", "copied"])
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Data, DataOnDisk]]:
+    """The data in memory and on disk, where large tables are copied."""
+    folder = tmp_path_factory.mktemp("table")
+    table = labelled()
+    for part in np.array_split(table["image_id"].unique(), 3):
+        sat.write_table(table[table["image_id"].isin(part)], folder, partition_by=("label",))
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "copied":
+            patch.setattr(data_on_disk, "MANY", 1)
+        yield Data(sat.read_table(folder)), DataOnDisk(folder)
+
+
+STATES = {
+    "bars": ExplorerState(),
+    "bars, certain": ExplorerState(how="absolute", intervals=False, value="abs_mean_attribution"),
+    "bars of all": ExplorerState(label="all", methods=("noisy", "sharp"), versus="other"),
+    "bars by class": ExplorerState(label="all", classes="correct", intervals=False),
+    "bars by patient": ExplorerState(label="all", unit="patient", value="mean_attribution"),
+    "bars, filtered": ExplorerState(
+        label="all", hidden=("eyes",), min_score=0.3, max_fraction=0.5, correct=True, min_images=2
+    ),
+    "median": ExplorerState(label="all", how="median", intervals=False),
+    "diagram": ExplorerState(view="diagram", label="all"),
+    "diagram, complete": ExplorerState(view="diagram", label="all", missing="complete"),
+    "distribution": ExplorerState(view="distribution", label="all", hidden=("nose",)),
+    "agreement": ExplorerState(view="agreement", label="all"),
+    "difference": ExplorerState(view="difference", label="all", versus="other"),
+    "photos": ExplorerState(view="images", label="all", segment="ears"),
+    "photos against": ExplorerState(view="images", label="all", segment="eyes", order="against"),
+    "photos of all": ExplorerState(view="images", label="all", segment=None),
+    "a photo": ExplorerState(view="image", label="all", image_id="image_05"),
+    "table": ExplorerState(view="table", label="all", intervals=False),
+    "unusual": ExplorerState(view="unusual", label="all", methods=("noisy", "sharp")),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.filterwarnings("ignore:.*units .* are few")
+@pytest.mark.filterwarnings("ignore::sat_nb.PresenceWarning", "ignore::sat_nb.TooFewWarning")
+def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: str) -> None:
+    state = replace(STATES[name], outlines="none")
+    tables = [Snapshot(data, checked(state, data.offer)).table() for data in both]
+    expected, found = tables
+    if name == "photos of all":
+        expected, found = (t.sort_values("image_id", ignore_index=True) for t in tables)
+    pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-12)
