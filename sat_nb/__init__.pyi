@@ -306,6 +306,9 @@ from .table.tabulate.tabulate import (
 from .widgets.explore import (
     explore,
 )
+from .widgets.mask_editor import (
+    edit_masks,
+)
 from .widgets.state import (
     ExplorerState,
 )
@@ -400,6 +403,7 @@ __all__ = [
     "consensus",
     "difference",
     "disagreeing_methods",
+    "edit_masks",
     "evidence",
     "excess_over_null",
     "explain",

@@ -46,7 +46,7 @@ from sat_nb.widgets.export import ExportBar, save_new, static_bundle
 from sat_nb.widgets.fields import button
 from sat_nb.widgets.head_bar import HeadBar
 from sat_nb.widgets.link import from_link, to_link
-from sat_nb.widgets.markup import count
+from sat_nb.widgets.markup import alert, count
 from sat_nb.widgets.moves import Orders, moves_html, orders_of
 from sat_nb.widgets.screens import SCREENS
 from sat_nb.widgets.screens.screen import Navigation, Screen
@@ -276,9 +276,9 @@ class Explorer:
                 shown = [self._screen_of(snapshot)]
                 self._moves.value = self._moved(snapshot)
             except SatError as error:
-                message, self._moves.value = _alert(str(error)), ""
+                message, self._moves.value = alert(str(error)), ""
             except Exception as error:  # a bug, here or in a view: visible on the page and in logs
-                self._message.value = _alert(f"{type(error).__name__}: {error}")
+                self._message.value = alert(f"{type(error).__name__}: {error}")
                 self._main.children = [self._message, self._export.widget]
                 raise
         notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
@@ -382,10 +382,6 @@ def _note_on_missing_data(snapshot: Snapshot) -> list[str]:
     *first, last = (MISSING_DATA[name] for name in missing)
     what = f"{', '.join(first)} and {last}" if first else last
     return [f"This view shows more with {what}: sat.explore(table, {arguments})."]
-
-
-def _alert(text: str) -> str:
-    return f'<div class="sat-message" role="alert">{escaped(text)}</div>'
 
 
 @cache

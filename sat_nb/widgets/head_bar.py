@@ -9,8 +9,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from sat_nb.errors import SatError
-from sat_nb.printable import escaped
 from sat_nb.widgets.fields import button
+from sat_nb.widgets.markup import alert
 
 HELP = """
 <h4>Keys</h4>
@@ -96,8 +96,7 @@ class HeadBar:
         try:
             self._follow(change["new"])
         except SatError as error:
-            text = escaped(str(error))
-            self._message.value = f'<div class="sat-message" role="alert">{text}</div>'
+            self._message.value = alert(str(error))
 
 
 def _toggle(text: str, tip: str, css: str) -> widgets.ToggleButton:

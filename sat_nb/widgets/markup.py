@@ -37,6 +37,11 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def alert(text: str) -> str:
+    """What went wrong, as HTML that screen readers read at once."""
+    return f'<div class="sat-message" role="alert">{escaped(text)}</div>'
+
+
 def page_of(
     table: pd.DataFrame, page: int, length: int = ROWS_PER_PAGE
 ) -> tuple[pd.DataFrame, int, int]:

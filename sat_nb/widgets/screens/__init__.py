@@ -5,6 +5,7 @@ from functools import partial
 from sat_nb.registry import registry
 from sat_nb.widgets.screens.figures import FiguresScreen
 from sat_nb.widgets.screens.leads import LeadsScreen
+from sat_nb.widgets.screens.one_photo import OnePhotoScreen
 from sat_nb.widgets.screens.photos import PhotosScreen
 from sat_nb.widgets.screens.screen import Layout
 from sat_nb.widgets.screens.table import TableScreen
@@ -29,6 +30,11 @@ SCREENS: dict[str, Layout] = registry(
         name="photos",
         about="A page of photos with maps and masks; the table has a column image_id.",
         make=PhotosScreen,
+    ),
+    Layout(
+        name="one_photo",
+        about="The figures of one photo, with an editor of its masks below.",
+        make=OnePhotoScreen,
     ),
     Layout(
         name="leads",
