@@ -91,7 +91,7 @@ def _frame(ax: Axes, last: float) -> None:
     ends = [1 - 0.12 * last, last + 0.12 * last]
     ax.set_xlim(*ends)
     ax.set_ylim(*ends)
-    ax.plot(ends, ends, color=style.inside(ax).faint, linewidth=0.8, zorder=1, gid="equal", **LINE)
+    ax.plot(ends, ends, color=style.inside(ax).stem, linewidth=0.8, zorder=1, gid="equal", **LINE)
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, marked: tuple[str, ...]) -> None:

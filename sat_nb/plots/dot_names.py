@@ -30,7 +30,7 @@ def name_dots(
     It stands level with its dot, at its right or left, where there is room, and as few lines above
     or below as possible where there is none. Limits and scales of the axes are set before.
     """
-    texts, colours, extent = style.shorts(names, LONGEST), style.around(ax), style.size_of(ax)
+    texts, colours, extent = style.shorts(names, LONGEST), style.inside(ax), style.size_of(ax)
     shares = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y])))
     dots = shares * extent
     taken = [(a - DOT, b - DOT, a + DOT, b + DOT) for a, b in dots]

@@ -197,3 +197,28 @@ def randomisation(methods: tuple[str, ...] = METHODS, n_layers: int = 6) -> pd.D
         for left in ((0.9 - 0.15 * m - 0.05 * j) ** depth,)
     ]
     return pd.DataFrame(rows)
+
+
+def flips(names: tuple[str, ...], replacements: tuple[str, ...] = ("blur",)) -> SimpleNamespace:
+    """A result of ``cof_table`` with invented numbers."""
+    rows = [
+        {"model": "cnn", "replace": replace, "segment": name, "n_flipped": 20 - i, "n_images": 40}
+        | {"of_present": share, "low": share - 0.05, "high": share + 0.1, "flipped_to": 7}
+        for r, replace in enumerate(replacements)
+        for i, name in enumerate(names)
+        for share in (0.5 - 0.03 * i + 0.1 * r,)
+    ]
+    photos = [{"replace": replace, "n_without_any": 9, "n_all": 40} for replace in replacements]
+    return SimpleNamespace(table=pd.DataFrame(rows), photos=pd.DataFrame(photos), sets="single")
+
+
+def effects(names: tuple[str, ...], method: str = "lrp.z") -> SimpleNamespace:
+    """A result of ``agreement`` with invented numbers."""
+    n = len(names)
+    rows = {"segment": names, "rank_attribution": np.linspace(1, n, n), "n_images": 40}
+    rows |= {"rank_effect": np.linspace(n, 1, n), "finding": ["", "more"] * (n // 2)}
+    pair = {"method": method, "effect": "without.blur", "tau": -0.4, "low": -0.6, "high": -0.1}
+    pairs = pd.DataFrame([{**pair, "n_images": 40}])
+    result = SimpleNamespace(segments=pd.DataFrame(rows), pairs=pairs, alpha=0.05)
+    result.of = lambda method, effect: result
+    return result
