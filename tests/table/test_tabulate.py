@@ -230,6 +230,17 @@ def test_the_table_of_other_settings_is_named_and_kept(
     assert place.files() == before
 
 
+def test_a_shard_of_another_run_beside_finished_ones_is_named(place: Place) -> None:
+    place.tabulate()
+    place.tabulate("other", pad_px=1)
+    (first, *_) = sorted((place.folder / "other").glob("*.parquet"))
+    (place.folder / "sat" / first.name).write_bytes(first.read_bytes())
+    with pytest.raises(InvalidInput, match=rf"{first.name}' is a shard of another run.*Remove it"):
+        place.tabulate()
+    (place.folder / "sat" / first.name).unlink()
+    assert place.tabulate().n_images == 10
+
+
 def test_shards_of_another_version_are_named(place: Place, monkeypatch: Any) -> None:
     place.tabulate()
     monkeypatch.setattr("sat_nb.table.tabulate.bench.__version__", "9.9")

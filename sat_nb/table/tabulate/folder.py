@@ -1,6 +1,6 @@
 """The folder of a table that is made shard by shard.
 
-``tabulate.json`` holds the settings of all shards; ``NNNNNN-<hash>.parquet`` the rows of a shard,
+``tabulate.json`` holds the settings of all shards, and how many there will be; ``NNNNNN-<hash>.parquet`` the rows of a shard,
 and ``reports/NNNNNN-<hash>.json`` its photos, with their hashes, what failed and what was warned
 of. The hash is that of all that decides the rows. A shard is finished when its report is there.
 """
@@ -54,11 +54,11 @@ class Folder:
         self._there = dict(self._found())
 
     def begin(self) -> None:
-        """Write the settings, unless they are there."""
+        """Write the settings, unless they are there, and how many shards there will be."""
         with locked(self.path):
-            self._check_settings()
-            if not (self.path / SETTINGS_FILE).exists():
-                content = {"format": FORMAT, "settings": self.settings}
+            n_shards = self._check_settings()
+            if n_shards < self.n_shards:
+                content = {"format": FORMAT, "settings": self.settings, "n_shards": self.n_shards}
                 self._write(self.path / SETTINGS_FILE, json.dumps(content, indent=1).encode())
 
     def report(self, number: int) -> Report | None:
@@ -96,17 +96,29 @@ class Folder:
         self._check_replaceable(name, photos)
         return False
 
+    def check_alone(self) -> None:
+        """InvalidInput where a shard of another run lies beside the finished ones."""
+        ours = set(self._there.values())
+        for file in sorted(visible_files(self.path, {".parquet"})):
+            if file.stem not in ours:
+                raise InvalidInput(
+                    f"out: {str(file)!r} is a shard of another run, beside the finished ones of "
+                    "this one, and would be read with them. Remove it, or give another folder."
+                )
+
     # --- what is there
 
-    def _check_settings(self) -> None:
+    def _check_settings(self) -> int:
+        """How many shards the folder is to have, 0 where nobody has said so; or InvalidInput."""
         file = self.path / SETTINGS_FILE
         if self.path.exists() and not self.path.is_dir():
             raise InvalidInput(f"out: {str(self.path)!r} is a file; give a folder.")
         if not file.exists():
-            return
+            return 0
         with readable("the settings of a table", "give another folder as out", file=file):
             content = plain_json(read_plain(file, MAX_BYTES))
             was, version = content["settings"], content["format"]
+            n_shards = int(content.get("n_shards", 0))
         if version != FORMAT:
             raise InvalidInput(
                 f"out: {str(self.path)!r} has shards of another version of sat_nb (format "
@@ -118,6 +130,7 @@ class Folder:
                 f"{'; '.join(list(differences(self.settings, was))[:3])}. Give another folder, "
                 "or the same arguments to go on with that run."
             )
+        return n_shards
 
     def _found(self) -> Iterator[tuple[int, str]]:
         """(number, name) of the shards in the folder; InvalidInput for any other Parquet file."""

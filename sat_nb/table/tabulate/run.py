@@ -218,6 +218,7 @@ class Run:
             failed |= report.failed
             texts += [(number, text) for text in report.warnings]
             n_rows += report.n_rows
+        self.folder.check_alone()
         n_images = len(self.plan.image_ids)
         for text in summed_up(texts, self.plan.n_shards):
             warnings.warn(text, stacklevel=3)
