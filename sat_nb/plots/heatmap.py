@@ -122,8 +122,9 @@ def plot_consensus(result: Any, *, ax: Axes | None = None) -> Axes:
     cells = tau.to_numpy(float)
     texts = [["" if np.isnan(x) else style.with_minus(f"{x:.2f}") for x in row] for row in cells]
     _draw(ax, np.clip(cells, 0, 1), np.array(texts))
-    _fit_texts(ax, _name_cells(ax, names, names), len(names))
-    _write_below(ax, f"Kendall's tau in an image, mean; W of all methods: {result.w:.2f}")
+    _fit_texts(ax, _name_cells(ax, names, names, share=0.6), len(names))
+    parts = ["Kendall's tau in an image, mean", f"W of all methods: {result.w:.2f}"]
+    _write_below(ax, style.wrapped(parts, SMALL, style.size_of(ax)[0], "; "))
     style.keep_numbers(ax, tau.rename_axis("method").reset_index())
     return ax
 
@@ -148,7 +149,11 @@ def _draw(ax: Axes, shades: Float64, texts: np.ndarray) -> None:
 
 
 def _name_cells(
-    ax: Axes, rows: Sequence[str], columns: Sequence[str], highlight: tuple[str, ...] = ()
+    ax: Axes,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    highlight: tuple[str, ...] = (),
+    **options: float,
 ) -> float:
     """Write names above the columns and beside the rows; return the size of the latter."""
     width, _ = style.size_of(ax)
@@ -161,7 +166,7 @@ def _name_cells(
         if not upright:
             text.set(rotation=45, ha="left", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
-    size = style.name_rows(ax, rows, highlight, first=0.5)
+    size = style.name_rows(ax, rows, highlight, first=0.5, **options)
     ax.set_ylim(len(rows), 0)
     return size
 

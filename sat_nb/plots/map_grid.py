@@ -14,7 +14,7 @@ from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.photos.window import shown
 from sat_nb.plots import style
 from sat_nb.plots.overlay import attribution_colours, limit_of, plot_overlay
-from sat_nb.plots.style import PLAIN, SMALL, TEXT
+from sat_nb.plots.style import PLAIN, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,9 +103,10 @@ def plot_map_grid(
             attribution = maps[column][image_id]
             plot_overlay(pixels, attribution, ax=ax, fit=fits[column])
             limits.append((image_id, column, limit_of(channel_sum(attribution))))
-    titles = style.fitted_together(columns, TEXT, [0.95 * side] * len(columns))
+    size = style.uncut_size(columns, 0.97 * side)
+    titles = style.fitted_together(columns, size, [0.97 * side] * len(columns))
     for ax, title in zip(axes[0], ["photo", *titles], strict=True):
-        ax.set_title(title, loc="center", fontsize=TEXT, color=colours.ink, **PLAIN)
+        ax.set_title(title, loc="center", fontsize=size, color=colours.ink, **PLAIN)
     _draw_scale(figure, axes)
     style.keep_numbers(
         axes[0, 0], pd.DataFrame(limits, columns=["image_id", "column", "end_of_scale"])

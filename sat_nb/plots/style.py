@@ -38,7 +38,7 @@ COLUMN, PAGE = 3.5, 7.0
 # For rows with names at the left and numbers at the right. At the width of a column, 85 mm, small
 # texts are 5 points high.
 SHARED = 4.6
-TEXT, SMALL = 8.0, 7.0
+TEXT, SMALL, SMALLEST = 8.0, 7.0, 6.0
 LINE_INCHES = 0.165  # from one line of TEXT to the next
 _MARGIN = 0.35  # inches around empty axes; a layout would find the same in 20 ms
 _GRID_WIDTH = 0.7  # points
@@ -98,6 +98,12 @@ def row_points(ax: Axes) -> float:
 def fitting(size: float, room_inches: float) -> float:
     """``size`` in points, or less where lines of text are only ``room_inches`` apart."""
     return max(min(size, 0.84 * 72 * room_inches), 1.0)
+
+
+def uncut_size(texts: Iterable[str], width: float) -> float:
+    """The largest size at which texts fit a width in inches; where none does, the usual one."""
+    widest = max(text_inches(text, 10.0) for text in texts) / 10
+    return next((size for size in (TEXT, SMALL, SMALLEST) if size * widest <= width), TEXT)
 
 
 def rank_ticks(last: int, width: float, size: float = SMALL) -> list[int]:
@@ -181,16 +187,21 @@ def as_names(highlight: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def name_rows(
-    ax: Axes, names: Sequence[str], highlight: Collection[str] = (), *, first: float = 0.0
+    ax: Axes,
+    names: Sequence[str],
+    highlight: Collection[str] = (),
+    *,
+    first: float = 0.0,
+    share: float = _NAMES_SHARE,
 ) -> float:
     """Write names down the left side, first on top, one a line; return the text size used.
 
-    ``first`` is the height of the first row.
+    ``first`` is the height of the first row, ``share`` the part of the width that names may take.
     """
     ax.set_ylim(first + len(names) - 0.4, first - 0.6)
     width, height = size_of(ax)
     size = fitting(TEXT, height / len(names))
-    room = max(_NAMES_SHARE * width, 0.8)
+    room = max(share * width, 0.8)
     texts = fitted_together(names, size, [room] * len(names))
     colours = around(ax)
     heights = [first + i for i in range(len(names))]
