@@ -76,7 +76,8 @@ def _write_numbers(draw: ImageDraw.ImageDraw, grid: Labels) -> None:
     """Each number at the place within its region that is furthest from the edge."""
     from scipy.ndimage import distance_transform_edt, maximum_position
 
-    inside = distance_transform_edt(~_edges(grid))
+    edges = np.pad(~_edges(grid), 1)  # the end of the photo is an edge, too
+    inside = distance_transform_edt(edges)[1:-1, 1:-1]
     numbers = np.unique(grid)
     font = ImageFont.load_default(LETTERS)
     for number, (row, column) in zip(numbers, maximum_position(inside, grid, numbers), strict=True):

@@ -52,6 +52,11 @@ def test_regions_are_numbered_from_one_and_cover_the_photo(photo: np.ndarray) ->
     )
     whole = picture(photo, labels, white.tolist())
     assert max(whole.size) == 720
+    one = np.ones((40, 60), int)
+    dark = np.asarray(picture(np.zeros((40, 60, 3), np.uint8), one, []))
+    rows, columns = np.nonzero(dark[..., 0] > 128)
+    assert abs(rows.mean() - 240) < 8, "the number of the only region is in its middle"
+    assert abs(columns.mean() - 360) < 120
     assert whole.tobytes() != picture(photo, labels, []).tobytes()
 
 
