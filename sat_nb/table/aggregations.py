@@ -72,6 +72,11 @@ VALUES: dict[str, Value] = registry(
         about="Rank of the segment within its image, where 1 is the largest attribution.",
         small_is_best=True,
     ),
+    Value(
+        name="total_attribution",
+        about="Sum of the attribution map over the segment's mask; of effects of interventions, "
+        "the effect of the whole segment.",
+    ),
 )
 """What ``aggregate`` takes as ``value``, by name."""
 
