@@ -3,7 +3,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ZENNIT := benchmarks/zennit
 # Processes that share the tests; each takes up to 3 GB.
 PROCESSES := 2
 # How long `make fuzz` looks for files that escape, and how many runs it kills.
@@ -26,8 +25,10 @@ LATEST_PYTHON := $(shell for p in python3.13 python3.14 python3 python \
 
 # PyTorch and Keras 3, which exclude TensorFlow 2.14, have an environment of their own.
 TORCH := .venv-torch
+# What the torch engine is compared with; nothing that must pass needs it.
+PEERS := .venv-peers
 
-.PHONY: figures test test-latest test-torch torch fuzz lint lab lock lock-latest resolve benchmarks zennit clean
+.PHONY: figures test test-latest test-torch torch fuzz lint lab lock lock-latest resolve benchmarks peers clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
 	$(BIN)/sat-nb quickstart --out figures
@@ -70,12 +71,13 @@ benchmarks: $(READY)  ## list them all, run the two that take seconds
 	$(BIN)/python benchmarks/join.py
 	$(BIN)/python benchmarks/bootstrap.py
 
-zennit: $(ZENNIT)/.venv/.ready  ## the peer of benchmarks/saliency.py, in an environment of its own
-	$(ZENNIT)/.venv/bin/python $(ZENNIT)/lrp.py
+peers: $(PEERS)/.ready  ## captum and zennit beside the torch engine, zennit beside the Keras engine
+	$(PEERS)/bin/python benchmarks/torch_engine.py
+	$(PEERS)/bin/python benchmarks/zennit/lrp.py
 
-$(ZENNIT)/.venv/.ready: $(ZENNIT)/requirements.txt
-	$(PYTHON) -m venv $(ZENNIT)/.venv
-	$(ZENNIT)/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+$(PEERS)/.ready: benchmarks/zennit/requirements.txt pyproject.toml
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 $(LATEST)/.ready: requirements-latest.lock pyproject.toml
@@ -107,7 +109,7 @@ resolve:  ## whether each Python finds wheels of everything that the core needs 
 			| grep -E '^(aeon|duckdb|numba|numpy|pandas|pyarrow|scipy)==' || exit 1; done
 
 clean:  ## remove the environment and everything that is kept between runs
-	rm -rf $(VENV) $(LATEST) $(TORCH) $(ZENNIT)/.venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) $(TORCH) $(PEERS) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(TORCH)/.ready: requirements-torch.txt pyproject.toml
 	test -x $(TORCH)/bin/python || $(PYTHON) -m venv $(TORCH)

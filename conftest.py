@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
@@ -43,9 +43,15 @@ NO_KERAS = pytest.mark.skip(
     reason="needs TensorFlow and iNNvestigate (pip install 'sat-nb[keras]')"
 )
 NEED_KERAS = (
-    *("notebooks/00", "notebooks/02", "notebooks/03", "notebooks/06", "notebooks/07"),
-    *("notebooks/08", "notebooks/compare", "notebooks/figure"),
+    *("notebooks/00", "notebooks/02", "notebooks/03", "notebooks/04", "notebooks/06"),
+    *("notebooks/07", "notebooks/08", "notebooks/compare", "notebooks/figure"),
 )
+
+# And what explains models of PyTorch, which has a Python of its own.
+NO_TORCH = pytest.mark.skip(
+    reason="no Python with PyTorch: `make torch`, or name one in SAT_NB_ENGINE_TORCH"
+)
+NEED_TORCH = ("notebooks/04",)
 
 settings.register_profile("sat_nb", deadline=None)  # machines are shared and noisy
 settings.load_profile("sat_nb")
@@ -100,6 +106,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=place)
     for item in [] if HAS_KERAS else filter(_needs_keras, items):
         item.add_marker(NO_KERAS)
+    for item in items:
+        if item.nodeid.startswith(NEED_TORCH) and _torch_python() is None:
+            item.add_marker(NO_TORCH)
+
+
+def _torch_python() -> str | None:
+    from tests.saliency.torch.python import TORCH_PYTHON
+
+    return TORCH_PYTHON
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """The kernel of a notebook that needs PyTorch is started with the Python of `make torch`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.nodeid.startswith(NEED_TORCH) and _torch_python() is not None:
+            patch.setenv("SAT_NB_ENGINE_TORCH", str(_torch_python()))
+        return (yield)
 
 
 def _needs_keras(item: pytest.Item) -> bool:

@@ -1,6 +1,6 @@
 """Cost of zennit's LRP in forward passes and gradients of its own model, in one run.
 
-    make zennit        or, in an environment with torch and zennit:
+    make peers         or, in an environment with torch and zennit:
     python benchmarks/zennit/lrp.py [--batch 8] [--repeats 5]
 
 VGG16 with random weights, layer by layer that of tf.keras.applications.VGG16, and one batch of
