@@ -164,6 +164,28 @@ def test_a_file_that_pandas_has_changed(tmp_path: Path) -> None:
         assert (found.names, found.scores) == (("eye 1",), None)
 
 
+def test_a_file_that_duckdb_has_changed(tmp_path: Path) -> None:
+    written = eyes(9)
+    file = write_segments(tmp_path / "all.parquet", written)
+    some = f"SELECT * FROM '{file}' WHERE score > 0.4 ORDER BY image_id"
+    duckdb.sql(f"COPY ({some}) TO '{tmp_path}/some.PARQUET' (FORMAT parquet)")
+    read = read_segments(tmp_path / "some.PARQUET")
+    assert {name for found in read.values() for name in found.names} == {"eye 0", "eye 1"}
+    for image_id, found in read.items():
+        kept = written[image_id].scores > 0.4
+        np.testing.assert_array_equal(found.masks, written[image_id].masks[kept])
+        np.testing.assert_array_equal(found.scores, written[image_id].scores[kept])
+
+
+def test_exports_and_their_packed_file_in_one_folder(tmp_path: Path) -> None:
+    segments = eyes(2)
+    sat.write_dinox(tmp_path / "000.json", segments["000"])
+    write_segments(tmp_path / "masks.parquet", segments)
+    with pytest.raises(InvalidInput, match="has the image '000', and so has.*pass format="):
+        read_segments(tmp_path)
+    assert len(read_segments(tmp_path, format="parquet")) == 2
+
+
 def test_tables_and_masks_side_by_side(tmp_path: Path) -> None:
     from sat_nb.toy import toy
 
@@ -219,7 +241,7 @@ def test_files_that_are_no_masks(tmp_path: Path) -> None:
         read_segments(file)
     with pytest.raises(InvalidInput, match="a row has no image_id"):
         read_segments(of_rows(tmp_path, row(), row(image_id=None)))
-    with pytest.raises(InvalidInput, match="m.parquet: not readable as masks in Parquet"):
+    with pytest.raises(InvalidInput, match="m.parquet: image_id: expected text, got int64"):
         read_segments(of_rows(tmp_path, row(image_id=7)))
     file.write_bytes(b"PAR1" + bytes(40))
     with pytest.raises(InvalidInput, match=r"m\.parquet: not readable as masks in Parquet"):

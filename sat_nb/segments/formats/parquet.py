@@ -187,6 +187,8 @@ def _runs(opened: Opened) -> Iterator[tuple[str, int]]:
     n_ids = 0
     for number, start in enumerate(opened.starts[:-1].tolist()):
         for chunk in opened.read_group(number, ("image_id",)).column(0).chunks:
+            if not hasattr(chunk, "dictionary"):
+                raise InvalidInput(f"image_id: expected text, got {chunk.type}; convert it.")
             if chunk.null_count:
                 raise InvalidInput(f"row group {number}: a row has no image_id.")
             codes = chunk.indices.to_numpy()
