@@ -11,13 +11,15 @@
 (b) `tabulate` over bare `explain` and `build` in memory, on real photos and a real model where
     they are given, on simulated ones otherwise; the bound is 1.1.
 
-Each measurement runs in a process of its own.
+Each measurement of (a) runs in a process of its own. What a cluster makes of it, and of kills, is
+measured by `scale_cluster.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -53,14 +55,17 @@ def main() -> None:
     parser.add_argument("--segments", help="their masks")
     parser.add_argument("--preprocess", default="caffe")
     parser.add_argument("--count", type=int, default=24, help="how many of them")
+    parser.add_argument("--only", choices="ab", help="one of the two")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.measure:
         print(json.dumps(measured(options.measure)))
         return
-    rates(options.fewer, options.photos)
-    ratios(options)
+    if options.only != "b":
+        rates(options.fewer, options.photos)
+    if options.only != "a":
+        ratios(options)
 
 
 # --- (a) ---------------------------------------------------------------------------------------
@@ -178,19 +183,21 @@ def compare(model: Any, images: Any, segments: Any, told: dict[str, Any], repeat
         folder = tempfile.mkdtemp()
         streamed.append(timed(partial(sat.tabulate, model, images, segments, out=folder, **told)))
         shutil.rmtree(folder)
-    found = sorted(a / b for a, b in zip(streamed, plain, strict=True))
-    print(
-        f"(b) {len(images):,} photos: explain and build {statistics.median(plain):.1f} s, tabulate "
-        f"{statistics.median(streamed):.1f} s: {statistics.median(found):.2f} "
-        f"({found[0]:.2f} to {found[-1]:.2f}); bound 1.1"
-    )
+    for i, clock in enumerate(("seconds", "processor seconds")):
+        a, b = ([pair[i] for pair in times] for times in (streamed, plain))
+        found = sorted(x / y for x, y in zip(a, b, strict=True))
+        print(
+            f"(b) {len(images):,} photos, {clock}: explain and build {statistics.median(b):.1f}, "
+            f"tabulate {statistics.median(a):.1f}: {statistics.median(found):.2f} "
+            f"({found[0]:.2f} to {found[-1]:.2f}); bound 1.1"
+        )
 
 
-def timed(work: Any) -> float:
-    """Seconds that the work takes."""
-    start = time.perf_counter()
+def timed(work: Any) -> tuple[float, float]:
+    """Seconds that the work takes, and those of processors, in this process and ended ones."""
+    start, used = time.perf_counter(), sum(os.times()[:4])
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, sum(os.times()[:4]) - used
 
 
 if __name__ == "__main__":
