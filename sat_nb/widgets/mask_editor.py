@@ -115,6 +115,7 @@ class MaskEditor:
         self._name.add_class("sat-mask-name")
         self._picture, self._said = widgets.HTML(), widgets.HTML()
         self._present = widgets.Box()
+        self._present.add_class("sat-present")
         add = button(
             "Add", "Make one mask of the chosen regions", "sat-add", partial(self._try, self._add)
         )
