@@ -44,9 +44,9 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     patient = {name: f"p{place % 3}" for place, name in enumerate(names)}
     return table.assign(
         patient=table["image_id"].map(patient),
-        predicted=pd.array(rng.integers(3, 5, len(names))[pd.factorize(table["image_id"])[0]]).astype(
-            "Int64"
-        ),
+        predicted=pd.array(
+            rng.integers(3, 5, len(names))[pd.factorize(table["image_id"])[0]]
+        ).astype("Int64"),
         se_mean_attribution=0.3,
         n_samples=pd.array([8] * len(table), dtype="Int64"),
     )

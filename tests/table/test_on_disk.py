@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -325,7 +328,68 @@ def test_stale_rows_are_not_believed(table: pd.DataFrame, tmp_path: Path) -> Non
 def test_other_functions_want_the_table_in_memory(table: pd.DataFrame, tmp_path: Path) -> None:
     path = sat.write_table(table, tmp_path / "t")
     with pytest.raises(sat.InvalidInput, match="in memory, got the path '.*t'; pass sat_nb.read_t"):
-        sat.compare(path, method="sharp")  # type: ignore[arg-type]
+        sat.rerank(path)  # type: ignore[arg-type]
+
+
+def tabulated(folder: Path, table: pd.DataFrame, *, n_shards: int) -> Path:
+    """The first two shards of a folder as ``tabulate`` fills it."""
+    (folder / "reports").mkdir(parents=True)
+    (folder / "tabulate.json").write_text(json.dumps({"format": 1, "n_shards": n_shards}))
+    for number, some in enumerate(np.array_split(table["image_id"].unique(), 2)):
+        name = f"{number:06d}-{number:016x}"
+        sat.write_table(table[table["image_id"].isin(some)], folder / f"{name}.parquet")
+        (folder / "reports" / f"{name}.json").write_text("{}")
+    return folder
+
+
+def test_unfinished_folders_are_named(table: pd.DataFrame, tmp_path: Path) -> None:
+    whole = tabulated(tmp_path / "whole", table, n_shards=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = sat.aggregate(whole, value="rank")
+    half = tabulated(tmp_path / "half", table, n_shards=5)
+    with pytest.warns(UserWarning, match="table: '.*half' is unfinished: 3 of 5 shards"):
+        pd.testing.assert_frame_equal(sat.aggregate(half, value="rank"), expected)
+    written = tabulated(tmp_path / "written", table, n_shards=2)
+    next(written.glob("reports/000001*")).unlink()
+    with pytest.warns(UserWarning, match="1 of 2 shards are not there yet"):
+        sat.evidence(written, method="noisy")
+    part = next(half.glob("000001*.parquet"))
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(sat.InvalidInput, match="half: not readable"):
+        sat.compare(half, method="sharp")
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda p: sat.compare(p, method="lrp.z"), "method: unknown name 'lrp.z'. .*'sharp'"),
+        (lambda p: sat.compare(p, method="sharp", unit="dog"), "unit: unknown name 'dog'.*score"),
+        (lambda p: sat.intervals(p, unit="dog"), "unit: unknown name 'dog'. .*score"),
+        (lambda p: sat.difference(p, p, method="x"), r"method .in table_a.: unknown name 'x'"),
+        (lambda p: sat.select(p, methods="lrp"), "methods: unknown name 'lrp'"),
+        (lambda p: sat.select(p, segments=["ear"]), "segments: unknown name 'ear'"),
+        (lambda p: sat.select(p, min_px=10**6), "no segment is left of .*min_px leaves 0"),
+        (lambda p: sat.evidence(p, method="nowhere"), "method: unknown name"),
+    ],
+)
+def test_what_is_not_in_the_table_is_named(
+    table: pd.DataFrame, tmp_path: Path, ask: Any, said: str
+) -> None:
+    with pytest.raises(sat.InvalidInput, match=said):
+        ask(sat.write_table(table, tmp_path / "t", partition_by=BY))
+
+
+def test_other_folders_are_named(table: pd.DataFrame, tmp_path: Path) -> None:
+    table[["image_id", "method", "segment"]].to_parquet(tmp_path / "less.parquet")
+    (tmp_path / "none").mkdir()
+    for ask in (sat.consensus, sat.settled_ranks, sat.select, sat.explore, sat.unusual_images):
+        with pytest.raises(sat.InvalidInput, match="less.parquet: .*columns .*'rank'.* missing"):
+            ask(tmp_path / "less.parquet")
+        with pytest.raises(sat.InvalidInput, match="none: the folder holds no .parquet file"):
+            ask(tmp_path / "none")
+        with pytest.raises(sat.FileMissing, match="table: '.*nowhere' does not exist"):
+            ask(tmp_path / "nowhere")
 
 
 def test_nothing_is_left_behind(

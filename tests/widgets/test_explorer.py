@@ -101,7 +101,7 @@ def test_a_fault_is_seen_in_the_explorer_and_in_the_log(
 def test_what_is_no_mapping_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(sat.InvalidInput, match="images: expected a mapping.*got str"):
         sat.explore(data["table"], images="photos/")
-    with pytest.raises(sat.InvalidInput, match="table: expected a DataFrame in memory"):
+    with pytest.raises(sat.FileMissing, match="table: 'sat.parquet' does not exist"):
         sat.explore("sat.parquet")
 
 

@@ -1,8 +1,9 @@
 """The folder of a table that is made shard by shard.
 
-``tabulate.json`` holds the settings of all shards, and how many there will be; ``NNNNNN-<hash>.parquet`` the rows of a shard,
-and ``reports/NNNNNN-<hash>.json`` its photos, with their hashes, what failed and what was warned
-of. The hash is that of all that decides the rows. A shard is finished when its report is there.
+``tabulate.json`` holds the settings of all shards, and how many there will be;
+``NNNNNN-<hash>.parquet`` the rows of a shard, and ``reports/NNNNNN-<hash>.json`` its photos, with
+their hashes, what failed and what was warned of. The hash is that of all that decides the rows. A
+shard is finished when its report is there.
 """
 
 from __future__ import annotations
