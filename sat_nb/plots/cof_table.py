@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("model", "replace", "segment", "n_flipped", "n_images", "of_present", "low", "high")
 SETS = {"single": "each name alone", "minimal": "in any minimal set"}
+ASKED = {"minimal": "for which it is in a minimal set that changes the class"}
 THICK = 0.6  # the share of a row that dots fill
 
 
@@ -122,7 +123,8 @@ def _finish(ax: Axes, result: Any, n_more: int) -> None:
     style.draw_grid(ax, "x")
     ax.set_xlim(-0.02, 1.02)
     more = f"; {n_more} more segments" if n_more else ""
-    text = f"share of the photos with the segment whose class changes without it{more}"
+    what = ASKED.get(result.sets, "whose class changes without it")
+    text = f"share of the photos with the segment {what}{more}"
     width = style.finish_x(ax, text)
     parts = [
         SETS.get(result.sets, str(result.sets)),
