@@ -209,6 +209,8 @@ def classifier(
     n_logits = check_output(shapes.get(last, ()), last, head)
     _check_equal(saved.module, module, head, images, notes)
     scaling = scaling_of(module, shapes, channels_first=channels_first)
+    if channels_first:  # as photos lie in memory; else every layer would turn its weights around
+        module.to(memory_format=torch.channels_last)
     facts = ModelFacts(
         shape,
         max(n_logits, 2),
