@@ -13,6 +13,7 @@ import pytest
 
 import sat_nb as sat
 from sat_nb import reading
+from sat_nb.parquet_columns import ColumnPart
 from sat_nb.table.parquet import claims
 from sat_nb.toy import toy
 
@@ -105,13 +106,13 @@ def test_one_long_text_among_short_ones_is_read(table: Any, little: None, tmp_pa
 def test_a_column_that_says_nothing_of_its_dictionary(table: Any, tmp_path: Path) -> None:
     """The page decides, not what the file says of it."""
 
-    class Column:
-        physical_type, has_dictionary_page, dictionary_page_offset = "BYTE_ARRAY", True, 0
-
-    (tmp_path / "a").write_bytes(b"\x15\x00")
-    assert not claims._begins_with_dictionary(str(tmp_path / "a"), Column())
-    (tmp_path / "a").write_bytes(b"\x15\x04")
-    assert claims._begins_with_dictionary(str(tmp_path / "a"), Column())
+    part = ColumnPart(0, 1, 0, "note", 1, 9, "BYTE_ARRAY", "PLAIN", 2)
+    (tmp_path / "a").write_bytes(b"??\x15\x00")
+    assert not claims._begins_with_dictionary(str(tmp_path / "a"), part)
+    (tmp_path / "a").write_bytes(b"??\x15\x04")
+    assert claims._begins_with_dictionary(str(tmp_path / "a"), part)
+    for other in (part._replace(dictionary_at=None), part._replace(kind="INT64")):
+        assert not claims._begins_with_dictionary(str(tmp_path / "a"), other)
 
 
 def test_values_within_lists_are_counted(table: Any, tmp_path: Path) -> None:
