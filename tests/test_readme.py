@@ -49,7 +49,7 @@ def test_command_lines_run_unchanged(in_folder: Path, monkeypatch: pytest.Monkey
     server = SimpleNamespace(start=lambda: started.append("the explorer"))
     monkeypatch.setattr("sat_nb.widgets.serve._page", lambda *_: server)  # serves until Ctrl-C
     lines = [line for line in COMMANDS if line.startswith("sat-nb")]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         result = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
         assert result.exit_code == 0, f"{line}: {result.output}"
