@@ -44,7 +44,8 @@ NO_KERAS = pytest.mark.skip(
 )
 NEED_KERAS = (
     *("notebooks/00", "notebooks/02", "notebooks/03", "notebooks/04", "notebooks/06"),
-    *("notebooks/07", "notebooks/08", "notebooks/09", "notebooks/compare", "notebooks/figure"),
+    *("notebooks/07", "notebooks/08", "notebooks/09", "notebooks/10"),
+    *("notebooks/compare", "notebooks/figure"),
 )
 
 # And what explains models of PyTorch, which has a Python of its own.
