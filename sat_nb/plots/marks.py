@@ -34,7 +34,8 @@ def draw_bars(
 ) -> list[BarContainer]:
     """Draw ``values`` (rows, series) as bars from 0, row by row downwards; return each series.
 
-    The series of a row share its ``thickness``. What is NaN has a bar of length 0.
+    The series of a row share its ``thickness``. What is NaN has a bar of length 0. seaborn asks
+    pandas for the mean of each bar: about 0.7 ms a bar, more than drawing it takes.
     """
     import seaborn as sns
 
@@ -162,7 +163,7 @@ def draw_cells(
     shades = np.asarray(mesh.get_facecolor())[~np.isnan(values).ravel()]
     if texts is not None:
         for text, shade in zip(ax.texts[before:], shades, strict=True):
-            text.set_color(best_on(shade))
+            text.set(color=best_on(shade), in_layout=False)  # they are within their cells
     ax.grid(False)
     return mesh  # type: ignore[return-value]
 
