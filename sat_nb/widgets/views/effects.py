@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from sat_nb.plots.agreement import plot_agreement
 from sat_nb.stats.agreement import Agreement, agreement
+from sat_nb.stats.cof_table import CofTable, cof_table
 from sat_nb.table.schema import N_FORWARD
 from sat_nb.widgets.code import call, highlight_of, pooling, unit_of
 from sat_nb.widgets.data import Data
@@ -33,39 +35,68 @@ def _options(state: ExplorerState, offer: Offer) -> dict[str, Any]:
     return {**options, **unit_of(state), **pooling(state, offer)}
 
 
-def _result(data: Data, state: ExplorerState, panel: Panel) -> Agreement:
-    rows = data.rows(state, panel).drop(columns=N_FORWARD, errors="ignore")
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Attribution against effect and, where it is known, how often the predicted class changes."""
+
+    agreement: Agreement
+    counted: CofTable | None
+
+
+def _has_flips(offer: Offer, panel: Panel) -> bool:
+    """Whether rows say what the prediction is without the segment."""
+    return any(m in offer.measures and m.startswith("without.") for m in panel.methods)
+
+
+def _result(data: Data, state: ExplorerState, panel: Panel) -> Effects:
+    chosen = data.rows(state, panel)
+    rows = chosen.drop(columns=N_FORWARD, errors="ignore")
     one, other = (rows[rows["method"].isin(side)] for side in _sides(data.offer, panel))
-    return agreement(one, other, **_options(state, data.offer))
+    counted = None
+    if _has_flips(data.offer, panel):
+        counted = cof_table(chosen, **pooling(state, data.offer))
+    return Effects(agreement(one, other, **_options(state, data.offer)), counted)
 
 
-def _table(results: list[Agreement], state: ExplorerState) -> pd.DataFrame:
-    """The segments of every pair, with the correlation of the pair."""
-    tables = [
-        result.segments.merge(result.pairs[["method", "effect", "tau"]], on=["method", "effect"])
-        for result in results
-    ]
-    return joined(VIEW.panels_of(state), tables)
+def _table(results: list[Effects], state: ExplorerState) -> pd.DataFrame:
+    """The segments of every pair, with its correlation and how often the class changes."""
+    return joined(VIEW.panels_of(state), [_rows(result) for result in results])
 
 
-def _draw(result: Agreement, state: ExplorerState, figure: Any) -> Any:
-    first = result.pairs.iloc[0]
+def _rows(result: Effects) -> pd.DataFrame:
+    found, pair = result.agreement, ["method", "effect"]
+    rows = found.segments.merge(found.pairs[[*pair, "tau"]], on=pair)
+    if result.counted is None:
+        return rows
+    flips = result.counted.table[["replace", "segment", "n_flipped", "of_present", "flipped_to"]]
+    flips = flips.assign(effect="without." + flips["replace"]).drop(columns="replace")
+    return rows.merge(flips, on=["effect", "segment"], how="left")
+
+
+def _draw(result: Effects, state: ExplorerState, figure: Any) -> Any:
+    first = result.agreement.pairs.iloc[0]
     pair = {"method": first["method"], "effect": first["effect"]}
-    return plot_agreement(result, ax=axes_on(figure), **pair, **highlight_of(state))
+    ax = axes_on(figure)
+    return plot_agreement(result.agreement, ax=ax, **pair, **highlight_of(state))
 
 
 def _code(state: ExplorerState, offer: Offer, panel: Panel) -> list[str]:
     one, other = _sides(offer, panel)
-    drop = f"rows = chosen.drop(columns={N_FORWARD!r}, errors='ignore')"
     sides = (f"rows[rows['method'].isin({side!r})]" for side in (one, other))
-    return [
-        drop,
+    lines = [
+        f"rows = chosen.drop(columns={N_FORWARD!r}, errors='ignore')",
         f"result = {call('sat.agreement', *sides, **_options(state, offer))}",
         "first = result.pairs.iloc[0]",
         "pair = {'method': first['method'], 'effect': first['effect']}",
         f"sat.plot_agreement(result, **pair{_highlighted(state)})",
         "print(result.segments)",
     ]
+    if _has_flips(offer, panel):
+        lines += [
+            f"counted = {call('sat.cof_table', 'chosen', **pooling(state, offer))}",
+            "print(counted.table)",
+        ]
+    return lines
 
 
 def _highlighted(state: ExplorerState) -> str:
@@ -76,7 +107,8 @@ VIEW = View(
     name="effects",
     title="Attribution and effect",
     about="Mean ranks of the segments by attribution against those by their effect, of the first "
-    "method and measure that are chosen; without measures, of the first method and the second.",
+    "method and measure that are chosen, and how often the predicted class changes without a "
+    "segment; in tables without effects, of the first method and the second.",
     panels="by_model",
     result=_result,
     table=_table,
