@@ -78,13 +78,10 @@ def aggregate(
         raise InvalidInput("--parameter cannot be combined with --interval.")
     if interval is not None:
         options |= {"interval": interval, "level": level, **known(value=value)}
-        summary = sat.intervals(sat.read_table(table), **options)
+        summary = sat.intervals(table, **options)
     else:
-        entry = sat.AGGREGATIONS.get(how) if isinstance(how, str) else how
-        on_disk = getattr(entry, "needs", "rows") == "sums"
-        rows: Any = table if on_disk else sat.read_table(table)
         given = dict(map(as_parameter, parameters))
-        summary = sat.aggregate(rows, value=value, parameters=given, **options)
+        summary = sat.aggregate(table, value=value, parameters=given, **options)
     show(summary, **shown)
 
 

@@ -125,7 +125,7 @@ def source_of(table: Table, argument: str = "table") -> Source:
         from sat_nb.table.parquet.source import Shards
 
         return Shards.opened(table, argument)
-    if isinstance(table, Source):
+    if not isinstance(table, pd.DataFrame) and isinstance(table, Source):
         return table
     try:
         return Frame(check_table(table))
