@@ -1,4 +1,8 @@
-"""What the plots share: colours, sizes in print, texts that fit, names as plain text, numbers."""
+"""What the plots share: colours, sizes in print, texts that fit, names as plain text, numbers.
+
+Colours, fonts and grids follow the user's settings, such as a theme of seaborn. Sizes do not: they
+are those of print, and texts are fitted to them.
+"""
 
 from __future__ import annotations
 
