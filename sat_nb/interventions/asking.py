@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float32
-from sat_nb.errors import InvalidInput
+from sat_nb.arrays import Float32, Float64
+from sat_nb.errors import InvalidInput, SatError
 from sat_nb.interventions.effects import Answers, Asking, Effects
 from sat_nb.interventions.measures import Measure
 from sat_nb.interventions.photos import ReadyPhoto
@@ -95,7 +96,7 @@ def steps_of(
     known: dict[Key, tuple[float, int]] = {}
 
     def note(keys: Iterable[Key], outputs: Float32, logits: Float32) -> None:
-        scores, classes = plan.score(logits, question), outputs.argmax(axis=1)
+        scores, classes = _scores(plan.score, logits, question), outputs.argmax(axis=1)
         known.update(zip(keys, zip(scores.tolist(), classes.tolist(), strict=True), strict=True))
 
     note(first, outputs, logits)
@@ -107,6 +108,16 @@ def steps_of(
                 game.answer(known)
     effects = {game.place: game.checked_effects() for game in games}
     return Found(photo, question, predicted, effects, {g.place: len(g.asked) for g in games})
+
+
+def _scores(score: Score, logits: Float32, question: Question) -> Float64:
+    found = np.asarray(score(logits, question), dtype=np.float64)
+    if found.shape != (len(logits),) or not np.isfinite(found).all():
+        raise InvalidInput(
+            f"score: {score.key!r} must return a finite number for each of {len(logits)} photos, "
+            f"got {found.shape}{'' if np.isfinite(found).all() else ' with NaN or infinite ones'}."
+        )
+    return found
 
 
 def _new(games: Sequence[_Game], known: Mapping[Key, Any]) -> list[Key]:
@@ -134,7 +145,8 @@ class _Game:
         self.asks: list[Key] = []
         self.asked: set[Key] = set()
         self.effects: Effects | None = None
-        self._asking: Asking = measure.function(photo.players, seed=photo.seed, **parameters)
+        self._asking: Asking
+        self._start = partial(measure.function, photo.players, seed=photo.seed, **parameters)
         self._go(None)
 
     def answer(self, known: dict[Key, tuple[float, int]]) -> None:
@@ -144,12 +156,22 @@ class _Game:
 
     def _go(self, answers: Answers | None) -> None:
         try:
+            if answers is None:
+                self._asking = self._start()
             kept = next(self._asking) if answers is None else self._asking.send(answers)
             while not len(kept):
                 kept = self._asking.send(Answers(np.zeros(0), np.zeros(0, np.int64)))
         except StopIteration as done:
             self.asks, self.effects = [], done.value
             return
+        except SatError:
+            raise
+        except Exception as error:
+            raise InvalidInput(
+                f"measures: {self.measure.key!r} of image {self.photo.image_id!r} failed with "
+                f"{type(error).__name__}: {error}; it is a generator that yields what is kept, and "
+                "returns Effects."
+            ) from error
         self.asks = [self._key(row) for row in self._checked(kept)]
         self.asked.update(self.asks)
 
@@ -175,6 +197,11 @@ class _Game:
             raise InvalidInput(
                 f"measures: {self.measure.key!r} must return Effects of {players.n_segments} "
                 f"segments, or of {len(players)} players, got {type(found).__name__} {shape}."
+            )
+        if not np.isfinite(np.asarray(found.effects, dtype=np.float64)).all():
+            raise InvalidInput(
+                f"measures: {self.measure.key!r} gives NaN or infinite effects for image "
+                f"{self.photo.image_id!r}; return finite ones."
             )
         return found
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sat_nb.arrays import Pixels
+from sat_nb.errors import InvalidInput
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.interventions.inquiry import others_of
@@ -251,6 +252,11 @@ def intervene(
 there is no other; give more photos, or replace='blur'.
     """
     images = checked_images(images)
+    if not isinstance(segments, Mapping):
+        raise InvalidInput(
+            f"segments: expected {{image_id: SegmentationMap}}, got {type(segments).__name__}; use "
+            "read_segments(path)."
+        )
     check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit, ranks=RANK_EFFECTS_BY)
     request = request_without_methods(preprocess=preprocess, target=target, fit=fit, seed=seed)
     measuring = read_measuring(
@@ -305,6 +311,8 @@ there is no other; give more photos, or replace='blur'.
     targets = read_targets(target, list(images))
     photos = planned(images, segments, missing=missing, shard_images=len(images), batch=1)
     check_others(measuring, len(photos.image_ids))
+    matches = [photos.match(image_id, ()) for image_id in photos.image_ids]
+    classes = labels_of(labels, matches)
     with opened_model(
         model,
         engine=engine,
@@ -339,12 +347,10 @@ there is no other; give more photos, or replace='blur'.
     left_out = {reason: list(ids) for reason, ids in photos.left_out.items()}
     if lines := first_lines(problems_of(segments), MAX_NOTED):
         left_out["what read_segments left out"] = lines
-    matches = [photos.match(image_id, ()) for image_id in photos.image_ids]
-    ids = [match.image_id for match in matches]
     table = table_of(
         [row for image_id in photos.image_ids for row in rows[image_id]],
         AttributionStore(Run(MemoryChunks(), plain(settings)), methods=(), image_ids=()),
-        dict(zip(ids, labels_of(labels, matches), strict=True)),
+        dict(zip((match.image_id for match in matches), classes, strict=True)),
         joining,
         model=name,
         rank_by=rank_by,

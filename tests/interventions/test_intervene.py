@@ -605,6 +605,27 @@ def test_measures_of_the_users_own(curved: Path) -> None:
         effects(curved, measures=sat.Measure(name="odd", function=odd))
 
 
+def test_measures_and_scores_that_fail_are_named(curved: Path) -> None:
+    def nan(players: Any, *, seed: int) -> Any:
+        yield players.everything()
+        return sat.Effects(np.full(players.n_segments, np.nan))
+
+    for function, said in (
+        (lambda players, seed: 1 / 0, "'own' of image 'photo 0' failed with ZeroDivisionError"),
+        (lambda players, seed: 3, "failed with TypeError.*it is a generator"),
+        (nan, "'own' gives NaN or infinite effects for image 'photo 0'"),
+    ):
+        with pytest.raises(sat.InvalidInput, match=said):
+            effects(curved, measures=sat.Measure(name="own", function=function))
+    flat = sat.Score(name="flat", function=lambda logits, question: logits)
+    with pytest.raises(sat.InvalidInput, match=r"score: 'flat' must return.*got \(\d+, 3\)"):
+        effects(curved, score=flat)
+    with pytest.raises(sat.InvalidInput, match="segments: expected .*read_segments"):
+        sat.intervene(curved, PHOTOS, None, preprocess="unit")
+    with pytest.raises(sat.IdMismatch, match="labels: name none of the 6 images"):
+        effects(curved.parent / "no model", labels={"other": 1})
+
+
 def test_outputs_that_are_not_finite_name_the_photo(curved: Path, tmp_path: Path) -> None:
     file = tmp_path / "nan.npy"
     np.save(file, np.full_like(np.load(curved), np.nan))
