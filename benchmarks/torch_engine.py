@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sat_nb.errors import InvalidInput
 from sat_nb.saliency.engines.torch.commands import COMMANDS
 from sat_nb.saliency.engines.torch.export import export
 from sat_nb.saliency.engines.torch.load import DEVICE, the_device
@@ -70,7 +71,7 @@ def measured(module: Any, options: Any) -> Pairs:
     """{method: (its seconds, its partner's) in every turn}; a first turn is left out."""
     with tempfile.TemporaryDirectory() as folder:
         path = export(module, Path(folder) / "model.pt2", (options.size, options.size))
-        file = ModelFile(str(path), "model", "model")
+        file = ModelFile(str(path), "model", str(path))
         COMMANDS["facts"](file)
     shape = options.size, options.size, 3
     batch = np.random.default_rng(0).normal(size=(options.batch, *shape)).astype(np.float32)
@@ -83,6 +84,7 @@ def measured(module: Any, options: Any) -> Pairs:
     _, outputs = COMMANDS["predict"](file, batch)
     peers = {name: peer(module, batch, options.samples) for name, peer in PEERS.items()}
     pairs: Pairs = {name: [] for name in ("gradient", *METHODS, *SAMPLED, *PEERS)}
+    able = [method for method in METHODS if explains(file, method, parameters[method])]
 
     def analyze(method: str, images: Any, points: int = 1) -> float:
         asked = {"targets": [0] * len(images), "seeds": [0] * len(images), "points_at_once": points}
@@ -94,7 +96,7 @@ def measured(module: Any, options: Any) -> Pairs:
     for _ in range(options.turns + 1):
         partner = seconds(bare)
         pairs["gradient"].append((analyze("gradient", batch), partner))
-        for method in METHODS:
+        for method in able:
             partner = analyze("gradient", batch)
             pairs[method].append((analyze(method, batch), partner))
         for method in SAMPLED:
@@ -106,6 +108,15 @@ def measured(module: Any, options: Any) -> Pairs:
                 partner = analyze("gradient", images)
                 pairs[name].append((seconds(peer), partner))
     return {name: times[1:] for name, times in pairs.items()}
+
+
+def explains(file: ModelFile, method: str, parameters: Any) -> bool:
+    """Whether the method knows all operations of the model."""
+    try:
+        COMMANDS["build"](file, method, parameters)
+    except InvalidInput:
+        return False
+    return True
 
 
 def better_format(module: Any, batch: Any, seconds: Any) -> Callable[[], Any]:

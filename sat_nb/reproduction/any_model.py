@@ -55,7 +55,7 @@ KINDS: Mapping[str, Kind] = {
 """The kinds by the names that tables show."""
 
 SIZES: Mapping[str, Mapping[str, int]] = {
-    "tiny": {"n_explained": 10, "n_train": 75, "n_test": 20, "px": 96},
+    "tiny": {"n_explained": 8, "n_train": 60, "n_test": 12, "px": 96},
     "small": {"n_explained": 30, "n_train": 150, "n_test": 60, "px": 96},
 }
 """How many photos, of how many pixels, by the size of a study; nothing is larger than "small"."""
