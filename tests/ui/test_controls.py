@@ -64,7 +64,7 @@ ACTS: dict[str, Act] = {
     "versus": Act(("choose", "unmarked"), "unmarked"),
     "label": Act(("choose", "1"), 1),
     "segment": Act(("choose", "watermark"), "watermark", "images", says="16 photos with watermark"),
-    "image_id": Act(("choose", "horse/004"), "horse/004", "image", {"image_id": "horse/002"}),
+    "image_id": Act(("fill", "horse/004"), "horse/004", "image", {"image_id": "horse/002"}),
     "how": Act(("choose", "absolute"), "absolute"),
     "value": Act(("choose", "mean attribution"), "mean_attribution"),
     "classes": Act(("choose", "correct"), "correct"),
