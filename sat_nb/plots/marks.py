@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sat_nb.arrays import Float64
 from sat_nb.plots.names import PLAIN
@@ -75,21 +75,32 @@ def draw_dots(
     """
     import seaborn as sns
 
+    across, down = np.asarray(x, float), np.asarray(y, float)
+    there = ~np.isnan(across + down)  # seaborn leaves the others out, but not their colours
+    colours, edges, markers = (_only(there, each) for each in (colours, edges, markers))
     kinds = list(dict.fromkeys(markers))
     several: dict[str, Any] = {"style": list(markers), "markers": {kind: kind for kind in kinds}}
     before = len(ax.collections)
     sns.scatterplot(
-        x=np.asarray(x, float),
-        y=np.asarray(y, float),
+        x=across[there],
+        y=down[there],
         s=points**2,
         legend=False,
         ax=ax,
-        **(several if len(kinds) > 1 else {"marker": kinds[0]}),
+        **(several if len(kinds) > 1 else {"marker": kinds[0] if kinds else "o"}),
         **{"linewidth": 0.4, "zorder": 4, **options},
     )
-    (dots,) = ax.collections[before:]
-    dots.set(facecolor=list(colours), edgecolor=edges)
-    return dots  # type: ignore[return-value]
+    dots = ax.collections[before:]
+    for drawn in dots:  # none where nothing is there
+        drawn.set(facecolor=colours, edgecolor=edges)
+    return dots[0] if dots else ax.scatter([], [])  # type: ignore[return-value]
+
+
+def _only(there: NDArray[np.bool_], each: Any) -> Any:
+    """What is given for each dot, of those that are there; one thing for all stays as it is."""
+    if isinstance(each, str):
+        return each
+    return [one for one, own in zip(each, there, strict=True) if own]
 
 
 def draw_lines(

@@ -63,6 +63,8 @@ def test_each_group_has_its_own_values_and_whiskers(value: str) -> None:
     known = ~np.isnan(values)
     if value == "rank":
         drawn, heights = dots(ax, "value").T
+        colours = [to_hex(c) for c in collections(ax, "value")[0].get_facecolors()]
+        assert colours == np.repeat(BARS[:3], 5)[known].tolist()
     else:
         drawn = np.array([bar.get_width() for bar in ax.patches])
         heights = np.array([bar.get_y() + bar.get_height() / 2 for bar in ax.patches])[known]
