@@ -173,7 +173,7 @@ def _name_cells(
 
 def _fit_texts(ax: Axes, size: float, n_columns: int) -> None:
     width, _ = style.size_of(ax)
-    widest = max(style.text_inches(text.get_text(), 10.0) for text in ax.texts) / 10
+    widest = max((style.text_inches(text.get_text(), 10.0) for text in ax.texts), default=1.0) / 10
     for text in ax.texts:
         text.set_fontsize(min(size, SMALL, 0.9 * width / n_columns / widest))
 

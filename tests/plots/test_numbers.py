@@ -149,6 +149,13 @@ def test_heatmap_of_a_segment_that_is_zero_everywhere() -> None:
     assert (sat.plot_heatmap(summary).collections[0].get_array() == 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_a_heatmap_of_nothing_that_is_known_is_crossed_out() -> None:
+    summary = sat.aggregate(results.table(3), value="rank").assign(rank=np.nan)
+    ax = sat.plot_heatmap(summary)
+    assert (len(ax.lines), len(ax.texts)) == (3, 0)
+
+
 def test_a_consensus_draws_every_tau_where_it_belongs() -> None:
     names = ["a", "b", "c"]
     tau = pd.DataFrame([[1, 0.5, -0.25], [0.5, 1, np.nan], [-0.25, np.nan, 1]], names, names)
