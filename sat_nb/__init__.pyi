@@ -306,7 +306,7 @@ from .table.tabulate.tabulate import (
 from .widgets.explore import (
     explore,
 )
-from .widgets.mask_editor import (
+from .widgets.edit_masks import (
     edit_masks,
 )
 from .widgets.state import (
