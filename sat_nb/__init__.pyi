@@ -303,11 +303,11 @@ from .table.tabulate.run import (
 from .table.tabulate.tabulate import (
     tabulate,
 )
-from .widgets.explore import (
-    explore,
-)
 from .widgets.edit_masks import (
     edit_masks,
+)
+from .widgets.explore import (
+    explore,
 )
 from .widgets.state import (
     ExplorerState,

@@ -19,7 +19,6 @@ from sat_nb.printable import escaped
 from sat_nb.segments.formats.dinox import write_dinox
 from sat_nb.segments.read import read_segments
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.widgets.edit_masks import FOLDER
 from sat_nb.widgets.fields import LABEL_STYLE, SearchChoice, button
 from sat_nb.widgets.markup import alert
 from sat_nb.widgets.regions import Labels, mask_of, numbered_regions, picture
@@ -41,7 +40,7 @@ class MaskEditor:
         segments: Mapping[str, SegmentationMap] | None = None,
         *,
         image_id: str | None = None,
-        folder: str | os.PathLike[str] = FOLDER,
+        folder: str | os.PathLike[str],
     ) -> None:
         self._images, self._segments, self.folder = images, segments or {}, Path(folder)
         self._photo = SearchChoice(self.show, "Photo", "The photo whose masks are put right")
