@@ -248,7 +248,7 @@ def consensus(
     ranks = _wide(present, "rank", methods)
     scores = _scores(present, ranks, entry)
     combined = _combined(_first_method(source, rows, methods[0]), scores, entry)
-    by_method = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]  # noqa: PD010
+    by_method = summary.set_index(["segment", "method"])["rank"].unstack()[list(methods)]
     ranking = (
         aggregate(combined, value="rank", classes=classes)
         .drop(columns="method")

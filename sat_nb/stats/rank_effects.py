@@ -56,13 +56,13 @@ def taus_with(table: pd.DataFrame, effects: pd.Series) -> pd.DataFrame:
             f"effects: {len(lacking)} segments of the table have none (image, segment): "
             f"{shorten(lacking)}; measure all of them, or filter the table."
         )
-    by_image = effects.loc[wanted].unstack()  # noqa: PD010
+    by_image = effects.loc[wanted].unstack()
     values = by_image.to_numpy(float)
     largest = np.nanmax(np.abs(values), axis=1, keepdims=True, initial=0.0)
     sizes = values / np.where(largest > 0, largest, 1.0)  # equal means tie on any scale
     taus = {}
     for method, rows in present.groupby("method", sort=False):
-        ranks = rows.set_index(KEYS)["rank"].unstack()  # noqa: PD010
+        ranks = rows.set_index(KEYS)["rank"].unstack()
         ranks = ranks.reindex(index=by_image.index, columns=by_image.columns)
         taus[method] = tau_of_rows(-ranks.to_numpy(float), sizes)
     return pd.DataFrame(taus, index=by_image.index).rename_axis(columns="method")

@@ -146,7 +146,7 @@ def disagreeing_methods(table: Table, *, classes: str | None = None) -> pd.DataF
     pairs = [
         _pair(model, a, b, wide)
         for model, of_model in means.groupby("model", dropna=False)
-        for wide in [of_model.set_index(["segment", "method"])["rank"].unstack()]  # noqa: PD010
+        for wide in [of_model.set_index(["segment", "method"])["rank"].unstack()]
         for i, a in enumerate(wide.columns)
         for b in wide.columns[i + 1 :]
     ]

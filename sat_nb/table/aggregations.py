@@ -273,7 +273,7 @@ def _importance_by_class(rows: pd.DataFrame, value: str, classes: str) -> pd.Dat
         )
     weights = rows[value].abs().groupby([rows[classes], rows["segment"]]).sum()
     every = sorted(found)  # a class whose images have no segments is missing from the sums
-    return weights.unstack().reindex(every).fillna(0.0) ** 0.5  # noqa: PD010
+    return weights.unstack().reindex(every).fillna(0.0) ** 0.5
 
 
 def _entropy(importance: Float64) -> Float64:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -16,8 +15,6 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import sat_nb as sat
-from sat_nb.table.filters import FILTERS
-from sat_nb.table.source import source_of
 
 BY = ("model", "method")
 WAYS = ("file", "by method", "batches", "another program's")
