@@ -116,7 +116,8 @@ def plot_consensus(result: Any, *, ax: Axes | None = None) -> Axes:
             f"result: expected a Consensus from sat_nb.consensus, got {type(result).__name__}."
         )
     names = [str(name) for name in tau.index]
-    side = 1.6 + 0.45 * len(names)
+    longest = max(style.text_inches(name, SMALL) for name in style.shorts(names))
+    side = 1.6 + 0.45 * len(names) + max(0.0, longest - 1.2)
     ax = style.axes_or_new(ax, min(style.PAGE, side), min(style.PAGE, side) - 0.3)
     ax.set_box_aspect(1)
     cells = tau.to_numpy(float)

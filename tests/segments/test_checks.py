@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.axes import Axes
 
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
@@ -430,11 +431,21 @@ def test_the_picture_shows_the_table() -> None:
     ax.figure.canvas.draw()
 
 
+def moved_by(ax: Axes, label: str) -> tuple[float, float]:
+    """Where the ticks of that label stand."""
+    ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    rows = zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    ((x, _),) = [tick for tick in ticks if tick[1].get_text() == label]
+    ((y, _),) = [tick for tick in rows if tick[1].get_text() == label]
+    return x, y
+
+
 def test_the_picture_of_the_edges_marks_the_best_move() -> None:
     photos, segments = photographed(8)
     moved = changed(segments, lambda m: np.roll(m, (2, -3), axis=(0, 1)))
     ax = sat.plot_mask_edges(sat.check_masks(moved, photos, progress=False))
-    ring = ax.lines[1]
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (3, -2)
+    ring = ax.lines[-1]
+    middle = moved_by(ax, "0")
+    assert (ring.get_xdata()[0] - middle[0], ring.get_ydata()[0] - middle[1]) == (3, -2)
     with pytest.raises(InvalidInput, match="give check_masks the photos"):
         sat.plot_mask_edges(sat.check_masks(segments, progress=False))
