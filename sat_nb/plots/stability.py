@@ -139,7 +139,9 @@ def plot_mask_sensitivity(result: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     own = [shades[m] for m in series]
     draw_whiskers(ax, result, heights, own, width=1.6, cap=0)
     kinds = [markers[m] for m in series]
-    draw_dots(ax, result["tau"], heights, own, markers=kinds, edges=colours.paper, points=5.5)
+    draw_dots(
+        ax, result["tau"], heights, own, markers=kinds, edges=colours.paper, points=5.5, gid="tau"
+    )
     ax.axvline(1.0, color=colours.quiet, linewidth=0.8, linestyle=":")
     ax.set_yticks(range(len(lines)), style.shorts(lines, 60), **PLAIN)
     ax.set_ylim(len(lines) - 0.4, -0.6)
