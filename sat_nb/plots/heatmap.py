@@ -108,7 +108,7 @@ def plot_consensus(result: Any, *, ax: Axes | None = None) -> Axes:
     >>> from sat_nb.toy import toy
     >>> ax = plot_consensus(consensus(build(*toy())))
     >>> [text.get_text() for text in ax.texts]
-    ['1.00', '0.62', '0.62', '1.00']
+    ['1.00', '0.66', '0.66', '1.00']
     """
     tau = getattr(result, "tau", None)
     if not isinstance(tau, pd.DataFrame):

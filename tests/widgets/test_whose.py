@@ -68,5 +68,5 @@ def test_tables_have_room_for_their_numbers_and_words() -> None:
 
 def test_pictures_on_white_are_as_wide_as_they_are_drawn(explorer: Any) -> None:
     shown(explorer, "image", image_id="image_01")
-    html = explorer._screens["figures"]._figures.value
+    html = explorer._screens["one_photo"]._figures._figures.value
     assert re.findall(r'sat-on-white" style="max-width: (\d+)px', html) == ["806", "806"]
