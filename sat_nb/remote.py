@@ -72,12 +72,7 @@ def _name(address: str, path: str) -> str:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it; InvalidInput where a package is missing.
-
-    >>> file_system("no://where")
-    Traceback (most recent call last):
-    sat_nb.errors.InvalidInput: 'no://where': cannot be read (ValueError: Protocol not known: no).
-    """
+    """The file system of an address, and the path in it; InvalidInput where a package is missing."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
