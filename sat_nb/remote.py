@@ -72,7 +72,7 @@ def _name(address: str, path: str) -> str:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it; InvalidInput where a package is missing."""
+    """The file system of an address, and the path in it; InvalidInput for a missing package."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
