@@ -75,6 +75,9 @@ def check_table(table: object) -> pd.DataFrame:
             f"table: the columns {missing} are missing; expected those of sat_nb.build "
             f"({', '.join(COLUMNS)})."
         )
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise InvalidInput(f"table: has the column {twice!r} twice; drop or rename one of them.")
     numeric = [c for c, dtype in COLUMNS.items() if dtype != TEXT and c in table.columns]
     for column in numeric:
         if not pd.api.types.is_numeric_dtype(table[column]):

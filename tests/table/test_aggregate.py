@@ -98,3 +98,11 @@ def test_filtering_never_reranks_and_rerank_does(table: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(sat.rerank(table), table)
     with pytest.raises(sat.InvalidInput, match="by: unknown name 'rank'"):
         sat.rerank(table, by="rank")
+
+
+def test_a_column_that_is_there_twice_is_named() -> None:
+    table = sat.build(*toy(2))
+    for column in ("model", "rank"):
+        twice = pd.concat([table, table[[column]]], axis=1)
+        with pytest.raises(sat.InvalidInput, match=f"has the column '{column}' twice"):
+            sat.aggregate(twice, value="rank")
