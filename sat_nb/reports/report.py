@@ -43,7 +43,7 @@ def report(
     segments: Mapping | None = None,
     out: str | os.PathLike[str] = "report.html",
     question: str | None = None,
-    sections: Sequence[str | Section] | None = None,
+    sections: str | Section | Sequence[str | Section] | None = None,
     classes: str | None = None,
     unit: Unit | None = None,
     test: str | PairTest | Callable[..., Any] = "wilcoxon-holm",
@@ -72,7 +72,7 @@ def report(
         The file to write.
     question : str, default None
         The title; by default what the model looks at.
-    sections : sequence of str or Section, default None
+    sections : str, Section or sequence of these, default None
         What each chapter holds, in this order; None for all:
 
         [[sections]]
@@ -125,6 +125,8 @@ def report(
     True
     """
     check_target(Path(out), "out")
+    if isinstance(sections, str | Section):
+        sections = [sections]
     check_pooled(classes)
     wanted = [
         chosen("sections", one, SECTIONS, own=Section)

@@ -42,6 +42,11 @@ class MaskEditor:
         image_id: str | None = None,
         folder: str | os.PathLike[str],
     ) -> None:
+        if not isinstance(images, Mapping):
+            raise InvalidInput(
+                "images: expected a mapping by image id, such as sat_nb.read_images returns, got "
+                f"{type(images).__name__}."
+            )
         self._images, self._segments, self.folder = images, segments or {}, Path(folder)
         self._photo = SearchChoice(self.show, "Photo", "The photo whose masks are put right")
         self._n = widgets.BoundedIntText(

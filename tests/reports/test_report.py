@@ -306,6 +306,8 @@ def test_a_section_of_ones_own_is_an_entry(tmp_path: Path) -> None:
     out = sat.report(sat.build(*toy(6)), sections=["words", mine], out=tmp_path / "a.html")
     content = out.read_text(encoding="utf-8")
     assert "<h2>Photos &amp; more</h2><p>6 &lt;photos&gt;</p>" in content
+    alone = sat.report(sat.build(*toy(6)), sections=mine, out=tmp_path / "b.html")
+    assert alone.read_text(encoding="utf-8").count("<h2>") == 2
 
 
 def test_entries_are_described() -> None:

@@ -130,6 +130,8 @@ def test_ids_lead_nowhere_else_and_sizes_fit(photo: np.ndarray, tmp_path: Path) 
         sat.edit_masks({"a": photo}, small, folder=tmp_path / "masks")
     with pytest.raises(IdMismatch, match="no photo 'z'"):
         sat.edit_masks({"a": photo}, image_id="z", folder=tmp_path / "masks")
+    with pytest.raises(InvalidInput, match="images: expected a mapping by image id"):
+        sat.edit_masks([photo])  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="at least one photo"):
         sat.edit_masks({})
 
