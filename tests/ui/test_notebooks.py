@@ -12,7 +12,7 @@ from tests.ui.browser import PATIENCE, Tab
 from tests.ui.explorer_page import ExplorerPage
 from tests.ui.servers import ROOT, Lab
 
-TOUR = ROOT / "notebooks" / "06_explorer.ipynb"
+TOUR = ROOT / "notebooks" / "03_explorer.ipynb"
 DONE = """
 () => {
   const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
