@@ -28,7 +28,7 @@ TORCH := .venv-torch
 # What the torch engine is compared with; nothing that must pass needs it.
 PEERS := .venv-peers
 
-.PHONY: figures test test-latest test-torch torch fuzz lint lab lock lock-latest resolve benchmarks peers clean
+.PHONY: figures test test-latest test-torch torch fuzz docs lint lab lock lock-latest resolve benchmarks peers clean
 
 figures: $(READY)  ## the main job and all studies on embedded data: figures/, and what was found
 	$(BIN)/sat-nb quickstart --out figures
@@ -57,6 +57,9 @@ fuzz: $(READY)  ## an hour of damaged files (MINUTES=60), then a hundred killed 
 	$(BIN)/python -m tests.fuzz.hunt --minutes $(MINUTES)
 	$(BIN)/python -m tests.fuzz.kills --kills $(KILLS)
 	$(BIN)/python -m tests.fuzz.kills --kills 4 --tensorflow
+
+docs: $(READY)  ## the site, in docs/_build/html; its links are checked
+	$(BIN)/python -m sphinx --fail-on-warning --jobs $(PROCESSES) -c docs -d docs/_build/doctrees . docs/_build/html
 
 lint: $(READY)  ## ruff and the type checker
 	$(BIN)/ruff check

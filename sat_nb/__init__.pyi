@@ -197,7 +197,7 @@ from .stats.agreement import (
     Agreement,
     agreement,
 )
-from .stats.bootstrap import (
+from .stats.interval_kinds import (
     INTERVALS,
     Interval,
 )
