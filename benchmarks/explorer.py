@@ -266,7 +266,7 @@ def photos_of(n: int, folder: Path) -> dict[str, Any]:
         sat.write_dinox(export, sat.SegmentationMap(tuple(SEGMENTS), masks))
         maps["lrp.z"][image_id] = rng.standard_normal((224, 224, 3)).astype(np.float32)
     segments = sat.read_segments(folder / "exports")
-    table = sat.build(maps, segments)
+    table = sat.build(maps, segments, fit="stretch")
     images = sat.read_images(folder / "photos")
     return {"table": table, "images": images, "maps": maps, "segments": segments}
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,17 @@ from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import Fitting, check_declared, photo_size
-from sat_nb.table.kernel import MaskRuns, mask_runs, segment_sums, sums_and_tolerance
+from sat_nb.table.kernel import (
+    MAPS_AT_ONCE,
+    MaskRuns,
+    mask_runs,
+    segment_sums,
+    sums_and_tolerances,
+)
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
 """{method: {image_id: attribution map}}."""
+GROUP_BYTES = 32 * 2**20  # of maps of one image that are held together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,41 +255,80 @@ def image_rows(
 
     Masks are fitted once for all methods whose maps have the same size.
     """
-    photo, masks = photo_size(facts), segmentation.size
+    pooled = _pooled_maps(image_id, maps, keys, segmentation, options, photo_size(facts))
+    for group in _grouped(pooled):
+        runs = group[0].segments.runs
+        found = sums_and_tolerances([one.attribution for one in group], runs)
+        for one, (sums, tolerance) in zip(group, found, strict=True):
+            if not math.isfinite(sums.sum()):
+                raise InvalidInput(
+                    f"maps[{one.method!r}][{image_id!r}]: holds NaN or infinite values; explain "
+                    "that image again, or leave it out."
+                )
+            known = one.chunk.facts
+            yield ImageRows(
+                image_id,
+                one.method,
+                one.segments,
+                sums[:-1],
+                sampling_errors(one.chunk, runs, options.pool),
+                tolerance,
+                known.get("n_samples"),
+                _facts_of(maps[one.method], facts),
+                known.get("at_once"),
+            )
+
+
+class _PooledMap(NamedTuple):
+    """A method's map of an image as the kernel takes it, and the masks on its grid."""
+
+    method: str
+    chunk: Chunk
+    attribution: Map
+    segments: FittedSegments
+
+
+def _pooled_maps(
+    image_id: str,
+    maps: Maps,
+    keys: Mapping[str, str],
+    segmentation: SegmentationMap,
+    options: JoinOptions,
+    photo: Size | None,
+) -> Iterable[_PooledMap]:
+    """The maps of one image, method by method; those that had nothing to decompose are left out."""
     merged = options.merge(segmentation)
     fitted: dict[Size, FittedSegments] = {}
     for method in maps:
         chunk = _chunk(maps, method, keys[method])
         attribution = _checked_map(chunk.attribution, image_id, method)
         if method in NEED_POSITIVE and not attribution.any():
-            continue  # it had nothing to decompose: segments that tie would be made up
+            continue  # segments that tie would be made up
         size = attribution.shape[0], attribution.shape[1]
         if size not in fitted:
             if len(merged):
                 what = f"maps[{method!r}][{image_id!r}]"
-                check_declared(what, size, masks, photo, options.is_declared)
+                check_declared(what, size, segmentation.size, photo, options.is_declared)
             _, fitted[size] = fitted_segments(image_id, merged, size, photo, options.fitting)
-        segments = fitted[size]
-        sums, near = sums_and_tolerance(options.pool(attribution), segments.runs)
-        if not math.isfinite(sums.sum()):
-            raise InvalidInput(
-                f"maps[{method!r}][{image_id!r}]: holds NaN or infinite values; explain that "
-                "image again, or leave it out."
-            )
-        errors = sampling_errors(chunk, segments.runs, options.pool)
-        n_samples = chunk.facts.get("n_samples")
-        at_once = chunk.facts.get("at_once")
-        yield ImageRows(
-            image_id,
-            method,
-            segments,
-            sums[:-1],
-            errors,
-            near,
-            n_samples,
-            _facts_of(maps[method], facts),
-            at_once,
-        )
+        yield _PooledMap(method, chunk, options.pool(attribution), fitted[size])
+
+
+def _grouped(maps: Iterable[_PooledMap]) -> Iterable[list[_PooledMap]]:
+    """Maps of one grid and dtype, as many as the kernel takes at once and memory should hold."""
+    group: list[_PooledMap] = []
+    for one in maps:
+        if group and not _goes_with(one, group):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def _goes_with(one: _PooledMap, group: list[_PooledMap]) -> bool:
+    first, n_bytes = group[0], sum(other.attribution.nbytes for other in group)
+    same = one.segments is first.segments and one.attribution.dtype == first.attribution.dtype
+    return same and len(group) < MAPS_AT_ONCE and n_bytes + one.attribution.nbytes <= GROUP_BYTES
 
 
 def _facts_of(by_id: Any, facts: Any) -> Any:

@@ -7,6 +7,7 @@ order, however masks overlap, and summed in double precision without an index ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from sat_nb.errors import InvalidInput
 TIE_SHARE = 1e-6  # of the largest |A| of a map: means that differ by less are equal
 ROUNDING = 1e-12  # of the largest channel: what summing channels that cancel may leave
 CANCELLING = 1e-2  # of the largest channel: a smaller |A| is added up in double precision
+MAPS_AT_ONCE = 8  # of one image: a call releases the interpreter's lock, and waits to get it back
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,41 @@ def sums_and_tolerance(attribution: NDArray, runs: MaskRuns) -> tuple[NDArray[np
     >>> sums, round(float(tolerance), 9)
     (array([ 3., -5.]), 5e-06)
     """
+    return sums_and_tolerances([attribution], runs)[0]
+
+
+def sums_and_tolerances(
+    attributions: Sequence[NDArray], runs: MaskRuns
+) -> list[tuple[NDArray[np.float64], float]]:
+    """What ``sums_and_tolerance`` gives, of up to ``MAPS_AT_ONCE`` maps of one dtype."""
+    rows = [_as_rows(attribution, runs) for attribution in attributions]
+    n, found = len(rows), np.zeros((len(rows), 2))
+    sums = np.zeros((n, runs.px.size + 1))
+    channels = np.array([attribution.shape[2] for attribution in attributions])
+    # Always as many arrays: each number of them would be compiled on its own.
+    filled = (*rows, *[rows[0]] * (MAPS_AT_ONCE - n))
+    _add_runs_of(filled, n, channels, runs.starts, runs.stops, runs.masks, sums, found)
+    tolerances = [_tolerance(*pair) for pair in zip(attributions, found, strict=True)]
+    return list(zip(sums, tolerances, strict=True))
+
+
+def _as_rows(attribution: NDArray, runs: MaskRuns) -> NDArray:
+    """A map as (H, W * C), not to be written to: numba holds that for a type of its own."""
     if attribution.shape[:2] != runs.size:
         raise InvalidInput(
             f"attribution: expected the masks' size {runs.size}, got {attribution.shape[:2]}."
         )
     rows = np.ascontiguousarray(attribution).reshape(runs.size[0], -1)
-    sums, channels = np.zeros(runs.px.size + 1), attribution.shape[2]
-    largest, channel = _add_runs(rows, channels, runs.starts, runs.stops, runs.masks, sums)
+    rows.flags.writeable = False
+    return rows
+
+
+def _tolerance(attribution: NDArray, found: NDArray[np.float64]) -> float:
+    """From the largest |sum over the channels| and the largest |channel| that the loop found."""
+    largest, channel = found
     if largest < CANCELLING * channel:  # float32 has no digits left
         largest = np.abs(attribution.sum(axis=2, dtype=np.float64)).max()
-    return sums, float(max(TIE_SHARE * largest, ROUNDING * channel))
+    return float(max(TIE_SHARE * largest, ROUNDING * channel))
 
 
 _ALL_ON = np.uint64(0x0101010101010101)
@@ -170,6 +197,14 @@ def _first_cell(word):  # type: ignore[no-untyped-def]
     if word & np.uint64(0xFFFF) == 0:
         cell, word = cell + 2, word >> np.uint64(16)
     return cell + (word & np.uint64(0xFF) == 0)
+
+
+@compiled(nogil=True)
+def _add_runs_of(maps, n, channels, starts, stops, masks, sums, found):  # type: ignore[no-untyped-def]
+    """``_add_runs`` for the first n of a tuple of maps, one row of ``sums`` and ``found`` each."""
+    for k in range(n):
+        largest, channel = _add_runs(maps[k], channels[k], starts, stops, masks, sums[k])
+        found[k, 0], found[k, 1] = largest, channel
 
 
 @compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})

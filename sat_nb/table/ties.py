@@ -44,22 +44,29 @@ def local_rank(
 def warnings_of_ties(table: pd.DataFrame) -> Iterator[str]:
     """What to say of images in which a method tells no two segments apart, method by method.
 
-    A map that is zero everywhere is one; so is any other that ties three segments or more.
+    A map that is zero everywhere is one; so is any other that ties three segments or more. The
+    rows of an image and method follow each other.
     """
-    images = table.groupby(["method", "image_id"], sort=False)
-    ranks = images["rank"]
-    found = pd.DataFrame({"n": ranks.count(), "first": ranks.min(), "last": ranks.max()})
-    found = found.assign(near=images["tie_tolerance"].max())
-    for method, of_method in found.groupby(level="method", sort=False):
-        tied = of_method[(of_method["first"] == of_method["last"]) & (of_method["n"] > 1)]
+    if not len(table):
+        return
+    methods, ids, ranks, near = (
+        table[column].to_numpy() for column in ("method", "image_id", "rank", "tie_tolerance")
+    )
+    starts = np.append(0, np.flatnonzero((methods[1:] != methods[:-1]) | (ids[1:] != ids[:-1])) + 1)
+    n = np.add.reduceat(~np.isnan(ranks), starts)
+    tied = (n > 1) & (np.fmin.reduceat(ranks, starts) == np.fmax.reduceat(ranks, starts))
+    methods, ids, near = methods[starts], ids[starts], near[starts]
+    for method in dict.fromkeys(methods[tied]):
+        of_method = methods == method
         for which, what in (
-            (tied["near"] == 0, "are zero everywhere"),
-            ((tied["near"] > 0) & (tied["n"] > 2), "have the same mean in every segment"),
+            (near == 0, "are zero everywhere"),
+            ((near > 0) & (n > 2), "have the same mean in every segment"),
         ):
-            ids = tied.index[which].get_level_values("image_id")
-            if len(ids):
+            found = ids[tied & of_method & which]
+            if len(found):
                 yield (
-                    f"{len(ids)} of {len(of_method)} maps of {method!r} {what}: {shorten(ids)}. "
-                    "All of their segments tie, which pulls every mean rank to the middle: leave "
-                    "these images out, or look why the method says nothing about them."
+                    f"{len(found)} of {of_method.sum()} maps of {method!r} {what}: "
+                    f"{shorten(found)}. All of their segments tie, which pulls every mean rank to "
+                    "the middle: leave these images out, or look why the method says nothing "
+                    "about them."
                 )
