@@ -65,10 +65,12 @@ def core() -> set[str]:
 
 
 def extras() -> set[str]:
-    """What users' extras add; not what the tests need."""
+    """What users' extras add; not what the tests and the site need."""
     optional = declared()["optional-dependencies"]
     return {
-        name for extra in optional.keys() - {"test", "dev"} for name in names_of(optional[extra])
+        name
+        for extra in optional.keys() - {"dev", "docs", "test"}
+        for name in names_of(optional[extra])
     }
 
 

@@ -20,7 +20,7 @@ import sat_nb as sat
 ROOT = Path(__file__).parents[2]
 NOT_NEEDED = (".ci/", ".pre-commit-config.yaml")
 """Tracked files that no test and no target of the Makefile needs."""
-FOLDERS = ("benchmarks", "docs", "notebooks", "sat_nb", "tests")
+FOLDERS = (".github", "benchmarks", "docs", "notebooks", "recipe", "sat_nb", "tests")
 PICTURES = (".png", ".svg")
 JUNK = (".env", "notes.txt", ".venv-mine/lib/a.py", "sat_nb/__pycache__/a.pyc", "build/a.py")
 
@@ -102,6 +102,9 @@ def test_the_metadata_say_what_the_core_needs_and_what_extras_add(built: Built) 
     metadata = HeaderParser().parsestr(text)
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
+    urls = [url.split(",")[0] for url in metadata.get_all("Project-URL")]
+    assert {"Repository", "Documentation", "Changelog", "Issues"} <= set(urls)
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
     assert {"keras", "torch", "serve", "medical", "zarr"} <= set(metadata.get_all("Provides-Extra"))
     core = [r for r in metadata.get_all("Requires-Dist") if "extra ==" not in r]
     heavy = ("tensorflow", "innvestigate", "torch", "keras", "jupyterlab", "scikit-learn", "aeon")
