@@ -1,4 +1,4 @@
-"""The untrained models of the README's table, for its test and its benchmark."""
+"""The untrained models of the table in docs/explain/models.md, for its test and its benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each method costs on each model of the README's table, in plain gradients, in one run.
+"""What each method costs on each model of docs/explain/models.md, in plain gradients, in one run.
 
     python benchmarks/support.py [--size 96] [--batch 4] [--turns 7] [MODEL ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,9 @@ def tensorflow() -> Any:
 
 
 @pytest.fixture(scope="session")
-def toy_folder(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: photos/, exports/ (both codecs), heatmaps/ and model.h5 (untrained)."""
-    tf = tensorflow
-    folder = tmp_path_factory.mktemp("user")
+def toy_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder without a model: photos/, exports/ (both codecs) and heatmaps/."""
+    folder = tmp_path_factory.mktemp("files")
     maps, segments = toy(12)
     for i, (image_id, segmentation) in enumerate(segments.items()):
         for sub in ("photos", "exports", "heatmaps"):
@@ -65,6 +65,14 @@ def toy_folder(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
         codec = ("coco_rle", "dds_rle")[i % 2]
         sat.write_dinox(folder / "exports" / f"{image_id}.json", segmentation, codec=codec)
         np.save(folder / "heatmaps" / f"{image_id}.npy", maps["sharp"][image_id])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tensorflow: Any, toy_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with model.h5, which is untrained."""
+    tf = tensorflow
+    folder = Path(shutil.copytree(toy_files, tmp_path_factory.mktemp("user"), dirs_exist_ok=True))
     tf.keras.utils.set_random_seed(0)
     layers = tf.keras.layers
     model = tf.keras.Sequential(

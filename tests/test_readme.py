@@ -1,72 +1,38 @@
-"""The commands in the README, run unchanged."""
+"""The README is short, and its ten lines are a script. tests/docs runs its commands."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import pytest
-from click.testing import CliRunner
+from PIL import Image
 
-from sat_nb.cli import main
+import sat_nb as sat
+from tests.docs.pages import code_of, text_of
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
-PYTHON = [text for language, text in BLOCKS if language == "python"]
-COMMANDS = [
-    line.split("#")[0].strip()
-    for language, text in BLOCKS
-    if language == ""
-    for line in text.splitlines()
-    if line.strip()
-]
+README = text_of("README.md")
 
 
-@pytest.fixture(scope="module")
-def user_folder(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all commands: maps that one of them has made, the next one finds."""
-    return Path(shutil.copytree(toy_folder, tmp_path_factory.mktemp("readme") / "user"))
+def test_it_is_short() -> None:
+    assert len(README.split()) <= 700
+    assert len(re.findall(r"(?<!!)\[[^\]]+\]\(", README)) == 4
 
 
-@pytest.fixture
-def in_folder(user_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(user_folder)
-    return user_folder
-
-
-@pytest.mark.parametrize("code", PYTHON)
-def test_python_runs_unchanged(code: str, in_folder: Path) -> None:
-    exec(compile(code, "README.md", "exec"), {})
-
-
-def test_command_lines_run_unchanged(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Any] = []
-    server = SimpleNamespace(start=lambda: started.append("the explorer"))
-    monkeypatch.setattr("sat_nb.widgets.serve._page", lambda *_: server)  # serves until Ctrl-C
-    lines = [line for line in COMMANDS if line.startswith("sat-nb")]
-    assert len(lines) == 6
-    for line in lines:
-        result = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
-        assert result.exit_code == 0, f"{line}: {result.output}"
-    assert started == ["the explorer"]
-    assert (in_folder / "sat.parquet").exists()
-    assert len(list((in_folder / "figures").iterdir())) == 8
-
-
-def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
-    named |= set(re.findall(r"`make (\w+)`", README))
-    assert {"figures", "test", "lab"} <= named <= targets
-
-
-def test_linked_files_and_pictures_exist() -> None:
-    for link in re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", README):
-        link = "".join(link)
-        if not link.startswith("http"):
-            assert (ROOT / link).exists(), link
+def test_its_ten_lines_are_a_script(toy_folder: Path, tmp_path: Path) -> None:
+    """In a Python of its own, as nobody's process: a picture and a table are left."""
+    (code,) = code_of("README.md", "python")
+    assert len([line for line in code.text.splitlines() if line]) <= 10
+    folder = Path(shutil.copytree(toy_folder, tmp_path / "user"))
+    (folder / "ten_lines.py").write_text(code.text)
+    done = subprocess.run(
+        [sys.executable, "ten_lines.py"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "eyes" in done.stdout
+    assert sat.read_table(folder / "sat.parquet")["segment"].nunique() == 5
+    with Image.open(folder / "ranks.png") as picture:
+        assert min(picture.size) > 100
+    assert "eyes" in (folder / "ranks.csv").read_text()

@@ -103,7 +103,7 @@ def explain(
     batch_size : int, default 8
         How many images go through the model at once, where ``max_memory`` allows. Methods that
         sample take one image at a time, and 32 of its points (at 224 x 224; more of smaller
-        inputs), which takes up to 4 GB for the README's models.
+        inputs), which takes up to 4 GB for VGG16.
     progress : bool, default True
         Whether to show a progress bar.
     seed : int, default 0

@@ -1,4 +1,4 @@
-"""The README's table of architectures and methods is what happens."""
+"""The table of architectures and methods in docs/explain/models.md is what happens."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sat_nb.models.keras_config import check_config
 from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import PAPER_METHODS
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explain" / "models.md"
 BLOCKS = [2, 2, 2, 2]  # of DenseNet121's 6, 12, 24, 16: all of its layers and connections
 FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}
 
 
 def documented() -> dict[str, list[str]]:
-    """{architecture: its cells} of the README's table of models."""
-    table = README.read_text().split("## Supported models")[1].split("\n## ")[0]
+    """{architecture: its cells} of the page's table of models."""
+    table = PAGE.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w-]+)` \|(.+)\|$", table, flags=re.M)
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
 

@@ -1,0 +1,65 @@
+"""The folder of a user, in which the pages are followed from their first line to their last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import sat_nb as sat
+from sat_nb.toy import toy
+from tests.docs.folders import PREPARED
+from tests.docs.pages import blocks_of
+
+OF_KERAS = r"model\.h5|sat_nb\.models"
+
+
+@pytest.fixture
+def user_folder(
+    page: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Path]:
+    """What the page takes for granted: photos, masks, heatmaps, a table; a model where named."""
+    needs_model = any(re.search(OF_KERAS, block.text) for block in blocks_of(page))
+    files = request.getfixturevalue("toy_folder" if needs_model else "toy_files")
+    folder = Path(shutil.copytree(files, tmp_path / "user"))
+    maps, segments = toy(12)
+    named = {"lrp.z": maps["sharp"], "gradient": maps["noisy"]}
+    sat.write_table(sat.build(named, segments), folder / "sat.parquet")
+    monkeypatch.chdir(folder)
+    PREPARED.get(page, lambda _: None)(folder)
+    before = dict(os.environ)
+    yield folder
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Pages that would be served until Ctrl-C are only counted."""
+    started: list[str] = []
+    server = SimpleNamespace(start=lambda: started.append("the explorer"))
+    monkeypatch.setattr("sat_nb.widgets.serve._page", lambda *_: server)
+    return started
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The DINO-X API, on this machine."""
+    from functools import partial
+
+    from tests.segments.dinox_server import SECRET, Dinox, running
+
+    monkeypatch.setenv("DINOX_API_TOKEN", SECRET)
+    server = Dinox()
+    with running(server):
+        monkeypatch.setattr(sat, "fetch_masks", partial(sat.fetch_masks, base_url=server.url))
+        yield server
