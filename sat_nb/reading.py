@@ -5,6 +5,7 @@ Damaged files make libraries raise errors of every kind, down to MemoryError and
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 from sat_nb.errors import InvalidInput, SatError, cut
 
@@ -20,8 +22,12 @@ LONGEST_REASON = 600
 """Characters of what a library says, which may hold half of the file."""
 
 
+LARGE_READ = 2**16
 MAX_JSON_VALUES = 2**21
 MAX_JSON_DEPTH = 100
+MAX_DIGITS = 300
+"""Of a whole number: one that floating point cannot hold has 309."""
+
 MAX_FOOTER = 2**25
 
 
@@ -97,18 +103,39 @@ def _checked(path: Path, mode: int) -> Path:
     return path
 
 
+class _Plain(io.BufferedReader):
+    """A file of which no more can be read than there is, whatever a damaged length claims.
+
+    Memory is taken for all that is asked for, before a byte is read.
+    """
+
+    def read(self, n_bytes: int | None = -1, /) -> bytes:
+        """As of any file."""
+        if n_bytes is not None and n_bytes > LARGE_READ:
+            left = os.fstat(self.fileno()).st_size - self.tell()
+            n_bytes = min(n_bytes, max(left, 0))
+        return super().read(n_bytes)
+
+
 def open_plain(path: Path) -> BinaryIO:
     """A plain file, opened for reading; as :func:`check_plain` otherwise, without waiting."""
     check_plain(path)
     # between the two looks it may be replaced: a pipe is opened without waiting for its writer
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    stream = os.fdopen(os.open(path, flags), "rb")
+    stream = _Plain(io.FileIO(os.open(path, flags)))
     try:
         _checked(path, os.fstat(stream.fileno()).st_mode)
     except BaseException:
         stream.close()
         raise
     return stream
+
+
+def read_member(archive: ZipFile, member: str | ZipInfo) -> bytes:
+    """A member of a zip file, of which no more is unpacked than the size that was checked."""
+    info = member if isinstance(member, ZipInfo) else archive.getinfo(member)
+    with archive.open(info) as stream:
+        return stream.read(info.file_size + 1)
 
 
 def read_plain(path: Path, max_bytes: int) -> bytes:
@@ -160,12 +187,18 @@ def plain_json(raw: bytes | str) -> Any:
     if len(raw) > MAX_JSON_VALUES and sum(map(raw.count, marks)) > MAX_JSON_VALUES:
         raise ValueError(f"it holds more than {MAX_JSON_VALUES} values")
     try:
-        value = json.loads(raw)
+        value = json.loads(raw, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if _depth(value) > MAX_JSON_DEPTH:
         raise ValueError("it is nested too deeply")
     return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _depth(value: Any) -> int:

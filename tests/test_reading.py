@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from sat_nb.reading import (
     check_plain,
     open_plain,
     plain_json,
+    read_member,
     read_plain,
     readable,
 )
@@ -109,3 +114,42 @@ def test_deep_json_is_refused(raw: bytes) -> None:
 def test_json_of_many_values_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 2097152 values"):
         plain_json(b"[" + b"[]," * 2**21 + b"1]")
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 400, "-" + "9" * 400])
+def test_numbers_beyond_floating_point_are_refused(digits: str) -> None:
+    with pytest.raises(ValueError, match="a number of 40[01] digits"):
+        plain_json(f'{{"a": [{digits}]}}')
+    assert plain_json(f'{{"a": {10**299}, "b": -7}}') == {"a": 10**299, "b": -7}
+
+
+def test_no_memory_is_taken_for_what_a_file_does_not_have(tmp_path: Path) -> None:
+    """A petabyte is more than any process may ask for."""
+    (tmp_path / "a").write_bytes(b"abcdef")
+    with open_plain(tmp_path / "a") as stream:
+        assert stream.read(2) == b"ab"
+        assert stream.read(2**50) == b"cdef"
+        assert stream.read(2**50) == b""
+        stream.seek(9)
+        assert stream.read(2**50) == b""
+        stream.seek(0)
+        assert stream.read() == b"abcdef"
+
+
+def test_a_member_is_unpacked_no_further_than_it_says() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(2**24))
+    raw = bytearray(stream.getvalue())
+    size = struct.pack("<I", 2**24)
+    lying = bytes(raw).replace(size, struct.pack("<I", 9))
+    assert lying != bytes(raw)
+    tracemalloc.start()
+    try:
+        with zipfile.ZipFile(io.BytesIO(lying)) as archive, pytest.raises(zipfile.BadZipFile):
+            read_member(archive, "a")
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
+    with zipfile.ZipFile(stream) as archive:
+        assert read_member(archive, "a") == bytes(2**24)

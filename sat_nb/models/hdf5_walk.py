@@ -19,6 +19,7 @@ from typing import Any
 
 from sat_nb.models.hdf5 import ALWAYS_ALLOWED, MAX_UNPACKED, objects
 from sat_nb.models.refused import Refused, damaged
+from sat_nb.reading import read_member
 
 BASE_SECONDS = 2
 BYTES_A_SECOND = 2**22  # what the slowest machine reads, packed and in many small arrays
@@ -97,7 +98,7 @@ def _content(file: str, member: str | None) -> Any:
     if member is None:
         return file
     with zipfile.ZipFile(file) as archive:
-        return io.BytesIO(archive.read(member))
+        return io.BytesIO(read_member(archive, member))
 
 
 def _limit(n_bytes: int) -> None:

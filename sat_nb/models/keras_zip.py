@@ -10,6 +10,7 @@ from sat_nb.models.hdf5 import ALWAYS_ALLOWED, MAX_UNPACKED, check_numbers, chec
 from sat_nb.models.hdf5_walk import check_readable
 from sat_nb.models.keras_config import MAX_CONFIG_BYTES, check_config, read_json
 from sat_nb.models.refused import OfKeras3, Refused, damaged
+from sat_nb.reading import read_member
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
@@ -22,7 +23,7 @@ def check_archive(path: Path) -> int:
         _check_members(archive, path.stat().st_size)
         check_config(_json(archive, CONFIG))
         check_readable(path, WEIGHTS)
-        weights = io.BytesIO(archive.read(WEIGHTS))
+        weights = io.BytesIO(read_member(archive, WEIGHTS))
     with h5py.File(weights, "r") as file:
         return check_numbers(file, path.stat().st_size)
 
@@ -50,7 +51,7 @@ def is_keras_3(path: Path) -> bool:
 def _json(archive: zipfile.ZipFile, name: str) -> object:
     if archive.getinfo(name).file_size > MAX_CONFIG_BYTES:
         raise Refused(f"its {name} has more than {MAX_CONFIG_BYTES} bytes")
-    return read_json(archive.read(name), f"its {name}")
+    return read_json(read_member(archive, name), f"its {name}")
 
 
 def _check_members(archive: zipfile.ZipFile, n_bytes: int) -> None:

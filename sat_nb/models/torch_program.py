@@ -18,6 +18,7 @@ from typing import Any
 from sat_nb.models.hdf5 import ALWAYS_ALLOWED, MAX_UNPACKED
 from sat_nb.models.refused import Refused, Unreadable
 from sat_nb.models.torch_operations import N_BYTES, TYPES, allowed
+from sat_nb.reading import read_member
 
 EXPORT = (
     "save the model as a program, which holds no code: torch.export.save(torch.export.export("
@@ -66,6 +67,16 @@ def is_torch_file(path: Path) -> bool:
 
 def read_program(path: Path) -> TorchProgram:
     """The program in a ``.pt2`` file; Refused where it is none, or holds more than a program."""
+    try:
+        return _read(path)
+    except Refused:
+        raise
+    except Exception as error:  # a damaged archive has many ways to fail
+        reason = f"{type(error).__name__}: {error}"
+        raise Unreadable(f"is damaged ({reason:.200})", AGAIN) from error
+
+
+def _read(path: Path) -> TorchProgram:
     if not zipfile.is_zipfile(path):
         raise _no_program(path)
     with zipfile.ZipFile(path) as archive:
@@ -95,8 +106,12 @@ _OF_TORCH = frozenset({"archive_format", "data.pkl", "constants.pkl", "serialize
 
 
 def _names(path: Path) -> set[str]:
-    with zipfile.ZipFile(path) as archive:
-        return {name.rpartition("/")[2] for name in archive.namelist()[:MAX_MEMBERS]}
+    """The names of its files, without folders; none where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.rpartition("/")[2] for name in archive.namelist()[:MAX_MEMBERS]}
+    except Exception:  # a damaged archive has many ways to fail: the reader says which
+        return set()
 
 
 def _no_program(path: Path) -> Unreadable:
@@ -148,7 +163,7 @@ def _text(path: Path, members: Mapping[str, zipfile.ZipInfo], name: str) -> byte
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.read(members[name])
+            return read_member(archive, members[name])
     except Exception as error:  # a damaged archive has many ways to fail
         raise Unreadable(f"is damaged at {name[:200]!r} ({error})", AGAIN) from error
 

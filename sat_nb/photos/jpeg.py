@@ -1,18 +1,31 @@
-"""JPEGs of so many scans that a small file takes minutes."""
+"""JPEGs of so many scans that a small file takes minutes, and JPEGs whose scans end early."""
 
 from __future__ import annotations
 
+import io
+import random
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
+import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from sat_nb.errors import InvalidInput
 from sat_nb.limits import LIMITS, beyond
 
-SCAN, END = 0xDA, 0xD9
+PROGRESSIVE, SCAN, END = 0xC2, 0xDA, 0xD9
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """Where the numbers of a scan end."""
+
+ARITHMETIC = range(0xC9, 0xCC)
+"""Markers of pictures in which noise behind the numbers is read."""
+
+GREY = {127, 128}
+SMALL = 2**14  # pixels, decoded in 0.2 ms
+NOISE = bytes(random.Random(0).choices(range(255), k=2**12))
+"""It has no marker, and is longer than what is decoded at once."""
 
 
 def check_scans(image: Image.Image) -> None:
@@ -33,13 +46,68 @@ def check_scans(image: Image.Image) -> None:
         )
 
 
+def check_end(image: Image.Image, stream: BinaryIO) -> None:
+    """InvalidInput for a loaded JPEG whose scans end early; ``stream`` is its file.
+
+    Where a scan ends before the picture, libjpeg makes the rest grey, and Pillow does not pass
+    its warning on. What stands behind the last pixel of a scan means nothing, so noise that is put
+    there changes a picture only if pixels are missing. This takes as long as decoding, and is done
+    where it may be so: the corner is grey, the file is progressive, whose later scans only make
+    the picture sharper, or the picture is small.
+    """
+    corner = image.getpixel((image.width - 1, image.height - 1))
+    values = corner if isinstance(corner, tuple) else (corner,)
+    is_small = image.width * image.height <= SMALL
+    if not (is_small or "progressive" in image.info or set(values) <= GREY):
+        return
+    stream.seek(0)
+    content = stream.read()
+    noisy = _with_noise(content)
+    if noisy and not np.array_equal(np.array(image), np.array(JpegImageFile(noisy))):
+        raise InvalidInput("pixels are missing at its end; copy or download it again.")
+    if "progressive" in image.info and _lacks_scans(content):
+        raise InvalidInput("its last scans are missing, which make it sharp; download it again.")
+
+
+def _with_noise(content: bytes) -> BinaryIO | None:
+    """The first picture of a file, with noise behind each scan; None for arithmetic coding."""
+    parts, start, before = [], 0, 0
+    for marker, at in _markers(content):
+        if marker in ARITHMETIC:
+            return None
+        if before == SCAN:
+            end = len(content[:at].rstrip(b"\xff"))  # a marker may begin with several of these
+            parts += [content[start:end], NOISE]
+            start = end
+        before = marker
+    return io.BytesIO(b"".join([*parts, content[start:]]))
+
+
+def _lacks_scans(content: bytes) -> bool:
+    """Whether any bit of any coefficient of a progressive JPEG is in no scan."""
+    left: dict[int, set[int]] = {}
+    for marker, at in _markers(content):
+        body = content[at + 4 : at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")]
+        if marker == PROGRESSIVE:
+            left = {component: set(range(64)) for component in body[6::3]}
+        elif marker == SCAN:
+            first, last, bits = body[-3:]
+            for component in body[1:-3:2] if bits & 15 == 0 else ():
+                left[component] -= set(range(first, last + 1))
+    return any(left.values())
+
+
 def _n_scans(content: bytes) -> int:
     """The scans of the first picture of a file."""
-    n_scans, at = 0, 2
+    return sum(marker == SCAN for marker, _ in _markers(content))
+
+
+def _markers(content: bytes) -> Iterator[tuple[int, int]]:
+    """(marker, its place) of the first picture of a file."""
+    at = 2
     while found := MARKER.search(content, at):
         marker, at = content[found.start() + 1], found.end()
+        yield marker, found.start()
         if marker == END:
             break
-        n_scans += marker == SCAN
         at += int.from_bytes(content[at : at + 2], "big")
-    return n_scans

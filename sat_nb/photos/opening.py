@@ -10,8 +10,9 @@ from PIL import Image
 
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.jpeg import SCAN
+from sat_nb.photos.nested import check_icons
 from sat_nb.photos.photo import check_size
-from sat_nb.photos.png import HEADER_BYTES, SIGNATURE, sides
+from sat_nb.photos.png import SIGNATURE
 
 MAX_CHUNKS = 2**17  # of a gigabyte, as libpng writes it
 MAX_SEGMENTS = 2**14
@@ -26,7 +27,7 @@ def open_picture(stream: BinaryIO, formats: tuple[str, ...] | None = None) -> Im
     ``check_picture`` in ``pillow.py`` says what is allowed. What takes its time or memory when it
     is opened is checked here.
     """
-    for check in (_check_webp, _check_icons, _check_chunks, _check_segments, _check_text):
+    for check in (_check_webp, check_icons, _check_chunks, _check_segments, _check_text):
         check(stream)
         stream.seek(0)
     with _opening:
@@ -43,19 +44,6 @@ def _check_webp(stream: BinaryIO) -> None:
     if read and head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) == 30:
         width, height = read(head)
         check_size(height, width, 4)
-
-
-def _check_icons(stream: BinaryIO) -> None:
-    """InvalidInput for an icon of PNGs that are larger than the file says, and too large."""
-    head = stream.read(6)
-    if head[:4] == b"\0\0\1\0":
-        entries = [stream.read(16) for _ in range(int.from_bytes(head[4:6], "little"))]
-        for entry in entries:
-            stream.seek(int.from_bytes(entry[12:16], "little"))
-            picture = stream.read(HEADER_BYTES)
-            if picture.startswith(SIGNATURE):
-                width, height = sides(picture)
-                check_size(height, width, 4)
 
 
 def _check_chunks(stream: BinaryIO) -> None:

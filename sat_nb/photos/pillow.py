@@ -14,10 +14,12 @@ from PIL import Image, UnidentifiedImageError
 
 from sat_nb.photos import jpeg, png
 from sat_nb.photos.deep import bits_of_avif, codes_of, has_alpha, is_deep, is_misread, samples
+from sat_nb.photos.nested import inner
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Photo, check_size, in_colour, over_white
 from sat_nb.photos.tiff import is_tiff, n_pages, read_tifffile
 from sat_nb.photos.turns import ORIENTATION, TURNS, turned
+from sat_nb.photos.whole import check_whole
 from sat_nb.reading import open_plain
 
 NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
@@ -82,6 +84,9 @@ def check_picture(image: Image.Image, least: int = 3) -> None:
     check_size(image.height, image.width, n_channels, n_bytes)
     if check := CLAIMS.get(image.format or ""):
         check(image)
+    if (held := inner(image)) is not None:
+        with open_picture(held) as picture:
+            check_picture(picture)
 
 
 def _read(file: Path, image: Image.Image) -> Photo:
@@ -89,10 +94,12 @@ def _read(file: Path, image: Image.Image) -> Photo:
         return read_tifffile(file)
     check_picture(image)
     stream: Any = image.fp  # type: ignore[attr-defined]
-    pixels, full = samples(file, image, codes_of(image))
+    codes = codes_of(image)
+    if not codes:
+        image.load()  # of icons, the mode is known only then
+    pixels, full = samples(file, image, codes)
     image.load()  # reads what stands behind the pixels of a PNG
-    if image.format == "PNG":
-        png.check_rows(image, stream)
+    check_whole(image, stream)
     pixels, notes = _opaque(image, pixels)
     turn = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns TIFFs itself
     pixels = np.ascontiguousarray(turned(pixels, turn))

@@ -20,6 +20,7 @@ PASSES += [(0, 1, 1, 2)]
 
 MOST_UNPACKED = 1032  # times: what deflate makes of a run of one byte
 HEADER_BYTES = 33
+INTERLACED = 28
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MISSING = "pixels are missing at its end; copy or download it again"
 
@@ -34,21 +35,12 @@ def check_claim(image: Image.Image) -> None:
         raise InvalidInput(f"{MISSING}.")
 
 
-def whole(image: Image.Image) -> Image.Image:
-    """A PNG with its pixels; InvalidInput where some are missing."""
-    stream = getattr(image, "fp", None)  # of a picture that was loaded before, there is none
-    image.load()
-    if stream is not None:
-        check_rows(image, stream)
-    return image
-
-
 def check_rows(image: Image.Image, stream: BinaryIO) -> None:
     """InvalidInput for a loaded PNG whose pixels end early; they are counted where that may be.
 
     ``stream`` is the file. Missing rows are zero, so that a last row with a pixel is there.
     """
-    is_interlaced = bool(image.info.get("interlace"))
+    is_interlaced = bool(_head(stream)[INTERLACED])
     last = image.crop((0, image.height - 1, image.width, image.height))
     if not is_interlaced and any(last.tobytes()):
         return
@@ -59,15 +51,20 @@ def check_rows(image: Image.Image, stream: BinaryIO) -> None:
 
 def _n_bytes(stream: BinaryIO) -> int:
     """The bytes of all rows, unpacked, as the header claims them."""
+    head = _head(stream)
+    width, height = sides(head)
+    bits = head[24] * CHANNELS.get(head[25], 1)
+    passes = PASSES if head[INTERLACED] else [(0, 0, 1, 1)]
+    sizes = ((_steps(width, x, dx), _steps(height, y, dy)) for x, y, dx, dy in passes)
+    return sum(rows * (1 + math.ceil(columns * bits / 8)) for columns, rows in sizes if columns)
+
+
+def _head(stream: BinaryIO) -> bytes:
     at = stream.tell()
     stream.seek(0)
     head = stream.read(HEADER_BYTES)
     stream.seek(at)
-    width, height = sides(head)
-    bits = head[24] * CHANNELS.get(head[25], 1)
-    passes = PASSES if head[28] else [(0, 0, 1, 1)]
-    sizes = ((_steps(width, x, dx), _steps(height, y, dy)) for x, y, dx, dy in passes)
-    return sum(rows * (1 + math.ceil(columns * bits / 8)) for columns, rows in sizes if columns)
+    return head
 
 
 def sides(head: bytes) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import sat_nb as sat
-from sat_nb.photos import png
+from sat_nb.photos.whole import whole
 from sat_nb.segments.formats.png_files import read_labels, read_mask, read_picture
 
 
@@ -93,7 +93,7 @@ def test_pillow_alone_says_nothing() -> None:
     with Image.open(io.BytesIO(early)) as image:
         assert not np.array(image)[-1].any()
     with pytest.raises(sat.InvalidInput, match="pixels are missing at its end"):
-        png.whole(Image.open(io.BytesIO(early)))
+        whole(Image.open(io.BytesIO(early)))
 
 
 def test_black_rows_are_no_missing_ones(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def interlaced(width: int, height: int, bits: int) -> bytes:
 @pytest.mark.parametrize("bits", [1, 8, 16])
 def test_interlaced_pictures(size: tuple[int, int], bits: int, tmp_path: Path) -> None:
     raw = interlaced(*size, bits)
-    png.whole(Image.open(io.BytesIO(raw)))
+    whole(Image.open(io.BytesIO(raw)))
     with pytest.raises((sat.InvalidInput, OSError), match=MISSING):
-        png.whole(Image.open(io.BytesIO(ends_early(raw, 0.9))))
+        whole(Image.open(io.BytesIO(ends_early(raw, 0.9))))
 
 
 def test_a_file_is_too_small_for_its_claim(tmp_path: Path) -> None:

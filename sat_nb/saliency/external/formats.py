@@ -23,7 +23,7 @@ from sat_nb.files import files_by_id
 from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import check_picture
-from sat_nb.photos.png import whole
+from sat_nb.photos.whole import whole
 from sat_nb.reading import check_plain, open_plain, readable
 from sat_nb.registry import chosen, registry
 from sat_nb.saliency.external.zarr_claims import MAX_BYTES, check_group, check_zarr
@@ -161,8 +161,7 @@ def _read_picture(file: Path) -> NDArray[Any]:
             )
         _check_numbers((image.height, image.width), np.dtype(np.uint16), most=MAX_PIXELS)
         check_picture(image, least=1)
-        if image.format == "PNG":
-            whole(image)
+        whole(image)
         return np.array(ImageOps.exif_transpose(image))
 
 

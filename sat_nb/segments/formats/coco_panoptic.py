@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sat_nb.arrays import values_in
 from sat_nb.errors import FileMissing, InvalidInput
 from sat_nb.photos.deep import is_deep
-from sat_nb.photos.png import whole
+from sat_nb.photos.whole import whole
 from sat_nb.segments.formats.coco import Names, index, is_coco_panoptic, name_of
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks, encode_each
 from sat_nb.segments.formats.file_text import Text

@@ -24,7 +24,7 @@ from sat_nb.images import IMAGE_SUFFIXES
 from sat_nb.photos.deep import is_deep
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import check_picture
-from sat_nb.photos.png import whole
+from sat_nb.photos.whole import whole
 from sat_nb.reading import open_plain
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.limits import checked_size

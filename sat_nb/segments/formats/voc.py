@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import values_in
 from sat_nb.errors import InvalidInput
-from sat_nb.photos.png import whole
+from sat_nb.photos.whole import whole
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
 from sat_nb.segments.formats.json_files import NAMES_FILE
 from sat_nb.segments.formats.json_text import read_bytes
