@@ -75,7 +75,8 @@ def _make(words: list[str]) -> None:
 
 def _export(words: list[str]) -> None:
     name, _, value = words[0].partition("=")
-    os.environ[name] = value
+    if value != "...":  # what only the reader has
+        os.environ[name] = value
 
 
 def _conda(words: list[str]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 import sat_nb as sat
-from sat_nb.toy import toy
-from tests.docs.folders import PREPARED
+from tests.docs.folders import OF_NUMPY, PREPARED, engine_of_numpy, made_folder
 from tests.docs.pages import blocks_of
 
 OF_KERAS = r"model\.h5|sat_nb\.models"
@@ -28,16 +27,14 @@ def user_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """What the page takes for granted: photos, masks, heatmaps, a table; a model where named."""
-    needs_model = any(re.search(OF_KERAS, block.text) for block in blocks_of(page))
-    files = request.getfixturevalue("toy_folder" if needs_model else "toy_files")
-    folder = Path(shutil.copytree(files, tmp_path / "user"))
-    maps, segments = toy(12)
-    named = {"lrp.z": maps["sharp"], "gradient": maps["noisy"]}
-    sat.write_table(sat.build(named, segments), folder / "sat.parquet")
+    of_keras = any(re.search(OF_KERAS, block.text) for block in blocks_of(page))
+    given = "toy_folder" if of_keras and page not in OF_NUMPY else "toy_files"
+    folder = made_folder(request.getfixturevalue(given), tmp_path)
     monkeypatch.chdir(folder)
     PREPARED.get(page, lambda _: None)(folder)
     before = dict(os.environ)
-    yield folder
+    with engine_of_numpy() if page in OF_NUMPY else nullcontext():
+        yield folder
     os.environ.clear()
     os.environ.update(before)
 

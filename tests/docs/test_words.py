@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.docs import commands
+from tests.docs.follow import follow
 from tests.docs.pages import PAGES, ROOT, blocks_of, code_of, text_of
 
 LANGUAGES = {"python", "sh", "text", "toml", "yaml", "bibtex"}
@@ -17,28 +16,10 @@ OF_TORCH = "docs/roads/pytorch.md"
 HERE = [page for page in PAGES if page != OF_TORCH]  # see tests/saliency/torch/test_road.py
 
 
-@pytest.mark.usefixtures("detector", "served")
+@pytest.mark.usefixtures("user_folder", "detector", "served")
 @pytest.mark.parametrize("page", HERE)
-def test_page_can_be_followed(
-    page: str, user_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its blocks in their order: what one of them makes, the next ones find."""
-    names: dict[str, Any] = {}
-    for block in blocks_of(page):
-        if block.language == "sh":
-            for line in commands.lines_of(block):
-                commands.run(line)
-        if block.language == "python":
-            capsys.readouterr()
-            # As many empty lines as are above it, so that an error tells the line of the page.
-            exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), names)
-            if block.shows is not None:
-                said = capsys.readouterr().out
-                assert _lines(said) == _lines(block.shows), str(block)
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.strip().splitlines()]
+def test_page_can_be_followed(page: str) -> None:
+    follow(page)
 
 
 @pytest.mark.parametrize("page", PAGES)
