@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,16 @@ def test_unknown_names_are_attribute_errors() -> None:
 def test_every_error_is_also_a_built_in_one(error: type, built_in: type) -> None:
     assert issubclass(error, built_in)
     assert issubclass(error, sat.SatError)
+
+
+def test_help_is_a_map() -> None:
+    """``help(sat_nb)`` names everything that is public, and nothing else."""
+    listed = str(sat.__doc__).split("All public names")[1]
+    entries = re.findall(r"^    (\S.*?)(?:$|  )", listed, re.MULTILINE)
+    named = [name for entry in entries for name in re.findall(r"\w+", entry)]
+    assert [name for name in sat.__all__ if not re.search(rf"\b{name}\b", listed)] == []
+    assert [name for name in named if name != "and" and name not in sat.__all__] == []
+    assert max(Counter(name for name in named if name != "and").values()) == 1
 
 
 def test_the_stub_names_what_it_imports() -> None:
