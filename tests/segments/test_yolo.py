@@ -320,3 +320,36 @@ def test_thousands_open_quickly_and_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"7\.txt' leads out of"):
         read_segments(root)
     assert len(read_segments(root, errors="skip")) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("a cat on a mat\n", "line 1: expected a class and the points of an outline"),
+        ("0 .1 .1\n", "line 1: expected a class and 3 points or more"),
+        ("0 .1 .1 .5 .1\n", "line 1: holds a box, which is no mask"),
+        ("\0\1", "line 1: expected a class and the points"),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("beside", ["labels", "images"])
+def test_photos_of_two_values_beside_damaged_labels_are_no_masks(
+    tmp_path: Path, text: str, match: str | None, beside: str
+) -> None:
+    pixels = np.zeros(SIZE, np.uint8)
+    pixels[4:9] = 255
+    write(tmp_path / "data.yaml", b"names: [eye]")
+    for name in ("a", "b"):
+        write(tmp_path / beside / f"{name}.txt", text.encode())
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+    masks = read_segments(tmp_path)
+    if beside == "images" and "holds a box" not in (match or ""):
+        assert list(masks) == ["images"]  # pictures and texts that are no labels of YOLO
+        return
+    assert list(masks) == ["images/a", "images/b"]
+    if match is None:
+        assert masks["images/a"].names == ()
+        return
+    with pytest.raises(InvalidInput, match=match):
+        masks["images/a"]

@@ -51,7 +51,7 @@ from sat_nb.sources import Format, Source
 ROUNDING = 1e-6
 MAX_LABEL_BYTES = 2**23  # two million numbers, a quarter of a gigabyte once parsed
 N_ASKED = 200
-"""Label files of a folder, not empty, that are asked whether they hold an outline."""
+"""Label files of a folder that are asked whether they hold an outline, or have a photo."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,15 @@ class _Label:
 
 
 def detects_yolo(root: Path) -> bool:
-    """Whether a folder holds label files of YOLO with an outline."""
-    files = (file for file in Layout(root).label_files() if file.stat().st_size)
-    return any(map(has_outline, islice(files, N_ASKED)))
+    """Whether a folder holds label files of YOLO with an outline, or with a photo each.
+
+    The latter may be damaged, empty or boxes, and their photos may look like masks.
+    """
+    layout = Layout(root)
+    files = (file for file in layout.label_files() if file.stat().st_size)
+    if any(map(has_outline, islice(files, N_ASKED))):
+        return True
+    return any(map(layout.is_paired, islice(layout.label_files(), N_ASKED)))
 
 
 def open_yolo(root: Path) -> dict[str, Source[Reading]]:

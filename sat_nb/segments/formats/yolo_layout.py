@@ -44,6 +44,15 @@ class Layout:
                 return photos[stem]
         return None
 
+    def is_paired(self, file: Path) -> bool:
+        """Whether the photo of a label file is in the folder that is read.
+
+        An empty file beside a photo says nothing, but one in a folder ``labels`` does.
+        """
+        is_meant = _labels_at(file.parent, self.top) is not None or file.stat().st_size
+        photo = self.photo_of(file) if is_meant else None
+        return photo is not None and self._within(photo.parent) is not None
+
     def id_of(self, file: Path, photo: Path | None) -> str:
         """The id of a photo: its path, or of one that is elsewhere, its label's."""
         folder = None if photo is None else self._within(photo.parent)
