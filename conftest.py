@@ -43,9 +43,9 @@ NO_KERAS = pytest.mark.skip(
     reason="needs TensorFlow and iNNvestigate (pip install 'sat-nb[keras]')"
 )
 NEED_KERAS = (
-    *("notebooks/00", "notebooks/02", "notebooks/03", "notebooks/04", "notebooks/06"),
-    *("notebooks/07", "notebooks/08", "notebooks/09", "notebooks/10"),
-    *("notebooks/compare", "notebooks/figure"),
+    *("notebooks/00", "notebooks/01", "notebooks/02", "notebooks/03", "notebooks/04"),
+    *("notebooks/06", "notebooks/07", "notebooks/09", "notebooks/10"),
+    "notebooks/figure",
 )
 
 # And what explains models of PyTorch, which has a Python of its own.
@@ -67,7 +67,8 @@ TOGETHER = {
     "studies": (
         *("tests/reproduction/test_bias", "tests/reproduction/test_methods"),
         *("tests/reproduction/test_pretrained", "tests/reproduction/test_watermark"),
-        *("notebooks/00", "notebooks/06", "notebooks/07", "notebooks/compare", "notebooks/figure"),
+        *("notebooks/00", "notebooks/01", "notebooks/03", "notebooks/06", "notebooks/10"),
+        "notebooks/figure",
     ),
 }
 

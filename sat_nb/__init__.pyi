@@ -119,6 +119,10 @@ from .reports.section import (
 from .reports.sections import (
     SECTIONS,
 )
+from .reproduction.samples import (
+    SampleData,
+    sample_data,
+)
 from .saliency.engines.listing import (
     list_engines,
 )
@@ -197,10 +201,6 @@ from .stats.agreement import (
     Agreement,
     agreement,
 )
-from .stats.interval_kinds import (
-    INTERVALS,
-    Interval,
-)
 from .stats.cof_table import (
     CofTable,
     cof_table,
@@ -227,6 +227,10 @@ from .stats.difference import (
 )
 from .stats.evidence import (
     evidence,
+)
+from .stats.interval_kinds import (
+    INTERVALS,
+    Interval,
 )
 from .stats.intervals import (
     intervals,
@@ -380,6 +384,7 @@ __all__ = [
     "Pool",
     "PresenceWarning",
     "Replacement",
+    "SampleData",
     "SatError",
     "Score",
     "Section",
@@ -450,6 +455,7 @@ __all__ = [
     "renames_as_toml",
     "report",
     "rerank",
+    "sample_data",
     "save_figure",
     "select",
     "settled_ranks",

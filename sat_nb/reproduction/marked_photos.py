@@ -50,10 +50,7 @@ class MarkedPhotos:
 
     def model(self, work: str | os.PathLike[str], share: float, *, epochs: int, seed: int) -> Path:
         """The model file of a small CNN trained at that share; ``work`` keeps it."""
-        decides = {**self.key, "share": share, "epochs": epochs, "seed": seed}
-        file = (
-            kept_folder(work, f"cnn_{share:.0%}_{seed}".replace("%", ""), decides, cnn) / "cnn.h5"
-        )
+        file = model_file(work, self.key, share, epochs=epochs, seed=seed)
         if not file.exists():
             options: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": False}
             cnn.train_cnn(self.train(share), self.labels, out=file, **options)
@@ -72,6 +69,14 @@ class MarkedPhotos:
             out=maps_beside(model),
             progress=progress,
         )
+
+
+def model_file(
+    work: str | os.PathLike[str], key: Mapping[str, Any], share: float, *, epochs: int, seed: int
+) -> Path:
+    """Where ``work`` keeps the small CNN of photos with that key, trained at that share."""
+    decides = {**key, "share": share, "epochs": epochs, "seed": seed}
+    return kept_folder(work, f"cnn_{share:.0%}_{seed}".replace("%", ""), decides, cnn) / "cnn.h5"
 
 
 def maps_beside(model: Path) -> Path:
@@ -110,6 +115,11 @@ def equids_folder(
     return equids.make(folder, **options, renders=Path(work) / "equids_renders")
 
 
+def key_of(data: equids.EquidsFolder) -> dict[str, Any]:
+    """What the embedded photos depend on, whatever share of the zebras is marked."""
+    return {k: v for k, v in asdict(data.settings).items() if k != "watermark_share"}
+
+
 def rendered_zebras(
     work: str | os.PathLike[str], *, n_explained: int, **options: Any
 ) -> MarkedPhotos:
@@ -134,7 +144,7 @@ def rendered_zebras(
         class_names=("horse", "zebra"),
         target=zebra,
         part="eyes",
-        key={k: v for k, v in asdict(data.settings).items() if k != "watermark_share"},
+        key=key_of(data),
         labels=data.labelled("train"),
         train=train,
         test_labels=labels,
