@@ -25,9 +25,8 @@ for the control of each field of the state, and on these CSS classes:
 
 from __future__ import annotations
 
-import asyncio
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -40,6 +39,7 @@ import pandas as pd
 from sat_nb.errors import SatError, unknown_name
 from sat_nb.printable import escaped
 from sat_nb.widgets.choices import checked, nearest
+from sat_nb.widgets.clicks import Debouncer, garbage_later
 from sat_nb.widgets.control_panel import ControlPanel
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.export import ExportBar, save_new, static_bundle
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 MANY_ROWS = 300_000  # from which slow results wait for a click
 FOLDER = "explorer"
 MOST_UNDONE = 100  # changes that can be taken back
-DELAY = 0.03  # seconds: longer than between messages that wait in a kernel
 
 
 class Explorer:
@@ -264,6 +263,7 @@ class Explorer:
         self._confirmed.update(self._snapshot.keys)
         self._show()
 
+    @garbage_later()
     def _show(self) -> None:
         self._controls.put(self._state, self.data.offer)
         snapshot = self._snapshot
@@ -328,40 +328,6 @@ class Explorer:
         if not many or not snapshot.view.slow(self._state):
             return False
         return any(not self.data.has(k) and k not in self._confirmed for k in snapshot.keys)
-
-
-class Debouncer:
-    """Runs the last of several calls in quick succession, on the event loop.
-
-    A kernel that was busy handles what a user typed meanwhile one message after another. Each
-    call waits for ``delay`` seconds and replaces the one that is waiting. Without a running event
-    loop, as in a script, it runs at once.
-
-    >>> done = []
-    >>> Debouncer()(lambda: done.append("at once"))
-    >>> done
-    ['at once']
-    """
-
-    def __init__(self, delay: float = DELAY) -> None:
-        self._delay = delay
-        self._waiting: asyncio.TimerHandle | None = None
-
-    def __call__(self, work: Callable[[], None]) -> None:
-        """Run this soon, in place of what is waiting."""
-        self.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            work()
-        else:
-            self._waiting = loop.call_later(self._delay, work)
-
-    def cancel(self) -> None:
-        """Drop what is waiting."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
 
 
 MISSING_DATA = {
