@@ -17,7 +17,7 @@ PAGES = [
         for file in sorted((ROOT / "docs" / folder).glob("*.md"))
     ),
 ]
-FENCE = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", flags=re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", flags=re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
