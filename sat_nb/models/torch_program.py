@@ -226,7 +226,9 @@ def _tensor(
     if steps is None or min((*shape, *strides, offset, 0)) < 0 or member not in members:
         raise Unreadable(f"is damaged: {name[:200]!r} has no whole shape", AGAIN)
     last = offset + sum((size - 1) * step for size, step in steps) if math.prod(shape) else -1
-    there = members[member].file_size // N_BYTES[dtype]
+    there, left_over = divmod(members[member].file_size, N_BYTES[dtype])
+    if left_over:
+        raise Unreadable(f"is damaged: the bytes of {name[:200]!r} are no {dtype}", AGAIN)
     if last >= there or math.prod(shape) > there + MAX_REPEATED:
         raise Refused(f"its {name[:200]!r} claims more numbers than the file holds")
     return Numbers(member, dtype, shape, strides, offset)

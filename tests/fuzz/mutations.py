@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
@@ -209,6 +210,74 @@ def change_member(rng: random.Random, raw: bytes) -> bytes:
     return stream.getvalue()
 
 
+def change_packed(rng: random.Random, raw: bytes) -> bytes:
+    """A gzip file with its JSON changed, packed again."""
+    return gzip.compress(change_json(rng, gzip.decompress(raw)), mtime=0)
+
+
+def change_message(rng: random.Random, raw: bytes) -> bytes:
+    """A protocol buffer with one field changed, at any depth, and lengths that fit."""
+    fields = _fields(raw)
+    i = rng.randrange(len(fields))
+    key, value = fields[i]
+    if key & 7 == 2:
+        inner = rng.random() < 0.9 and len(value) > 2 and _is_message(value)
+        value = (change_message if inner else rng.choice(BYTES))(rng, value)
+    elif key & 7 == 0:
+        value = _varint(rng.choice([number for number in NUMBERS if isinstance(number, int)]))
+    else:
+        value = rng.randbytes(len(value))
+    fields[i : i + 1] = [(key, value)] * rng.choice([0, 1, 1, 1, 1, 2])
+    return b"".join(
+        _varint(key) + (_varint(len(value)) if key & 7 == 2 else b"") + value
+        for key, value in fields
+    )
+
+
+def _is_message(raw: bytes) -> bool:
+    try:
+        return bool(_fields(raw))
+    except (IndexError, KeyError):
+        return False
+
+
+def _fields(raw: bytes) -> list[tuple[int, bytes]]:
+    """(number and kind, content) of the fields of a message; IndexError or KeyError otherwise."""
+    found, at = [], 0
+    while at < len(raw):
+        key, at = _number(raw, at)
+        start = at
+        if key & 7 == 2:
+            length, start = _number(raw, at)
+            at = start + length
+        elif key & 7 == 0:
+            _, at = _number(raw, at)
+        else:
+            at += {1: 8, 5: 4}[key & 7]
+        if at > len(raw) or key < 8:
+            raise IndexError(at)
+        found.append((key, raw[start:at]))
+    return found
+
+
+def _number(raw: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        number |= (raw[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if raw[at - 1] < 128:
+            return number, at
+
+
+def _varint(number: int) -> bytes:
+    number %= 2**64
+    packed = bytearray()
+    while number > 127:
+        packed.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*packed, number])
+
+
 def change_chunk(rng: random.Random, raw: bytes) -> bytes:
     """A PNG with one chunk changed, its checksum right."""
     at, chunks = 8, []
@@ -255,6 +324,9 @@ AWARE: dict[str, Mutation] = {
     ".map": change_header,
     ".npz": change_member,
     ".keras": change_member,
+    ".pt2": change_member,
+    ".pb": change_message,
+    ".gz": change_packed,
     ".png": change_chunk,
     ".parquet": change_metadata,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +15,16 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb.cli.labels import read_labels
-from sat_nb.models import keras_file
-from sat_nb.models.refused import Refused
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import ImageFacts, Record, start_run
 from sat_nb.toy import toy
+from tests.fuzz import models
+from tests.fuzz.answers import read_answers, write_answers
 from tests.fuzz.mutations import Mutation, change_document
 from tests.segments import formats as segment_files
+
+HEAVY = "tensorflow"
+"""A package that takes seconds to import: the tests leave it to the hunts."""
 
 MAP = np.random.default_rng(0).normal(size=(6, 5, 3)).astype(np.float32)
 
@@ -31,13 +33,15 @@ MAP = np.random.default_rng(0).normal(size=(6, 5, 3)).astype(np.float32)
 class Target:
     """``write(folder)`` makes valid files; ``read(folder)`` reads all of them.
 
-    What ``read`` returns must not change by damage to bytes, where ``sealed`` says so.
+    What ``read`` returns must not change by damage to bytes, where ``sealed`` says so. ``needs`` is
+    a package without which its cases are passed over.
     """
 
     write: Callable[[Path], Any]
     read: Callable[[Path], Any]
     aware: Mutation | None = None
     sealed: bool = False
+    needs: str = ""
 
 
 # --- masks, maps and photos --------------------------------------------------------------------
@@ -212,63 +216,10 @@ def read_table(folder: Path) -> None:
         raise failed
 
 
-# --- text and models ---------------------------------------------------------------------------
+# --- text --------------------------------------------------------------------------------------
 
 LABELS = 'image_id,label\na,3\n"b,c",1.0\nd,0\n'
 RENAMES = '[rename]\n"eyes" = "eye"\nears = "ear"\n\n[synonyms]\nmark = ["logo", "left \\"x\\""]\n'
-CONFIG = {
-    "class_name": "Sequential",
-    "config": {
-        "name": "s",
-        "layers": [
-            {
-                "class_name": "InputLayer",
-                "config": {"batch_input_shape": [None, 4, 4, 3], "dtype": "float32", "name": "i"},
-            },
-            {"class_name": "Flatten", "config": {"name": "f", "data_format": "channels_last"}},
-            {
-                "class_name": "Dense",
-                "config": {"name": "d", "units": 2, "activation": "softmax", "use_bias": True},
-            },
-        ],
-    },
-}
-
-
-def write_h5(folder: Path) -> None:
-    import h5py
-
-    with h5py.File(folder / "m.h5", "w") as file:
-        file.attrs["model_config"], file.attrs["keras_version"] = json.dumps(CONFIG), "2.14.0"
-        file.create_dataset("model_weights/d/d/kernel:0", data=np.ones((48, 2), np.float32))
-
-
-def write_keras(folder: Path) -> None:
-    import zipfile
-
-    import h5py
-
-    weights = io.BytesIO()
-    with h5py.File(weights, "w") as file:
-        file.create_dataset("layers/dense/vars/0", data=np.ones((48, 2), np.float32))
-    members = {
-        "config.json": json.dumps(CONFIG),
-        "metadata.json": json.dumps({"keras_version": "2.14.0"}),
-        "model.weights.h5": weights.getvalue(),
-    }
-    with zipfile.ZipFile(folder / "m.keras", "w") as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)  # without the time of day
-
-
-def read_model(folder: Path, name: str) -> None:
-    """The gate before a model file; TensorFlow is not asked."""
-    path = keras_file.plain_model(folder / name)
-    try:
-        with keras_file._opened(path, False):
-            pass
-    except Refused as refused:
-        raise sat.InvalidInput(keras_file._sentence(path, refused)) from refused
 
 
 def write_text(folder: Path, name: str, text: str) -> None:
@@ -329,6 +280,11 @@ TARGETS: dict[str, Target] = {
     "table, shards": Target(partial(write_table, partition_by=("model", "method")), read_table),
     "labels": Target(lambda folder: write_text(folder, "labels.csv", LABELS), read_csv),
     "renames": Target(lambda folder: write_text(folder, "renames.toml", RENAMES), read_toml),
-    "model: h5": Target(write_h5, partial(read_model, name="m.h5")),
-    "model: keras": Target(write_keras, partial(read_model, name="m.keras")),
+    "answers": Target(write_answers, read_answers, needs="httpx"),
+    "model: h5": Target(models.write_h5, partial(models.read_keras, name="m.h5")),
+    "model: keras": Target(models.write_keras, partial(models.read_keras, name="m.keras")),
+    "model: pt2": Target(models.write_pt2, models.read_pt2),
+    "model: SavedModel": Target(
+        models.write_saved_model, partial(models.read_keras, name="m"), needs=HEAVY
+    ),
 }

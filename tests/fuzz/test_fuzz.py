@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import cases, hunt
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import _fields, change_message, mutated
 from tests.fuzz.targets import TARGETS
 
 N_CASES = int(os.environ.get("SAT_NB_FUZZ_CASES", "900"))
@@ -18,7 +18,8 @@ N_CASES = int(os.environ.get("SAT_NB_FUZZ_CASES", "900"))
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
 
 
-def test_no_error_but_ours() -> None:
+def test_no_error_but_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAT_NB_FUZZ_LIGHT", "1")
     escapes, n_cases = hunt.hunt("0", 0, N_CASES)
     assert "\n".join(map(str, escapes)) == ""
     assert n_cases == N_CASES
@@ -50,6 +51,12 @@ def test_every_mutation_gives_bytes(name: str) -> None:
     rng = random.Random(0)
     for file, raw in cases.valid(name).items():
         assert isinstance(mutated(rng, file, raw, aware=TARGETS[name].aware), bytes)
+
+
+def test_a_changed_message_is_still_one() -> None:
+    raw = cases.valid("model: SavedModel")["m/saved_model.pb"]
+    for number in range(50):
+        assert _fields(change_message(random.Random(number), raw))
 
 
 class Broken:

@@ -173,3 +173,22 @@ def test_other_files_of_pytorch_are_told_apart(
 def test_old_pickles_are_told_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "old.pt").write_bytes(pickle.dumps({}))
     refused(tmp_path / "old.pt", "a pickle of PyTorch")
+
+
+def test_weights_of_broken_length_are_refused(tmp_path: Path) -> None:
+    refused(saved(tmp_path / "m.pt2", data__weights__weight_0=bytes(25)), "are no float32")
+
+
+def test_a_list_of_members_that_is_damaged_is_told(tmp_path: Path) -> None:
+    raw = saved(tmp_path / "whole.pt2").read_bytes()
+    at = raw.rindex(b"PK\1\2")
+    for name in ("m.pt2", "m.keras"):
+        (tmp_path / name).write_bytes(raw[:at] + b"PK\7\7" + raw[at + 4 :])
+        refused(tmp_path / name, "is damaged")
+        assert is_torch_file(tmp_path / name) is (name == "m.pt2")
+
+
+def test_a_program_that_is_no_object_is_told(tmp_path: Path) -> None:
+    refused(
+        saved(tmp_path / "m.pt2", **{"models/model.json": b'{"graph_module": []}'}), "is damaged"
+    )

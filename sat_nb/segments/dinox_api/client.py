@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from sat_nb.errors import InvalidInput
 from sat_nb.limits import LIMITS, beyond
 from sat_nb.segments.dinox_api.token import Token
-from sat_nb.segments.dinox_api.unpack import ACCEPTED, Answer, CannotUnpack
+from sat_nb.segments.dinox_api.unpack import ACCEPTED, Answer, CannotUnpack, TooLarge
 from sat_nb.segments.formats.json_text import parse_json
 from sat_nb.segments.formats.limits import brief
 
@@ -176,8 +176,9 @@ class DinoxApi:
                 f"{beyond('answer_seconds', 2 * LIMITS['answer_seconds'])}"
             )
         except CannotUnpack as error:
-            size = beyond("answer_bytes", 2 * LIMITS["answer_bytes"])
-            failed = PhotoFailed(f"{self._quoted(error)}; {size}.")
+            more = beyond("answer_bytes", 2 * LIMITS["answer_bytes"])
+            remedy = more if isinstance(error, TooLarge) else "run again to ask once more"
+            failed = PhotoFailed(f"{self._quoted(error)}; {remedy}.")
         except httpx.TransportError as error:
             why = self._quoted(f"{type(error).__name__}: {error}")
             failed = TryAgain(f"no answer from {self._base_url} ({why})")

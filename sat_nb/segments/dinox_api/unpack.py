@@ -14,6 +14,10 @@ class CannotUnpack(Exception):
     """The answer is packed in a way that is not taken, damaged, or larger than allowed."""
 
 
+class TooLarge(CannotUnpack):
+    """The answer is larger than allowed."""
+
+
 class Answer:
     """An answer whose header names this encoding, of at most ``most`` bytes.
 
@@ -41,7 +45,7 @@ class Answer:
             chunk[:room] if self._unpacker is None else _unpacked(self._unpacker, chunk, room)
         )
         if len(self.content) > self._most:
-            raise CannotUnpack(f"the answer has more than {self._most} bytes")
+            raise TooLarge(f"the answer has more than {self._most} bytes")
 
 
 def _unpacked(unpacker: Any, chunk: bytes, room: int) -> bytes:
