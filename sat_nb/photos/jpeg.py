@@ -24,8 +24,11 @@ ARITHMETIC = range(0xC9, 0xCC)
 
 GREY = {127, 128}
 SMALL = 2**14  # pixels, decoded in 0.2 ms
-NOISE = bytes(random.Random(0).choices(range(255), k=2**12))
+NOISE = bytes(random.Random(0).choices(range(255), k=2**9))
 """It has no marker, and is longer than what is decoded at once."""
+
+MOST_SCANS = 4 * 64 * 14
+"""One for each bit of each coefficient, in four colours."""
 
 
 def check_scans(image: Image.Image) -> None:
@@ -75,6 +78,8 @@ def _with_noise(content: bytes) -> BinaryIO | None:
     for marker, at in _markers(content):
         if marker in ARITHMETIC:
             return None
+        if len(parts) > 2 * MOST_SCANS:
+            raise InvalidInput(f"more than {MOST_SCANS} scans; save it again.")
         if before == SCAN:
             end = len(content[:at].rstrip(b"\xff"))  # a marker may begin with several of these
             parts += [content[start:end], NOISE]

@@ -96,6 +96,15 @@ def test_what_stands_behind_the_photo_is_not_its_end() -> None:
         whole(Image.open(io.BytesIO(cut(raw, 0.5)[:-2] + b"\xff\xff\xff" + END + raw)))
 
 
+def test_scans_are_counted_before_noise_is_added() -> None:
+    raw = saved("small")
+    start = raw.index(b"\xff\xda")
+    scan = raw[start : start + 14]
+    many = raw[:start] + scan * (jpeg.MOST_SCANS + 9) + raw[start:]
+    with pytest.raises(sat.InvalidInput, match="more than 3584 scans; save it again"):
+        jpeg._with_noise(many)
+
+
 def test_maps_in_jpeg_are_whole(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(cut(saved("grey"), 0.5))
     maps = sat.read_maps(tmp_path, method="m", sign="unsigned")["m"]
