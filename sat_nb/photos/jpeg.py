@@ -56,7 +56,8 @@ def check_end(image: Image.Image, stream: BinaryIO) -> None:
     its warning on. What stands behind the last pixel of a scan means nothing, so noise that is put
     there changes a picture only if pixels are missing. This takes as long as decoding, and is done
     where it may be so: the corner is grey, the file is progressive, whose later scans only make
-    the picture sharper, or the picture is small.
+    the picture sharper, or the picture is small. A large one that lacks a part of its last block
+    alone passes.
     """
     corner = image.getpixel((image.width - 1, image.height - 1))
     values = corner if isinstance(corner, tuple) else (corner,)
