@@ -17,11 +17,13 @@ from sat_nb.saliency.store.documents import CRC
 
 NUMBERS = [0, -1, 1, 2**31 - 1, 2**31, 2**32, 2**63, 10**30, 10**400, -(10**9), 0.5, 1e308, -1e-320]
 TEXTS = ["", "../../a", "a\0b", "\ud800", "x" * 300, "e\u0301", "\u202e", "[" * 30, "1e999", "NaN"]
-WORDS = [
+WORDS: list[bytes] = [
     struct.pack(kind, value)
     for kind in ("<I", ">I", "<Q", "<H", ">H")
     for value in (0, 1, 0x7F, 0x7FFF, 0xFFFF)
 ] + [b"\xff" * 4, b"\x7f" + b"\xff" * 3, b"\xff" * 3 + b"\x7f", b"\xff" * 8]
+WORDS += [struct.pack(kind, 11_000, 12_000) for kind in ("<HH", ">HH", "<II", ">II")]
+"""The last ones are sides of a picture that takes half a gigabyte."""
 
 Mutation = Callable[[random.Random, bytes], bytes]
 
