@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,10 +12,13 @@ from typing import Any
 import pytest
 
 import sat_nb as sat
-from tests.docs.folders import OF_NUMPY, PREPARED, engine_of_numpy, made_folder
-from tests.docs.pages import blocks_of
-
-OF_KERAS = r"model\.h5|sat_nb\.models"
+from tests.docs.folders import (
+    OF_NUMPY,
+    PREPARED,
+    engine_of_numpy,
+    is_of_keras,
+    made_folder,
+)
 
 
 @pytest.fixture
@@ -27,9 +29,8 @@ def user_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """What the page takes for granted: photos, masks, heatmaps, a table; a model where named."""
-    of_keras = any(re.search(OF_KERAS, block.text) for block in blocks_of(page))
-    given = "toy_folder" if of_keras and page not in OF_NUMPY else "toy_files"
-    folder = made_folder(request.getfixturevalue(given), tmp_path)
+    given = request.getfixturevalue("toy_folder" if is_of_keras(page) else "toy_files")
+    folder = made_folder(given, tmp_path)
     monkeypatch.chdir(folder)
     PREPARED.get(page, lambda _: None)(folder)
     before = dict(os.environ)

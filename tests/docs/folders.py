@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +15,16 @@ from PIL import Image
 
 import sat_nb as sat
 from sat_nb.toy import toy
+from tests.docs.pages import blocks_of
 
 OF_NUMPY = ("docs/how_to/cluster.md",)
 """Pages whose model is explained by an engine of NumPy: what they show is not in the model."""
+
+
+def is_of_keras(page: str) -> bool:
+    """Whether the page explains a Keras model."""
+    named = any(re.search(r"model\.h5|sat_nb\.models", block.text) for block in blocks_of(page))
+    return named and page not in OF_NUMPY
 
 
 def made_folder(files: Path, place: Path) -> Path:

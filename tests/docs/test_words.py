@@ -8,12 +8,17 @@ import re
 import pytest
 
 from tests.docs import commands
+from tests.docs.folders import is_of_keras
 from tests.docs.follow import follow
 from tests.docs.pages import PAGES, ROOT, blocks_of, code_of, text_of
 
 LANGUAGES = {"python", "sh", "text", "toml", "yaml", "bibtex"}
 OF_TORCH = "docs/roads/pytorch.md"
-HERE = [page for page in PAGES if page != OF_TORCH]  # see tests/saliency/torch/test_road.py
+HERE = [  # for the page of PyTorch see tests/saliency/torch/test_road.py
+    pytest.param(page, marks=[pytest.mark.keras] if is_of_keras(page) else [])
+    for page in PAGES
+    if page != OF_TORCH
+]
 
 
 @pytest.mark.usefixtures("user_folder", "detector", "served")

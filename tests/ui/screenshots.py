@@ -1,4 +1,4 @@
-"""Pictures of the explorer for the README: `python -m tests.ui.screenshots [--out figures]`.
+"""Pictures of the explorer for the documentation: `python -m tests.ui.screenshots [--out figures]`.
 
 They show the quickstart's table in JupyterLab, in light and dark, on pages 1,200 and 800 pixels
 wide. The quickstart's models and maps are kept in .cache/studies; making them takes minutes.
