@@ -8,13 +8,15 @@ from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".", "roads", "how_to", "explain")
+BUILT = ("_build", "files", "made")
+"""Folders of docs/ that builds of the site write."""
+
 PAGES = [
     "README.md",
     *(
         str(file.relative_to(ROOT))
-        for folder in FOLDERS
-        for file in sorted((ROOT / "docs" / folder).glob("*.md"))
+        for file in sorted((ROOT / "docs").rglob("*.md"))
+        if not set(BUILT) & set(file.parts)
     ),
 ]
 FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", flags=re.DOTALL | re.MULTILINE)
