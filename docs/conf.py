@@ -21,7 +21,11 @@ version = release = sat_nb.__version__
 extensions = [
     "myst_nb",
     "numpydoc",
+    "entrance",
     "folders",
+    "gallery",
+    "links",
+    "names",
     "reference",
     "sphinx.ext.autodoc",
     "sphinx_design",

@@ -20,7 +20,17 @@ LONGEST_SHOWN = 200
 
 
 class SatError(Exception):
-    """Anything that sat_nb refuses or cannot finish."""
+    """Anything that sat_nb refuses or cannot finish.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> try:
+    ...     aggregate(build(*toy()), how="relativ")
+    ... except SatError as error:
+    ...     print(type(error).__name__)
+    InvalidInput
+    """
 
     longest = LONGEST_MESSAGE
 
@@ -30,31 +40,93 @@ class SatError(Exception):
 
 
 class InvalidInput(SatError, ValueError):
-    """A value, or the content of a file, is not what it must be."""
+    """A value, or the content of a file, is not what it must be.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> try:
+    ...     aggregate(build(*toy()), how="relativ")
+    ... except InvalidInput as error:
+    ...     print(str(error)[:57])
+    how: unknown name 'relativ'. Did you mean 'relative'? Val
+    """
 
 
 class FileMissing(SatError, FileNotFoundError):
-    """A file or folder that was named does not exist."""
+    """A file or folder that was named does not exist.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_images("nowhere/")
+    ... except FileMissing as error:
+    ...     print(error)
+    path: 'nowhere' does not exist; give an existing file or folder.
+    """
 
 
 class IdMismatch(SatError, LookupError):
-    """Images, maps and masks do not name the same images."""
+    """Images, maps and masks do not name the same images.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> maps, segments = toy(2)
+    >>> try:
+    ...     build(maps, {"another": segments["image_00"]})
+    ... except IdMismatch as error:
+    ...     print(str(error).split(":")[0])
+    maps and segments do not name the same images
+    """
 
 
 class CannotWrite(SatError, OSError):
-    """A file cannot be written: the disk is full, or writing is not allowed."""
+    """A file cannot be written: the disk is full, or writing is not allowed.
+
+    Examples
+    --------
+    >>> try:  # doctest: +SKIP
+    ...     write_table(table, "/full_disk/sat.parquet")
+    ... except CannotWrite as error:
+    ...     print(error)
+    """
 
 
 class CannotFetch(SatError, ConnectionError):
-    """A service does not answer, refuses the token, or has no quota left for it."""
+    """A service does not answer, refuses the token, or has no quota left for it.
+
+    Examples
+    --------
+    >>> try:  # doctest: +SKIP
+    ...     fetch_masks(images, "eyes. nose.", out="exports/")
+    ... except CannotFetch as error:
+    ...     print(error)
+    """
 
 
 class EngineMissing(SatError, ImportError):
-    """What explains a model is not installed, or of no use; the message says what to install."""
+    """What explains a model is not installed, or of no use; the message says what to install.
+
+    Examples
+    --------
+    >>> try:  # doctest: +SKIP
+    ...     explain("model.h5", images, methods="lrp.z", preprocess="unit")
+    ... except EngineMissing as error:
+    ...     print(error)
+    """
 
 
 class WorkerFailed(SatError, RuntimeError):
-    """The process that explains the model died or could not be started."""
+    """The process that explains the model died or could not be started.
+
+    Examples
+    --------
+    >>> try:  # doctest: +SKIP
+    ...     explain("model.h5", images, methods="lrp.z", preprocess="unit", max_memory="1 GB")
+    ... except WorkerFailed as error:
+    ...     print(error)
+    """
 
     longest = 2 * LONGEST_MESSAGE  # with the end of its log
 

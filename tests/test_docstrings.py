@@ -82,6 +82,17 @@ def test_members_of_public_classes_are_checked_too() -> None:
     assert not any("._" in name for name in names)
 
 
+def test_every_public_name_has_an_example() -> None:
+    things = {name: getattr(sat, name) for name in sat.__all__}
+    without = [
+        name
+        for name, thing in things.items()
+        if inspect.isclass(thing) or inspect.isroutine(thing)
+        if not NumpyDocString(inspect.getdoc(thing) or "")["Examples"]
+    ]
+    assert without == []
+
+
 def documented_defaults() -> Iterator[tuple[str, str, object]]:
     """(function, parameter, default) of every parameter "name : type, default value"."""
     for name in public_names():

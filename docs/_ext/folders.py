@@ -13,6 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
+from written import write_page
+
 LINK = re.compile(r"\]\(([^)\s#:]+)\)")
 PAGES = "docs/files"
 TEXT = {".md", ".ipynb"}
@@ -47,9 +49,8 @@ def sources(root: Path) -> Iterator[Path]:
 def write(root: Path) -> None:
     """Write a page for each folder that is linked to."""
     for folder in linked_folders(root, list(sources(root))):
-        page = root / PAGES / f"{folder}.md"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f"---\norphan: true\n---\n{listing(root, folder)}", "utf-8")
+        text = f"---\norphan: true\n---\n{listing(root, folder)}"
+        write_page(root / PAGES / f"{folder}.md", text)
 
 
 class LinksToFolders(SphinxPostTransform):

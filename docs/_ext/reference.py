@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 import sat_nb
+from written import write_page
 
 STUB = Path(sat_nb.__file__).with_suffix(".pyi")
 ROOMS = {
@@ -33,10 +34,16 @@ ROOMS = {
     "plots": "Plots",
     "widgets": "The explorer",
     "reports": "Reports",
+    "reproduction": "Sample data",
     "ground": "Errors, files and limits",
 }
 """Room -> title, in the order in which data goes through them."""
 GROUND = "What all rooms share: errors, files from elsewhere, limits on what a file may cost."
+IN_EXAMPLES = (
+    "Every public name, in the order in which data goes through them. Examples take names as they "
+    "are after ``from sat_nb import *`` and ``import numpy as np``; each is run by a test, unless "
+    "it needs a file or a model of yours."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +58,12 @@ class Subject:
         """The part of the package that it belongs to."""
         first = self.module.split(".")[0]
         return first if first in ROOMS else "ground"
+
+    @property
+    def title(self) -> str:
+        """Its names, or one word for many."""
+        leaf = self.module.split(".")[-1].replace("_", " ").capitalize()
+        return leaf if len(self.names) > 3 else ", ".join(self.names)
 
     @property
     def page(self) -> str:
@@ -125,7 +138,7 @@ def _entries(entries: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _page(subject: Subject) -> str:
-    title = ", ".join(subject.names)
+    title = subject.title
     bodies = (described(name, subject.module) for name in subject.names)
     return "\n".join([title, "=" * len(title), "", *itertools.chain.from_iterable(bodies)])
 
@@ -150,13 +163,24 @@ def _row(name: str, module: str) -> tuple[str, str]:
     return f"   * - :py:obj:`~sat_nb.{name}`", f"     - {about}"
 
 
+def _index(by_room: Mapping[str, list[Subject]]) -> str:
+    """All names on one page."""
+    title = "Reference"
+    lines = [title, "=" * len(title), "", IN_EXAMPLES, "", ".. toctree::", "   :hidden:", ""]
+    lines += [*(f"   {room}" for room in by_room), "   All names <../../genindex>", ""]
+    for room, inside in by_room.items():
+        names = (f":py:obj:`~sat_nb.{name}`" for subject in inside for name in subject.names)
+        lines += [f".. rubric:: :doc:`{room}`", "", ", ".join(names), ""]
+    return "\n".join(lines)
+
+
 def pages() -> dict[str, str]:
     """Page -> text."""
     known = subjects()
     found = {subject.page: _page(subject) for subject in known}
-    for room in ROOMS:
-        found[room] = _room(room, [subject for subject in known if subject.room == room])
-    return found
+    by_room = {room: [each for each in known if each.room == room] for room in ROOMS}
+    found |= {room: _room(room, inside) for room, inside in by_room.items()}
+    return found | {"index": _index(by_room)}
 
 
 def write(folder: Path) -> None:
@@ -165,9 +189,7 @@ def write(folder: Path) -> None:
     for file in set(folder.rglob("*.rst")) - set(wanted):
         file.unlink()
     for file, text in wanted.items():
-        if not file.is_file() or file.read_text("utf-8") != text:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
+        write_page(file, text)
 
 
 def keep_bars(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list) -> None:

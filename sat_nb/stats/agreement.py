@@ -58,6 +58,17 @@ class Agreement:
         The level of the tests, and 1 - that of the intervals.
     left_out : dict
         The photos that only one of the tables has.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> maps, segments = toy()
+    >>> table = build({"lrp.z": maps["sharp"]}, segments)
+    >>> effects = build({"without.blur": maps["noisy"]}, segments).assign(n_forward=6)
+    >>> found = agreement(table, effects, n_resamples=1000)
+    >>> found.pairs[["method", "effect", "n_images"]]
+      method        effect  n_images
+    0  lrp.z  without.blur        20
     """
 
     pairs: pd.DataFrame

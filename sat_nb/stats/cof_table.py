@@ -72,6 +72,15 @@ class CofTable:
         changes the class.
     sets : str
         "single" or "minimal".
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> rows = build({"without.blur": toy(8)[0]["sharp"]}, toy(8)[1])
+    >>> gone = (rows["segment"] == "eyes") & (rows["image_id"] < "image_04")
+    >>> rows["flipped_to"] = gone.map({True: 7}).astype("Int64")
+    >>> cof_table(rows.assign(predicted=3, n_forward=6))
+    CofTable(single; blur: eyes 4/8, ears 0/6, mouth 0/8, ...; 4 of 8 photos without any)
     """
 
     table: pd.DataFrame

@@ -72,6 +72,13 @@ class Comparison:
     n_needed : int or None
         How many images (with ``unit``: units) the test needs before any pair of so many segments
         can differ, where there are too few; None otherwise.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> result = compare(build(*toy()), method="sharp")
+    >>> result.mean_ranks["eyes"], result.groups, result.n_total
+    (1.0, (), 20)
     """
 
     mean_ranks: pd.Series
@@ -147,15 +154,38 @@ class Comparison:
 
 
 class PresenceWarning(UserWarning):
-    """Padding creates, reverses or hides differences, as segments are missing from images."""
+    """Padding creates, reverses or hides differences, as segments are missing from images.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", PresenceWarning)  # doctest: +SKIP
+    """
 
 
 class TooFewWarning(UserWarning):
-    """So few images, or units, that nothing can come out different, however clear it is."""
+    """So few images, or units, that nothing can come out different, however clear it is.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as found:
+    ...     warnings.simplefilter("always")
+    ...     result = compare(build(*toy(3)), method="sharp")
+    >>> [warning.category.__name__ for warning in found]
+    ['TooFewWarning']
+    """
 
 
 class UnitSizeWarning(UserWarning):
-    """Differences rest on the units with many images."""
+    """Differences rest on the units with many images.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", UnitSizeWarning)  # doctest: +SKIP
+    """
 
 
 def both_ways(padded: Comparison, complete: Comparison) -> pd.DataFrame:

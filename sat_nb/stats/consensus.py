@@ -55,6 +55,13 @@ class Consensus:
     -----
     W and tau are NaN if an image has one segment or a method ties all of them; such images are
     left out of the averages.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> found = consensus(build(*toy()))
+    >>> round(found.w, 2), list(found.ranking.index)
+    (0.95, ['eyes', 'nose', 'mouth', 'ears', 'rest'])
     """
 
     w: float

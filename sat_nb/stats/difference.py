@@ -65,6 +65,16 @@ class Difference:
         The number of images in both tables.
     left_out : dict
         What only one of the tables has.
+
+    Examples
+    --------
+    >>> from sat_nb.toy import toy
+    >>> maps, segments = toy()
+    >>> before = build({"lrp.z": maps["sharp"]}, segments, model="before")
+    >>> after = build({"lrp.z": maps["noisy"]}, segments, model="after")
+    >>> found = difference(before, after, method="lrp.z", n_resamples=1000)
+    >>> found.table["rank_a"].head(2).to_dict()
+    {'rest': 4.75, 'nose': 2.0}
     """
 
     table: pd.DataFrame

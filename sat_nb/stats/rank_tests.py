@@ -38,6 +38,12 @@ class PairTestResult:
         The mean ranks that the test compares, with ties averaged within each image.
     critical_difference : float, default None
         The distance between two ``friedman_ranks`` from which on they differ, if there is one.
+
+    Examples
+    --------
+    >>> ranks = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [1.0, 2.0, 3.0]])
+    >>> TESTS["wilcoxon-holm"].padded(ranks, 0.05, ["eyes", "nose", "ears"]).groups
+    ((0, 1, 2),)
     """
 
     friedman_p: float

@@ -42,6 +42,13 @@ class Tabulated(os.PathLike[str]):
         How many rows the table has.
     failed : Mapping[str, str]
         {image_id: why}: the photos without rows, under ``errors="skip"``.
+
+    Examples
+    --------
+    >>> found = tabulate(  # doctest: +SKIP
+    ...     "model.h5", images, segments, methods="lrp.z", preprocess="unit", out="sat/"
+    ... )
+    >>> found.n_rows, aggregate(found, value="rank")  # doctest: +SKIP
     """
 
     path: Path
