@@ -8,6 +8,7 @@ from sat_nb.arrays import Size
 from sat_nb.photos.formats import PhotoFile, format_of
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import load_plug_ins, orientation
+from sat_nb.photos.png import check_claim
 from sat_nb.reading import open_plain
 
 ON_THEIR_SIDE = (5, 6, 7, 8)
@@ -33,6 +34,8 @@ def _of_header(file: Path) -> Size | None:
         with open_plain(file) as stream, open_picture(stream) as image:
             if image.format == "TIFF":  # Pillow's versions differ in whether it is turned
                 return None
+            if image.format == "PNG":
+                check_claim(image)
             width, height = image.size
             return (width, height) if orientation(image) in ON_THEIR_SIDE else (height, width)
     except Exception:  # damaged files make Pillow raise errors of many kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,17 @@ def test_outlines_are_filled_as_opencv_fills_them(name: str) -> None:
     np.testing.assert_array_equal(fill_poly(np.array(points), (12, 16)), right)
 
 
-def test_outlines_are_filled_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = np.array(OF_OPENCV["star"][0]) * 3
-    whole = fill_poly(points, (40, 50))
-    monkeypatch.setattr("sat_nb.segments.formats.fill_poly.BAND_PIXELS", 51 * 7)
-    np.testing.assert_array_equal(fill_poly(points, (40, 50)), whole)
+def test_filling_takes_no_more_than_the_mask() -> None:
+    """A photo may be one row of millions of pixels."""
+    fill_poly(np.array([[0, 0], [2, 0], [1, 1]]), (2, 3))  # compiled
+    n = 2**23
+    tracemalloc.start()
+    try:
+        mask = fill_poly(np.array([[5, -1], [n - 5, -1], [n - 5, 1], [5, 1]]), (1, n))
+        assert tracemalloc.get_traced_memory()[1] < 2 * n
+    finally:
+        tracemalloc.stop()
+    assert np.flatnonzero(mask)[[0, -1]].tolist() == [5, n - 5]
 
 
 @settings(max_examples=60)

@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from sat_nb.arrays import Mask, Size
 from sat_nb.compiled import compiled
 
-BAND_PIXELS = 2**20
-"""Pixels that are filled at a time, at four bytes each."""
-
 Points = NDArray[np.int64]
 
 
@@ -62,17 +59,16 @@ def _inside(starts: Points, ends: Points, size: Size) -> Mask:
     left = np.clip(np.ceil(x[::2]).astype(np.int64), 0, width)
     right = np.clip(np.floor(x[1::2]).astype(np.int64) + 1, left, width)
     mask = np.zeros(size, dtype=bool)
-    if not len(rows):
-        return mask
-    step = max(1, BAND_PIXELS // (width + 1))
-    for top in range(int(rows[0]), int(rows[-1]) + 1, step):
-        band = slice(*np.searchsorted(rows, (top, top + step)))
-        n_rows = min(step, height - top)
-        changes = np.zeros((n_rows, width + 1), dtype=np.int32)
-        np.add.at(changes, (rows[band] - top, left[band]), 1)
-        np.add.at(changes, (rows[band] - top, right[band]), -1)
-        mask[top : top + n_rows] = np.cumsum(changes, axis=1, out=changes)[:, :width] > 0
+    _fill_rows(rows, left, right, mask.view(np.uint8))
     return mask
+
+
+@compiled(nogil=True)
+def _fill_rows(rows, left, right, mask):  # type: ignore[no-untyped-def]
+    """Set the pixels of rows, each from the left to before the right."""
+    for i in range(len(rows)):
+        for x in range(left[i], right[i]):
+            mask[rows[i], x] = 1
 
 
 def _crossings(
