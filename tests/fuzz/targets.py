@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -106,10 +107,20 @@ def write_picture(folder: Path, form: str, kind: str = "RGB", **options: Any) ->
         "I;16": lambda: Image.fromarray(pixels[..., 0].astype(np.uint16) * 200),
         "F": lambda: Image.fromarray(pixels[..., 0].astype(np.float32)),
     }[kind]()
+    if form == "ICNS":  # which has none of 9 x 7, and would grow to a megabyte
+        write_icns(folder, picture)
+        return
     tags = Image.Exif()
     tags[0x0112] = 6
     exif = {"exif": tags.tobytes()} if form in ("JPEG", "PNG", "WEBP") else {}
     picture.save(folder / f"a.{SUFFIXES.get(form, form.lower())}", form, **exif, **options)
+
+
+def write_icns(folder: Path, picture: Image.Image) -> None:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    block = b"ic07" + struct.pack(">I", 8 + len(stream.getvalue())) + stream.getvalue()
+    (folder / "a.icns").write_bytes(b"icns" + struct.pack(">I", 8 + len(block)) + block)
 
 
 def write_dicom(folder: Path) -> None:
@@ -236,14 +247,37 @@ def read_toml(folder: Path) -> None:
 
 # --- all of them -------------------------------------------------------------------------------
 
-PICTURES = {
-    **{"png": ("PNG",), "png, 16 bits": ("PNG", "I;16"), "png, palette": ("PNG", "P")},
-    **{"png, see-through": ("PNG", "RGBA"), "jpeg": ("JPEG",), "gif": ("GIF", "P")},
-    **{"tiff": ("TIFF",), "tiff, 16 bits": ("TIFF", "I;16"), "bmp": ("BMP",), "webp": ("WEBP",)},
-    **{"ppm": ("PPM",), "tga": ("TGA",), "pcx": ("PCX",), "sgi": ("SGI",), "ico": ("ICO", "RGBA")},
-    **{"jpeg 2000": ("JPEG2000",), "dds": ("DDS",), "qoi": ("QOI",), "avif": ("AVIF",)},
-    **{"blp": ("BLP", "P"), "im": ("IM",)},
+PICTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "png": ("PNG", "RGB", {}),
+    "png, 16 bits": ("PNG", "I;16", {}),
+    "png, palette": ("PNG", "P", {}),
+    "png, see-through": ("PNG", "RGBA", {}),
+    "jpeg": ("JPEG", "RGB", {}),
+    "jpeg, progressive": ("JPEG", "RGB", {"progressive": True}),
+    "gif": ("GIF", "P", {}),
+    "tiff": ("TIFF", "RGB", {}),
+    "tiff, 16 bits": ("TIFF", "I;16", {}),
+    "tiff, packed": ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+    "tiff, tiles": ("TIFF", "RGB", {"compression": "packbits", "tiffinfo": {322: 16, 323: 16}}),
+    "bmp": ("BMP", "RGB", {}),
+    "webp": ("WEBP", "RGB", {}),
+    "ppm": ("PPM", "RGB", {}),
+    "tga": ("TGA", "RGB", {"compression": "tga_rle"}),
+    "pcx": ("PCX", "RGB", {}),
+    "sgi": ("SGI", "RGB", {}),
+    "ico": ("ICO", "RGBA", {}),
+    "ico, bitmap": ("ICO", "RGBA", {"bitmap_format": "bmp"}),
+    "icns": ("ICNS", "RGB", {}),
+    "jpeg 2000": ("JPEG2000", "RGB", {}),
+    "dds": ("DDS", "RGB", {}),
+    "dds, packed": ("DDS", "RGBA", {"pixel_format": "DXT5"}),
+    "qoi": ("QOI", "RGB", {}),
+    "avif": ("AVIF", "RGB", {}),
+    "blp": ("BLP", "P", {}),
+    "blp 1": ("BLP", "P", {"blp_version": "BLP1"}),
+    "im": ("IM", "RGB", {}),
 }
+"""The format, what a pixel is, and how Pillow is to write it."""
 
 TARGETS: dict[str, Target] = {
     **{
@@ -253,9 +287,8 @@ TARGETS: dict[str, Target] = {
         for name, write in segment_files.WRITERS.items()
     },
     **{
-        f"photos: {name}": Target(partial(_write, *of), read_photos)
-        for _write in (lambda form, kind, folder: write_picture(folder, form, kind),)
-        for name, of in ((n, (f[0], f[1] if len(f) > 1 else "RGB")) for n, f in PICTURES.items())
+        f"photos: {name}": Target(partial(write_picture, form=form, kind=kind, **how), read_photos)
+        for name, (form, kind, how) in PICTURES.items()
     },
     "photos: dicom": Target(write_dicom, read_photos),
     "photos: nifti": Target(write_nifti, read_photos),
