@@ -36,14 +36,11 @@ include_patterns = [
     "notebooks/*.ipynb",
     "notebooks/README.md",
     "benchmarks/README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "README.md",
+    "*.md",
 ]
 exclude_patterns = ["docs/_build", "docs/joss", ".*", "**/.*", "sat_nb", "tests", "figures", "dist"]
 
 # Notebooks are shown as they are committed; tests run them.
-suppress_warnings = ["toc.empty_glob"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # it would be fetched from elsewhere, and pictures stand for widgets
 nb_merge_streams = True
