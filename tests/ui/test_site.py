@@ -35,7 +35,6 @@ KINDS = {
     "changelog": "CHANGELOG.html",
     "files": "docs/files/figures.html",
     "index": "genindex.html",
-    "search": "search.html",
 }
 LEAST_CONTRAST = 7  # WCAG 2.2, AAA
 CONTRAST = """() => {
@@ -106,6 +105,17 @@ def test_a_page_fits_and_can_be_read(
     assert page.page.evaluate(CONTRAST) >= LEAST_CONTRAST
     dark = page.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (dark == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 400])
+def test_what_is_found_fits_and_can_be_read(page: Tab, site: Path, width: int, scheme: str) -> None:
+    page.page.set_viewport_size({"width": width, "height": 900})
+    page.page.emulate_media(color_scheme=scheme)
+    show(page, site, "search.html", query="?q=watermark")
+    page.page.locator("#search-results li").first.wait_for()
+    assert overflow(page) <= 0
+    assert page.page.evaluate(CONTRAST) >= LEAST_CONTRAST
 
 
 def test_no_page_is_wider_than_a_phone(page: Tab, site: Path) -> None:
