@@ -357,3 +357,22 @@ def test_a_folder_is_continued_by_another_pandas(table: pd.DataFrame, tmp_path: 
     two.attrs = table.attrs
     with pytest.raises(sat.InvalidInput, match="table: cannot be written to Parquet .* lose data"):
         sat.write_table(two, tmp_path / "t", partition_by=BY)
+
+
+@pytest.mark.parametrize("name", [None, "rank", "n"])
+def test_notes_of_pandas_rename_no_column(
+    table: pd.DataFrame, tmp_path: Path, name: object
+) -> None:
+    table: pd.DataFrame, tmp_path: Path, name: object
+) -> None:
+    """Arrow takes the names of columns from them, whatever the file calls its columns."""
+    path = sat.write_table(table, tmp_path / "t.parquet")
+    rows = pq.read_table(path)
+    notes = json.loads(rows.schema.metadata[b"pandas"])
+    notes["columns"][0]["name"] = name
+    pq.write_table(
+        rows.replace_schema_metadata({**rows.schema.metadata, b"pandas": json.dumps(notes)}), path
+    )
+    for read in (sat.read_table, lambda path: sat.aggregate(path, how="absolute", value="rank")):
+        with pytest.raises(sat.InvalidInput, match="pandas noted of its columns does not fit"):
+            read(path)

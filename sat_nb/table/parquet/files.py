@@ -17,8 +17,8 @@ from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import (
+    in_pandas,
     open_shards,
-    order_of_columns,
     partitions,
     shard_file,
     staged,
@@ -144,8 +144,7 @@ def read_table(
     with _readable(file):
         chosen = pq.filters_to_expression(filters) if filters else None
         check_claims(shards.get_fragments(filter=chosen))
-        rows = shards.to_table(filter=chosen)
-        table = rows.select(order_of_columns(shards.schema)).to_pandas()
+        table = in_pandas(shards.to_table(filter=chosen), shards.schema)
         table.attrs = joint_attrs(shards)
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)

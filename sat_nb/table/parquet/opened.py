@@ -23,7 +23,7 @@ from sat_nb.saliency.process.pool import n_cores
 from sat_nb.table.classes import Classes, check_known
 from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import Footer, share_no_image
-from sat_nb.table.parquet.shards import open_shards, order_of_columns
+from sat_nb.table.parquet.shards import in_pandas, open_shards
 from sat_nb.table.parquet.sql import (
     FIXED,
     Rows,
@@ -57,8 +57,7 @@ class Opened:
         self, path: Path, dataset: ds.FileSystemDataset, files: tuple[ds.Fragment, ...]
     ) -> None:
         self.path, self.dataset, self.files = path, dataset, files
-        empty = dataset.schema.empty_table().select(order_of_columns(dataset.schema))
-        self.empty = _with_texts(empty.to_pandas())
+        self.empty = _with_texts(in_pandas(dataset.schema.empty_table(), dataset.schema))
         self.names = list(self.empty.columns)
         self.share_no_image: bool | None = None
         self._connection: Any = None

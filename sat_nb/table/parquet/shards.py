@@ -162,6 +162,15 @@ def _partitioning(file: Path) -> ds.Partitioning:
     return ds.partitioning(pa.schema(fields), flavor="hive")
 
 
+def in_pandas(rows: pa.Table, schema: pa.Schema) -> pd.DataFrame:
+    """The rows with the columns in their order; ValueError where pandas' notes rename any."""
+    order = order_of_columns(schema)
+    frame = rows.select(order).to_pandas()
+    if list(frame.columns) != [name for name in order if name in frame.columns]:
+        raise ValueError("what pandas noted of its columns does not fit them")
+    return frame
+
+
 def order_of_columns(schema: pa.Schema) -> list[str]:
     """The columns in the order of the frame that was written, where that is known.
 
