@@ -363,8 +363,6 @@ def test_a_folder_is_continued_by_another_pandas(table: pd.DataFrame, tmp_path: 
 def test_notes_of_pandas_rename_no_column(
     table: pd.DataFrame, tmp_path: Path, name: object
 ) -> None:
-    table: pd.DataFrame, tmp_path: Path, name: object
-) -> None:
     """Arrow takes the names of columns from them, whatever the file calls its columns."""
     path = sat.write_table(table, tmp_path / "t.parquet")
     rows = pq.read_table(path)
