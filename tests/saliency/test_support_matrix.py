@@ -21,7 +21,7 @@ FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}
 
 def documented() -> dict[str, list[str]]:
     """{architecture: its cells} of the page's table of models."""
-    table = PAGE.read_text(encoding="utf-8")
+    table = PAGE.read_text(encoding="utf-8").split("| the paper's six methods |")[1]
     rows = re.findall(r"^\| `([\w-]+)` \|(.+)\|$", table, flags=re.M)
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
 
