@@ -120,12 +120,13 @@ def test_what_is_found_fits_and_can_be_read(page: Tab, site: Path, width: int, s
 
 def test_no_page_is_wider_than_a_phone(page: Tab, site: Path) -> None:
     page.page.set_viewport_size({"width": 400, "height": 900})
+    files = {file for file in site.rglob("*.html") if "_static" not in file.parts}
     wide = []
-    for file in sorted(site.rglob("*.html")):
-        if "_static" not in file.parts:
-            show(page, site, str(file.relative_to(site)))
-            if overflow(page) > 0:
-                wide.append(file.name)
+    for file in sorted(files - {site / "index.html"}):  # which leads on to another
+        page.page.goto(file.as_uri(), wait_until="domcontentloaded")
+        if overflow(page) > 0:
+            wide.append(file.name)
+    assert len(files) > 100
     assert wide == []
 
 
