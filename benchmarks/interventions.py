@@ -25,9 +25,10 @@ from sat_nb.saliency.process.pool import ask
 from sat_nb.saliency.request import OpenModel, opened_model
 
 BOUND = 0.90
-MEASURES = {
-    "without": {"measures": "without"},
-    "shapley": {"measures": "shapley", "parameters": {"shapley": {"max_exact": 8}}},
+# Of each, how many photos come on one of --photos, so that both ask the model about as often.
+MEASURES: dict[str, tuple[int, dict[str, Any]]] = {
+    "without": (16, {"measures": "without"}),
+    "shapley": (1, {"measures": "shapley", "parameters": {"shapley": {"max_exact": 8}}}),
 }
 
 
@@ -58,11 +59,11 @@ def main() -> None:
 
 def measure(opened: OpenModel, model: str, options: argparse.Namespace) -> None:
     """Print the throughput of each measure under each replacement."""
-    images, segments = make_input(options.photos, options.segments, options.side)
     batch = np.random.default_rng(0).normal(0, 50, (options.batch_size, *opened.facts.input_shape))
     batch = batch.astype(np.float32)
     bare(opened, batch, 3 * options.batch_size)
-    for name, asked in MEASURES.items():
+    for name, (times, asked) in MEASURES.items():
+        images, segments = make_input(times * options.photos, options.segments, options.side)
         for replacement in ("grey", "mean", "blur"):
             given: dict[str, Any] = {
                 "preprocess": options.preprocess,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.inputs import Listed, checked_names
+from sat_nb.cli.inputs import Listed, checked_names, opened
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import output_options, show
 from sat_nb.cli.summaries import CLASSES, RESAMPLES, SEED, known
@@ -19,6 +19,8 @@ from sat_nb.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sat_nb.table.source import Source
 
 METHODS = click.option(
     "--methods", type=Listed(), help="Saliency methods; by default all in the table."
@@ -70,11 +72,11 @@ def compare(
 
     `sat-nb compare sat.parquet --segments eyes,nose` says whether the eyes are ahead of the nose.
     """
-    rows = sat.read_table(table)
-    asked = _asked(segments, rows)
-    options |= known(classes=classes) | read_unit(unit, rows)
+    source = opened(table)
+    asked = _asked(segments, source)
+    options |= known(classes=classes) | read_unit(unit, source.empty)
     parts = []
-    for group, result in _results(rows, methods_of(methods, rows), by or [], options):
+    for group, result in _results(source, methods_of(methods, source), by or [], options):
         for a, b in combinations(asked, 2):
             answer = _answer(result, a, b)
             where = ", ".join(map(printable, group.values()))
@@ -84,18 +86,18 @@ def compare(
     show(_joined(parts), out=out, latex=latex, spreadsheet_safe=spreadsheet_safe)
 
 
-def methods_of(given: Sequence[str] | None, table: pd.DataFrame) -> list[str]:
+def methods_of(given: Sequence[str] | None, table: Source) -> list[str]:
     """The methods that are asked for, in that order, all of which the table has."""
-    held = list(table["method"].unique())
+    held = table.names("method")
     if given == []:
         raise InvalidInput("--methods: expected names with commas, got none; leave it out for all.")
     return checked_names("--methods", given, held) if given is not None else held
 
 
-def _asked(segments: list[str] | None, table: pd.DataFrame) -> list[str]:
+def _asked(segments: list[str] | None, table: Source) -> list[str]:
     if segments is None:
         return []
-    names = checked_names("--segments", segments, list(table["segment"].dropna().unique()))
+    names = checked_names("--segments", segments, table.names("segment"))
     if len(names) < 2:
         raise InvalidInput(
             f"--segments: expected two names or more, with commas, got {segments}; such as "
@@ -105,11 +107,11 @@ def _asked(segments: list[str] | None, table: pd.DataFrame) -> list[str]:
 
 
 def _results(
-    table: pd.DataFrame, methods: list[str], by: list[str], options: dict[str, Any]
+    table: Source, methods: list[str], by: list[str], options: dict[str, Any]
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """({column: value} of a group, its comparison), method by method."""
-    by = checked_names("--by", [column for column in by if column != "method"], table.columns)
-    groups = table.groupby(by, dropna=False, sort=True) if by else [((), table)]
+    by = checked_names("--by", [column for column in by if column != "method"], table.empty.columns)
+    groups = table.rows().groupby(by, dropna=False, sort=True) if by else [((), table)]
     for values, rows in groups:
         group = dict(zip(by, values, strict=True))
         for method in methods:
@@ -235,7 +237,7 @@ def difference(
 ) -> None:
     """Compare two models on the same images: how far each segment moved in rank from a to b."""
     a, b = _two_tables(table_a, table_b, models)
-    options |= known(classes=classes) | read_unit(unit, a)
+    options |= known(classes=classes) | read_unit(unit, a.empty)
     parts = []
     for method in methods_of(methods, a):
         result = sat.difference(a, b, method=method, **options)
@@ -248,16 +250,18 @@ def difference(
 
 def _two_tables(
     table_a: str, table_b: str | None, models: list[str] | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[Source, Source]:
     """The rows of the two models."""
     if (table_b is None) == (models is None):
         raise InvalidInput(
             "give two tables, one a model, or one table and --models a,b: two of its models."
         )
-    a = sat.read_table(table_a)
+    a = opened(table_a)
     if models is None:
-        return a, sat.read_table(str(table_b))
-    names = checked_names("--models", models, list(a["model"].unique()))
+        return a, opened(str(table_b))
+    names = checked_names("--models", models, a.names("model"))
     if len(names) != 2:
         raise InvalidInput(f"--models: expected two models, with a comma, got {models}.")
-    return a[a["model"] == names[0]], a[a["model"] == names[1]]
+    rows = a.rows()
+    first, second = (rows[rows["model"] == name] for name in names)
+    return opened(first), opened(second)

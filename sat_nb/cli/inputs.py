@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,11 @@ import sat_nb as sat
 from sat_nb.cli.options import Imported, named, say
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.segments.problems import problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sat_nb.table.source import Source
 
 FORMAT = named(
     "--format",
@@ -137,3 +142,10 @@ def given(*names: str) -> list[str]:
     from_user = click.core.ParameterSource.COMMANDLINE
     spelled = {str(param.name): param.opts[0] for param in context.command.get_params(context)}
     return [spelled[n] for n in names if context.get_parameter_source(n) is from_user]
+
+
+def opened(table: str | pd.DataFrame) -> Source:
+    """A table that statistics read from as much as they need."""
+    from sat_nb.table.source import source_of
+
+    return source_of(table)

@@ -8,7 +8,7 @@ import click
 
 import sat_nb as sat
 from sat_nb.cli.comparisons import ALPHA, METHODS, MISSING, TEST, methods_of
-from sat_nb.cli.inputs import Listed, checked_names
+from sat_nb.cli.inputs import Listed, checked_names, opened
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import SPREADSHEET_SAFE
 from sat_nb.cli.summaries import CLASSES, LEVEL, SEED
@@ -60,7 +60,8 @@ def figures(
     rows = sat.read_table(table)
     marked = checked_names("--highlight", highlight, list(rows["segment"].dropna().unique()))
     written = {name: options.pop(name) for name in ("formats", "spreadsheet_safe")}
-    results = [results_of_method(rows, method, **options) for method in methods_of(methods, rows)]
+    wanted = methods_of(methods, opened(rows))
+    results = [results_of_method(rows, method, **options) for method in wanted]
     for result in results:
         for file in draw_results(result, out, highlight=marked, **written):
             say(file)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.inputs import Listed, Whole, as_parameter
+from sat_nb.cli.inputs import Listed, Whole, as_parameter, opened
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import output_options, show
 from sat_nb.cli.units import UNIT, read_unit
@@ -114,8 +114,9 @@ def intervals(
     **options: Any,
 ) -> None:
     """Aggregate a table with bootstrap intervals: how a mean would vary over images like these."""
-    rows = sat.read_table(table)
-    summary = sat.intervals(rows, **read_unit(unit, rows), **known(classes=classes), **options)
+    rows = opened(table)
+    units = read_unit(unit, rows.empty)
+    summary = sat.intervals(rows, **units, **known(classes=classes), **options)
     show(summary, out=out, latex=latex, spreadsheet_safe=spreadsheet_safe)
 
 

@@ -13,8 +13,10 @@ which also sends relevance through the softmax, is patented and not among these 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -80,7 +82,12 @@ class _Ruled(torch.autograd.Function):
 
 def _over(share: Any, by: Any) -> Any:
     """share / by, and 0 where ``by`` is 0."""
-    return torch.where(by == 0, torch.zeros_like(share), share / by)
+    return (share / by).masked_fill_(by == 0, 0)
+
+
+def _total(parts: Iterable[Any]) -> Any:
+    """Their sum; Python's own adds 0 first, which is one more pass through memory."""
+    return reduce(operator.add, parts)
 
 
 # --- rules -------------------------------------------------------------------------------------
@@ -196,10 +203,10 @@ def _positive_shares(map_: Linear, x: Any, given: Any, *, positive: bool) -> Any
         return _shares(given, [(map_, x, map_.above)])[0]
     above, below = x.clamp(min=0), x.clamp(max=0)
     if map_.joins is None:
-        return sum(_shares(given, [(map_, above, map_.above), (map_, below, map_.below)]))
+        return _total(_shares(given, [(map_, above, map_.above), (map_, below, map_.below)]))
     axis = map_.joins[0]
     (found,) = _shares(given, [(map_, torch.cat([above, below], axis), map_.both)])
-    return sum(found.chunk(2, axis))
+    return _total(found.chunk(2, axis))
 
 
 def _shares(given: Any, parts: Sequence[tuple[Linear, Any, Any]]) -> list[Any]:
@@ -207,7 +214,7 @@ def _shares(given: Any, parts: Sequence[tuple[Linear, Any, Any]]) -> list[Any]:
     with torch.enable_grad():
         xs = [x.detach().requires_grad_() for _, x, _ in parts]
         zs = [map_.apply(x, kernel) for x, (map_, _, kernel) in zip(xs, parts, strict=True)]
-    share = _over(given, sum(z.detach() for z in zs))
+    share = _over(given, _total(z.detach() for z in zs))
     slopes = torch.autograd.grad(zs, xs, [share.expand_as(z) for z in zs])
     return [x.detach() * slope for x, slope in zip(xs, slopes, strict=True)]
 
@@ -225,9 +232,11 @@ def _in_proportion_above_zero(step: Step, args: Any, kwargs: Any, parameters: An
         return step.node.target(*xs, **kwargs)
 
     def back(given: Any, xs: Any, _: Any) -> list[Any]:
-        above = [(x * sign).clamp(min=0) for x, sign in zip(xs, signs, strict=True)]
-        share = _over(given, sum(above))
-        return [part * share for part in above]
+        above = [
+            (x if sign == 1 else x * sign).clamp(min=0) for x, sign in zip(xs, signs, strict=True)
+        ]
+        share = _over(given, _total(above))
+        return [part.mul_(share) for part in above]
 
     return _Ruled.apply(run, back, *torch.broadcast_tensors(*args[:2]))
 
