@@ -75,7 +75,8 @@ def check_end(image: Image.Image, stream: BinaryIO) -> None:
 
 def _with_noise(content: bytes) -> BinaryIO | None:
     """The first picture of a file, with noise behind each scan; None for arithmetic coding."""
-    parts, start, before = [], 0, 0
+    parts: list[bytes] = []
+    start = before = 0
     for marker, at in _markers(content):
         if marker in ARITHMETIC:
             return None
