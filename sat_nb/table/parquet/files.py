@@ -145,7 +145,7 @@ def read_table(
         chosen = pq.filters_to_expression(filters) if filters else None
         check_claims(shards.get_fragments(filter=chosen))
         table = in_pandas(shards.to_table(filter=chosen), shards.schema)
-        table.attrs = {**joint_attrs(shards)}
+        table.attrs = dict[Any, Any](joint_attrs(shards))
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)
 
