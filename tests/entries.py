@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from sat_nb.registry import Entry
+from sat_nb.widgets.views import VIEWS
+
+OF_ANY_TABLE = [name for name, view in VIEWS.items() if not view.measures]
+"""The views that need no effects of interventions in the table."""
 
 
 def is_described(entry: Entry, *, sourced: bool = True) -> None:

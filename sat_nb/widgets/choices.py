@@ -151,7 +151,7 @@ def _expected(name: str, state: ExplorerState, offer: Offer) -> str:
     if not possible:
         return LIMITS.get(name, "another")
     if name == "methods" and set(state.methods) <= set(possible):
-        return f"at least {_min_methods(state)} of {shorten(possible, 12)}"
+        return f"at least {_min_methods(state)} of {shorten(_needed(state, offer), 12)}"
     return f"one of {shorten(possible, 12)}"
 
 
@@ -201,7 +201,7 @@ def _filled(state: ExplorerState, offer: Offer) -> ExplorerState:
 
 def _with_enough(state: ExplorerState, offer: Offer) -> ExplorerState:
     """As many methods as the view needs, and at least one segment."""
-    if len(state.methods) < _min_methods(state):
+    if len(set(state.methods) & set(_needed(state, offer))) < _min_methods(state):
         state = replace(state, methods=_first_methods(state, offer))
     if len(state.hidden) == len(offer.segments):
         state = replace(state, hidden=state.hidden[1:])
@@ -210,7 +210,14 @@ def _with_enough(state: ExplorerState, offer: Offer) -> ExplorerState:
 
 def _first_methods(state: ExplorerState, offer: Offer) -> tuple[str, ...]:
     """All methods for a view that compares them, the first one for others."""
-    return offer.methods if _min_methods(state) > 1 else offer.methods[:1]
+    needed = _needed(state, offer) or offer.methods
+    return needed if _min_methods(state) > 1 else needed[:1]
+
+
+def _needed(state: ExplorerState, offer: Offer) -> tuple[str, ...]:
+    """The methods of which the view needs some."""
+    view = VIEWS.get(state.view)
+    return offer.methods if view is None else view.methods_of(offer)
 
 
 def _min_methods(state: ExplorerState) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sat_nb.widgets.controls import CONTROLS
-from sat_nb.widgets.views import VIEWS
+from tests.entries import OF_ANY_TABLE
 from tests.ui.browser import THEMES
 from tests.ui.explorer_page import ExplorerPage
 
@@ -131,7 +131,7 @@ def test_the_focus_stays_and_is_seen(explorer: ExplorerPage) -> None:
     assert chip.evaluate(f"chip => chip === {HELD}"), "the next key goes on from there"
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", OF_ANY_TABLE)
 def test_all_that_is_used_has_a_name(view: str, explorer: ExplorerPage) -> None:
     explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
     page = explorer.page
@@ -163,7 +163,7 @@ def test_each_control_says_what_it_does(name: str, explorer: ExplorerPage) -> No
 def test_text_stands_out_in_each_theme(theme: str, explorer: ExplorerPage) -> None:
     explorer.tab.theme(theme)
     faint = []
-    for view in VIEWS:
+    for view in OF_ANY_TABLE:
         explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
         found = explorer.root.evaluate(CONTRAST)
         assert len(found) > 10
@@ -174,7 +174,7 @@ def test_text_stands_out_in_each_theme(theme: str, explorer: ExplorerPage) -> No
 
 def test_nothing_is_cut_off(explorer: ExplorerPage) -> None:
     over = []
-    for view in VIEWS:
+    for view in OF_ANY_TABLE:
         explorer.show(view, **MARKED, **({"image_id": "zebra/001"} if view == "image" else {}))
         for width in (800, 1200):
             explorer.page.set_viewport_size({"width": width, "height": 900})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sat_nb.widgets.views import VIEWS
+from tests.entries import OF_ANY_TABLE
 from tests.ui.data import HARMFUL, LONG, SCRIPT
 from tests.ui.explorer_page import ExplorerPage
 
@@ -17,7 +17,7 @@ def assert_nothing_came_of_it(harmful: ExplorerPage) -> None:
     assert harmful.tab.errors == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", OF_ANY_TABLE)
 def test_harmful_names_do_nothing_in_any_view(view: str, harmful: ExplorerPage) -> None:
     if view == "difference":
         assert harmful.root.locator(".sat-tab-difference").count() == 0, "there is one model"

@@ -19,6 +19,7 @@ from sat_nb import ExplorerState
 from sat_nb.widgets import explorer as module
 from sat_nb.widgets.explorer import Explorer
 from sat_nb.widgets.views import VIEWS
+from tests.entries import OF_ANY_TABLE
 from tests.widgets.conftest import (
     HOSTILE,
     LONG,
@@ -267,7 +268,7 @@ def hostile() -> Explorer:
     return sat.explore(**data)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", OF_ANY_TABLE)
 def test_hostile_names_are_text_in_every_view(hostile: Explorer, view: str) -> None:
     explorer = hostile
     explorer.state = ExplorerState(view=view, methods=(HOSTILE, "noisy"), segment=HOSTILE)
@@ -292,7 +293,7 @@ def test_hostile_names_are_text_in_every_view(hostile: Explorer, view: str) -> N
 # Without a kernel, and in files.
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", OF_ANY_TABLE)
 def test_without_a_kernel_there_is_a_picture_and_a_table(explorer: Explorer, view: str) -> None:
     explorer.state = ExplorerState(view=view)
     bundle = explorer._repr_mimebundle_()

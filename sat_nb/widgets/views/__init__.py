@@ -4,6 +4,7 @@ from sat_nb.registry import registry
 from sat_nb.widgets.views import (
     agreement,
     bars,
+    cof,
     diagram,
     difference,
     distribution,
@@ -25,6 +26,7 @@ VIEWS: dict[str, View] = registry(
     difference.VIEW,
     size.VIEW,
     effects.VIEW,
+    cof.VIEW,
     images.VIEW,
     image.VIEW,
     unusual.VIEW,

@@ -72,6 +72,9 @@ class View(Entry):
         Fields of the state that change only how the result is drawn. Their controls are shown.
     min_methods, min_models : int, default 1
         Tables with fewer methods or models do not have the view.
+    measures : tuple of str, default ()
+        Measures of ``intervene``: tables without rows of any of them do not have the view, and
+        one of them is always chosen in it.
     wants : tuple of str, default ()
         What the view shows more with: "images", "maps", "segments".
     slow : callable, default never
@@ -121,6 +124,7 @@ class View(Entry):
     display: tuple[str, ...] = ("segment",)
     min_methods: int = 1
     min_models: int = 1
+    measures: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     slow: Callable[[ExplorerState], bool] = lambda state: False
     themed: bool = True
@@ -150,7 +154,7 @@ class View(Entry):
         return f"{self.title}: {self.about.removesuffix('.')}"
 
     def is_possible(self, offer: Offer) -> bool:
-        """Whether the table has as many methods and models as the view needs.
+        """Whether the table has the methods, measures and models that the view needs.
 
         Parameters
         ----------
@@ -162,8 +166,25 @@ class View(Entry):
         bool
             True if the view can be shown.
         """
-        enough = len(offer.methods) >= self.min_methods
+        enough = len(self.methods_of(offer)) >= self.min_methods
         return enough and max(len(offer.models), 1) >= self.min_models
+
+    def methods_of(self, offer: Offer) -> tuple[str, ...]:
+        """The methods of which the view needs ``min_methods``.
+
+        Parameters
+        ----------
+        offer : Offer
+            The methods, models and other values that the table has.
+
+        Returns
+        -------
+        tuple of str
+            All methods, or those that are effects of one of ``measures``.
+        """
+        if not self.measures:
+            return offer.methods
+        return tuple(method for method in offer.measures if measure_of(method) in self.measures)
 
     def panels_of(self, state: ExplorerState) -> tuple[Panel, ...]:
         """The panels of the view in a state.
@@ -198,6 +219,15 @@ class View(Entry):
         if self.table is not None:
             return self.table(results, state)
         return joined(self.panels_of(state), results)
+
+
+def measure_of(method: str) -> str:
+    """The measure of effects that are called after it and what takes a segment's place.
+
+    >>> measure_of("without.blur")
+    'without'
+    """
+    return method.partition(".")[0]
 
 
 def axes_on(figure: Any) -> Axes | None:
