@@ -6,21 +6,27 @@ import io
 from contextlib import redirect_stdout
 from typing import Any
 
+import matplotlib as mpl
+
 from tests.docs import commands
 from tests.docs.pages import Block, blocks_of
 
 
 def follow(page: str) -> None:
-    """What one block makes, the next ones find; a text block says what the Python above prints."""
+    """What one block makes, the next ones find; a text block says what the Python above prints.
+
+    The style of figures that a page sets does not reach the next page.
+    """
     names: dict[str, Any] = {}
-    for block in blocks_of(page):
-        if block.language == "sh":
-            for line in commands.lines_of(block):
-                commands.run(line)
-        if block.language == "python":
-            said = _run(block, names)
-            if block.shows is not None:
-                assert _lines(said) == _lines(block.shows), str(block)
+    with mpl.rc_context():
+        for block in blocks_of(page):
+            if block.language == "sh":
+                for line in commands.lines_of(block):
+                    commands.run(line)
+            if block.language == "python":
+                said = _run(block, names)
+                if block.shows is not None:
+                    assert _lines(said) == _lines(block.shows), str(block)
 
 
 def _run(block: Block, names: dict[str, Any]) -> str:
