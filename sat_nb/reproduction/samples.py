@@ -13,7 +13,7 @@ from typing import Any
 
 import sat_nb as sat
 from sat_nb.arguments import checked_whole
-from sat_nb.errors import unknown_name
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.reproduction import cnn, equids, torch_models
 from sat_nb.reproduction.marked_photos import equids_folder, key_of, model_file
 from sat_nb.reproduction.rendering import MIN_SIZE
@@ -104,7 +104,7 @@ class SampleData:
         Raises
         ------
         InvalidInput
-            For an unknown kind.
+            For an unknown kind, less than one epoch, and a ``marked`` that is not a truth value.
         EngineMissing
             Where the library that trains the model is missing.
 
@@ -113,11 +113,14 @@ class SampleData:
         >>> data.model("vit", marked=False)  # doctest: +SKIP
         PosixPath('samples/vit_0_5bb2.../vit.pt2')
         """
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise unknown_name("kind", kind, KINDS)
+        if not isinstance(marked, bool):
+            raise InvalidInput(f"marked: expected True or False, got {marked!r}.")
+        n_epochs = KINDS[kind].epochs if epochs is None else checked_whole("epochs", epochs, 1)
         trainer, share = KINDS[kind].trainer, SHARE if marked else 0.0
         data = equids_folder(self.folder, share, **self.settings)
-        options: dict[str, Any] = {"epochs": epochs or KINDS[kind].epochs, "seed": 0}
+        options: dict[str, Any] = {"epochs": n_epochs, "seed": 0}
         file = _file(self.folder, trainer, data, share, options)
         if not file.exists():
             images = sat.read_images(data.images).select(list(data.train))

@@ -87,3 +87,19 @@ def test_what_cannot_be_rendered_is_refused(tmp_path: Path, wrong: dict, says: s
     with pytest.raises(sat.InvalidInput, match=says):
         sat.sample_data(tmp_path, **{**FEW, **wrong})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        (["keras2"], {}, "unknown name"),
+        ("keras2", {"epochs": -1}, "epochs: expected a whole number >= 1, got -1"),
+        ("keras2", {"epochs": "many"}, "epochs: expected a whole number"),
+        ("keras2", {"marked": "no"}, "marked: expected True or False, got 'no'"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused_before_training(
+    data: sat.SampleData, kind: object, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(sat.InvalidInput, match=said):
+        data.model(kind, **options)  # type: ignore[arg-type]

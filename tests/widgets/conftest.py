@@ -38,6 +38,19 @@ def toy_data(rename: dict[str, str] | None = None, method: str = "sharp") -> dic
     return {"table": table, "images": images, "maps": both, "segments": segments}
 
 
+def with_effects(*, n_flipped: int, flipped_to: int) -> pd.DataFrame:
+    """Attribution, and effects; without the eyes the class changes in the first photos."""
+    maps, segments = toy()
+    attribution = sat.build({"lrp.z": maps["sharp"]}, segments)
+    effects = sat.build({"without.blur": maps["noisy"], "shapley.blur": maps["sharp"]}, segments)
+    first = sorted(effects["image_id"].unique())[:n_flipped]
+    gone = (effects["segment"] == "eyes") & effects["image_id"].isin(first)
+    gone &= effects["method"] == "without.blur"
+    effects["flipped_to"] = gone.map({True: flipped_to}).astype("Int64")
+    both = pd.concat([attribution, effects.assign(n_forward=6)], ignore_index=True)
+    return both.assign(predicted=3, label=3)
+
+
 @pytest.fixture(scope="session")
 def data() -> dict[str, Any]:
     """The arguments of ``explore``."""

@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.toy import toy
 from sat_nb.widgets.choices import checked, nearest
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.snapshot import Snapshot
 from sat_nb.widgets.views import VIEWS
 from tests.stats.test_cof_table import effects
-from tests.widgets.conftest import shown_html
+from tests.widgets.conftest import shown_html, with_effects
 from tests.widgets.same_result import assert_code_makes_the_same
 from tests.widgets.test_controls import check_entry
 from tests.widgets.test_views import check_complete, check_fields
@@ -24,15 +23,7 @@ from tests.widgets.test_views import check_complete, check_fields
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     """Attribution, and effects in which the class changes without the eyes in 7 of 20 photos."""
-    maps, segments = toy()
-    attribution = sat.build({"lrp.z": maps["sharp"]}, segments)
-    effects = sat.build({"without.blur": maps["noisy"], "shapley.blur": maps["sharp"]}, segments)
-    seven = sorted(effects["image_id"].unique())[:7]
-    gone = (effects["segment"] == "eyes") & effects["image_id"].isin(seven)
-    gone &= effects["method"] == "without.blur"
-    effects["flipped_to"] = gone.map({True: 9}).astype("Int64")
-    both = pd.concat([attribution, effects.assign(n_forward=6)], ignore_index=True)
-    return both.assign(predicted=3, label=3)
+    return with_effects(n_flipped=7, flipped_to=9)
 
 
 def shown(table: pd.DataFrame, **state: Any) -> Snapshot:
@@ -91,6 +82,11 @@ def test_tables_without_such_effects_have_no_such_view(
     assert "cof" not in sat.explore(some).fields["view"].buttons
     with pytest.raises(sat.InvalidInput, match="state.view: 'cof' cannot be shown"):
         checked(sat.ExplorerState(view="cof"), Data(some).offer)
+
+
+def test_measures_are_a_tuple() -> None:
+    with pytest.raises(sat.InvalidInput, match=r"measures: expected a tuple .*\('without',\)"):
+        replace(VIEWS["cof"], measures="without")
 
 
 def test_minimal_sets_where_only_they_were_searched() -> None:

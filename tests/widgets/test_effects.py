@@ -8,22 +8,16 @@ import pandas as pd
 import pytest
 
 import sat_nb as sat
-from sat_nb.toy import toy
 from sat_nb.widgets.choices import checked
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.snapshot import Snapshot
+from tests.widgets.conftest import with_effects
 from tests.widgets.same_result import assert_code_makes_the_same
 
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    maps, segments = toy()
-    attribution = sat.build({"lrp.z": maps["sharp"]}, segments)
-    effects = sat.build({"without.blur": maps["noisy"], "shapley.blur": maps["sharp"]}, segments)
-    gone = (effects["segment"] == "eyes") & (effects["method"] == "without.blur")
-    effects["flipped_to"] = gone.map({True: 7}).astype("Int64")
-    both = pd.concat([attribution, effects.assign(n_forward=6)], ignore_index=True)
-    return both.assign(predicted=3, label=3)
+    return with_effects(n_flipped=20, flipped_to=7)
 
 
 def shown(table: pd.DataFrame, **state: Any) -> Snapshot:

@@ -138,6 +138,10 @@ class View(Entry):
                 f"name: expected letters, digits, '-' and '_', got {self.name!r}; `title` may be "
                 "any text."
             )
+        if isinstance(self.measures, str):
+            raise InvalidInput(
+                f"measures: expected a tuple of names, such as ({self.measures!r},), got text."
+            )
         for argument, names, known in (
             ("panels", (self.panels,), tuple(DIVISIONS)),
             ("uses", self.uses, STATE_FIELDS),
