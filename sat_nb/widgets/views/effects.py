@@ -15,7 +15,7 @@ from sat_nb.widgets.code import call, highlight_of, pooling, unit_of
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.panels import Panel, joined
 from sat_nb.widgets.state import ExplorerState, Offer
-from sat_nb.widgets.views.view import View, axes_on
+from sat_nb.widgets.views.view import View, axes_on, measure_of
 
 N_RESAMPLES = 2000
 
@@ -45,7 +45,7 @@ class Effects:
 
 def _has_flips(offer: Offer, panel: Panel) -> bool:
     """Whether rows say what the prediction is without the segment."""
-    return any(m in offer.measures and m.startswith("without.") for m in panel.methods)
+    return any(measure_of(m) == "without" for m in panel.methods if m in offer.measures)
 
 
 def _result(data: Data, state: ExplorerState, panel: Panel) -> Effects:
