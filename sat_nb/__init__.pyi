@@ -205,6 +205,7 @@ from .stats.cof_table import (
     CofTable,
     cof_table,
 )
+from .stats.combinations import COMBINATIONS, Combination
 from .stats.compare import (
     compare,
     compare_missing,
@@ -215,12 +216,7 @@ from .stats.comparison import (
     TooFewWarning,
     UnitSizeWarning,
 )
-from .stats.consensus import (
-    COMBINATIONS,
-    Combination,
-    Consensus,
-    consensus,
-)
+from .stats.consensus import Consensus, consensus
 from .stats.difference import (
     Difference,
     difference,
@@ -270,27 +266,19 @@ from .stats.unusual import (
 from .table.aggregate import (
     aggregate,
 )
-from .table.aggregations import (
-    AGGREGATIONS,
-    VALUES,
-    Aggregation,
-)
+from .table.aggregations import AGGREGATIONS, Aggregation
 from .table.build import (
     build,
 )
 from .table.fitting import (
     PAD_UNITS,
 )
-from .table.join import (
-    MERGES,
-    POOLS,
-    Merge,
-    Pool,
-)
+from .table.merges import MERGES, Merge
 from .table.parquet.files import (
     read_table,
     write_table,
 )
+from .table.pools import POOLS, Pool
 from .table.schema import (
     COLUMNS,
     rerank,
@@ -307,6 +295,7 @@ from .table.tabulate.run import (
 from .table.tabulate.tabulate import (
     tabulate,
 )
+from .table.values import VALUES
 from .widgets.edit_masks import (
     edit_masks,
 )

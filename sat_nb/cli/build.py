@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import sat_nb as sat
 from sat_nb.by_id import ById
+from sat_nb.cli.cluster import dask_client
 from sat_nb.cli.inputs import (
     ERRORS,
     FORMAT,
@@ -25,8 +25,6 @@ from sat_nb.cli.labels import read_labels
 from sat_nb.cli.options import Command, Imported, named, readable_errors, say
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
-from sat_nb.reading import reason_of
-from sat_nb.saliency.process.pool import n_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -303,7 +301,7 @@ def _tabulate(
     out: str,
 ) -> None:
     """Fill a folder of shards, here or on a cluster."""
-    with _client(options["cluster"]) as client:
+    with dask_client(options["cluster"]) as client:
         table = sat.tabulate(
             existing(options["model"], "--model"),
             photos,
@@ -321,39 +319,6 @@ def _tabulate(
     for image_id, why in table.failed.items():
         say(f"problem: {image_id}: {why}", err=True)
     say(f"{out}: {table.n_rows} rows, {table.n_images - len(table.failed)} images")
-
-
-@contextmanager
-def _client(cluster: str | None) -> Iterator[Any]:
-    """A client of the cluster, None where there is none; workers of this machine end with it."""
-    if cluster is None:
-        yield None
-        return
-    kind, _, number = cluster.partition(":")
-    is_local = kind == "local"
-    if is_local and not (number.isdigit() and int(number)):
-        raise InvalidInput(f"--cluster: expected local:N, such as local:4, got {cluster!r}.")
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InvalidInput(
-            "--cluster: Dask is not installed; run `pip install 'sat-nb[dask]'`."
-        ) from error
-    with ExitStack() as stack:
-        if is_local:
-            n_threads = max(1, n_cores() // int(number))
-            options = {"n_workers": int(number), "threads_per_worker": n_threads}
-            address: Any = stack.enter_context(LocalCluster(**options, dashboard_address=":0"))
-        else:
-            address = cluster
-        try:
-            client = stack.enter_context(Client(address))
-        except (OSError, ValueError) as error:
-            raise InvalidInput(
-                f"--cluster: no scheduler answers at {cluster!r} ({reason_of(error)}); start one "
-                "with `dask scheduler`, and give its address."
-            ) from error
-        yield client
 
 
 def _adopted(photos: sat.ImageSet | None, options: Mapping[str, Any]) -> Any:

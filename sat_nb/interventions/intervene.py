@@ -31,10 +31,10 @@ from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.saliency.targets import Target, check_targets, read_targets
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.build import MAX_NOTED, check_names, join_options, table_of
+from sat_nb.table.build import check_names, join_options, table_of
 from sat_nb.table.fitting import PAD_UNITS
-from sat_nb.table.join import MERGES, Merge
-from sat_nb.table.matching import labels_of
+from sat_nb.table.matching import MAX_NOTED, labels_of
+from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.parquet.files import read_table
 from sat_nb.table.schema import RANK_EFFECTS_BY
 from sat_nb.table.tabulate.plan import planned

@@ -13,7 +13,7 @@ from sat_nb.arrays import Float32, Pixels, Size
 from sat_nb.geometry import FITS, get_fit, stretch_image
 from sat_nb.interventions.players import Players
 from sat_nb.interventions.replacements import Replaced, Replacement, filling
-from sat_nb.saliency.execute import with_channels
+from sat_nb.saliency.channels import with_channels
 from sat_nb.saliency.preprocess import PREPROCESS, Preprocess, Preprocessing, apply_preprocess
 
 

@@ -14,7 +14,7 @@ from sat_nb.plots.marks import draw_bars, draw_dots, draw_whiskers
 from sat_nb.plots.names import numbered
 from sat_nb.plots.style import HATCHES, SMALL
 from sat_nb.table.aggregate import result_of
-from sat_nb.table.aggregations import Result
+from sat_nb.table.values import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

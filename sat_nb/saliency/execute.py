@@ -7,85 +7,31 @@ they would have been.
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from sat_nb.arrays import Float32, Masks, Pixels
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.geometry import get_fit
-from sat_nb.images import ImageSet
+from sat_nb.saliency.channels import with_channels
+from sat_nb.saliency.job import Job
 from sat_nb.saliency.method import OWN, Method
-from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.own_methods import Explained, own_map
-from sat_nb.saliency.preprocess import Preprocess, apply_preprocess, check_range
-from sat_nb.saliency.process.budget import RequestKind
-from sat_nb.saliency.process.pool import Sender, WorkerPool, ask, ask_with_retry
+from sat_nb.saliency.preprocess import apply_preprocess, check_range
+from sat_nb.saliency.process.pool import ask, ask_with_retry
 from sat_nb.saliency.progress import run_batches
 from sat_nb.saliency.sampling import points_at_once, random_map
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
-from sat_nb.saliency.store.chunks import text_sha256
+from sat_nb.saliency.store.chunks import array_sha256, text_sha256
 from sat_nb.saliency.store.codec import Chunk
-from sat_nb.saliency.store.runs import ImageFacts, Record, Run
-
-LUMA = np.array([0.299, 0.587, 0.114])
+from sat_nb.saliency.store.runs import ImageFacts, Record
 
 Hashes = tuple[str, str | None]
 """Of an image's pixels, and of the masks whose ranks its sampling settles."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call of :func:`explain`, checked. Several threads may work on it.
-
-    Where ``said`` is a dict, it gets what the model says to photos: outputs and logits (1, k).
-
-    ``lock`` guards what must happen once or one at a time: preprocessing, which is the caller's
-    own function, and the building of graphs. Each image's record is written by one thread.
-    """
-
-    file: ModelFile
-    facts: ModelFacts
-    methods: tuple[Method, ...]
-    parameters: Mapping[str, Mapping[str, Any]]
-    images: ImageSet
-    targets: Mapping[str, int] | None
-    preprocess: str | Preprocess
-    fit: str
-    seed: int
-    run: Run
-    pool: WorkerPool
-    against: int | None = None
-    output: str = "logit"
-    masks: Callable[[str], Masks] | None = None
-    said: dict[str, tuple[Float32, Float32]] | None = None
-    started: threading.Event = field(default_factory=threading.Event)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def missing(self, method: Method, image_ids: Iterable[str]) -> list[str]:
-        """The images that lack this method's map."""
-        return [i for i in image_ids if not self.run.has(method.key, i)]
-
-    def kind(self, method: Method) -> RequestKind:
-        """What this method's requests have in common, as far as memory is concerned."""
-        return method.key, self.file.sha256, repr(self.parameters[method.key])
-
-    def is_until_settled(self, method: Method) -> bool:
-        """Whether it goes on until the segments' ranks are settled."""
-        return method.sampling is not None and "max_samples" in self.parameters[method.key]
-
-    @property
-    def sender(self) -> Sender:
-        """What sends requests that fit into memory."""
-        return Sender(self.pool, self.stopping)
 
 
 def batches_of(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
@@ -156,21 +102,6 @@ def _model_inputs(job: Job, pixels: Sequence[Pixels]) -> Float32:
     fitted = [get_fit(job.fit).image(image, size) for image in pixels]
     batch = np.stack([with_channels(image, channels) for image in fitted])
     return apply_preprocess(job.preprocess, batch, job.facts.input_shape)
-
-
-def with_channels(image: Pixels, channels: int) -> Float32:
-    """A photo (H, W, 3) as float32 with as many channels as the model takes: 3, or 1, its luma."""
-    if channels == 1:
-        image = _grey(image)[..., None]
-    return image.astype(np.float32)
-
-
-def _grey(image: Pixels) -> Pixels:
-    """(H, W): the luma of ITU-R 601, as Pillow computes it; equal channels stay as they are."""
-    if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).convert("L"))
-    luma = image.astype(np.float64) @ LUMA
-    return np.where((image == image[..., :1]).all(axis=2), image[..., 0], luma)
 
 
 def start(job: Job, bar: Any) -> None:
@@ -399,9 +330,3 @@ def _photo_sha256(job: Job, pixels: Pixels) -> str:
 
 def _sha256_of(masks: Mapping[str, Masks], image_id: str) -> str | None:
     return array_sha256(masks[image_id]) if image_id in masks else None
-
-
-def array_sha256(array: NDArray[Any]) -> str:
-    """A hash of the array's shape and bytes."""
-    shape = repr(array.shape).encode()
-    return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).hexdigest()

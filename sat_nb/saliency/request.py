@@ -16,7 +16,7 @@ from sat_nb.arrays import Masks
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
 from sat_nb.saliency.engines.places import Place, engine_of
-from sat_nb.saliency.execute import Job
+from sat_nb.saliency.job import Job
 from sat_nb.saliency.live_model import model_file
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import read_methods, read_parameters

@@ -21,7 +21,6 @@ from sat_nb.stats.bootstrap import (
     Levels,
     Unit,
     bootstrap,
-    cell_sums,
     check_resampling,
     chosen_interval,
     unit_columns,
@@ -29,11 +28,9 @@ from sat_nb.stats.bootstrap import (
     warn_if_few,
 )
 from sat_nb.stats.comparison import TooFewWarning
-from sat_nb.stats.joint import counted
 from sat_nb.stats.paired import Pairs, images_of_both, paired
-from sat_nb.stats.rank_tests import MANY, holm
 from sat_nb.stats.rows import KEY, rows_of_method
-from sat_nb.stats.signed_rank import counted_p, signed_rank_p
+from sat_nb.stats.shifts import mean_shift, shift_p_values, shifts_of, unit_sums
 from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes
 from sat_nb.table.schema import TOLERANCE
 from sat_nb.table.source import Table, source_of, with_text
@@ -237,12 +234,12 @@ def _difference(
     units = units_of(a, unit)[first].set_axis(ids).reindex(pairs.image_ids)
     warn_if_few(units.nunique(), unit, 4)
     pairs = replace(pairs, ranks=with_text(pairs.ranks, *KEY))
-    shifts = _shifts(pairs.ranks)
-    sums = _unit_sums(pairs.ranks, units, shifts.index)
+    shifts = shifts_of(pairs.ranks)
+    sums = unit_sums(pairs.ranks, units, shifts.index)
     bounds = bootstrap(
-        sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
+        sums, mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
     )
-    raw, adjusted = _p_values(sums)
+    raw, adjusted = shift_p_values(sums)
     _warn_if_none_can_differ(sums, alpha, unit)
     shifts = shifts.assign(
         low=bounds.low,
@@ -297,47 +294,12 @@ def _grouped(
     }
 
 
-def _shifts(ranks: pd.DataFrame) -> pd.DataFrame:
-    """Mean ranks and their mean difference, by segment."""
-    means = ranks.groupby("segment")[["rank_a", "rank_b"]].mean()
-    shift = (ranks["rank_b"] - ranks["rank_a"]).groupby(ranks["segment"]).mean()
-    return means.assign(rank_shift=shift)
-
-
-def _unit_sums(ranks: pd.DataFrame, units: pd.Series, segments: pd.Index) -> NDArray[np.float64]:
-    """The sum of the shifts and the number of images, by unit and segment: (n_units, 2, k)."""
-    codes, names = pd.factorize(units, sort=True)
-    rows = pd.Series(codes, index=units.index)[ranks["image_id"]].to_numpy()
-    columns = segments.get_indexer(pd.Index(ranks["segment"]))
-    shift = (ranks["rank_b"] - ranks["rank_a"]).to_numpy()
-    shape = len(names), len(segments)
-    parts = [cell_sums(rows, columns, v, shape) for v in (shift, np.ones(len(shift)))]
-    return np.stack(parts, axis=1)
-
-
-def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):  # NaN for resamples without the segment
-        return sums[:, 0] / sums[:, 1]
-
-
-def _p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Raw and adjusted p-values of the units' mean shifts, by segment."""
-    by_unit = _mean_shift(sums).T
-    raw = np.array([_p_value(shifts[np.isfinite(shifts)]) for shifts in by_unit])
-    return raw, holm(raw)
-
-
-def _p_value(shifts: NDArray[np.float64]) -> float:
-    """Many shifts are counted; the number is the same."""
-    return counted_p(*counted(shifts)) if len(shifts) > MANY else signed_rank_p(shifts)
-
-
 def _warn_if_none_can_differ(sums: NDArray[np.float64], alpha: float, unit: Unit) -> None:
     """Warn where no segment differs even if it shifts the same way in every unit."""
     there = sums[:, 1] > 0
     clearest = np.stack([there.astype(float), sums[:, 1]], axis=1)
     k, n = there.shape[1], int(there.sum(axis=0).max())
-    if (_p_values(clearest)[1] <= alpha).any():
+    if (shift_p_values(clearest)[1] <= alpha).any():
         return
     needed = math.ceil(1 + math.log2(k / alpha))  # k * 2 / 2 ** n <= alpha
     things = "images" if isinstance(unit, str) and unit == "image_id" else "units"

@@ -24,8 +24,8 @@ from sat_nb.stats.seeds import image_generator
 from sat_nb.table.build import build
 from sat_nb.table.filtered import with_images_left
 from sat_nb.table.fitting import photo_size
-from sat_nb.table.join import MERGES
 from sat_nb.table.matching import facts_by_id
+from sat_nb.table.merges import MERGES
 from sat_nb.table.schema import rerank
 
 if TYPE_CHECKING:

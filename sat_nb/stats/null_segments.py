@@ -18,9 +18,9 @@ from sat_nb.stats.rank_tests import holm
 from sat_nb.stats.rows import check_pooled, checked_rows
 from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p
-from sat_nb.table.aggregations import ATTRIBUTIONS
-from sat_nb.table.join import MERGES, Merge
+from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.schema import TOLERANCE
+from sat_nb.table.values import ATTRIBUTIONS
 
 _NAME = re.compile(r"null: (.+) \d+", re.DOTALL)
 _KEYS = ["method", "segment", "image_id"]

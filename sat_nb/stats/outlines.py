@@ -14,7 +14,7 @@ from sat_nb.segments.quality.measures import Box, bounding_box
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.stats.seeds import image_generator
 from sat_nb.table.fitting import Fitting
-from sat_nb.table.join import MERGES
+from sat_nb.table.merges import MERGES
 
 
 @dataclass(frozen=True)

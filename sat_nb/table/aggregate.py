@@ -12,18 +12,12 @@ import pandas as pd
 from sat_nb.arguments import checked_columns
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import lists
-from sat_nb.table.aggregations import (
-    AGGREGATIONS,
-    VALUES,
-    Aggregation,
-    Result,
-    Sums,
-    checked_aggregation,
-)
+from sat_nb.table.aggregations import AGGREGATIONS, Aggregation, Sums, checked_aggregation
 from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes, with_column
 from sat_nb.table.schema import COLUMNS
 from sat_nb.table.source import Table, source_of, with_text
 from sat_nb.table.totals import check_by, check_once, check_unmixed
+from sat_nb.table.values import VALUES, Result
 
 INTERVAL_COLUMNS = ("low", "high", "n_units")
 """Numbers that ``intervals`` adds to an aggregate."""

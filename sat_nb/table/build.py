@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sat_nb.by_id import composed
-from sat_nb.errors import InvalidInput, shorten, unknown_name
+from sat_nb.errors import unknown_name
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
-from sat_nb.saliency.methods import NEED_POSITIVE
 from sat_nb.saliency.process.pool import n_cores
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.problems import first_lines, problems_of
@@ -32,21 +29,15 @@ from sat_nb.table.fitting import (
     warning_of_padding,
     warning_of_turned_maps,
 )
-from sat_nb.table.join import (
-    MERGES,
-    POOLS,
-    ImageRows,
-    JoinOptions,
-    Maps,
-    Merge,
-    Pool,
-    image_rows,
-)
-from sat_nb.table.matching import Match, facts_by_id, labels_of, matched
-from sat_nb.table.schema import COLUMNS, N_FORWARD, RANK_BY, TEXT, TOLERANCE
-from sat_nb.table.ties import local_rank, warnings_of_ties
+from sat_nb.table.frame import frame_of
+from sat_nb.table.join import ImageRows, JoinOptions, Maps, image_rows
+from sat_nb.table.matching import MAX_NOTED, Match, facts_by_id, labels_of, matched
+from sat_nb.table.merges import MERGES, Merge
+from sat_nb.table.pools import POOLS, Pool
+from sat_nb.table.schema import N_FORWARD, RANK_BY
+from sat_nb.table.ties import warnings_of_ties
+from sat_nb.table.undecomposed import note_undecomposed, nothing_decomposed
 
-MAX_NOTED = 100  # messages about items that were left out
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
 LEAST_SHARED = 8  # images that are worth several threads
 
@@ -212,47 +203,12 @@ def table_of(
     ``classes`` holds the true class of each image, None where it is not known.
     """
     _warn(blocks, options, maps)
-    table = _assemble(blocks, model, classes, rank_by)
+    table = frame_of(blocks, model, classes, rank_by)
     of_maps = table[table[N_FORWARD].isna()] if N_FORWARD in table else table
     for text in warnings_of_ties(of_maps):
         warnings.warn(text, stacklevel=3)
     table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
     return table
-
-
-def note_undecomposed(
-    blocks: list[ImageRows], maps: Maps, image_ids: list[str], left_out: dict[str, list[str]]
-) -> None:
-    """Note, and warn of, images that have no rows of a method."""
-    for method, empty in _undecomposed(blocks, maps, image_ids).items():
-        left_out[f"images in which {method} has nothing to decompose"] = empty[:MAX_NOTED]
-        warnings.warn(_of_undecomposed(method, empty, len(image_ids)), stacklevel=3)
-
-
-def _undecomposed(
-    blocks: list[ImageRows], maps: Maps, image_ids: list[str]
-) -> dict[str, list[str]]:
-    """{method: the images without its rows}."""
-    there = {(block.method, block.image_id) for block in blocks}
-    absent = {m: [i for i in image_ids if (m, i) not in there] for m in maps if m in NEED_POSITIVE}
-    return {method: empty for method, empty in absent.items() if empty}
-
-
-def nothing_decomposed(methods: Iterable[str], n_images: int) -> InvalidInput:
-    """The error for a table without any row."""
-    method = next(method for method in methods if method in NEED_POSITIVE)
-    return InvalidInput(
-        f"maps: those of {method!r} are zero everywhere, in all {n_images} images: what was "
-        "explained is not positive there, so there is nothing to decompose; explain another "
-        "target, such as 'predicted', or by another method."
-    )
-
-
-def _of_undecomposed(method: str, empty: list[str], n_images: int) -> str:
-    return (
-        f"{len(empty)} of {n_images} images have no rows of {method!r} ({shorten(empty)}): what "
-        "was explained is not positive there, so its maps are zero and nothing is decomposed."
-    )
 
 
 def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
@@ -346,94 +302,6 @@ def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
         )
     for text in filter(None, texts):
         warnings.warn(text, stacklevel=4)
-
-
-def _assemble(
-    blocks: list[ImageRows], model: str, labels: Mapping[str, int | None], rank_by: str
-) -> pd.DataFrame:
-    """One frame of all rows; a block without segments becomes one row without a segment."""
-    counts = np.array([len(block.segments.names) for block in blocks])
-    n_rows = np.maximum(counts, 1)
-    try:
-        columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
-        columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
-        table = pd.DataFrame({column: columns[column] for column in COLUMNS})
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"maps, segments: the name {error.object!r} is not valid Unicode, and pandas "
-            f"{pd.__version__} holds no such text; rename it."
-        ) from None
-    block_of_row = np.repeat(np.arange(len(blocks)), n_rows)
-    near = table[TOLERANCE] if rank_by in RANK_BY else None
-    table["rank"] = local_rank(table[rank_by], block_of_row, near)
-    return table.assign(**_further_columns(blocks, n_rows))
-
-
-def _further_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
-    """The columns that only some rows have; missing in the others."""
-    dtypes = {column: values.dtype for block in blocks for column, values in block.more.items()}
-    found = {}
-    for column, dtype in dtypes.items():
-        blanks = (pd.array([None] * n, dtype=dtype) for n in n_rows)
-        values = (block.more.get(column, ()) for block in blocks)
-        parts = [part if len(part) else blank for part, blank in zip(values, blanks, strict=True)]
-        found[column] = pd.concat(map(pd.Series, parts), ignore_index=True).array
-    return found
-
-
-def _image_columns(
-    blocks: list[ImageRows],
-    model: str,
-    labels: Mapping[str, int | None],
-    n_rows: NDArray[np.int64],
-) -> dict[str, Any]:
-    """The columns that are the same in all rows of a block."""
-
-    def texts(values: list[str]) -> NDArray[Any]:
-        return np.repeat(np.array(values, dtype=object), n_rows)
-
-    def integers(values: list[int | None]) -> Any:
-        absent = np.array([value is None for value in values], dtype=bool)
-        numbers = np.array([value or 0 for value in values], dtype=np.int64)
-        return pd.arrays.IntegerArray(np.repeat(numbers, n_rows), np.repeat(absent, n_rows))
-
-    return {
-        "image_id": texts([block.image_id for block in blocks]),
-        "model": texts([model] * len(blocks)),
-        "method": texts([block.method for block in blocks]),
-        "target": integers([getattr(block.facts, "target", None) for block in blocks]),
-        "label": integers([labels.get(block.image_id) for block in blocks]),
-        "predicted": integers([getattr(block.facts, "predicted", None) for block in blocks]),
-        "n_samples": integers([block.n_samples for block in blocks]),
-        TOLERANCE: np.repeat(np.array([block.tolerance for block in blocks], dtype=float), n_rows),
-    }
-
-
-def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
-    """The columns of single segments, blank in the row of a block without segments."""
-    segments = [block.segments for block in blocks]
-    vacant = np.repeat([not one.names for one in segments], n_rows)
-
-    def joined(parts: list[NDArray[Any]], blank: Any) -> NDArray[Any]:
-        return np.concatenate([part if len(part) else np.array([blank]) for part in parts])
-
-    px = joined([one.px for one in segments], 0)
-    totals = joined([block.totals for block in blocks], np.nan)
-    means = totals / np.where(vacant, 1, px)
-    names = [name for one in segments for name in (one.names or (None,))]
-    numbers = np.arange(n_rows.sum()) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
-    return {
-        "segment_id": pd.arrays.IntegerArray(numbers, vacant),
-        "segment": pd.Series(names, dtype=TEXT),
-        "mean_attribution": means,
-        "abs_mean_attribution": np.abs(means),
-        "total_attribution": totals,
-        "mask_px": pd.arrays.IntegerArray(px, vacant),
-        "mask_fraction": joined([one.fractions for one in segments], np.nan),
-        "position": pd.Series(joined([one.positions for one in segments], None), dtype=TEXT),
-        "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
-        "score": joined([one.scores for one in segments], np.nan),
-    }
 
 
 def _settings(

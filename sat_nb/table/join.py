@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float32, Float64, Map, Size
+from sat_nb.arrays import Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
-from sat_nb.registry import Entry, registry
 from sat_nb.saliency.external.axes import MAX_CHANNELS, as_array
 from sat_nb.saliency.methods import NEED_POSITIVE
-from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import Fitting, check_declared, photo_size
@@ -24,160 +21,16 @@ from sat_nb.table.kernel import (
     MAPS_AT_ONCE,
     MaskRuns,
     mask_runs,
-    segment_sums,
     sums_and_tolerances,
 )
+from sat_nb.table.merges import Merge
+from sat_nb.table.pools import Pool, as_map
+from sat_nb.table.sampling_errors import sampling_errors
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
 """{method: {image_id: attribution map}}."""
 GROUP_BYTES = 32 * 2**20  # of maps of one image that are held together
 
-
-@dataclass(frozen=True, kw_only=True)
-class Pool(Entry):
-    """A way to make one number a pixel of the channels of an attribution map.
-
-    Pass one of your own, with a version, to ``build(pool=...)``; its name and version go into the
-    table's settings.
-
-    Parameters
-    ----------
-    name, title, about, source, version : str
-        As for every :class:`~sat_nb.registry.Entry`.
-    parameters : Mapping[str, Parameter]
-        As for every entry.
-    function : callable
-        From a float map (H, W, C) to an array (H, W), or to an array (H, W, c) whose channels add
-        up to the number.
-    share_of_sum : callable, optional
-        Where the number is a multiple of the channels' sum, the factor by number of channels.
-        Standard errors of the sum then give those of the number; without it they are missing.
-
-    Examples
-    --------
-    >>> from sat_nb.toy import toy
-    >>> green = Pool(name="green", version="1", function=lambda attribution: attribution[..., 1])
-    >>> build(*toy(1), pool=green).attrs["sat_nb"]["pool"]
-    'green@1'
-    """
-
-    function: Callable[[Map], Map]
-    share_of_sum: Callable[[int], float] | None = None
-
-    def __call__(self, attribution: Map) -> Map:
-        """Pool a map (H, W, C): an array (H, W, c) whose channels add up to the number."""
-        pooled = _as_map(self.function(attribution))
-        if pooled is None or pooled.shape[:2] != attribution.shape[:2]:
-            raise InvalidInput(
-                f"pool: the function of {self.name!r} must return numbers of shape (H, W) or "
-                f"(H, W, C) for a map {attribution.shape}."
-            )
-        return pooled
-
-
-def _strongest(attribution: Map) -> Map:
-    best = np.abs(attribution).argmax(axis=2)[..., None]
-    return np.take_along_axis(attribution, best, axis=2)
-
-
-def _norm(attribution: Map) -> Map:
-    return np.linalg.norm(attribution.astype(np.float64, copy=False), axis=2, keepdims=True)
-
-
-POOLS: dict[str, Pool] = registry(
-    Pool(
-        name="sum",
-        about="Sum over the channels.",
-        function=lambda attribution: attribution,  # the join sums up all channels anyway
-        share_of_sum=lambda n_channels: 1.0,
-    ),
-    Pool(
-        name="mean",
-        about="Mean over the channels.",
-        function=lambda attribution: attribution.mean(axis=2, keepdims=True, dtype=np.float64),
-        share_of_sum=lambda n_channels: 1.0 / n_channels,
-    ),
-    Pool(
-        name="max_abs",
-        title="largest |value|",
-        about="Value of the channel with the largest absolute value, with its sign.",
-        function=_strongest,
-    ),
-    Pool(
-        name="l2",
-        title="L2 norm",
-        about="Euclidean norm over the channels, which has no sign.",
-        function=_norm,
-    ),
-)
-"""What ``build`` takes as ``pool``, by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Merge(Entry):
-    """What becomes of several masks of one name in one image.
-
-    Pass one of your own, with a version, to ``build(merge=...)``; its name and version go into
-    the table's settings.
-
-    Parameters
-    ----------
-    name, title, about, source, version : str
-        As for every :class:`~sat_nb.registry.Entry`.
-    parameters : Mapping[str, Parameter]
-        As for every entry.
-    function : callable
-        From a ``SegmentationMap`` to one in which every name occurs once.
-
-    Examples
-    --------
-    >>> def drop_repeats(segmentation):
-    ...     first = [segmentation.names.index(name) for name in dict.fromkeys(segmentation.names)]
-    ...     names = tuple(segmentation.names[i] for i in first)
-    ...     return SegmentationMap(names, segmentation.masks[first])
-    >>> first_only = Merge(name="first", version="1", function=drop_repeats)
-    >>> first_only(SegmentationMap(("eye", "eye"), np.eye(2, dtype=bool)[:, None])).names
-    ('eye',)
-    """
-
-    function: Callable[[SegmentationMap], SegmentationMap]
-
-    def __call__(self, segmentation: SegmentationMap) -> SegmentationMap:
-        """Merge the masks of one image."""
-        merged = self.function(segmentation)
-        names = getattr(merged, "names", None)
-        if names is None or len(set(names)) < len(names):
-            raise InvalidInput(
-                f"merge: the function of {self.name!r} must return a SegmentationMap in which "
-                f"every name occurs once, got {type(merged).__name__} with the names {names}."
-            )
-        return merged
-
-
-def _numbered(segmentation: SegmentationMap) -> SegmentationMap:
-    names: list[str] = []
-    taken = set(segmentation.names)
-    for name in segmentation.names:
-        if name in names:
-            name = next(new for n in count(2) if (new := f"{name} {n}") not in taken)
-            taken.add(name)
-        names.append(name)
-    return SegmentationMap(tuple(names), segmentation.masks, segmentation.scores)
-
-
-MERGES: dict[str, Merge] = registry(
-    Merge(
-        name="union",
-        about="Their union is one segment.",
-        function=SegmentationMap.merged,
-    ),
-    Merge(
-        name="numbered",
-        about='Each is a segment of its own, such as "eye" and "eye 2".',
-        function=_numbered,
-    ),
-)
-"""What ``build`` takes as ``merge``, by name."""
 
 POSITIONS = np.array(
     [f"{row}-{col}" for row in ("top", "centre", "bottom") for col in ("left", "centre", "right")],
@@ -386,7 +239,7 @@ def _unpadded(
 def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
     where = f"maps[{method!r}][{image_id!r}]"
     numbers = as_array(attribution, where)
-    array = _as_map(numbers)
+    array = as_map(numbers)
     if array is None:
         raise InvalidInput(
             f"{where}: expected real numbers (H, W) or (H, W, C), got {numbers.dtype} "
@@ -401,48 +254,4 @@ def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
     return array
 
 
-def _as_map(numbers: Any) -> Map | None:
-    """Real numbers (H, W) or (H, W, C) as a float map (H, W, C); None for anything else."""
-    array = np.asarray(numbers)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.size == 0 or array.dtype.kind not in "fiu":
-        return None
-    if array.dtype not in (np.float32, np.float64):  # what the kernel is compiled for
-        array = array.astype(np.float64)
-    return array
-
-
 # Standard errors of the sums, for maps of methods that sample.
-
-
-def sampling_errors(chunk: Chunk, runs: MaskRuns, pool: Pool) -> Float64:
-    """Standard errors (n,) of the segments' means; NaN where they are not known.
-
-    They are known for maps that a store keeps with replicates or a coarser integral of the
-    channels' sum, and for pools that are a multiple of that sum.
-    """
-    sources = [name for name in ERRORS if name in chunk.arrays]
-    if not sources or pool.share_of_sum is None:
-        return np.full(runs.px.size, np.nan)
-    errors = ERRORS[sources[0]](chunk.attribution, chunk.arrays[sources[0]], runs)
-    return errors / runs.px * pool.share_of_sum(chunk.attribution.shape[2])
-
-
-def _error_of_replicates(_map: Float32, replicates: Float32, runs: MaskRuns) -> Float64:
-    """From the spread of r independent means (r, H, W) of the channels' sum."""
-    sums = [segment_sums(one[..., None], runs)[:-1] for one in replicates]
-    return np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums))
-
-
-def _error_of_quadrature(attribution: Float32, coarser: Float32, runs: MaskRuns) -> Float64:
-    """From the same integral (H, W) with a third of the nodes."""
-    difference = attribution.sum(axis=2) - coarser
-    return np.abs(segment_sums(difference[..., None], runs)[:-1]) / COARSER_ERRORS
-
-
-ERRORS: dict[str, Callable[[Float32, Float32, MaskRuns], Float64]] = {
-    "replicates": _error_of_replicates,
-    "coarser": _error_of_quadrature,
-}
-"""Array of a Chunk -> the error of each sum, from (map, array, runs)."""

@@ -16,6 +16,9 @@ from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import photo_size
 from sat_nb.table.join import Maps
 
+MAX_NOTED = 100
+"""Ids and messages about what was left out that a table's settings hold."""
+
 
 @dataclass(frozen=True)
 class Match:

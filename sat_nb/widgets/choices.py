@@ -9,7 +9,8 @@ from sat_nb.arguments import is_number, is_whole
 from sat_nb.errors import InvalidInput, shorten
 from sat_nb.stats.plan import MISSING
 from sat_nb.stats.rank_tests import TESTS
-from sat_nb.table.aggregations import AGGREGATIONS, VALUES, Aggregation, Value
+from sat_nb.table.aggregations import AGGREGATIONS, Aggregation
+from sat_nb.table.values import VALUES, Value
 from sat_nb.widgets.state import ALL, ORDERS, OUTLINES, ROWS, ExplorerState, Offer
 from sat_nb.widgets.views import VIEWS
 

@@ -9,8 +9,8 @@ from typing import Any
 from sat_nb.registry import Entry, registry
 from sat_nb.stats.plan import MISSING
 from sat_nb.stats.rank_tests import TESTS
-from sat_nb.table.aggregations import VALUES
 from sat_nb.table.classes import CLASSES
+from sat_nb.table.values import VALUES
 from sat_nb.widgets.choices import aggregations
 from sat_nb.widgets.fields import (
     Chips,

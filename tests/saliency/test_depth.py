@@ -7,7 +7,7 @@ import pytest
 
 from sat_nb.errors import InvalidInput
 from sat_nb.images import ImageSet
-from sat_nb.saliency.execute import _grey
+from sat_nb.saliency.channels import _grey
 from sat_nb.saliency.explain import explain
 from sat_nb.saliency.preprocess import PREPROCESS
 

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from scipy.stats import friedmanchisquare
 
 import sat_nb as sat
-from sat_nb.stats import rank_tests
+from sat_nb.stats import cliques
+from sat_nb.stats.cliques import covering_cliques, maximal_cliques
 from sat_nb.stats.plan import rank_matrix
-from sat_nb.stats.rank_tests import covering_cliques, maximal_cliques
 from sat_nb.stats.signed_rank import signed_rank_p
 from sat_nb.toy import toy
 from tests.oracles import tables as oracle
@@ -245,7 +245,7 @@ def test_as_many_groups_as_can_be_are_given(monkeypatch: pytest.MonkeyPatch) -> 
     """A path of four has three maximal groups."""
     alike = np.eye(4, k=1, dtype=bool) | np.eye(4, k=-1, dtype=bool)
     for most, warned in ((3, 0), (2, 1)):
-        monkeypatch.setattr(rank_tests, "MOST", most)
+        monkeypatch.setattr(cliques, "MOST", most)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             assert maximal_cliques(alike) == ((0, 1), (1, 2), (2, 3))

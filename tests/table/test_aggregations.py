@@ -18,7 +18,7 @@ from sat_nb import Aggregation, SegmentationMap
 from sat_nb.registry import Entry, Parameter
 from sat_nb.table import aggregations
 from sat_nb.table.aggregate import result_of
-from sat_nb.table.aggregations import Result
+from sat_nb.table.values import Result
 from sat_nb.toy import toy
 from tests.oracles import aggregations as oracle
 

@@ -26,7 +26,8 @@ import sat_nb as sat
 from sat_nb.errors import CannotWrite, FileMissing, IdMismatch, InvalidInput
 from sat_nb.saliency.method import Method
 from sat_nb.table.tabulate import folder as folders
-from sat_nb.table.tabulate.bench import Bench, summed_up
+from sat_nb.table.tabulate.bench import Bench
+from sat_nb.table.tabulate.warned import summed_up
 from tests.saliency import batch_engine
 from tests.saliency.conftest import workers_running
 from tests.table.tabulating import JOIN, OPTIONS, Place, counted, made

@@ -13,8 +13,9 @@ import sat_nb as sat
 from sat_nb import AGGREGATIONS, TESTS, ExplorerState
 from sat_nb.registry import Entry
 from sat_nb.stats.plan import MISSING
-from sat_nb.table.aggregations import VALUES, Aggregation
+from sat_nb.table.aggregations import Aggregation
 from sat_nb.table.classes import CLASSES
+from sat_nb.table.values import VALUES
 from sat_nb.widgets.choices import aggregations, checked
 from sat_nb.widgets.controls import CONTROLS, GROUPS
 from sat_nb.widgets.data import Data

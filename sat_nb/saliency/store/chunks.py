@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sat_nb.files import written_whole
 from sat_nb.reading import check_inside, open_plain, readable
 from sat_nb.saliency.store.codec import (
@@ -198,3 +201,9 @@ def _check_about(about: Mapping[str, Any], key: Key) -> None:
     for name, expected in asdict(key).items():
         if about.get(name, expected) != expected:
             raise ValueError(f"it is one of {name} {about[name]!r:.100}")
+
+
+def array_sha256(array: NDArray[Any]) -> str:
+    """A hash of the array's shape and bytes."""
+    shape = repr(array.shape).encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(array).tobytes()).hexdigest()

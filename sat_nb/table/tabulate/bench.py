@@ -5,14 +5,9 @@ A bench holds one open model. It is used by the caller's process, or by each wor
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-import re
 import warnings
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,22 +19,25 @@ from sat_nb.arrays import Masks
 from sat_nb.by_id import ById
 from sat_nb.errors import CannotWrite, EngineMissing, SatError, WorkerFailed
 from sat_nb.images import ImageSet
-from sat_nb.saliency.execute import Job, batches_of, explain_batch, start
+from sat_nb.saliency.execute import batches_of, explain_batch, start
+from sat_nb.saliency.job import Job
 from sat_nb.saliency.process.budget import Budget
 from sat_nb.saliency.process.pool import Stopped
 from sat_nb.saliency.progress import run_batches
 from sat_nb.saliency.request import OpenModel, job_of
-from sat_nb.saliency.store.chunks import Key, MemoryChunks
-from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.store.runs import Run, plain, start_run
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
-from sat_nb.table.build import join, note_undecomposed, table_of
+from sat_nb.table.build import join, table_of
 from sat_nb.table.join import ImageRows
-from sat_nb.table.matching import labels_of
+from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.parquet.files import write_rows
-from sat_nb.table.tabulate.plan import MAX_NOTED, Shard
+from sat_nb.table.tabulate.digests import digest_of, masks_digest, photo_digest
+from sat_nb.table.tabulate.passing import PassingChunks
+from sat_nb.table.tabulate.plan import Shard
 from sat_nb.table.tabulate.recipe import Recipe
+from sat_nb.table.tabulate.warned import noted_warnings
+from sat_nb.table.undecomposed import note_undecomposed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +99,7 @@ class Bench:
         """Explain and join the photos of the shard."""
         masks = _Masks(shard)
         work = _Work(self, shard, masks)
-        with _noted_warnings() as texts:
+        with noted_warnings() as texts:
             self.start(bar)
             if self._kept is not None:
                 self._kept.asked_for(self.recipe.request.keys, shard.image_ids)
@@ -191,10 +189,10 @@ class Bench:
     def _hashes(self, shard: Shard, masks: _Masks) -> dict[str, str]:
         targets, found = shard.targets or {}, {}
         for image_id in shard.image_ids:
-            photo = _photo_sha256(shard.images, image_id)
+            photo = photo_digest(shard.images, image_id)
             given: list[Any] = [targets.get(image_id), shard.labels.get(image_id)]
             if image_id in shard.others:
-                given.append(_photo_sha256(shard.images, shard.others[image_id]))
+                given.append(photo_digest(shard.images, shard.others[image_id]))
             found[image_id] = digest_of([photo, masks.sha256.get(image_id), given])[:16]
         return found
 
@@ -323,31 +321,8 @@ class _Masks(ById[SegmentationMap]):
 
     def _value(self, key: str) -> SegmentationMap:
         found = checked_segmentation(self._segments[self._keys_of.get(key, key)], key)
-        self.sha256[key] = _masks_sha256(found)
+        self.sha256[key] = masks_digest(found)
         return found
-
-
-class PassingChunks(MemoryChunks):
-    """Maps in memory as they were computed: those of one batch, which are read once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._chunks: dict[Key, Chunk] = {}
-
-    def has(self, key: Key) -> bool:
-        """Whether the chunk is there."""
-        return key in self._chunks or super().has(key)
-
-    def get(self, key: Key, *, shape: Sequence[int] | None = None) -> Chunk:
-        """The chunk."""
-        return self._chunks[key] if key in self._chunks else super().get(key, shape=shape)
-
-    def put(self, key: Key, chunk: Chunk, *, dtype: str = "float32") -> None:
-        """Keep the chunk; one whose values are rounded goes the way of files."""
-        if dtype == "float32":
-            self._chunks[key] = chunk
-        else:
-            super().put(key, chunk, dtype=dtype)
 
 
 # --- what identifies a table -------------------------------------------------------------------
@@ -373,58 +348,4 @@ def _settings(recipe: Recipe, of_maps: Mapping[str, Any]) -> dict[str, Any]:
     return plain(found)
 
 
-def digest_of(content: Any) -> str:
-    """A hash of plain data."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _photo_sha256(images: ImageSet, image_id: str) -> str:
-    """The hash of the photo's file; "" where it cannot be read."""
-    try:
-        return images.sha256(image_id)
-    except (SatError, OSError):
-        return ""
-
-
-def _masks_sha256(found: SegmentationMap) -> str:
-    scores = None if found.scores is None else found.scores.tobytes()
-    about = repr((found.names, found.masks.shape, scores)).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(about + np.packbits(found.masks).tobytes()).hexdigest()
-
-
 # --- warnings ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _noted_warnings() -> Iterator[list[str]]:
-    """Yield a list that holds, after the block, what was warned of in it, each text once."""
-    texts: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield texts
-    kinds = (UserWarning, RuntimeWarning)
-    texts += dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, kinds))
-
-
-def summed_up(texts: Iterable[tuple[int, str]], n_shards: int) -> list[str]:
-    """One text for each kind of warning, with the number of shards that gave one.
-
-    Texts are of one kind if they differ in numbers and quoted names alone.
-
-    >>> summed_up([(0, "3 of 8 photos: 'a'"), (4, "1 of 8 photos: 'q'")], 5)
-    ["3 of 8 photos: 'a' (shard 0; 2 of 5 shards warn so)"]
-    """
-    first: dict[str, tuple[int, str]] = {}
-    counts: Counter[str] = Counter()
-    for number, text in texts:
-        kind = re.sub(r"'[^']*'|[\d.]+", "#", text)
-        kind = re.sub(r"#(, #)*( and # more)?", "#", kind)
-        first.setdefault(kind, (number, text))
-        counts[kind] += 1
-    if n_shards == 1:
-        return [text for _, text in first.values()]
-    return [
-        f"{text} (shard {number}; {counts[kind]} of {n_shards} shards warn so)"
-        for kind, (number, text) in first.items()
-    ]

@@ -22,7 +22,8 @@ from sat_nb.reading import plain_json, read_plain, readable
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.request import facts_in
 from sat_nb.saliency.store.documents import locked
-from sat_nb.table.tabulate.bench import Made, digest_of
+from sat_nb.table.tabulate.bench import Made
+from sat_nb.table.tabulate.digests import digest_of
 
 FORMAT = 1
 SETTINGS_FILE = "tabulate.json"

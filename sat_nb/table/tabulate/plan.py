@@ -11,10 +11,7 @@ from sat_nb.by_id import composed, keys_by_id
 from sat_nb.errors import IdMismatch, shorten
 from sat_nb.images import ImageSet
 from sat_nb.segments.renames import RenamedSegments
-from sat_nb.table.matching import Match
-
-MAX_NOTED = 100
-"""Ids that a table's settings name of those that were left out."""
+from sat_nb.table.matching import MAX_NOTED, Match
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from sat_nb.saliency.methods import METHODS
 from sat_nb.saliency.preprocess import PREPROCESS
 from sat_nb.saliency.request import Request
 from sat_nb.segments.formats import SEGMENT_FORMATS
-from sat_nb.table.join import MERGES, POOLS, JoinOptions
+from sat_nb.table.join import JoinOptions
+from sat_nb.table.merges import MERGES
+from sat_nb.table.pools import POOLS
 from sat_nb.table.tabulate.measured import Measured
 
 

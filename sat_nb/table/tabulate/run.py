@@ -18,12 +18,13 @@ from sat_nb.saliency.methods import NEED_POSITIVE
 from sat_nb.saliency.progress import progress_bar
 from sat_nb.saliency.request import opened_model
 from sat_nb.saliency.targets import Target, check_targets, read_targets
-from sat_nb.table.build import nothing_decomposed
 from sat_nb.table.matching import labels_of
-from sat_nb.table.tabulate.bench import Bench, Made, summed_up
+from sat_nb.table.tabulate.bench import Bench, Made
 from sat_nb.table.tabulate.folder import Folder, known_facts
 from sat_nb.table.tabulate.plan import Plan, Shard
 from sat_nb.table.tabulate.recipe import Recipe
+from sat_nb.table.tabulate.warned import summed_up
+from sat_nb.table.undecomposed import nothing_decomposed
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,12 @@ from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import check_names, join_options
 from sat_nb.table.fitting import PAD_UNITS
-from sat_nb.table.join import MERGES, POOLS, Merge, Pool
+from sat_nb.table.matching import MAX_NOTED
+from sat_nb.table.merges import MERGES, Merge
+from sat_nb.table.pools import POOLS, Pool
 from sat_nb.table.schema import RANK_BY, RANK_EFFECTS_BY
 from sat_nb.table.tabulate.measured import Measured, others_of, read_measured
-from sat_nb.table.tabulate.plan import MAX_NOTED, planned
+from sat_nb.table.tabulate.plan import planned
 from sat_nb.table.tabulate.recipe import Recipe
 from sat_nb.table.tabulate.run import Photos, Run, Tabulated
 
