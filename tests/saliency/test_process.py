@@ -184,6 +184,21 @@ def test_sizes_that_are_none(size):
         read_bytes(size)
 
 
+def test_threads_of_pytorch_sleep_while_they_wait(monkeypatch):
+    """PyTorch's OpenMP reads it as it is loaded; the caller's own setting counts more."""
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    for expected in ("1000", "5"):
+        worker = process.Worker(KERAS)
+        try:
+            started = Path(f"/proc/{worker._process.pid}/environ")
+            if not started.exists():
+                pytest.skip("the environment of a process can be read on Linux only")
+            assert f"GOMP_SPINCOUNT={expected}".encode() in started.read_bytes().split(b"\0")
+        finally:
+            worker.stop()
+        monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+
+
 # --- errors ------------------------------------------------------------------------------------
 
 
