@@ -184,19 +184,32 @@ def test_sizes_that_are_none(size):
         read_bytes(size)
 
 
-def test_threads_of_pytorch_sleep_while_they_wait(monkeypatch):
-    """PyTorch's OpenMP reads it as it is loaded; the caller's own setting counts more."""
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    for expected in ("1000", "5"):
-        worker = process.Worker(KERAS)
-        try:
-            started = Path(f"/proc/{worker._process.pid}/environ")
-            if not started.exists():
-                pytest.skip("the environment of a process can be read on Linux only")
-            assert f"GOMP_SPINCOUNT={expected}".encode() in started.read_bytes().split(b"\0")
-        finally:
-            worker.stop()
-        monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="told by Linux only")
+@pytest.mark.parametrize(
+    ("name", "max_memory", "expected"),
+    [
+        ("GOMP_SPINCOUNT", None, "1000"),
+        ("GOMP_SPINCOUNT", 2**40, "1000"),
+        ("MALLOC_MMAP_THRESHOLD_", None, "4294967296"),
+        ("MALLOC_MMAP_THRESHOLD_", 2**40, "1048576"),
+    ],
+)
+def test_libraries_are_told_how_to_wait_and_keep_memory(name, max_memory, expected, monkeypatch):
+    """They read it as they are loaded; the caller's own settings count more."""
+    monkeypatch.delenv(name, raising=False)
+    assert told(max_memory)[name] == expected
+    monkeypatch.setenv(name, "5")
+    assert told(max_memory)[name] == "5"
+
+
+def told(max_memory):
+    """The environment of a new worker."""
+    worker = process.Worker(KERAS, max_memory=max_memory)
+    try:
+        lines = Path(f"/proc/{worker._process.pid}/environ").read_text().split("\0")
+    finally:
+        worker.stop()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 # --- errors ------------------------------------------------------------------------------------
