@@ -64,7 +64,12 @@ def densenet(layers: Any, x: Any) -> Any:
 
 
 def squeezenet(layers: Any, x: Any) -> Any:
-    x = layers.Conv2D(6, 3, strides=2, activation="relu")(x)
+    """With a model within, as transfer learning makes them."""
+    import tensorflow as tf
+
+    inputs = layers.Input((SIZE, SIZE, 3))
+    within = layers.Conv2D(6, 3, strides=2, activation="relu")(inputs)
+    x = tf.keras.Model(inputs, within, name="base/model")(x)
     x = layers.Concatenate()(
         [layers.Conv2D(4, n, padding="same", activation="relu")(x) for n in (1, 3)]
     )

@@ -308,7 +308,7 @@ def test_names_that_keras_3_does_not_take(
     suffix: str, torch: Any, commands: Any, batch: Any, tmp_path: Any
 ) -> None:
     """Keras 2's DenseNet121 has "conv1/conv"; its file keeps them, and so do messages."""
-    from sat_nb.saliency.engines.torch.keras_names import _IN_ARCHIVES, _IN_HDF5
+    from sat_nb.saliency.engines.torch.keras_config import _IN_ARCHIVES, _IN_HDF5
     from tests.saliency.torch.test_relevance import maps
 
     model = named_alike("conv1_conv", "taken")

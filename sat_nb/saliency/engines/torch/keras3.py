@@ -13,7 +13,7 @@ import torch
 from sat_nb.errors import shorten
 from sat_nb.models.refused import Refused
 from sat_nb.saliency.engines.torch.graph import Unfit
-from sat_nb.saliency.engines.torch.keras_names import with_fitting_names
+from sat_nb.saliency.engines.torch.keras_config import readable
 
 ON_KERAS_2 = "explain it with engine='keras', which has Keras 2"
 
@@ -29,7 +29,7 @@ def exported(
     if not trusted:
         _check(path)
     try:
-        with with_fitting_names(path) as (fitting, names):
+        with readable(path) as (fitting, names):
             model = keras.saving.load_model(
                 fitting, custom_objects=_of_keras_2(keras), compile=False, safe_mode=not trusted
             )

@@ -1,7 +1,8 @@
-"""Names of layers that Keras 3 on PyTorch does not take, though a file may have them.
+"""Descriptions of models that Keras 3 on PyTorch does not read, though they are sound.
 
-Keras 2 has "conv1/conv" in its own DenseNet, where Keras 3 allows no "/"; PyTorch allows no "." in
-the name of a weight.
+Keras 2 has layers named "conv1/conv" in its own DenseNet, where Keras 3 allows no "/"; PyTorch
+allows no "." in the name of a weight. Keras 2 counts a model's own making among its calls, so that
+the first call of a model within another is number 1, where Keras 3 looks for number 0.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ _UNFIT = re.compile(r"[/.]")
 _CONFIG = "config.json"
 
 
+_MODELS = ("Functional", "Model", "Sequential")
+
+
 @contextmanager
-def with_fitting_names(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The file, or a temporary copy with other names of layers, and {new name: the file's}."""
+def readable(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The file, or a temporary copy that Keras 3 reads, and {new name of a layer: the file's}."""
     read, write = _IN_ARCHIVES if path.suffix == ".keras" else _IN_HDF5
     config = read(path)
     new = _new_names(config)
-    if not new:
+    changed = _calls_from_zero(_replaced(config, new))
+    if changed == config:
         yield path, {}
         return
     with tempfile.TemporaryDirectory(prefix="sat_nb_") as folder:
         copy = Path(folder, f"model{path.suffix}")
-        write(path, copy, json.dumps(_replaced(config, new)))
+        write(path, copy, json.dumps(changed))
         yield copy, {fitting: name for name, fitting in new.items()}
 
 
@@ -70,6 +75,35 @@ def _replaced(config: Any, new: dict[str, str]) -> Any:
     if isinstance(config, list):
         return [_replaced(value, new) for value in config]
     return new.get(config, config) if isinstance(config, str) else config
+
+
+def _calls_from_zero(config: Any) -> Any:
+    """Calls of models within models as Keras 3 counts them; its own files have no such lists."""
+    if isinstance(config, list):
+        return [_calls_from_zero(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    changed = {key: _calls_from_zero(value) for key, value in config.items()}
+    layers = changed.get("layers")
+    if isinstance(layers, list) and all(isinstance(layer, dict) for layer in layers):
+        within = {one.get("name") for one in layers if one.get("class_name") in _MODELS}
+        changed["layers"] = [_counted(layer, within) for layer in layers]
+    return changed
+
+
+def _counted(layer: dict[str, Any], within: set[Any]) -> dict[str, Any]:
+    nodes = layer.get("inbound_nodes")
+    if not isinstance(nodes, list) or not all(isinstance(node, list) for node in nodes):
+        return layer
+    return {**layer, "inbound_nodes": [[_source(one, within) for one in node] for node in nodes]}
+
+
+def _source(source: Any, within: set[Any]) -> Any:
+    """[layer, number of its call, number of its output, options]."""
+    if not isinstance(source, list) or len(source) < 3 or source[0] not in within:
+        return source
+    name, call, *rest = source
+    return [name, max(call - 1, 0), *rest]
 
 
 # --- files -------------------------------------------------------------------------------------
