@@ -82,12 +82,14 @@ def measured(module: Any, options: Any) -> Pairs:
     parameters["integrated_gradients"]["n_nodes"] = options.samples
     many = np.repeat(batch[:1], options.samples, axis=0)
     _, outputs = COMMANDS["predict"](file, batch)
+    highest = outputs.argmax(axis=1).tolist()  # for a logit below 0 Deep Taylor has no map
     peers = {name: peer(module, batch, options.samples) for name, peer in PEERS.items()}
     pairs: Pairs = {name: [] for name in ("gradient", *METHODS, *SAMPLED, *PEERS)}
     able = [method for method in METHODS if explains(file, method, parameters[method])]
 
     def analyze(method: str, images: Any, points: int = 1) -> float:
-        asked = {"targets": [0] * len(images), "seeds": [0] * len(images), "points_at_once": points}
+        targets = highest if images is batch else highest[:1] * len(images)
+        asked = {"targets": targets, "seeds": [0] * len(images), "points_at_once": points}
         own, known = parameters.get(method, {}), outputs[: len(images)]
         return seconds(
             lambda: COMMANDS["analyze"](file, method, own, images, outputs=known, **asked)

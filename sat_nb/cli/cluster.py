@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sat_nb.errors import InvalidInput
+from sat_nb.processors import n_cores
 from sat_nb.reading import reason_of
-from sat_nb.saliency.process.pool import n_cores
 
 
 @contextmanager

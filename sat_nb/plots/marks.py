@@ -41,20 +41,21 @@ def draw_bars(
 
     n_rows, n_series = values.shape
     before = len(ax.containers)
-    sns.barplot(
-        x=np.nan_to_num(values).T.ravel(),
-        y=np.tile(np.arange(n_rows), n_series),
-        hue=np.repeat(np.arange(n_series), n_rows),
-        palette=list(colours),
-        dodge=True,
-        width=thickness,
-        orient="h",
-        native_scale=True,
-        errorbar=None,
-        saturation=1,
-        legend=False,
-        ax=ax,
-    )
+    with _labelled(ax):
+        sns.barplot(
+            x=np.nan_to_num(values).T.ravel(),
+            y=np.tile(np.arange(n_rows), n_series),
+            hue=np.repeat(np.arange(n_series), n_rows),
+            palette=list(colours),
+            dodge=True,
+            width=thickness,
+            orient="h",
+            native_scale=True,
+            errorbar=None,
+            saturation=1,
+            legend=False,
+            ax=ax,
+        )
     return list(ax.containers[before:])  # type: ignore[arg-type]
 
 
@@ -81,15 +82,16 @@ def draw_dots(
     kinds = list(dict.fromkeys(markers))
     several: dict[str, Any] = {"style": list(markers), "markers": {kind: kind for kind in kinds}}
     before = len(ax.collections)
-    sns.scatterplot(
-        x=across[there],
-        y=down[there],
-        s=points**2,
-        legend=False,
-        ax=ax,
-        **(several if len(kinds) > 1 else {"marker": kinds[0] if kinds else "o"}),
-        **{"linewidth": 0.4, "zorder": 4, **options},
-    )
+    with _labelled(ax):
+        sns.scatterplot(
+            x=across[there],
+            y=down[there],
+            s=points**2,
+            legend=False,
+            ax=ax,
+            **(several if len(kinds) > 1 else {"marker": kinds[0] if kinds else "o"}),
+            **{"linewidth": 0.4, "zorder": 4, **options},
+        )
     dots = ax.collections[before:]
     for drawn in dots:  # none where nothing is there
         drawn.set(facecolor=colours, edgecolor=edges)
@@ -177,6 +179,19 @@ def draw_cells(
             text.set(color=best_on(shade), in_layout=False)  # they are within their cells
     ax.grid(False)
     return mesh  # type: ignore[return-value]
+
+
+@contextmanager
+def _labelled(ax: Axes) -> Iterator[None]:
+    """seaborn lays out all ticks to see whether axes without a label should get an empty one."""
+    before = {axis: axis.label.get_text() for axis in (ax.xaxis, ax.yaxis)}
+    for axis in before:
+        axis.label.set_text("there is one")
+    try:
+        yield
+    finally:
+        for axis, text in before.items():
+            axis.label.set_text(text)
 
 
 @contextmanager

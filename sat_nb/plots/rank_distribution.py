@@ -17,6 +17,7 @@ from sat_nb.table.source import Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST = 60  # segments
 _FOOT, _HEIGHT = 0.36, 0.78  # shares of a row: its foot below the middle, and the tallest bar
 
 
@@ -25,7 +26,7 @@ def plot_rank_distribution(
     *,
     ax: Axes | None = None,
     highlight: str | Iterable[str] = (),
-    most: int = 60,
+    most: int = MOST,
 ) -> Axes:
     """Draw the local ranks of each segment as a small histogram in its row.
 
@@ -64,7 +65,18 @@ def plot_rank_distribution(
     >>> [name.get_text() for name in ax.get_yticklabels()]
     ['eyes', 'nose', 'mouth', 'ears', 'rest']
     """
-    shares = rank_shares(table)
+    return draw_shares(rank_shares(table), the_method(table), ax=ax, highlight=highlight, most=most)
+
+
+def draw_shares(
+    shares: pd.DataFrame,
+    method: str,
+    *,
+    ax: Axes | None = None,
+    highlight: str | Iterable[str] = (),
+    most: int = MOST,
+) -> Axes:
+    """Draw the result of ``rank_shares``, see ``plot_rank_distribution``."""
     means = shares.groupby("segment", sort=False)["mean_rank"].first()
     order = list(means.index[:most])
     shown = shares[shares["segment"].isin(order)]
@@ -79,7 +91,7 @@ def plot_rank_distribution(
     feet, ink = [y + _FOOT for y in range(len(order))], style.inside(ax).ink
     look: dict[str, Any] = {"edges": style.inside(ax).paper, "points": min(6.0, 0.7 * size)}
     draw_dots(ax, means[order], feet, [ink] * len(order), markers="^", gid="mean", **look)
-    style.title_of(ax, style.short(the_method(table)))
+    style.title_of(ax, style.short(method))
     cut = "" if len(order) == len(means) else f"; first {len(order)} of {len(means)} segments"
     most_share = shown["share"].max()
     style.frame_lightly(ax)

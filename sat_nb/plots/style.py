@@ -66,7 +66,9 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    from sat_nb.plots.layout import RowLayout
+
+    return plt.subplots(figsize=(width, height), layout=RowLayout())[1]
 
 
 def figure_or_new(figure: Figure | None, width: float, height: float) -> Figure:

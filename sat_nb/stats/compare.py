@@ -29,6 +29,7 @@ from sat_nb.stats.plan import (
     Plan,
     check_takes_units,
     compared,
+    mean_ranks,
     rank_matrix,
     takes_gaps,
     test_function,
@@ -197,10 +198,11 @@ def compare(
 
 def _with_checks(rows: pd.DataFrame, plan: Plan, where: str = "") -> Comparison:
     """The result, with warnings of too few images, of presence and of the sizes of units."""
-    result = compared(rows, plan)
+    means = mean_ranks(rows)
+    result = compared(rows, plan, means)
     if plan.missing == "absolute" and (result.n_images < result.n_total).any():
         checked_by = takes_gaps(plan.test)
-        complete = compared(rows, replace(plan, test=checked_by, missing="complete"))
+        complete = compared(rows, replace(plan, test=checked_by, missing="complete"), means)
         result = with_presence(result, complete)
         warn_about_presence(result, checked_by.key, where, 4)
     if plan.unit is not None:

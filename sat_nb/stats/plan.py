@@ -42,9 +42,9 @@ class Plan:
     seed: int = 0
 
 
-def compared(rows: pd.DataFrame, plan: Plan) -> Comparison:
-    """The result for the rows of one method."""
-    means = _mean_ranks(rows, plan.missing)
+def compared(rows: pd.DataFrame, plan: Plan, means: pd.DataFrame | None = None) -> Comparison:
+    """The result for the rows of one method; ``means`` are its ``mean_ranks``, if known."""
+    means = _sorted(mean_ranks(rows) if means is None else means, plan.missing)
     segments = pd.Index(means.index, name="segment")
     ranks = rank_matrix(rows, segments, plan.missing)
     codes = None if plan.unit is None else unit_codes(rows, plan.unit)
@@ -172,11 +172,15 @@ def _of_pairs(ranks: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
     return n_pair, rank_biserial(ahead), np.nansum(ahead, axis=0)
 
 
-def _mean_ranks(rows: pd.DataFrame, missing: str) -> pd.DataFrame:
+def mean_ranks(rows: pd.DataFrame) -> pd.DataFrame:
+    """By segment: both mean ranks, named as in ``MISSING``, and the number of images."""
     sums = segment_totals(rows, value="rank", by=(), classes=CLASSES["pool"])
-    means = pd.DataFrame(
+    return pd.DataFrame(
         {"absolute": absolute(sums), "complete": relative(sums), "n_images": sums["n_images"]}
     )
+
+
+def _sorted(means: pd.DataFrame, missing: str) -> pd.DataFrame:
     return means.reset_index().sort_values([missing, "segment"]).set_index("segment")
 
 

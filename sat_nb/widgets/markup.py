@@ -206,6 +206,7 @@ def svg_of(
     """
     if themed and not any(ax.get_legend() for ax in figure.axes):
         figure.set_layout_engine("none")
+        _measure_no_names(figure)
     svg = _as_svg(figure, transparent=themed, salt=salt)
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
     left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
@@ -219,6 +220,14 @@ def svg_of(
     if themed:
         svg = _COLOURS.sub(lambda m: f"{m[1]}: var({PAGE_COLOURS[m[2]]}, {m[2]})", svg)
     return svg
+
+
+def _measure_no_names(figure: Figure) -> None:
+    """Keep the names of rows out of the layout: they are measured for a label that is not there."""
+    for ax in figure.axes:
+        if ax.axison and not ax.get_ylabel():
+            for text in ax.get_yticklabels():
+                text.set_in_layout(False)
 
 
 def box_with_text(svg: str, margin: float = 3.0) -> tuple[float, float, float, float]:

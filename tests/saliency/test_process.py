@@ -184,6 +184,33 @@ def test_sizes_that_are_none(size):
         read_bytes(size)
 
 
+@pytest.mark.parametrize(
+    ("name", "max_memory", "expected"),
+    [
+        ("GOMP_SPINCOUNT", None, "1000"),
+        ("GOMP_SPINCOUNT", 2**40, "1000"),
+        ("MALLOC_MMAP_THRESHOLD_", None, "4294967296"),
+        ("MALLOC_MMAP_THRESHOLD_", 2**40, "1048576"),
+    ],
+)
+def test_libraries_are_told_how_to_wait_and_keep_memory(name, max_memory, expected, monkeypatch):
+    """They read it as they are loaded; the caller's own settings count more."""
+    told = {}
+
+    def start(command, *, env, **options):
+        told.update(env)
+        raise OSError("only asked")
+
+    monkeypatch.setattr(process.subprocess, "Popen", start)
+    for own, wanted in ((None, expected), ("5", "5")):
+        monkeypatch.delenv(name, raising=False)
+        if own:
+            monkeypatch.setenv(name, own)
+        with pytest.raises(WorkerFailed, match="only asked"):
+            process.Worker(KERAS, max_memory=max_memory)
+        assert told[name] == wanted
+
+
 # --- errors ------------------------------------------------------------------------------------
 
 

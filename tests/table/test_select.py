@@ -217,6 +217,18 @@ def test_images_that_keep_a_segment_have_no_such_row(rich: pd.DataFrame) -> None
     assert sat.select(rich, without="ears")["segment"].notna().all()
 
 
+def test_rows_of_an_image_need_not_follow_each_other(rich: pd.DataFrame) -> None:
+    mixed = rich.sample(frac=1, random_state=3)
+    for without in ("ears", ["eyes", "nose", "mouth", "rest"]):
+        expected = sat.select(rich, without=without).sort_values([*KEY, "segment"])
+        found = sat.select(mixed, without=without).sort_values([*KEY, "segment"])
+        columns = [*KEY, "segment", "rank", "n_segments", "label"]
+        pd.testing.assert_frame_equal(
+            found[columns].reset_index(drop=True), expected[columns].reset_index(drop=True)
+        )
+        assert found["image_id"].nunique() == 20
+
+
 def test_images_without_segments_stay(rich: pd.DataFrame) -> None:
     once = sat.select(rich, segments="ears")
     pd.testing.assert_frame_equal(sat.select(once, segments="ears"), once)

@@ -134,8 +134,9 @@ class Commands:
 
         With ``against`` the target's output minus that one is explained. ``points_at_once`` is for
         methods that sample; with ``masks`` (k, H, W) they go on until these segments' ranks are
-        settled. Integrated Gradients carry their completeness error as a fact, for which they need
-        the explained ``outputs`` (n, k): those of :meth:`predict`, or they are computed here.
+        settled. The facts of some methods need the explained ``outputs`` (n, k): those of
+        :meth:`predict`, or they are computed here. They are the completeness error of Integrated
+        Gradients, and the value of which Deep Taylor has no map as it is not positive.
         """
         entry, loaded = _registered(method), self._load(file)
         explain = self._explainer(loaded, entry, parameters, output)
@@ -144,7 +145,9 @@ class Commands:
             maps = explain(batch, weights)
             values = None
             if entry.name in NEED_POSITIVE and not maps.any(axis=(1, 2, 3)).all():
-                values = (loaded.classifier.outputs(batch, output)[1] * weights).sum(axis=1)
+                if outputs is None:
+                    _, outputs = loaded.classifier.outputs(batch, output)
+                values = (outputs * weights).sum(axis=1)
             return _with_values(maps, values)
         sampling = SAMPLINGS[entry.sampling]
         function = sampling.function if masks is None else sampling.until_settled

@@ -4,7 +4,7 @@
 
 The folder holds models (``*.h5``) and ``asked.npz`` with ``batch`` (n, H, W, C) and ``methods``. Of
 each model ENGINE.MODEL.one.FLOAT.npz and ENGINE.MODEL.pair.FLOAT.npz get {method: maps
-(n, H, W, C)} for single classes and pairs, and the logits, "logits" (n, k).
+(n, H, W, C)} for the predicted classes and pairs of them, and the logits, "logits" (n, k).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main(engine: str, folder: str, kind: str) -> None:
         commands = ENGINES[engine](own, kind)
         file = ModelFile(str(own), path.stem, content_sha256(own), trusted=True)
         n_outputs = commands["facts"](file).n_outputs
-        targets = [i % n_outputs for i in range(len(given["batch"]))]
+        targets = commands["predict"](file, given["batch"])[0].argmax(axis=1).tolist()
         for asked, against in {"one": None, "pair": n_outputs - 1}.items():
             pair = [target if target != against else 0 for target in targets]
             found = maps(commands, file, given, pair, against)

@@ -52,17 +52,24 @@ def mobilenet(layers: Any, x: Any) -> Any:
 
 
 def densenet(layers: Any, x: Any) -> Any:
-    x = layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False)(x)
+    """With a name as Keras' own DenseNet has them, and one as PyTorch has them."""
+    x = layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False, name="conv1/conv")(x)
     for _ in range(2):
         y = layers.Conv2D(4, 3, padding="same", use_bias=False)(normalized(layers, x))
         x = layers.Concatenate()([x, y])
-    x = layers.AveragePooling2D()(layers.Conv2D(8, 1)(normalized(layers, x)))
+    x = layers.Conv2D(8, 1, name="blocks.1.conv")(normalized(layers, x))
+    x = layers.AveragePooling2D()(x)
     x = normalized(layers, x)
     return layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(x))
 
 
 def squeezenet(layers: Any, x: Any) -> Any:
-    x = layers.Conv2D(6, 3, strides=2, activation="relu")(x)
+    """With a model within, as transfer learning makes them."""
+    import tensorflow as tf
+
+    inputs = layers.Input((SIZE, SIZE, 3))
+    within = layers.Conv2D(6, 3, strides=2, activation="relu")(inputs)
+    x = tf.keras.Model(inputs, within, name="base/model")(x)
     x = layers.Concatenate()(
         [layers.Conv2D(4, n, padding="same", activation="relu")(x) for n in (1, 3)]
     )

@@ -77,3 +77,61 @@ def test_a_cnn(
         n_compared += 1
         assert np.abs(came - expected).max() <= 1e-6 * np.abs(expected).max()
     assert n_compared > 0
+
+
+# --- a transformer -----------------------------------------------------------------------------
+
+
+def by_signed_summands(a: Any, b: Any, given: Any, *_: Any, **__: Any) -> Any:
+    """A sum passes on by what each summand adds to it; autolrp's own rule takes magnitudes."""
+    share = given / (a + b)
+    return a * share, b * share
+
+
+def with_its_deviation_held(x: Any, y: Any, given: Any, *_: Any, weight: Any, **__: Any) -> Any:
+    """Ali et al. 2022, eq. 10: LayerNorm is linear in x where its deviation is a constant."""
+    centred = x - x.mean(-1, keepdim=True)
+    slope = weight / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    share = given / (centred * slope) * slope
+    return x * (share - share.mean(-1, keepdim=True))
+
+
+@pytest.fixture(scope="module")
+def vit(torch: Any, commands: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """theirs(rules), ours: maps (16, 16, 3) of a ViT without biases."""
+    import autolrp
+
+    from sat_nb.saliency.engines.torch.export import export
+    from tests.saliency.torch import networks
+
+    module = networks.made(networks.ViT, bias=False)
+    path = export(module, tmp_path_factory.mktemp("vit") / "vit.pt2", (16, 16))
+    photo = np.random.default_rng(1).normal(size=(1, 16, 16, 3)).astype(np.float32)
+    (ours,) = maps(commands, path, "lrp.z", photo, [1])
+    module.double()
+
+    def theirs(rules: Any) -> Any:
+        x = autolrp.tensor(torch.from_numpy(photo.transpose(0, 3, 1, 2).astype(np.float64)))
+        logit = module(x)[0, 1]
+        logit.lrp(config=autolrp.LRPConfig(rule=rules, eps=1e-14))
+        return (x.relevance[0].permute(1, 2, 0) * logit.detach()).detach().numpy()
+
+    return theirs, ours
+
+
+def test_a_transformer_with_the_sums_and_norms_of_ali(autolrp: Any, vit: Any) -> None:
+    """autolrp's preset is named after Ali et al. 2022, but has other rules for both.
+
+    It splits residual sums by magnitudes and takes LayerNorm for the identity. With the paper's
+    rules in their place the maps are equal; with either of its own they are not.
+    """
+    from autolrp.nodes import ADD_NODES, LAYERNORM_NODES
+
+    theirs, ours = vit
+    cplrp = {**autolrp.BASE, **autolrp.CPLRP}
+    sums = autolrp.on(ADD_NODES, by_signed_summands)
+    norms = autolrp.on(LAYERNORM_NODES, with_its_deviation_held)
+    largest = np.abs(ours).max()
+    np.testing.assert_allclose(theirs({**cplrp, **sums, **norms}), ours, atol=1e-6 * largest)
+    for other in (cplrp, {**cplrp, **sums}, {**cplrp, **norms}):
+        assert np.abs(theirs(other) - ours).max() > 0.5 * largest

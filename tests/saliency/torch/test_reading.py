@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -300,6 +301,61 @@ def test_allowed_layers_of_keras_3_exist(torch: Any) -> None:
     modules = [importlib.import_module(f"keras.src.ops.{part}") for part in parts]
     known = [name for module in modules for name in vars(module)]
     assert [name for name in KERAS_3 if not hasattr(keras.layers, name) and name not in known] == []
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_names_that_keras_3_does_not_take(
+    suffix: str, torch: Any, commands: Any, batch: Any, tmp_path: Any
+) -> None:
+    """Keras 2's DenseNet121 has "conv1/conv"; its file keeps them, and so do messages."""
+    from sat_nb.saliency.engines.torch.keras_config import _IN_ARCHIVES, _IN_HDF5
+    from tests.saliency.torch.test_relevance import maps
+
+    model = named_alike("conv1_conv", "taken")
+    model.save(tmp_path / f"plain{suffix}")
+    read, write = _IN_ARCHIVES if suffix == ".keras" else _IN_HDF5
+    config = json.dumps(read(tmp_path / f"plain{suffix}"))
+    config = config.replace('"taken"', '"conv1/conv"')
+    write(tmp_path / f"plain{suffix}", tmp_path / f"named{suffix}", config)
+    named, plain = (file_of(tmp_path / f"{name}{suffix}") for name in ("named", "plain"))
+    expected = commands["predict"](plain, batch)[0]
+    np.testing.assert_array_equal(commands["predict"](named, batch)[0], expected)
+    maps_ = [
+        maps(commands, file.path, "grad_cam", batch, [0] * 3, parameters={"layer": layer})
+        for file, layer in ((named, "conv1/conv"), (plain, "taken"))
+    ]
+    np.testing.assert_array_equal(*maps_)
+    with pytest.raises(InvalidInput, match="'conv1/conv'"):
+        maps(commands, named.path, "grad_cam", batch, [0] * 3, parameters={"layer": "conv1"})
+
+
+def test_keras_files_of_keras_2(torch: Any, commands: Any, batch: Any, tmp_path: Any) -> None:
+    """They name Functional's module as it was called then."""
+    import keras
+
+    from sat_nb.saliency.engines.torch.keras_config import _IN_ARCHIVES
+
+    photo = keras.layers.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(photo))
+    keras.Model(photo, keras.layers.Dense(3)(x)).save(tmp_path / "now.keras")
+    read, write = _IN_ARCHIVES
+    config = read(tmp_path / "now.keras")
+    config["module"] = "keras.src.engine.functional"
+    write(tmp_path / "now.keras", tmp_path / "then.keras", json.dumps(config))
+    then, now = (
+        commands["predict"](file_of(tmp_path / f), batch)[0] for f in ("then.keras", "now.keras")
+    )
+    np.testing.assert_array_equal(then, now)
+
+
+def named_alike(*names: str) -> Any:
+    """A model of Keras 3 with convolutions of these names."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Conv2D(4, 3, activation="relu", name=name) for name in names]
+    end = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    return keras.Sequential([keras.layers.Input((16, 16, 3)), *layers, *end])
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])

@@ -13,6 +13,7 @@ import torch
 from sat_nb.errors import shorten
 from sat_nb.models.refused import Refused
 from sat_nb.saliency.engines.torch.graph import Unfit
+from sat_nb.saliency.engines.torch.keras_config import readable
 
 ON_KERAS_2 = "explain it with engine='keras', which has Keras 2"
 
@@ -28,9 +29,10 @@ def exported(
     if not trusted:
         _check(path)
     try:
-        model = keras.saving.load_model(
-            path, custom_objects=_of_keras_2(keras), compile=False, safe_mode=not trusted
-        )
+        with readable(path) as (fitting, names):
+            model = keras.saving.load_model(
+                fitting, custom_objects=_of_keras_2(keras), compile=False, safe_mode=not trusted
+            )
     except Exception as error:  # Keras has many ways to fail
         raise Unfit(
             f"cannot be loaded by Keras {keras.__version__} ({_brief(error)})",
@@ -38,7 +40,8 @@ def exported(
         ) from error
     shape = _input_shape(model, size)
     _check_weights(model)
-    return export_keras(model, shape)
+    program, layers = export_keras(model, shape)
+    return program, {place: (names.get(name, name), kind) for place, (name, kind) in layers.items()}
 
 
 def _check_weights(model: Any) -> None:

@@ -29,6 +29,7 @@ from sat_nb.saliency.engines.torch.graph import (
     tensors,
 )
 from sat_nb.saliency.engines.torch.operations import SOFTMAX, VIEWS
+from sat_nb.saliency.engines.torch.photo_layer import photo_layers_have_a_quick_derivative
 
 BY_HAND = "save it as torch.export.export(...).run_decompositions({})"
 
@@ -233,6 +234,7 @@ REWRITINGS: dict[str, Rewriting] = registry(
             constants_are_computed_once,
             operations_without_effect_are_left_out,
             operations_give_one_value,
+            photo_layers_have_a_quick_derivative,
         )
     )
 )

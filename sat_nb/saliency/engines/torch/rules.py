@@ -105,11 +105,9 @@ def _epsilon(step: Step, args: Any, kwargs: Any, parameters: Any) -> Any:
 
     def back(given: Any, zs: Any, _: Any) -> list[Any]:
         size = zs[0].abs()
-        return [
-            _over(given * size, size + epsilon)
-            if epsilon == 0
-            else given * (size / (size + epsilon))
-        ]
+        if epsilon == 0:
+            return [_over(given * size, size)]
+        return [size.div_(size + epsilon).mul_(given)]
 
     return _Ruled.apply(_same, back, z)
 
