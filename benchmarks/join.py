@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import sat_nb as sat
-from sat_nb.saliency.process.pool import n_cores
+from sat_nb.processors import n_cores
 
 SIDE = 224
 

@@ -9,6 +9,8 @@ import glob
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sat_nb.processors import n_cores
+
 
 class ColumnPart(NamedTuple):
     """A column in one row group, as the file describes it.
@@ -32,7 +34,6 @@ class ColumnPart(NamedTuple):
 
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
 }
@@ -49,8 +50,9 @@ def column_parts(files: Sequence[str]) -> dict[str, list[ColumnPart]]:
     """
     import duckdb
 
+    settings = {**_SETTINGS, "threads": max(1, min(n_cores(), len(files)))}
     found: dict[str, list[ColumnPart]] = {file: [] for file in files}
-    with duckdb.connect(config=_SETTINGS) as connection:
+    with duckdb.connect(config=settings) as connection:
         rows = connection.execute(
             f"SELECT {_ASKED} FROM parquet_metadata(?)", [[glob.escape(file) for file in files]]
         ).fetchall()

@@ -25,8 +25,8 @@ from sat_nb.cli.labels import read_labels
 from sat_nb.cli.options import Command, Imported, named, readable_errors, say
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
+from sat_nb.processors import n_cores
 from sat_nb.reading import reason_of
-from sat_nb.saliency.process.pool import n_cores
 
 if TYPE_CHECKING:
     import pandas as pd

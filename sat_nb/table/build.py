@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sat_nb.by_id import composed
 from sat_nb.errors import InvalidInput, shorten, unknown_name
 from sat_nb.geometry import FITS, get_fit
+from sat_nb.processors import n_cores
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
 from sat_nb.saliency.methods import NEED_POSITIVE
-from sat_nb.saliency.process.pool import n_cores
 from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.read import SegmentFiles

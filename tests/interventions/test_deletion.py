@@ -13,6 +13,7 @@ import sat_nb as sat
 from sat_nb.interventions import deletion
 from sat_nb.interventions.deletion import DELETIONS, Deletion, deletion_effects
 from sat_nb.interventions.logits import load_logits
+from sat_nb.interventions.replacements import blurred
 from tests.interventions.conftest import H, W
 
 
@@ -236,3 +237,14 @@ def test_blur_is_a_gaussian_of_a_twelfth_of_the_shorter_side() -> None:
     mask[10:30, 5:20] = True
     smooth = gaussian_filter(pixels.astype(float), (3, 3, 0), mode="nearest")
     np.testing.assert_allclose(DELETIONS["blur"](pixels, mask)[mask], smooth[mask], atol=0.51)
+
+
+@pytest.mark.parametrize("size", [(227, 227), (60, 227), (300, 96), (9, 7), (1, 40), (2, 2)])
+def test_blur_is_that_gaussian_to_a_five_hundredth_of_a_grey_value(size: tuple[int, int]) -> None:
+    halves = np.zeros((*size, 3), np.float32)
+    halves[:, : size[1] // 2] = 255
+    noise = np.random.default_rng(0).uniform(0, 255, (*size, 3)).astype(np.float32)
+    for pixels in (halves, noise):
+        sigma = min(size) / 12
+        smooth = gaussian_filter(pixels.astype(float), (sigma, sigma, 0), mode="nearest")
+        np.testing.assert_allclose(blurred(pixels), smooth, atol=0.002)

@@ -184,7 +184,6 @@ def test_sizes_that_are_none(size):
         read_bytes(size)
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="told by Linux only")
 @pytest.mark.parametrize(
     ("name", "max_memory", "expected"),
     [
@@ -196,20 +195,20 @@ def test_sizes_that_are_none(size):
 )
 def test_libraries_are_told_how_to_wait_and_keep_memory(name, max_memory, expected, monkeypatch):
     """They read it as they are loaded; the caller's own settings count more."""
-    monkeypatch.delenv(name, raising=False)
-    assert told(max_memory)[name] == expected
-    monkeypatch.setenv(name, "5")
-    assert told(max_memory)[name] == "5"
+    told = {}
 
+    def start(command, *, env, **options):
+        told.update(env)
+        raise OSError("only asked")
 
-def told(max_memory):
-    """The environment of a new worker."""
-    worker = process.Worker(KERAS, max_memory=max_memory)
-    try:
-        lines = Path(f"/proc/{worker._process.pid}/environ").read_text().split("\0")
-    finally:
-        worker.stop()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    monkeypatch.setattr(process.subprocess, "Popen", start)
+    for own, wanted in ((None, expected), ("5", "5")):
+        monkeypatch.delenv(name, raising=False)
+        if own:
+            monkeypatch.setenv(name, own)
+        with pytest.raises(WorkerFailed, match="only asked"):
+            process.Worker(KERAS, max_memory=max_memory)
+        assert told[name] == wanted
 
 
 # --- errors ------------------------------------------------------------------------------------

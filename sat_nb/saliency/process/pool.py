@@ -9,7 +9,6 @@ worker dies of it, its inputs go one by one.
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sat_nb.errors import SatError, WorkerFailed
+from sat_nb.processors import n_cores
 from sat_nb.saliency.process.budget import Budget, RequestKind
 from sat_nb.saliency.process.worker import (
     Answer,
@@ -118,13 +118,6 @@ class WorkerPool:
     def _check_not_stopped(self) -> None:
         if self.stopped():
             raise Stopped("explain was stopped.")
-
-
-def n_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 _pools: dict[tuple[Program, int, int | None, int | None], WorkerPool] = {}

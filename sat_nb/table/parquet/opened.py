@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.files import existing
+from sat_nb.processors import n_cores
 from sat_nb.reading import readable
-from sat_nb.saliency.process.pool import n_cores
 from sat_nb.table.classes import Classes, check_known
 from sat_nb.table.parquet.claims import check_claims
 from sat_nb.table.parquet.footer import Footer, share_no_image

@@ -329,6 +329,25 @@ def test_names_that_keras_3_does_not_take(
         maps(commands, named.path, "grad_cam", batch, [0] * 3, parameters={"layer": "conv1"})
 
 
+def test_keras_files_of_keras_2(torch: Any, commands: Any, batch: Any, tmp_path: Any) -> None:
+    """They name Functional's module as it was called then."""
+    import keras
+
+    from sat_nb.saliency.engines.torch.keras_config import _IN_ARCHIVES
+
+    photo = keras.layers.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(photo))
+    keras.Model(photo, keras.layers.Dense(3)(x)).save(tmp_path / "now.keras")
+    read, write = _IN_ARCHIVES
+    config = read(tmp_path / "now.keras")
+    config["module"] = "keras.src.engine.functional"
+    write(tmp_path / "now.keras", tmp_path / "then.keras", json.dumps(config))
+    then, now = (
+        commands["predict"](file_of(tmp_path / f), batch)[0] for f in ("then.keras", "now.keras")
+    )
+    np.testing.assert_array_equal(then, now)
+
+
 def named_alike(*names: str) -> Any:
     """A model of Keras 3 with convolutions of these names."""
     import keras

@@ -2,7 +2,8 @@
 
 Keras 2 has layers named "conv1/conv" in its own DenseNet, where Keras 3 allows no "/"; PyTorch
 allows no "." in the name of a weight. Keras 2 counts a model's own making among its calls, so that
-the first call of a model within another is number 1, where Keras 3 looks for number 0.
+the first call of a model within another is number 1, where Keras 3 looks for number 0; and its
+".keras" files name a module that is no longer there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _UNFIT = re.compile(r"[/.]")
 _CONFIG = "config.json"
 
 
+_MOVED = {"keras.src.engine.functional": "keras.src.models.functional"}
 _MODELS = ("Functional", "Model", "Sequential")
 
 
@@ -30,7 +32,7 @@ def readable(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     read, write = _IN_ARCHIVES if path.suffix == ".keras" else _IN_HDF5
     config = read(path)
     new = _new_names(config)
-    changed = _calls_from_zero(_replaced(config, new))
+    changed = _calls_from_zero(_replaced(config, new | _MOVED))
     if changed == config:
         yield path, {}
         return
