@@ -66,9 +66,7 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
         return ax
     import matplotlib.pyplot as plt
 
-    from sat_nb.plots.layout import RowLayout
-
-    return plt.subplots(figsize=(width, height), layout=RowLayout())[1]
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
 def figure_or_new(figure: Figure | None, width: float, height: float) -> Figure:
