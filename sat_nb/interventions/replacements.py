@@ -17,6 +17,7 @@ from sat_nb.errors import InvalidInput, SatError
 from sat_nb.registry import Entry, chosen, registry
 
 GREY = 128.0
+ONE_THREAD = 2**18  # products of so many numbers: OpenBLAS starts no threads for them
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,20 @@ def blurred(pixels: Pixels) -> Float32:
     """
     height, width = pixels.shape[:2]
     rows, columns = (_gaussian(side, min(height, width) / 12) for side in (height, width))
-    lines = rows.inwards @ pixels.reshape(height, -1).astype(np.float32)
+    lines = _product(rows.inwards, pixels.reshape(height, -1).astype(np.float32))
     coarse = columns.inwards @ lines.reshape(-1, width, pixels.shape[2])
     lines = (columns.outwards @ coarse).reshape(len(coarse), -1)
-    return (rows.outwards @ lines).reshape(pixels.shape)
+    return _product(rows.outwards, lines).reshape(pixels.shape)
+
+
+def _product(factor: Float32, lines: Float32) -> Float32:
+    """The product, in parts that OpenBLAS computes in the caller's thread.
+
+    Its further threads wait in a loop, on processors that the model needs.
+    """
+    step = max(1, ONE_THREAD // factor.size)
+    parts = [factor @ lines[:, i : i + step] for i in range(0, lines.shape[1], step)]
+    return np.concatenate(parts, axis=1)
 
 
 class _Gaussian(NamedTuple):
