@@ -69,6 +69,8 @@ def _each_block_keeps_some(rows: pd.DataFrame, kept: NDArray[np.bool_]) -> bool:
     begins = np.zeros(len(rows), dtype=bool)
     begins[:1] = True
     for column in (rows[name] for name in IMAGE_KEY):
+        if column.dtype == object and column.hasnans:
+            return False  # pandas cannot compare pd.NA there
         begins |= column.ne(column.shift()).to_numpy(dtype=bool, na_value=True)
     return bool(np.logical_or.reduceat(kept, np.flatnonzero(begins)).all())
 

@@ -347,3 +347,9 @@ def test_classes_predictions_and_scores_that_are_not_there(
         sat.select(None)  # type: ignore[arg-type]
     other = rich.assign(predicted=rich["predicted"].where(rich["model"] == "model"))
     assert sat.select(other, models="model", correct=True)["model"].eq("model").all()
+
+
+def test_rows_without_an_id_are_an_image_of_their_own() -> None:
+    table = sat.build(*toy())
+    table.loc[table["image_id"] == table["image_id"][0], "image_id"] = pd.NA
+    assert len(sat.select(table, max_px=10**9)) == len(table)
