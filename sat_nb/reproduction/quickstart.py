@@ -63,7 +63,7 @@ class Settings:
 
 
 SETTINGS = {
-    "tiny": Settings(n_train=140, n_test=60, epochs=20),
+    "tiny": Settings(n_train=150, n_test=60, px=96),
     "small": Settings(),
     "full": Settings(n_explained=100),
 }
