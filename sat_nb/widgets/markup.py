@@ -274,17 +274,15 @@ def _view_box(svg: str) -> tuple[float, float, float, float]:
 
 
 def _as_svg(figure: Figure, *, transparent: bool, salt: str | None) -> str:
-    """The figure as SVG, drawn once; ``savefig`` would draw it twice."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    from sat_nb.widgets.page_figure import svg_text
 
     if transparent:
         for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
             patch.set_alpha(0.0)
-    buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
-    return well_formed(buffer.getvalue())
+        return well_formed(svg_text(figure))
 
 
 def stacked(draws: Sequence[Callable[[Any], Any]], titles: Sequence[str]) -> Figure:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 import sat_nb as sat
 from sat_nb.plots.new_figures import made_by
 from sat_nb.toy import toy
 from sat_nb.widgets.markup import svg_of
-from sat_nb.widgets.page_figure import PageLayout, page_figure
+from sat_nb.widgets.page_figure import PageLayout, page_figure, svg_text
 
 TABLE = sat.build(*toy())
 ONE = TABLE[TABLE["method"] == "sharp"].replace("mouth", "the mouth with all of its teeth")
@@ -77,7 +79,26 @@ def test_several_axes_are_left_to_constrained_layout() -> None:
         engine.execute(figure)
         places.append([ax.get_position().extents for ax in axes])
     pyplot.close(figures[1])
-    assert np.allclose(*places)
+    assert np.allclose(*places, atol=0.001)  # letters are not hinted
+
+
+def test_a_picture_is_the_svg_that_matplotlib_writes() -> None:
+    ax = _on_page(DRAWN["bars of two methods"])
+    ax.figure.set_layout_engine("none")
+    plain = io.StringIO()
+    with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "page"}):
+        found = svg_text(ax.figure)
+        ax.figure.savefig(plain, format="svg", metadata={"Date": None})
+    assert found == plain.getvalue()
+
+
+def test_texts_are_measured_in_the_fonts_that_the_user_sets() -> None:
+    font, widths = FontProperties(family="sans-serif", size=10), []
+    for name in ("DejaVu Sans", "DejaVu Sans Mono"):
+        with pyplot.rc_context({"font.sans-serif": [name]}):
+            renderer = page_figure(1, 1)._get_renderer()
+            widths.append(renderer.get_text_width_height_descent("illi", font, False)[0])
+    assert widths[1] > 1.5 * widths[0]
 
 
 def _on_page(draw: Callable[[], Any]) -> Any:
