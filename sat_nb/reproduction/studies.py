@@ -303,6 +303,3 @@ def write_record(
     with written_whole(file) as part:
         part.write_text(json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
     return file
-
-
-# --- figures -------------------------------------------------------------------------------------

@@ -45,9 +45,6 @@ _FUNCTIONS = ("nn.relu", "nn.relu6", "nn.silu", "math.sigmoid", "nn.sigmoid", "m
 _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "softmax")
 
 
-# --- the walk ----------------------------------------------------------------------------------
-
-
 def unsupported(graph: Graph, rules: Rules) -> list[Any]:
     """The layers that these rules do not support."""
     return [node.layer for node in graph.nodes if not _supported(node, rules)]
