@@ -20,7 +20,6 @@ from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 
-
 Box = tuple[slice, slice]
 """Rows and columns of a picture."""
 

@@ -20,10 +20,11 @@ def composed(mixtures: Mixtures) -> Float32:
     """
     shape = mixtures.photos[0].shape
     found = np.empty((len(mixtures), *shape), dtype=np.float32)
+    fillings = [np.ascontiguousarray(np.broadcast_to(one, shape)) for one in mixtures.fillings]
     for row, (photo, filling) in enumerate(mixtures.pairs.tolist()):
         _compose(
             mixtures.photos[photo].reshape(-1),
-            mixtures.fillings[filling].reshape(-1),
+            fillings[filling].reshape(-1),
             mixtures.parts[photo].reshape(-1),
             mixtures.kept[row],
             found[row].reshape(-1),

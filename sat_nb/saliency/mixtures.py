@@ -22,8 +22,8 @@ class Mixtures:
     Parameters
     ----------
     photos, fillings : sequences of p and f arrays, float32 (H, W, C)
-        What is kept, and what stands in place of the rest. They are not stacked: that would be a
-        copy of each.
+        What is kept, and what stands in place of the rest; a filling of one colour is (1, 1, C).
+        They are not stacked: that would be a copy of each.
     parts : sequence of p arrays, uint16 (H, W)
         The number of the part that each pixel of a photo belongs to.
     pairs : int64 (n, 2)
