@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import as_path
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
@@ -263,7 +264,8 @@ masks: 'a'; 1 masks without photos: 'b'. Ids are file paths without extension; p
 missing='skip' to leave out what does not match.
     """
     images, segments = checked_images(images), _checked_segments(segments)
-    folder, maps_folder = _folder("out", out), keep_maps and _folder("keep_maps", keep_maps)
+    folder = _folder("out", out)
+    maps_folder = None if keep_maps is None else _folder("keep_maps", keep_maps)
     measured, of_methods = _read_measures(
         measures,
         parameters,
@@ -339,11 +341,10 @@ def _checked_segments(segments: Any) -> Mapping[str, SegmentationMap]:
 
 def _folder(argument: str, path: Any) -> Path:
     """The path of a folder that is there or will be made."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InvalidInput(f"{argument}: expected the path of a folder, got {path!r}.")
+    path = as_path(path, argument)
     if os.path.isfile(path):
         raise InvalidInput(f"{argument}: {os.fspath(path)!r} is a file; give a folder.")
-    return Path(path)
+    return path
 
 
 def _check_options(
