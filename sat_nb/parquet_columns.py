@@ -103,7 +103,7 @@ def described(files: Sequence[str], keys: Sequence[bytes] = ()) -> dict[str, Des
     with _connected(len(files)) as connection:
         rows = connection.execute(_OF_FILES, {"files": paths, "texts": [*TEXTS]}).fetchall()
         noted = connection.execute(_OF_NOTES, {"files": paths, "keys": [*keys]}).fetchall()
-    found = {file: Described(*map(int, numbers), {}) for file, *numbers in rows}
+    found = {file: Described(*numbers, notes={}) for file, *numbers in rows}
     same: dict[bytes, bytes] = {}  # files of one folder carry equal texts
     for file, key, value in noted:
         found[file].notes[key] = same.setdefault(value, value)
