@@ -206,10 +206,8 @@ from .stats.cof_table import (
     cof_table,
 )
 from .stats.combinations import COMBINATIONS, Combination
-from .stats.compare import (
-    compare,
-    compare_missing,
-)
+from .stats.compare import compare
+from .stats.compare_missing import compare_missing
 from .stats.comparison import (
     Comparison,
     PresenceWarning,

@@ -15,9 +15,9 @@ from sat_nb.cli.inputs import (
     ERRORS,
     FORMAT,
     IMAGE_ID,
-    as_parameter,
     as_target,
     as_window,
+    by_method,
     given,
     read_masks,
 )
@@ -361,19 +361,3 @@ def _settling(
     if joining["pad_unit"] == "photo":  # `explain` pads on the grid of the maps
         return {"segments": _Padded(masks, joining["pad_px"]), "pad_px": 0}
     return {"segments": masks, "pad_px": joining["pad_px"]}
-
-
-def by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Parameters of methods, whose names may have dots.
-
-    >>> by_method(("smoothgrad.n_samples=16", "lrp.epsilon.epsilon=0.1"))
-    {'smoothgrad': {'n_samples': 16}, 'lrp.epsilon': {'epsilon': 0.1}}
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for text in given:
-        path, value = as_parameter(text)
-        method, dot, name = path.rpartition(".")
-        if not dot:
-            raise InvalidInput(f"--parameter: expected METHOD.NAME=VALUE, got {text!r}.")
-        found.setdefault(method, {})[name] = value
-    return found

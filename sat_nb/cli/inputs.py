@@ -149,3 +149,19 @@ def opened(table: str | pd.DataFrame) -> Source:
     from sat_nb.table.source import source_of
 
     return source_of(table)
+
+
+def by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Parameters of methods, whose names may have dots.
+
+    >>> by_method(("smoothgrad.n_samples=16", "lrp.epsilon.epsilon=0.1"))
+    {'smoothgrad': {'n_samples': 16}, 'lrp.epsilon': {'epsilon': 0.1}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        path, value = as_parameter(text)
+        method, dot, name = path.rpartition(".")
+        if not dot:
+            raise InvalidInput(f"--parameter: expected METHOD.NAME=VALUE, got {text!r}.")
+        found.setdefault(method, {})[name] = value
+    return found

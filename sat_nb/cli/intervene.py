@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 import sat_nb as sat
-from sat_nb.cli.build import by_method
-from sat_nb.cli.inputs import ERRORS, FORMAT, IMAGE_ID, as_target, as_window, read_masks
+from sat_nb.cli.inputs import ERRORS, FORMAT, IMAGE_ID, as_target, as_window, by_method, read_masks
 from sat_nb.cli.labels import read_labels
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.files import existing

@@ -50,7 +50,7 @@ def figures(
 
     Every method is computed before the first file is written.
     """
-    from sat_nb.reproduction.studies import draw_results, results_of_method
+    from sat_nb.reproduction.results import draw_results, results_of_method
 
     if options["classes"] not in (None, "pool"):
         raise InvalidInput(

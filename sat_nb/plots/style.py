@@ -20,6 +20,8 @@ from sat_nb.plots.names import legend_texts as legend_texts
 from sat_nb.plots.names import short as short
 from sat_nb.plots.names import shorts as shorts
 from sat_nb.plots.names import text_inches as text_inches
+from sat_nb.plots.new_figures import axes_or_new as axes_or_new
+from sat_nb.plots.new_figures import figure_or_new as figure_or_new
 from sat_nb.plots.palette import ACCENT as ACCENT
 from sat_nb.plots.palette import BARS as BARS
 from sat_nb.plots.palette import FAINT as FAINT
@@ -58,24 +60,6 @@ _NUMBERS: WeakKeyDictionary[Any, pd.DataFrame] = WeakKeyDictionary()
 
 
 # --- axes and sizes -------------------------------------------------------------------------------
-
-
-def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """``ax``, or the axes of a new figure of that size in inches."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def figure_or_new(figure: Figure | None, width: float, height: float) -> Figure:
-    """``figure``, or a new one of that size in inches."""
-    if figure is not None:
-        return figure
-    import matplotlib.pyplot as plt
-
-    return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def size_of(ax: Axes) -> tuple[float, float]:

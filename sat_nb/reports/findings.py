@@ -12,7 +12,8 @@ import pandas as pd
 from sat_nb.saliency.innvestigate_methods import SIGNED
 from sat_nb.saliency.methods import METHODS
 from sat_nb.stats.bootstrap import Unit
-from sat_nb.stats.compare import compare, compare_missing
+from sat_nb.stats.compare import compare
+from sat_nb.stats.compare_missing import compare_missing
 from sat_nb.stats.comparison import Comparison
 from sat_nb.stats.consensus import Consensus, consensus
 from sat_nb.stats.evidence import evidence

@@ -27,7 +27,7 @@ from sat_nb.reproduction.biased_models import (
     run,
 )
 from sat_nb.reproduction.claims import Claim
-from sat_nb.reproduction.studies import OF_MAPS, save, save_numbers
+from sat_nb.reproduction.results import OF_MAPS, save, save_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

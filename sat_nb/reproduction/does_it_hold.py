@@ -34,7 +34,8 @@ from sat_nb.reproduction.does_it_hold_checks import (
     summary_of_similarities,
 )
 from sat_nb.reproduction.marked_photos import rendered_zebras
-from sat_nb.reproduction.studies import OF_MAPS, kept_folder, save
+from sat_nb.reproduction.results import OF_MAPS, save
+from sat_nb.reproduction.studies import kept_folder
 from sat_nb.saliency.preprocess import Preprocess
 from sat_nb.saliency.store.codec import FORMAT
 from sat_nb.saliency.targets import Target

@@ -25,7 +25,7 @@ from sat_nb.reproduction.quickstart import (
     typical,
     usual,
 )
-from sat_nb.reproduction.studies import save
+from sat_nb.reproduction.results import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
 from sat_nb.reproduction.parity import TWINS
 from sat_nb.reproduction.quickstart import CONTROL, MARKED, Quickstart, usual
-from sat_nb.reproduction.studies import save, save_numbers
+from sat_nb.reproduction.results import save, save_numbers
 from sat_nb.stats.bootstrap import bootstrap
 
 if TYPE_CHECKING:

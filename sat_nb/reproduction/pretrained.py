@@ -21,7 +21,8 @@ from sat_nb.reproduction import imagenet, photos
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.imagenet import Classifier, Photos
 from sat_nb.reproduction.parity import computed
-from sat_nb.reproduction.studies import FORMATS, OF_MAPS, kept_folder, save
+from sat_nb.reproduction.results import FORMATS, OF_MAPS, save
+from sat_nb.reproduction.studies import kept_folder
 from sat_nb.saliency.store.codec import FORMAT
 
 METHOD = "deep_taylor"  # the paper's choice for Figure 3

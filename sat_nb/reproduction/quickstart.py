@@ -26,7 +26,7 @@ from sat_nb.reproduction.marked_photos import (
     rendered_zebras,
     street_photos,
 )
-from sat_nb.reproduction.studies import draw_method, save
+from sat_nb.reproduction.results import draw_method, save
 from sat_nb.saliency.engines.keras import check_tensorflow
 from sat_nb.stats.signed_rank import signed_rank_p
 
@@ -63,7 +63,7 @@ class Settings:
 
 
 SETTINGS = {
-    "tiny": Settings(n_train=140, n_test=60, epochs=20),
+    "tiny": Settings(n_train=150, n_test=60, px=96),
     "small": Settings(),
     "full": Settings(n_explained=100),
 }

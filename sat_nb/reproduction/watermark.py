@@ -20,7 +20,7 @@ from sat_nb.plots import style
 from sat_nb.reproduction.claims import Claim
 from sat_nb.reproduction.marked_photos import WATERMARK
 from sat_nb.reproduction.quickstart import usual
-from sat_nb.reproduction.studies import OF_MAPS, save, save_numbers
+from sat_nb.reproduction.results import OF_MAPS, save, save_numbers
 from sat_nb.reproduction.watermark_models import (
     ACCURACIES,
     BY_CLEAN,

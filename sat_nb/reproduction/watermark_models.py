@@ -65,7 +65,7 @@ class Settings:
 
 
 SETTINGS = {
-    "tiny": Settings((0.0, 0.5, 1.0), (0, 1), epochs=20, n_train=140, n_test=60),
+    "tiny": Settings((0.0, 0.5, 1.0), (0, 1), n_train=150, n_test=60, px=96),
     "small": Settings((0.0, 0.05, 0.10, 0.15, 0.25, 0.50, 0.75, 1.0), (0, 1, 2)),
     "full": Settings(ALL_SHARES, (0, 1, 2, 3, 4)),
 }

@@ -7,8 +7,8 @@ they would have been.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,20 @@ from sat_nb.saliency.store.runs import ImageFacts, Record
 
 Hashes = tuple[str, str | None]
 """Of an image's pixels, and of the masks whose ranks its sampling settles."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is known of the images that are explained together.
+
+    ``inputs`` are the model's (H, W, C), of all of them; ``masks`` (k, H, W) those whose ranks may
+    be settled, or none. ``outputs`` are the explained ones (k,) of images that were predicted in
+    this call.
+    """
+
+    inputs: Mapping[str, Float32]
+    masks: Mapping[str, Masks]
+    outputs: Mapping[str, Float32]
 
 
 def batches_of(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
@@ -68,19 +82,23 @@ def explain_batch(job: Job, image_ids: Sequence[str], bar: Any) -> None:
         fitted = _model_inputs(job, list(pixels.values()))
         inputs = dict(zip(image_ids, fitted, strict=True))
         start(job, bar)
-    outputs = _begin(job, new, inputs, pixels, hashes)
+    batch = Batch(inputs, masks, _begin(job, new, inputs, pixels, hashes))
     for method in job.methods:
         missing = job.missing(method, image_ids)
         bar.update(len(image_ids) - len(missing))
-        if method.engine == OWN:
-            _call_own(job, method, missing, inputs, bar)
-        elif method.engine == "random":
-            _draw(job, method, missing, bar)
-        elif method.sampling:
-            ranked = masks if job.is_until_settled(method) else {}
-            _sample(job, method, missing, inputs, ranked, outputs, bar)
-        else:
-            _analyze(job, method, missing, inputs, bar)
+        _way_of(method)(job, method, missing, batch, bar)
+
+
+Way = Callable[[Job, Method, Sequence[str], Batch, Any], None]
+"""Computes and keeps one method's maps of those images of a batch that lack them."""
+
+
+def _way_of(method: Method) -> Way:
+    if method.engine == OWN:
+        return _call_own
+    if method.engine == "random":
+        return _draw
+    return _sample if method.sampling else _analyze
 
 
 def _to_send(missing: Sequence[str], planned: Sequence[str]) -> Sequence[str]:
@@ -167,13 +185,11 @@ def _target(job: Job, image_id: str, output: Float32) -> tuple[int, int]:
     return predicted if job.targets is None else job.targets[image_id], predicted
 
 
-def _analyze(
-    job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Float32], bar: Any
-) -> None:
-    """Compute one method's maps of these images and keep them; ``inputs`` is the whole batch."""
-    for planned in batches_of(list(inputs), method.images_at_once or len(inputs)):
+def _analyze(job: Job, method: Method, image_ids: Sequence[str], batch: Batch, bar: Any) -> None:
+    """As :data:`Way`: all images at once, or as many as the method takes."""
+    for planned in batches_of(list(batch.inputs), method.images_at_once or len(batch.inputs)):
         missing = [i for i in planned if i in image_ids]
-        analyze = partial(_analyze_some, job, method, missing, len(planned), inputs, bar)
+        analyze = partial(_analyze_some, job, method, missing, len(planned), batch, bar)
         job.sender.in_batches(job.kind(method), _to_send(missing, planned), analyze)
 
 
@@ -182,13 +198,13 @@ def _analyze_some(
     method: Method,
     missing: Sequence[str],
     n_planned: int,
-    inputs: Mapping[str, Float32],
+    batch: Batch,
     bar: Any,
     some: Sequence[str],
 ) -> None:
     """Compute the maps of some images at once, and keep those that are missing."""
     bar.set_postfix_str(method.key)
-    chunks = zip(some, _ask_maps(job, method, some, inputs), strict=True)
+    chunks = zip(some, _ask_maps(job, method, some, batch), strict=True)
     wanted = {i: _noted(chunk, len(some), n_planned) for i, chunk in chunks if i in missing}
     _put(job, method, wanted)
     bar.update(len(wanted))
@@ -201,18 +217,16 @@ def _noted(chunk: Chunk, n_at_once: int, n_planned: int) -> Chunk:
     return replace(chunk, facts={**chunk.facts, "at_once": [n_at_once, n_planned]})
 
 
-def _draw(job: Job, method: Method, image_ids: Sequence[str], bar: Any) -> None:
-    """As :func:`_analyze`, for noise, which needs no worker."""
+def _draw(job: Job, method: Method, image_ids: Sequence[str], _batch: Batch, bar: Any) -> None:
+    """As :data:`Way`, for noise, which needs no worker."""
     for image_id in image_ids:
         seed = _seed(job.seed, image_id)
         _put(job, method, {image_id: random_map(job.facts.input_shape, seed=seed)})
         bar.update(1)
 
 
-def _call_own(
-    job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Float32], bar: Any
-) -> None:
-    """As :func:`_analyze`, for a function of the user's own, image by image."""
+def _call_own(job: Job, method: Method, image_ids: Sequence[str], batch: Batch, bar: Any) -> None:
+    """As :data:`Way`, for a function of the user's own, image by image."""
     for image_id in image_ids:
         bar.set_postfix_str(method.key)
         explained = Explained(
@@ -227,7 +241,7 @@ def _call_own(
         )
         chunk = own_map(
             method,
-            inputs[image_id],
+            batch.inputs[image_id],
             explained,
             seed=_seed(job.seed, image_id),
             parameters=job.parameters[method.key],
@@ -236,29 +250,16 @@ def _call_own(
         bar.update(1)
 
 
-def _sample(
-    job: Job,
-    method: Method,
-    image_ids: Sequence[str],
-    inputs: Mapping[str, Float32],
-    masks: Mapping[str, Masks],
-    outputs: Mapping[str, Float32],
-    bar: Any,
-) -> None:
-    """As :func:`_analyze`, image by image, for a method that sends many points of each.
-
-    ``masks`` are those whose ranks are to be settled, or none. ``outputs`` are the explained ones
-    of the images that were predicted in this call.
-    """
+def _sample(job: Job, method: Method, image_ids: Sequence[str], batch: Batch, bar: Any) -> None:
+    """As :data:`Way`, image by image, for a method that sends many points of each."""
+    masks = batch.masks if job.is_until_settled(method) else {}
 
     def sample(image_id: str, n_points: int) -> None:
         bar.set_postfix_str(method.key)
         more: dict[str, Any] = {"n_inputs": n_points, "points_at_once": n_points}
         if masks:
             more["masks"] = [masks[image_id]]
-        if image_id in outputs:
-            more["outputs"] = outputs[image_id][None]
-        (chunk,) = _ask_maps(job, method, [image_id], inputs, **more)
+        (chunk,) = _ask_maps(job, method, [image_id], batch, **more)
         _put(job, method, {image_id: _noted(chunk, n_points, limit)})
         bar.update(1)
 
@@ -277,8 +278,11 @@ def _n_points(job: Job, method: Method) -> int:
 
 
 def _ask_maps(
-    job: Job, method: Method, image_ids: Sequence[str], inputs: Mapping[str, Float32], **extra: Any
+    job: Job, method: Method, image_ids: Sequence[str], batch: Batch, **extra: Any
 ) -> list[Chunk]:
+    """The maps; what is known of the outputs goes with the images and is not computed again."""
+    if all(i in batch.outputs for i in image_ids):
+        extra["outputs"] = np.stack([batch.outputs[i] for i in image_ids])
     chunks: list[Chunk] = ask(
         "analyze",
         f"computing {method.key!r} of {shorten(image_ids)}",
@@ -287,7 +291,7 @@ def _ask_maps(
         file=job.file,
         method=method.name,
         parameters=job.parameters[method.key],
-        batch=np.stack([inputs[i] for i in image_ids]),
+        batch=np.stack([batch.inputs[i] for i in image_ids]),
         targets=[job.run.records[i].target for i in image_ids],
         seeds=[_seed(job.seed, i) for i in image_ids],
         against=job.against,

@@ -17,7 +17,6 @@ from sat_nb.stats.bootstrap import Unit, unit_columns
 from sat_nb.stats.clustered import mean_rank_by_unit, unit_sums_of
 from sat_nb.stats.comparison import (
     Comparison,
-    both_ways,
     warn_about_few,
     warn_about_presence,
     warn_about_size,
@@ -36,7 +35,7 @@ from sat_nb.stats.plan import (
     unit_codes,
 )
 from sat_nb.stats.rank_tests import TESTS, PairTest, PairTestResult, TestFunction, run_test
-from sat_nb.stats.rows import check_pooled, rows_of_method
+from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import signed_ranks
 from sat_nb.stats.too_few import FLIPPED, PLENTY, can_differ, fewest_images
 from sat_nb.table.classes import CLASSES, chosen_classes, with_classes
@@ -183,10 +182,10 @@ def compare(
     >>> result.relative_ranks["ears"], result.mean_ranks["ears"], result.n_images["ears"]
     (4.0, 4.25, 15)
     """
-    entry = _chosen_test(test)
+    entry = chosen_test(test)
     plan = Plan(method, alpha, entry, missing, unit, checked_whole("seed", seed))
     check_takes_units(plan)
-    rows = _checked(table, plan, classes)
+    rows = checked_rows(table, plan, classes)
     grouped = _grouped(rows, classes, entry)
     if grouped is None:
         return _with_checks(rows, plan)
@@ -284,72 +283,8 @@ def _grouped(
     return parts
 
 
-def compare_missing(
-    table: Table,
-    *,
-    method: str,
-    alpha: float = 0.05,
-    test: str | PairTest | TestFunction = "wilcoxon-holm",
-    classes: str | None = None,
-    unit: Unit | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Compare under "absolute" and under "complete", side by side, one row a pair.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame, str or path
-        From ``build``, of one model and one class; or the path of a table on disk, of which the
-        ranks of the method are read.
-    method : str
-        The saliency method whose rows are compared.
-    alpha : float, default 0.05
-        The level at which the differences of all pairs together are tested.
-    test : str, PairTest or callable, default "wilcoxon-holm"
-        As for ``compare``. Under "complete" it is used if it takes gaps, else "wilcoxon-holm".
-    classes : {"pool"}, default None
-        "pool" takes the images of all classes together; without it there must be one class.
-    unit : str, Mapping or Series, default None
-        What is independent, as for ``compare``.
-    seed : int, default 0
-        As for ``compare``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        In the order of the Absolute mean ranks: ``segment_a``, ``segment_b``, ``n_a``, ``n_b`` and
-        ``n_both`` (images that have each and both), then ``lead``, ``effect_size``, ``p_value``,
-        ``adjusted_p_value`` and ``different`` of ``Comparison.pairs`` twice, with the suffixes
-        ``_absolute`` and ``_complete``, and ``driven_by_presence``: some image has one of the two
-        alone, and they differ under "absolute" but not, or not in that direction, on the images
-        that have both. Few common images also leave a difference unproven. ``presence`` says
-        which: "created", "reversed", "hidden" (they differ only on the images that have both), or
-        "".
-
-    Raises
-    ------
-    InvalidInput
-        As ``compare`` does.
-
-    Examples
-    --------
-    >>> from sat_nb.toy import toy
-    >>> table = compare_missing(build(*toy()), method="noisy")
-    >>> columns = ["segment_a", "segment_b", "n_both", "lead_absolute", "lead_complete"]
-    >>> table.loc[[7], columns].round(2)
-      segment_a segment_b  n_both  lead_absolute  lead_complete
-    7     mouth      ears      15           1.15            0.8
-    """
-    entry = _chosen_test(test)
-    check_pooled(classes)
-    plan = Plan(method, alpha, entry, "absolute", unit, checked_whole("seed", seed))
-    rows = _checked(table, plan, classes)
-    check_takes_units(plan)
-    complete = replace(plan, test=takes_gaps(entry), missing="complete")
-    return both_ways(compared(rows, plan), compared(rows, complete))
-
-
-def _chosen_test(test: str | PairTest | TestFunction) -> PairTest:
+def chosen_test(test: str | PairTest | TestFunction) -> PairTest:
+    """The entry of a test that is given by name, as an entry, or as a function."""
     return chosen("test", test, TESTS, own=PairTest, from_function=_as_pair_test)
 
 
@@ -357,7 +292,7 @@ def _as_pair_test(function: TestFunction) -> PairTest:
     return PairTest(name=getattr(function, "__name__", "own test"), padded=function)
 
 
-def _checked(table: Table, plan: Plan, classes: str | None) -> pd.DataFrame:
+def checked_rows(table: Table, plan: Plan, classes: str | None) -> pd.DataFrame:
     """The rows of the method; InvalidInput for arguments that make no sense."""
     chosen_classes(classes)
     source = source_of(table)

@@ -16,8 +16,9 @@ from sat_nb.registry import chosen, lists
 from sat_nb.stats.bootstrap import CHUNK, UNIT, check_resampling, resample
 from sat_nb.stats.intervals import statistic_of, unit_sums
 from sat_nb.stats.kendall import tau_of_rows
-from sat_nb.stats.mask_changes import MASK_CHANGES, MaskChange, Original, Segments
+from sat_nb.stats.mask_changes import MASK_CHANGES, MaskChange
 from sat_nb.stats.outlines import Trial
+from sat_nb.stats.rejoined import Original, Segments
 from sat_nb.table.aggregations import AGGREGATIONS
 from sat_nb.table.build import build
 

@@ -21,7 +21,7 @@ from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes
 from sat_nb.table.counts import Counts, counts_of
 from sat_nb.table.filtered import filtered
-from sat_nb.table.schema import TEXT, check_table
+from sat_nb.table.schema import COLUMNS, TEXT, check_table
 from sat_nb.table.totals import segment_totals
 
 
@@ -103,7 +103,9 @@ class Frame:
 
     def counts(self, *, value: str, by: list[str], classes: Classes | None = None) -> Counts:
         """How often each value occurs."""
-        return counts_of(self.table, value=value, by=by, classes=classes)
+        found = counts_of(self.table, value=value, by=by, classes=classes)
+        texts = [c for c in (*by, "segment") if c in COLUMNS]
+        return Counts(with_text(found.cells, *texts), with_text(found.images, *texts))
 
     def chosen(self, wanted: Mapping[str, Any]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
         """What filters leave."""

@@ -22,17 +22,17 @@ def segment_totals(
     check_unmixed(table, by, classes)
     # Every step copies rows, and tables have twenty columns and more.
     table = table[list(dict.fromkeys([*by, "image_id", "segment", "n_segments", value]))]
+    table.attrs = {}  # every step would copy them, deeply
     check_once(table, by)
+    table = table.assign(absent=table["n_segments"] + 1 if value == "rank" else 0)
     images = table.drop_duplicates([*by, "image_id"])
-    images = images.assign(absent=images["n_segments"] + 1 if value == "rank" else 0)
     present = table[table["segment"].notna()]
-    present = present.assign(absent=present["n_segments"] + 1 if value == "rank" else 0)
-    sums = present.groupby([*by, "segment"], sort=True, dropna=False, observed=True).agg(
-        total=(value, "sum"), n_images=("image_id", "size"), absent=("absent", "sum")
-    )
+    rows = present.groupby([*by, "segment"], sort=True, dropna=False, observed=True)
     groups = images.groupby(by, dropna=False, observed=True) if by else images.groupby(lambda _: 0)
-    by_group = groups.agg(n_all=("image_id", "size"), all=("absent", "sum"))
-    return padded(_with_text(sums), _with_text(by_group), by)
+    # Column by column, which takes a third of the time of ``agg``.
+    sums = {"total": rows[value].sum(), "n_images": rows.size(), "absent": rows["absent"].sum()}
+    of_groups = {"n_all": groups.size(), "all": groups["absent"].sum()}
+    return padded(_with_text(pd.DataFrame(sums)), _with_text(pd.DataFrame(of_groups)), by)
 
 
 def _with_text(sums: pd.DataFrame) -> pd.DataFrame:

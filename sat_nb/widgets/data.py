@@ -19,8 +19,9 @@ from sat_nb.printable import literal
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.schema import check_table
 from sat_nb.table.select import select
-from sat_nb.table.source import Table
+from sat_nb.table.source import Frame, Table
 from sat_nb.widgets.code import row_filters
+from sat_nb.widgets.coded import MANY, Chosen, Coded, without_unused
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ROW_FILTERS, ExplorerState, Offer, offer_of
 
@@ -77,6 +78,7 @@ class Data:
         check_mappings(images, maps, segments)
         self._start(images, maps, segments, offer_of(table))
         self._row_numbers = _row_numbers(table)
+        self._coded = Coded(table, self._row_numbers) if len(table) >= MANY else None
 
     def _start(
         self,
@@ -128,8 +130,11 @@ class Data:
         return parts[0] if len(parts) == 1 else pd.concat(parts)
 
     def chosen(self, state: ExplorerState, panel: Panel) -> Table:
-        """The same rows as a table that statistics take: on disk they are not read as a whole."""
-        return self.rows(state, panel)
+        """The same rows as a table that statistics take: of many, the columns that they read."""
+        if self._coded is None:
+            return self.rows(state, panel)
+        key = ("coded", panel, *(getattr(state, name) for name in ROW_FILTERS))
+        return self._rows.get(key, partial(self._select_coded, self._coded, state, panel))
 
     def whole(self, state: ExplorerState, panel: Panel) -> Table:
         """The same for statistics that return a table, and so read all columns."""
@@ -195,21 +200,35 @@ class Data:
 
     def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
         filters = row_filters(state)
-        label = filters.pop("labels", None)
-        parts = [
-            numbers
-            for (its_method, its_model, its_label), numbers in self._row_numbers.items()
-            if its_method == method
-            and (model is None or its_model == model)
-            and (label is None or its_label == label)
+        keys = self._keys((method,), (model,), filters.pop("labels", None))
+        rows = self.table.iloc[np.sort(np.concatenate([self._row_numbers[key] for key in keys]))]
+        return select(rows, **filters) if filters else rows
+
+    def _select_coded(self, coded: Coded, state: ExplorerState, panel: Panel) -> Table:
+        filters = row_filters(state)
+        keys = self._keys(panel.methods, panel.models, filters.pop("labels", None))
+        rows = coded.rows(keys)
+        chosen = select(Frame(rows), **filters) if filters else rows
+        return Chosen(without_unused(chosen), partial(self.rows, state, panel))
+
+    def _keys(
+        self, methods: tuple[str, ...], models: tuple[str | None, ...], label: Any
+    ) -> list[tuple[Any, ...]]:
+        """Whose rows are numbered together, of these methods, models and this class."""
+        keys = [
+            key
+            for key in self._row_numbers
+            if key[0] in methods
+            and (None in models or key[1] in models)
+            and (label is None or key[2] == label)
         ]
-        if not parts:
+        if not keys:
+            method, model = methods[0], models[0]
             raise InvalidInput(
                 f"label: no photo of class {literal(label)} under {method!r} and model {model!r}; "
                 "choose another class or model."
             )
-        rows = self.table.iloc[np.sort(np.concatenate(parts))]
-        return select(rows, **filters) if filters else rows
+        return keys
 
 
 _NONE = "\0none"  # in place of missing values, which would not be equal to each other

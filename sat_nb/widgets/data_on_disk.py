@@ -17,15 +17,13 @@ from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
 from sat_nb.table.schema import COLUMNS, N_FORWARD
 from sat_nb.widgets.code import row_filters
+from sat_nb.widgets.coded import READ
 from sat_nb.widgets.data import Data, check_mappings
 from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.state import ORDERS, ExplorerState, Offer
 
 MANY = 2_000_000
 """Rows from which a table is copied, so that a click reads those of one method."""
-
-READ = ("rank", "mean_attribution", "abs_mean_attribution", "mask_fraction", "position", "score")
-"""The columns that views and their filters read, beside those of every row."""
 
 OF_PHOTOS = (
     *("image_id", "label", "predicted", "n_segments", "segment", "rank", "mean_attribution"),

@@ -199,14 +199,11 @@ def svg_of(
     """A figure as an <svg> element: text stays text, and colours follow the page's theme.
 
     ``description`` is for screen readers. The figure cannot be used afterwards: its background
-    is transparent. A ``themed`` figure without a legend is not laid out again, which would take a
-    third of the time; instead, its box is widened to hold all text wherever the last layout left
-    the axes. (With a legend outside the axes, its markers would be lost.) With ``salt``, equal
-    figures are equal texts; without it, no two elements of a page share an id.
+    is transparent. A ``themed`` figure without a legend is not laid out again; instead, its box is
+    widened to hold all text wherever the last layout left the axes. With ``salt``, equal figures
+    are equal texts; without it, no two elements of a page share an id.
     """
-    if themed and not any(ax.get_legend() for ax in figure.axes):
-        figure.set_layout_engine("none")
-        _measure_no_names(figure)
+    _lay_out(figure, exact=not themed)
     svg = _as_svg(figure, transparent=themed, salt=salt)
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
     left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
@@ -220,6 +217,26 @@ def svg_of(
     if themed:
         svg = _COLOURS.sub(lambda m: f"{m[1]}: var({PAGE_COLOURS[m[2]]}, {m[2]})", svg)
     return svg
+
+
+def _lay_out(figure: Figure, *, exact: bool) -> None:
+    """Settle the places of all axes: exactly, or as far as text outside a figure shall be shown.
+
+    What else is outside, such as the markers of a legend, matplotlib would leave out.
+    """
+    from sat_nb.widgets.page_figure import PageLayout
+
+    engine = figure.get_layout_engine()
+    estimated = isinstance(engine, PageLayout)
+    has_legend = any(ax.get_legend() for ax in figure.axes)
+    if exact:
+        if estimated:
+            figure.set_layout_engine("constrained")
+        return
+    if engine is not None and has_legend:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+    _measure_no_names(figure)
 
 
 def _measure_no_names(figure: Figure) -> None:
@@ -257,17 +274,15 @@ def _view_box(svg: str) -> tuple[float, float, float, float]:
 
 
 def _as_svg(figure: Figure, *, transparent: bool, salt: str | None) -> str:
-    """The figure as SVG, drawn once; ``savefig`` would draw it twice."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    from sat_nb.widgets.page_figure import svg_text
 
     if transparent:
         for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
             patch.set_alpha(0.0)
-    buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
-    return well_formed(buffer.getvalue())
+        return well_formed(svg_text(figure))
 
 
 def stacked(draws: Sequence[Callable[[Any], Any]], titles: Sequence[str]) -> Figure:

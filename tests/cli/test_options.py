@@ -20,7 +20,7 @@ import pytest
 import sat_nb as sat
 from sat_nb.cli import main
 from sat_nb.cli.options import LONGEST_CHOICES, Named
-from sat_nb.reproduction.studies import results_of_method
+from sat_nb.reproduction.results import results_of_method
 from sat_nb.saliency.engines.environments import add_engine
 from sat_nb.table.aggregate import result_of
 from sat_nb.toy import toy
@@ -216,7 +216,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, dict[str, Any]]]:
         kept.append((picture, options))
         return [path]
 
-    monkeypatch.setattr("sat_nb.reproduction.studies.save", save)
+    monkeypatch.setattr("sat_nb.reproduction.results.save", save)
     return kept
 
 

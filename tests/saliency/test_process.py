@@ -74,9 +74,9 @@ def test_workers_are_counted(workers, model_files, images):
 
 @pytest.fixture(scope="module")
 def hungry(keras, tmp_path_factory):
-    """A model that takes tens of megabytes an image, and 16 images."""
+    """A model that takes tens of megabytes an image, though little time, and 16 images."""
     layers = keras.layers
-    convolutions = [layers.Conv2D(64, 3, padding="same", activation="relu") for _ in range(3)]
+    convolutions = [layers.Conv2D(64, 1, activation="relu") for _ in range(3)]
     ends = [layers.GlobalAveragePooling2D(), layers.Dense(3)]
     model = keras.Sequential([layers.Input((128, 128, 3)), *convolutions, *ends])
     path = tmp_path_factory.mktemp("hungry") / "hungry.h5"
@@ -242,3 +242,25 @@ def test_errors_travel_as_data():
 def test_worker_module_refuses_other_processes():
     with pytest.raises(ImportError, match="process of its own"):
         import sat_nb.saliency.engines.keras.commands  # noqa: F401
+
+
+def test_outputs_that_are_known_travel_with_the_images(model_files, images, monkeypatch):
+    """Methods that need them do not run the model once more."""
+    asked, request = [], process.Worker.request
+
+    def remember(worker, command, arguments, *, doing):
+        asked.append((command, arguments))
+        return request(worker, command, arguments, doing=doing)
+
+    monkeypatch.setattr(process.Worker, "request", remember)
+    methods = ["deep_taylor", "integrated_gradients"]
+    maps = explain(model_files["logits.h5"], images, **{**OPTIONS, "methods": methods})
+    analyzed = [arguments for command, arguments in asked if command == "analyze"]
+    assert {arguments["method"] for arguments in analyzed} == set(methods)
+    (predicted,) = (arguments["batch"] for command, arguments in asked if command == "predict")
+    for arguments in analyzed:
+        which = [
+            np.flatnonzero((predicted == one).all(axis=(1, 2, 3)))[0] for one in arguments["batch"]
+        ]
+        best = arguments["outputs"].argmax(axis=1)
+        assert best.tolist() == [maps.facts[list(images)[k]].predicted for k in which]

@@ -223,7 +223,7 @@ def test_every_analyzer_of_innvestigate_is_there():
 
 def engine_registries() -> dict[str, dict[str, Entry]]:
     from sat_nb.saliency.engines.keras.gradients import FORMULAS
-    from sat_nb.saliency.engines.keras.relevance import RULES
+    from sat_nb.saliency.engines.keras.rules import RULES
 
     return {"gradient": FORMULAS, "relevance": RULES}
 

@@ -15,7 +15,7 @@ from sat_nb.saliency.explain import explain
 from sat_nb.saliency.methods import PAPER_METHODS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explain" / "models.md"
-BLOCKS = [2, 2, 2, 2]  # of DenseNet121's 6, 12, 24, 16: all of its layers and connections
+FEWER_BLOCKS = [2, 2, 2, 2]  # of 6, 12, 24, 16 and 3, 4, 6, 3: all of their layers and connections
 FEW = {"smoothgrad": {"n_samples": 1}, "integrated_gradients": {"n_nodes": 1}}
 
 
@@ -27,13 +27,26 @@ def documented() -> dict[str, list[str]]:
 
 
 def untrained(architecture, keras):
-    """The model for 64 px, with random weights; DenseNet has fewer blocks."""
+    """The model for 64 px, with random weights; DenseNet121 and ResNet50 have fewer blocks."""
+    from keras.src.applications import densenet, resnet  # tf.keras has the deep ones only
+
     given = {"weights": None, "input_shape": (64, 64, 3), "classes": 5}
     if architecture == "DenseNet121":
-        from keras.src.applications.densenet import DenseNet  # tf.keras has the deep ones only
-
-        return DenseNet(BLOCKS, **given)
+        return densenet.DenseNet(FEWER_BLOCKS, **given)
+    if architecture == "ResNet50":
+        return resnet.ResNet(fewer_residual_blocks, preact=False, use_bias=True, **given)
     return ARCHITECTURES[architecture](given["input_shape"], given["classes"])
+
+
+def fewer_residual_blocks(x):
+    """ResNet50's stages, each with a block that changes the shape and one that does not."""
+    from keras.src.applications.resnet import stack1
+
+    for stage, (filters, n_blocks) in enumerate(
+        zip((64, 128, 256, 512), FEWER_BLOCKS, strict=True)
+    ):
+        x = stack1(x, filters, n_blocks, stride1=1 if stage == 0 else 2, name=f"conv{stage + 2}")
+    return x
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -15,8 +15,9 @@ from scipy.stats import kendalltau
 import sat_nb as sat
 from sat_nb import InvalidInput, SegmentationMap
 from sat_nb.stats.kendall import tau_of_rows
-from sat_nb.stats.mask_changes import BLOCK, MASK_CHANGES, Original
+from sat_nb.stats.mask_changes import MASK_CHANGES
 from sat_nb.stats.outlines import OnMap, SignedDistance, Trial, outlined, steps_of
+from sat_nb.stats.rejoined import BLOCK, Original
 from sat_nb.toy import toy
 from tests.oracles import sensitivity as oracle
 

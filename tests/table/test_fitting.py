@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import sat_nb as sat
 from sat_nb import FITS, PAD_UNITS, InvalidInput, SegmentationMap
-from sat_nb.stats.mask_changes import MASK_CHANGES, Original
+from sat_nb.stats.mask_changes import MASK_CHANGES
 from sat_nb.stats.outlines import Trial
+from sat_nb.stats.rejoined import Original
 from sat_nb.toy import toy
 from tests.entries import is_described
 from tests.oracles import geometry

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.files import existing, writing, written_whole
+from sat_nb.files import as_path, existing, writing, written_whole
 from sat_nb.reading import plain_json, readable
 from sat_nb.table.parquet.claims import ATTRS, checked_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
@@ -84,7 +84,7 @@ def write_table(
     >>> len(sharp), ranks["segment"].tolist()[:2]
     (95, ['nose', 'eyes'])
     """
-    path = Path(path)
+    path = as_path(path)
     partition_by = [partition_by] if isinstance(partition_by, str) else list(partition_by)
     if partition_by:
         with writing(path, "path"):

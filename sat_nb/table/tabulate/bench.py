@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,8 @@ class Bench:
         self.recipe, self.opened = recipe, opened
         request, of_maps = recipe.request, recipe.request.settings(opened)
         self.settings = _settings(recipe, of_maps)
-        self._kept = None if recipe.keep_maps is None else start_run(recipe.keep_maps, of_maps)
+        kept = recipe.keep_maps
+        self._kept = None if kept is None else start_run(Path(kept), of_maps)
         self._of_maps = plain(of_maps)
         self._job = job_of(
             request, opened, images=ImageSet({}), targets=None, run=self._passing(), masks=None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import as_path
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.build import check_names
 from sat_nb.table.schema import RANK_BY, RANK_EFFECTS_BY
@@ -28,11 +29,10 @@ def checked_segments(segments: Any) -> Mapping[str, SegmentationMap]:
 
 def folder_of(argument: str, path: Any) -> Path:
     """The path of a folder that is there or will be made."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise InvalidInput(f"{argument}: expected the path of a folder, got {path!r}.")
+    path = as_path(path, argument)
     if os.path.isfile(path):
         raise InvalidInput(f"{argument}: {os.fspath(path)!r} is a file; give a folder.")
-    return Path(path)
+    return path
 
 
 def check_options(

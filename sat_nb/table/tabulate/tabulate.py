@@ -266,7 +266,8 @@ masks: 'a'; 1 masks without photos: 'b'. Ids are file paths without extension; p
 missing='skip' to leave out what does not match.
     """
     images, segments = checked_images(images), checked_segments(segments)
-    folder, maps_folder = folder_of("out", out), keep_maps and folder_of("keep_maps", keep_maps)
+    folder = folder_of("out", out)
+    maps_folder = None if keep_maps is None else folder_of("keep_maps", keep_maps)
     measured, of_methods = measures_and_rest(
         measures,
         parameters,

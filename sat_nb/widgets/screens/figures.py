@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from sat_nb.plots.new_figures import made_by
 from sat_nb.printable import escaped
 from sat_nb.widgets.data import Cache
 from sat_nb.widgets.markup import ROWS_PER_PAGE, SCALE, released, svg_of, table_html
@@ -54,9 +55,12 @@ def _figure(snapshot: Snapshot, panel: Panel, title: str, result: Any) -> tuple[
     """The width that a figure needs, in pixels, and its HTML."""
     from matplotlib import style
 
+    from sat_nb.widgets.page_figure import page_figure
+
     view = snapshot.view
     assert view.draw is not None
-    with style.context("default"):  # colours and fonts are the page's, not the user's
+    # Colours and fonts are the page's, not the user's.
+    with style.context("default"), made_by(page_figure):
         figure = released(view.draw(result, snapshot.state, None))
         needed = figure.get_figwidth() * 96 * SCALE
         description = f"{view.title}, {panel.title}: {view.about}"

@@ -25,7 +25,8 @@ from sat_nb.saliency.engines.keras.gradients import FORMULAS, Formula, gradient_
 from sat_nb.saliency.engines.keras.graph import describe
 from sat_nb.saliency.engines.keras.innvestigate import LosesRelevance
 from sat_nb.saliency.engines.keras.load import Classifier, read_classifier, single_outputs
-from sat_nb.saliency.engines.keras.relevance import RULES, of_combination, relevance, unsupported
+from sat_nb.saliency.engines.keras.relevance import of_combination, relevance, unsupported
+from sat_nb.saliency.engines.keras.rules import RULES
 from sat_nb.saliency.method import Method
 from sat_nb.saliency.methods import METHODS
 from sat_nb.saliency.process.server import is_worker

@@ -2,7 +2,7 @@
 
 A rule puts something else in the place of an operation's derivative; ``relevance`` goes the way.
 A method is an entry of :data:`RULES`, with a rule for each kind of operation; what the notation
-and the shares c of R = x c are says ``engines/keras/relevance.py``, whose meaning these rules have.
+and the shares c of R = x c are says ``engines/keras/rules.py``, whose meaning these rules have.
 
 On transformers LRP follows Ali et al. 2022 ("XAI for Transformers: Better Explanations through
 Conservative Propagation"): attention weights (eq. 7) and the deviation by which LayerNorm divides
