@@ -24,7 +24,7 @@ def written_whole(path: str | os.PathLike[str], argument: str = "path") -> Itera
     before it takes its name, so that a power cut leaves the old file or the new one. CannotWrite,
     which names the argument and the file, says why a file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path, argument)
     with writing(path, argument):
         check_target(path, argument)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,9 +171,23 @@ def umask() -> int:
     return mask
 
 
+def as_path(path: str | os.PathLike[str], argument: str = "path") -> Path:
+    """``path`` as a Path; InvalidInput, with the argument, for what is none, and for no text.
+
+    >>> as_path("sat/table.parquet").name
+    'table.parquet'
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
+        raise InvalidInput(
+            f"{argument}: expected the path of a file or folder, as text or a Path, got {path!r}."
+        )
+    return Path(text)
+
+
 def existing(path: str | os.PathLike[str], argument: str = "path") -> Path:
     """``path`` as a Path; an error that names the argument where there is no file or folder."""
-    path = Path(path)
+    path = as_path(path, argument)
     if not os.path.exists(path):  # Path.exists raises where nothing can have the name
         raise FileMissing(
             f"{argument}: {str(path)!r} does not exist; give an existing file or folder."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import inspect
 import os
 import resource
 import shutil
@@ -305,3 +306,62 @@ def test_exports_whose_names_are_no_text_are_refused(tmp_path: Path) -> None:
     sat.write_dinox(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.json")), EYE)
     with pytest.raises(sat.InvalidInput, match=r"caf.udce9.*not valid UTF-8.*convmv"):
         sat.read_segments(tmp_path)
+
+
+PHOTO = np.zeros((3, 3, 3), np.uint8)
+HOW = {"methods": "gradient", "preprocess": "unit"}
+WITH_PATHS = {
+    "edit_masks": ("folder", lambda path: sat.edit_masks({"a": PHOTO}, folder=path)),
+    "explain": ("out", lambda path: sat.explain("m.h5", {"a": PHOTO}, **HOW, out=path)),
+    "fetch_masks": ("photos", lambda path: sat.fetch_masks(path, ["eye"], out="masks")),
+    "intervene": (
+        "out",
+        lambda path: sat.intervene("m.h5", {"a": PHOTO}, {"a": EYE}, preprocess="unit", out=path),
+    ),
+    "read_images": ("path", sat.read_images),
+    "read_maps": ("path", lambda path: sat.read_maps(path, method="own", sign="signed")),
+    "read_segments": ("path", sat.read_segments),
+    "read_table": ("path", sat.read_table),
+    "report": ("out", lambda path: sat.report(TABLE, out=path)),
+    "sample_data": ("folder", sat.sample_data),
+    "save_figure": ("path", lambda path: sat.save_figure(bars(), path)),
+    "tabulate": (
+        "out",
+        lambda path: sat.tabulate("m.h5", {"a": PHOTO}, {"a": EYE}, **HOW, out=path),
+    ),
+    "write_coco": ("path", lambda path: sat.write_coco(path, {"a": EYE})),
+    "write_dinox": ("path", lambda path: sat.write_dinox(path, EYE)),
+    "write_segments": ("path", lambda path: sat.write_segments(path, {"a": EYE})),
+    "write_table": ("path", lambda path: sat.write_table(TABLE, path)),
+}
+"""{name: (an argument that is a path, the function of it)}."""
+OF_SEVERAL_KINDS = {"agreement", "cof_table", "explore", "ImageSet"}
+
+
+def test_all_paths_are_here() -> None:
+    found = {name for name in sat.__all__ if "PathLike" in str(_annotations(getattr(sat, name)))}
+    assert found - OF_SEVERAL_KINDS == {*WITH_PATHS}
+
+
+def _annotations(value: object) -> list[object]:
+    try:
+        return [one.annotation for one in inspect.signature(value).parameters.values()]
+    except (TypeError, ValueError):  # what cannot be called, such as a registry
+        return []
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"bytes", True])
+@pytest.mark.parametrize("name", WITH_PATHS)
+def test_what_is_no_path_is_named(
+    name: str, path: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DINOX_API_TOKEN", 8 * "t")
+    argument, function = WITH_PATHS[name]
+    if path is None and name in ("explain", "intervene"):
+        pytest.skip("None keeps it in memory")
+    with pytest.raises(
+        sat.InvalidInput, match=f"{argument}: expected the path of a file or folder"
+    ):
+        function(path)
+    assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ import pandas as pd
 from sat_nb.csv_files import csv_of
 from sat_nb.csv_files import spreadsheet_safe as as_safe
 from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.files import check_target, flush, written_whole
+from sat_nb.files import as_path, check_target, flush, written_whole
 from sat_nb.plots.style import numbers_of
 from sat_nb.printable import printable
 
@@ -101,7 +101,7 @@ def save_figure(
         if name not in _METADATA:
             raise unknown_name("formats", name, FIGURE_FORMATS)
     formats = [formats] if isinstance(formats, str) else list(formats)
-    files = {name: _file(Path(path), name) for name in [*formats, "csv"]}
+    files = {name: _file(as_path(path), name) for name in [*formats, "csv"]}
     for file in files.values():
         check_target(file, "path")
     numbers = _numbers(figure) if data is None else data

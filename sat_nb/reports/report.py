@@ -12,7 +12,7 @@ import pandas as pd
 
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput
-from sat_nb.files import check_target, existing, written_whole
+from sat_nb.files import as_path, check_target, existing, written_whole
 from sat_nb.printable import PLAIN_TEXT, escaped, literal
 from sat_nb.registry import chosen, lists
 from sat_nb.reports.between import between_models
@@ -124,7 +124,7 @@ def report(
     >>> "&#x27;eyes&#x27; has the best mean rank under sharp: 1.00 over 20 photos" in page
     True
     """
-    check_target(Path(out), "out")
+    check_target(as_path(out, "out"), "out")
     if isinstance(sections, str | Section):
         sections = [sections]
     check_pooled(classes)

@@ -14,6 +14,7 @@ from typing import Any
 import sat_nb as sat
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.files import as_path
 from sat_nb.reproduction import cnn, equids, torch_models
 from sat_nb.reproduction.marked_photos import equids_folder, key_of, model_file
 from sat_nb.reproduction.rendering import MIN_SIZE
@@ -177,11 +178,12 @@ def sample_data(
     >>> "watermark" in read_segments(data.masks / "test_marked")["zebra_0001"].names
     True
     """
+    folder = as_path(folder, "folder")
     checked_whole("px", px, MIN_SIZE)
     settings = {"n_train": n_train, "n_test": n_test, "px": px}
     data = equids_folder(folder, SHARE, **settings)
     return SampleData(
-        data.images, data.exports, dict(data.labels), data.class_names, Path(folder), settings
+        data.images, data.exports, dict(data.labels), data.class_names, folder, settings
     )
 
 

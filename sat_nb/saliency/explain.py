@@ -12,6 +12,7 @@ from typing import Any
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput, shorten
+from sat_nb.files import as_path
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
@@ -205,6 +206,7 @@ def explain(
     )
     masks = read_masks(segments, images, samples, pad_px)
     targets = read_targets(target, list(images))
+    folder = None if out is None else as_path(out, "out")
     checked_whole("batch_size", batch_size, 1)
     with opened_model(
         model,
@@ -213,7 +215,7 @@ def explain(
         trusted=trust_model,
         workers=workers,
         max_memory=max_memory,
-        known=partial(_known_facts, out),
+        known=partial(_known_facts, folder),
     ) as opened:
         facts = opened.facts
         check_targets(targets, facts.n_outputs, against=request.against)
@@ -225,7 +227,7 @@ def explain(
             opened,
             images=images,
             targets=targets,
-            run=start_run(out, request.settings(opened)),
+            run=start_run(folder, request.settings(opened)),
             masks=masks and partial(masks, fit=fit, size=facts.input_shape[:2]),
         )
         with progress_bar(len(images) * len(request.methods), progress) as bar:
@@ -252,9 +254,9 @@ def _undefined(run: Run, methods: Iterable[str], image_ids: Iterable[str]) -> li
     return texts
 
 
-def _known_facts(out: str | os.PathLike[str] | None, file: ModelFile) -> ModelFacts | None:
+def _known_facts(out: Path | None, file: ModelFile) -> ModelFacts | None:
     """What a store already knows of this very model: a finished run then needs no worker."""
-    runs = {} if out is None else read_runs(Path(out))
+    runs = {} if out is None else read_runs(out)
     found = (facts_in(settings["model"], file) for settings in reversed(runs.values()))
     return next((facts for facts in found if facts is not None), None)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from sat_nb.arrays import Pixels
 from sat_nb.errors import IdMismatch, InvalidInput, SatError, shorten
+from sat_nb.files import as_path
 from sat_nb.printable import escaped
 from sat_nb.segments.formats.dinox import write_dinox
 from sat_nb.segments.read import read_segments
@@ -47,7 +48,8 @@ class MaskEditor:
                 "images: expected a mapping by image id, such as sat_nb.read_images returns, got "
                 f"{type(images).__name__}."
             )
-        self._images, self._segments, self.folder = images, segments or {}, Path(folder)
+        self._images, self._segments = images, segments or {}
+        self.folder = as_path(folder, "folder")
         self._photo = SearchChoice(self.show, "Photo", "The photo whose masks are put right")
         self._n = widgets.BoundedIntText(
             N_REGIONS, description="Regions", min=2, max=400, style=LABEL_STYLE

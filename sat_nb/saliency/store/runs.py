@@ -257,17 +257,16 @@ def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 # --- folders -----------------------------------------------------------------------------------
 
 
-def start_run(out: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Run:
+def start_run(folder: Path | None, settings: Mapping[str, Any]) -> Run:
     """A run with these settings: in memory, or in a folder, where an equal run goes on.
 
     Runs are equal if all their settings are; methods that only one of them has do not matter.
     """
     settings = plain(settings)
-    if out is None:
+    if folder is None:
         return Run(MemoryChunks(), settings)
-    folder = Path(out)
     if folder.exists() and not folder.is_dir():
-        raise InvalidInput(f"out: {str(out)!r} is a file; give a folder.")
+        raise InvalidInput(f"out: {str(folder)!r} is a file; give a folder.")
     before = read_runs(folder)
     for name, known in reversed(before.items()):
         if _joins(known, settings):

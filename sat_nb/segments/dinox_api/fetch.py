@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import CannotFetch, CannotWrite, InvalidInput, unknown_name
-from sat_nb.files import check_target, written_whole
+from sat_nb.files import as_path, check_target, written_whole
 from sat_nb.photos.formats import PhotoFile
 from sat_nb.segments.dinox_api.client import (
     BASE_URL,
@@ -162,14 +162,14 @@ def fetch_masks(
     request = detection_request(prompts, bbox_threshold, iou_threshold, model)
     checked_whole("in_flight", in_flight, 1), checked_whole("max_photo_bytes", max_photo_bytes, 1)
     base_url, token = checked_base_url(base_url), _token()
-    files = photo_files(photos)
-    kept, missing = split_by_export(files, Path(out), request)
+    folder, files = as_path(out, "out"), photo_files(photos)
+    kept, missing = split_by_export(files, folder, request)
     from tqdm.auto import tqdm
 
     with tqdm(
         total=len(files), initial=len(kept), desc="masks", unit="photo", disable=not progress
     ) as bar:
-        run = _Run(missing, Path(out), request, max_photo_bytes, bar)
+        run = _Run(missing, folder, request, max_photo_bytes, bar)
         if missing:
             _in_own_loop(run.fetch(base_url, token, in_flight))
     if run.stopped:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sat_nb.by_id import keys_by_id
 from sat_nb.errors import InvalidInput
-from sat_nb.files import is_text, written_whole
+from sat_nb.files import as_path, is_text, written_whole
 from sat_nb.segments.formats.dinox import known_score
 from sat_nb.segments.formats.limits import checked_name
 from sat_nb.segments.formats.rle import encode_coco
@@ -74,7 +74,7 @@ def write_segments(path: str | os.PathLike[str], segments: Mapping[str, Segmenta
     ...     read_segments(file)["zebra/1"]
     SegmentationMap(3 x 3 px: eye)
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix.lower() != ".parquet":
         raise InvalidInput(f"path: expected a name that ends with .parquet, got {path.name!r}.")
     keys = keys_by_id(segments, "segments")
