@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ import sat_nb as sat
 from sat_nb import FileMissing, InvalidInput, read_images, read_segments, remote
 from sat_nb.table.tabulate.recipe import from_bytes, to_bytes
 from tests.photos.test_medical import write_dicom
+from tests.web import served
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -52,36 +50,12 @@ def memory(folder: Path) -> Iterator[str]:
     system.rm("/place", recursive=True)
 
 
-class Ranges(http.server.SimpleHTTPRequestHandler):
-    """Says nothing, and gives parts of files to those who ask for them."""
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        asked, file = self.headers.get("Range"), Path(self.translate_path(self.path))
-        if asked is None or not file.is_file():
-            super().do_GET()
-            return
-        raw = file.read_bytes()
-        start, stop = (int(n) for n in asked.removeprefix("bytes=").split("-"))
-        part = raw[start : stop + 1]
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(raw)}")
-        self.send_header("Content-Length", str(len(part)))
-        self.end_headers()
-        self.wfile.write(part)
-
-
 @pytest.fixture
 def web(folder: Path) -> Iterator[str]:
     """The same from a server of this machine."""
     pytest.importorskip("aiohttp")
-    handler = functools.partial(Ranges, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture(params=["file", "memory", "web"])

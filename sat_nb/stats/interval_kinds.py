@@ -32,10 +32,17 @@ def bca(resampled: Float64, estimate: float, jackknife: Float64, tails: Float64)
     bias = ndtri(below / 2)
     pull = jackknife.mean() - jackknife
     with np.errstate(divide="ignore", invalid="ignore"):
-        acceleration = (pull**3).sum() / (6 * (pull**2).sum() ** 1.5)
+        acceleration = _cubes(pull).sum() / (6 * (pull**2).sum() ** 1.5)
         z = bias + ndtri(tails)
         levels = ndtr(bias + z / (1 - acceleration * z))
         return np.where(acceleration * z < 1, levels, np.nan)
+
+
+def _cubes(numbers: Float64) -> Float64:
+    """The third powers, each taken once of equal neighbours: units of one kind, side by side."""
+    starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+    cubes: Float64 = np.repeat(numbers[starts] ** 3, np.diff(np.append(starts, len(numbers))))
+    return cubes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,19 +120,20 @@ def _find_runs(words, width):  # type: ignore[no-untyped-def]
     runs = np.empty((4096, 3), dtype=np.int64)
     moments = np.zeros((n + 1, 3))
     changes = np.empty(8 * n_words + 2, dtype=np.int64)
+    line, free = np.empty(n_words, np.uint64), np.empty(n_words, np.uint64)
     count = 0
     for row in range(height):
-        free = np.full(n_words, _ALL_ON)
+        free[:] = _ALL_ON
         for mask in range(n + 1):
-            line = words[mask, row] if mask < n else free
-            seen = _any_of(line)
+            # A copy, because a slice of an array counts its owners, which takes longer.
+            seen = _copy(words, mask, row, line) if mask < n else _copy_line(free, line)
             if seen == 0:
                 continue
             if seen & ~_ALL_ON:
-                line = _ones(line)
+                _make_ones(line)
             n_changes = _row_changes(line, width, changes)
             if mask < n:
-                for word in range(line.size):
+                for word in range(n_words):
                     free[word] &= ~line[word]
             while count + n_changes > len(runs):
                 runs = np.concatenate((runs, np.empty_like(runs)))
@@ -171,21 +172,31 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True)
-def _any_of(line):  # type: ignore[no-untyped-def]
-    """The bits that any word has."""
-    found = np.uint64(0)
+def _copy(words, mask, row, line):  # type: ignore[no-untyped-def]
+    """Copy a row of a mask; the bits that any of its words has."""
+    seen = np.uint64(0)
     for word in range(line.size):
-        found |= line[word]
-    return found
+        line[word] = words[mask, row, word]
+        seen |= line[word]
+    return seen
 
 
 @compiled(nogil=True)
-def _ones(line):  # type: ignore[no-untyped-def]
-    """A copy in which every cell that is not 0 is 1, as the other functions count on."""
-    cells = line.copy().view(np.uint8)
+def _copy_line(free, line):  # type: ignore[no-untyped-def]
+    """The same of a row alone."""
+    seen = np.uint64(0)
+    for word in range(line.size):
+        line[word] = free[word]
+        seen |= line[word]
+    return seen
+
+
+@compiled(nogil=True)
+def _make_ones(line):  # type: ignore[no-untyped-def]
+    """Make every cell that is not 0 a 1, as the other functions count on."""
+    cells = line.view(np.uint8)
     for cell in range(cells.size):
         cells[cell] = cells[cell] != 0
-    return cells.view(np.uint64)
 
 
 @compiled(nogil=True)

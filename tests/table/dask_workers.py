@@ -11,6 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
 from sat_nb.saliency.engines.entries import ENGINES
 from tests.saliency import batch_engine
 
@@ -21,6 +24,22 @@ ROOT = Path(__file__).parents[2]
 def dask_setup(worker: Any) -> None:
     """What ``--preload`` calls, in workers alone."""
     ENGINES["keras"] = batch_engine.ENTRY
+
+
+class Shelf(LocalFileSystem):
+    """Files of this machine at addresses that only fsspec reads."""
+
+    protocol = "shelf"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(LocalFileSystem._strip_protocol(path.removeprefix("shelf://")))
+
+    def unstrip_protocol(self, name: str) -> str:
+        return f"shelf://{name}"
+
+
+fsspec.register_implementation("shelf", Shelf)
 
 
 def halved(batch: Any) -> Any:

@@ -24,6 +24,7 @@ from tests.saliency import batch_engine
 from tests.saliency.conftest import workers_running
 from tests.table import dask_workers
 from tests.table.tabulating import JOIN, OPTIONS, Place, made
+from tests.web import served
 
 distributed = pytest.importorskip("distributed")
 
@@ -110,6 +111,35 @@ def test_masks_of_one_parquet_file(place: Place, client: Any) -> None:
     out = place.folder / "sat"
     sat.tabulate(place.model, place.images, sat.read_segments(packed), out=out, **options)
     assert place.files() == place.files("alone")
+
+
+@pytest.mark.parametrize("system", ["http", "shelf"])
+def test_photos_and_masks_at_an_address(place: Place, client: Any, system: str) -> None:
+    sat.write_segments(place.folder / "masks.parquet", place.segments)
+    (place.folder / "photos" / "002.png").write_bytes(b"<html>")
+    options = {"shard_images": 4, "errors": "skip", **OPTIONS, **JOIN}
+    with pytest.warns(UserWarning, match="1 of 10 photos failed"):
+        place.tabulate("alone", errors="skip")
+    with _address(system, place.folder) as address:
+        images = sat.read_images(f"{address}/photos")
+        segments = sat.read_segments(f"{address}/masks.parquet")
+        out = place.folder / "sat"
+        with pytest.warns(UserWarning, match="1 of 10 photos failed"):
+            table = sat.tabulate(place.model, images, segments, out=out, client=client, **options)
+    assert sorted(place.files()) == sorted(place.files("alone"))
+    pd.testing.assert_frame_equal(sat.read_table(out), sat.read_table(place.folder / "alone"))
+    assert f"{address}/photos/002.png: not readable as a photo" in table.failed["002"]
+
+
+@contextmanager
+def _address(system: str, folder: Path) -> Iterator[str]:
+    """Where other processes find the files of a folder through fsspec."""
+    if system == "shelf":
+        yield f"shelf://{folder}"
+        return
+    pytest.importorskip("aiohttp")
+    with served(folder) as address:
+        yield address
 
 
 @pytest.mark.parametrize("packed", [False, True])

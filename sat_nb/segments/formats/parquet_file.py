@@ -120,7 +120,7 @@ def _description(file: str, stamp: Stamp) -> Opened:
     import pyarrow.parquet as pq
 
     with _with_footer(file) as description:
-        parts = column_parts([description])[description]
+        parts = column_parts(description)
         metadata = pq.read_metadata(description)
     groups = [list(of_group) for _, of_group in groupby(parts, key=lambda part: part.group)]
     lengths = [of_group[0].n_rows for of_group in groups]

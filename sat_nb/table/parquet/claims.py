@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sat_nb.errors import InvalidInput
-from sat_nb.parquet_columns import ColumnPart, column_parts
+from sat_nb.parquet_columns import FIXED, TEXTS, ColumnPart, Described, column_parts, described
 from sat_nb.reading import open_plain
+from sat_nb.table.parquet.footer import FOOTER_KEY
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
+ATTRS = b"PANDAS_ATTRS"
+"""The key under which pandas keeps the attrs of a frame."""
+
 MAX_ROWS, MAX_UNPACKED = 2**22, 2**29
 """Rows and bytes that any file may claim; larger tables take their share of the disk."""
 
-FIXED = "FIXED_LEN_BYTE_ARRAY"
-TEXTS = ("BYTE_ARRAY", FIXED)
+KEPT = 4
+"""Tables whose descriptions a process keeps: each question about one opens it anew."""
+
 SHARED = "DELTA_BYTE_ARRAY"
 """Texts that begin as the one before them store their ends alone."""
 
@@ -26,21 +33,42 @@ DICTIONARY = b"\x15\x04"
 """How the page begins that holds the texts which rows share."""
 
 
-def check_claims(shards: Iterable[ds.Fragment]) -> None:
-    """InvalidInput for a file that claims far more rows or bytes than tables pack into its size."""
-    metadata = {shard.path: shard.metadata for shard in shards}
-    parts = column_parts(list(metadata)) if metadata else {}
-    for path, claimed in metadata.items():
-        n_bytes = Path(path).stat().st_size
+class _Stamp(NamedTuple):
+    """A file as it was when it was looked at; ``changed`` is set by the system alone."""
+
+    path: str
+    n_bytes: int
+    changed: int
+    inode: int
+
+
+def checked_claims(shards: Iterable[ds.Fragment]) -> Mapping[str, Described]:
+    """{path: what the file says of itself}, read once a process.
+
+    InvalidInput for a file that claims far more rows or bytes than tables pack into its size.
+    """
+    return _checked(tuple(_stamp(shard.path) for shard in shards))
+
+
+def _stamp(path: str) -> _Stamp:
+    found = os.stat(path)
+    return _Stamp(path, found.st_size, found.st_ctime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=KEPT)
+def _checked(stamps: tuple[_Stamp, ...]) -> Mapping[str, Described]:
+    found = described([stamp.path for stamp in stamps], [FOOTER_KEY.encode(), ATTRS])
+    for path, n_bytes, *_ in stamps:
+        claimed = found[path]
         most_rows, most_bytes = max(MAX_ROWS, n_bytes), max(MAX_UNPACKED, 100 * n_bytes)
-        groups = [claimed.row_group(i).total_byte_size for i in range(claimed.num_row_groups)]
-        _check(path, "rows", claimed.num_rows, most_rows)
-        _check(path, "bytes", sum(groups), most_bytes)
-        for part in parts[path]:
-            _check(path, "values", part.n_values, most_rows)
-        large = [part for part in parts[path] if _may_repeat(part, most_bytes)]
-        if large:
+        _check(path, "rows", claimed.n_rows, most_rows)
+        _check(path, "bytes", claimed.n_bytes, most_bytes)
+        for n_values in (claimed.fewest, claimed.most):
+            _check(path, "values", n_values, most_rows)
+        if claimed.repeated > most_bytes:
+            large = [part for part in column_parts(path) if _may_repeat(part, most_bytes)]
             _check_texts(path, large, most_bytes)
+    return found
 
 
 def _check(path: str, unit: str, claimed: int, most: int) -> None:

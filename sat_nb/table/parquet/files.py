@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import as_path, existing, writing, written_whole
 from sat_nb.reading import plain_json, readable
-from sat_nb.table.parquet.claims import check_claims
+from sat_nb.table.parquet.claims import ATTRS, checked_claims
 from sat_nb.table.parquet.footer import FOOTER_KEY, footer_of
 from sat_nb.table.parquet.shards import (
     in_pandas,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-
-ATTRS = b"PANDAS_ATTRS"  # the key under which pandas keeps the attrs of a frame
 
 SETTINGS_OF_ROWS = ("pad_px", "pad_unit", "pool", "merge", "fit", "rank_by")
 """Settings of ``build`` that decide what the numbers mean; all shards of a folder share them."""
@@ -143,9 +141,9 @@ def read_table(
     _check_filters(filters, names)
     with _readable(file):
         chosen = pq.filters_to_expression(filters) if filters else None
-        check_claims(shards.get_fragments(filter=chosen))
+        checked_claims(shards.get_fragments(filter=chosen))
         table = in_pandas(shards.to_table(filter=chosen), shards.schema)
-        table.attrs = dict[Any, Any](joint_attrs(shards))
+        table.attrs = dict[Any, Any](joint_attrs(_noted(shards)))
         known = {c: d for c, d in COLUMNS.items() if c in table.columns}
         return check_table(table).astype(known)
 
@@ -239,7 +237,7 @@ def _common_schema(
                 f"folders of earlier versions have no {', '.join(OPTIONAL)}; they take "
                 f"table.drop(columns={list(OPTIONAL)}, errors='ignore')"
             )
-    here, was = attrs.get("sat_nb") or {}, joint_attrs(there).get("sat_nb") or {}
+    here, was = attrs.get("sat_nb") or {}, joint_attrs(_noted(there)).get("sat_nb") or {}
     for key in SETTINGS_OF_ROWS:
         if here.get(key) != was.get(key):
             differences.append(f"{key} is {here.get(key)!r}, was {was.get(key)!r}")
@@ -273,12 +271,15 @@ def _check_filters(filters: Sequence[Any] | None, columns: list[str]) -> None:
                 raise unknown_name("filters", each[0], columns)
 
 
-def joint_attrs(shards: ds.Dataset) -> dict[str, Any]:
+def _noted(shards: ds.Dataset) -> Iterator[bytes]:
+    """The attrs of each shard, as its file holds them."""
+    for shard in shards.get_fragments():
+        yield (shard.metadata.metadata or {}).get(ATTRS, b"{}")
+
+
+def joint_attrs(texts: Iterable[bytes]) -> dict[str, Any]:
     """The attrs of all shards: what they share, and under "shards" a list of the differences."""
-    texts = {
-        (shard.metadata.metadata or {}).get(ATTRS, b"{}"): None for shard in shards.get_fragments()
-    }
-    attrs = [_attrs(text) for text in texts]
+    attrs = [_attrs(text) for text in dict.fromkeys(texts)]
     if len(attrs) <= 1:
         return attrs[0] if attrs else {}
     settings = _joint([each.pop("sat_nb", {}) for each in attrs])

@@ -7,8 +7,7 @@ import os
 import re
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from sat_nb.files import existing
-from sat_nb.processors import n_cores
+from sat_nb.parquet_columns import Described
 from sat_nb.reading import readable
 from sat_nb.table.classes import Classes, check_known
-from sat_nb.table.parquet.claims import check_claims
-from sat_nb.table.parquet.footer import Footer, share_no_image
+from sat_nb.table.parquet.claims import checked_claims
+from sat_nb.table.parquet.footer import FOOTER_KEY, Footer, read_footer, share_no_image
 from sat_nb.table.parquet.shards import in_pandas, open_shards
 from sat_nb.table.parquet.sql import (
     FIXED,
@@ -31,7 +30,6 @@ from sat_nb.table.parquet.sql import (
     connected,
     key_names,
     partition_rows,
-    read_footers,
 )
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS, TEXT, check_table
@@ -54,9 +52,13 @@ class Opened:
     """
 
     def __init__(
-        self, path: Path, dataset: ds.FileSystemDataset, files: tuple[ds.Fragment, ...]
+        self,
+        path: Path,
+        dataset: ds.FileSystemDataset,
+        files: tuple[ds.Fragment, ...],
+        claims: Mapping[str, Described],
     ) -> None:
-        self.path, self.dataset, self.files = path, dataset, files
+        self.path, self.dataset, self.files, self.claims = path, dataset, files, claims
         self.empty = _with_texts(in_pandas(dataset.schema.empty_table(), dataset.schema))
         self.names = list(self.empty.columns)
         self.share_no_image: bool | None = None
@@ -68,7 +70,7 @@ class Opened:
 
         whole = self.dataset
         some = ds.FileSystemDataset(list(files), whole.schema, whole.format, whole.filesystem)
-        return Opened(self.path, some, tuple(files))
+        return Opened(self.path, some, tuple(files), self.claims)
 
     def keep_connection(self) -> None:
         """Keep one database for all questions, until this object is gone."""
@@ -82,10 +84,29 @@ class Opened:
         with connected() if self._connection is None else self._connection.cursor() as cursor:
             yield cursor
 
+    def n_rows(self, file: ds.Fragment) -> int:
+        """The rows of one of its files."""
+        return self.claims[file.path].n_rows
+
+    def notes(self, key: bytes) -> Iterator[bytes | None]:
+        """The text that each of its files carries by a key."""
+        return (self.claims[file.path].notes.get(key) for file in self.files)
+
     @cached_property
     def footers(self) -> tuple[Footer, ...]:
-        """What ``write_table`` noted of the rows of all files; empty if it did not write all."""
-        return read_footers(self.files)
+        """What ``write_table`` noted of the rows of all files.
+
+        Empty if it did not write all, or if a file's folders name other values.
+        """
+        import pyarrow.dataset as ds
+
+        footers = []
+        for file, text in zip(self.files, self.notes(FOOTER_KEY.encode()), strict=True):
+            footer = read_footer(text, self.n_rows(file))
+            if footer is None or not footer.fits(ds.get_partition_keys(file.partition_expression)):
+                return ()
+            footers.append(footer)
+        return tuple(footers)
 
     def promised(self, cursor: Any) -> tuple[Footer, ...]:
         """The footers of all files; empty if one has none, or if two files share an image."""
@@ -105,12 +126,10 @@ def open_table(
     file = existing(path, argument)
     with of_a_table(file):
         dataset = open_shards(file, TEXTS)
-        table = Opened(file, dataset, tuple(dataset.get_fragments()))
+        files = tuple(dataset.get_fragments())
+        table = Opened(file, dataset, files, checked_claims(files))
         if complete:
             check_table(table.empty)
-        with ThreadPoolExecutor(n_cores()) as threads:  # or it takes longer than the sums
-            list(threads.map(lambda shard: shard.ensure_complete_metadata(), table.files))
-        check_claims(table.files)
     _warn_if_unfinished(file, argument)
     return table
 

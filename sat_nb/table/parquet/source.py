@@ -17,6 +17,7 @@ from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import CLASSES, Classes
 from sat_nb.table.counts import Counts
 from sat_nb.table.filtered import filtered, with_images_left
+from sat_nb.table.parquet.claims import ATTRS
 from sat_nb.table.parquet.counts_on_disk import counts_on_disk
 from sat_nb.table.parquet.files import joint_attrs
 from sat_nb.table.parquet.opened import TEXTS, Opened, of_a_table, open_table
@@ -57,13 +58,13 @@ class Shards:
         """The table without rows."""
         empty = self.table.empty.copy()
         with of_a_table(self.table.path):
-            empty.attrs |= joint_attrs(self.table.dataset)
+            empty.attrs |= joint_attrs(text or b"{}" for text in self.table.notes(ATTRS))
         return empty
 
     @property
     def n_rows(self) -> int:
         """How many rows the files have."""
-        return sum(file.metadata.num_rows for file in self.table.files)
+        return sum(map(self.table.n_rows, self.table.files))
 
     def n_images(self) -> int:
         """How many images the table has at most, each model and method counted by itself."""
@@ -118,7 +119,7 @@ class Shards:
             return
         names = [c for c in self.table.names if c in {*columns, *OF_EVERY_ROW}]
         start = 0
-        for files in _lots(self.table.files):
+        for files in _lots(self.table):
             rows = self._read(names, None, files)
             rows.index = pd.RangeIndex(start, start + len(rows))
             start += len(rows)
@@ -223,14 +224,16 @@ class Shards:
         return replace(self.where, frequent=frequent)
 
 
-def _lots(files: Sequence[ds.Fragment]) -> Iterator[list[ds.Fragment]]:
+def _lots(table: Opened) -> Iterator[list[ds.Fragment]]:
     """The files in lots of about ``AT_ONCE`` rows."""
     lot: list[ds.Fragment] = []
-    for file in files:
+    n_rows = 0
+    for file in table.files:
         lot.append(file)
-        if sum(one.metadata.num_rows for one in lot) >= AT_ONCE:
+        n_rows += table.n_rows(file)
+        if n_rows >= AT_ONCE:
             yield lot
-            lot = []
+            lot, n_rows = [], 0
     if lot:
         yield lot
 

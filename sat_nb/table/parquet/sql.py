@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sat_nb.errors import CannotWrite, InvalidInput
-from sat_nb.table.parquet.footer import FOOTER_KEY, Footer, read_footer
+from sat_nb.table.parquet.footer import Footer
 from sat_nb.table.parquet.where import Where
 from sat_nb.temporary import temporary_folder
 
@@ -95,20 +95,6 @@ def connected() -> Iterator[duckdb.DuckDBPyConnection]:
         with duckdb.connect(config=settings) as connection:
             connection.execute("SET parquet_metadata_cache = true")
             yield connection
-
-
-def read_footers(files: Sequence[ds.Fragment]) -> tuple[Footer, ...]:
-    """The footers of all files; empty if one has none, or if its folders name other values."""
-    import pyarrow.dataset as ds
-
-    footers = []
-    for file in files:
-        text = (file.metadata.metadata or {}).get(FOOTER_KEY.encode())
-        footer = read_footer(text, file.metadata.num_rows)
-        if footer is None or not footer.fits(ds.get_partition_keys(file.partition_expression)):
-            return ()
-        footers.append(footer)
-    return tuple(footers)
 
 
 def partition_rows(

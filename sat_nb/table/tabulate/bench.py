@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ import numpy as np
 
 from sat_nb import __version__
 from sat_nb.arrays import Masks
-from sat_nb.by_id import ById
 from sat_nb.errors import CannotWrite, EngineMissing, SatError, WorkerFailed
 from sat_nb.images import ImageSet
 from sat_nb.saliency.execute import batches_of, explain_batch, start
@@ -28,15 +27,15 @@ from sat_nb.saliency.progress import run_batches
 from sat_nb.saliency.request import OpenModel, job_of
 from sat_nb.saliency.store.runs import Run, plain, start_run
 from sat_nb.saliency.store.store import AttributionStore
-from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 from sat_nb.table.build import join, table_of
 from sat_nb.table.join import ImageRows
 from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.parquet.files import write_rows
-from sat_nb.table.tabulate.digests import digest_of, masks_digest, photo_digest
+from sat_nb.table.tabulate.digests import digest_of, photo_digest
 from sat_nb.table.tabulate.passing import PassingChunks
 from sat_nb.table.tabulate.plan import Shard
 from sat_nb.table.tabulate.recipe import Recipe
+from sat_nb.table.tabulate.shard_masks import ShardMasks
 from sat_nb.table.tabulate.warned import noted_warnings
 from sat_nb.table.undecomposed import note_undecomposed
 
@@ -92,14 +91,14 @@ class Bench:
 
     def look(self, shard: Shard) -> dict[str, str]:
         """{image_id: hash of all that decides its rows}; photos and masks are read."""
-        masks = _Masks(shard)
+        masks = ShardMasks(shard)
         for image_id in shard.image_ids:
             masks.note(image_id)
         return self._hashes(shard, masks)
 
     def make(self, shard: Shard, bar: Any) -> Made:
         """Explain and join the photos of the shard."""
-        masks = _Masks(shard)
+        masks = ShardMasks(shard)
         work = _Work(self, shard, masks)
         with noted_warnings() as texts:
             self.start(bar)
@@ -126,7 +125,7 @@ class Bench:
             warnings=texts,
         )
 
-    def job(self, shard: Shard, masks: _Masks) -> Job:
+    def job(self, shard: Shard, masks: ShardMasks) -> Job:
         """The work of explaining photos of the shard, into maps that are kept or pass by."""
         run = self._passing() if self._kept is None else self._kept
         settling = partial(self._settling, masks) if self.recipe.settles else None
@@ -151,7 +150,7 @@ class Bench:
         if not isinstance(error, Exception):
             self.opened.pool.stop()
 
-    def _settling(self, masks: _Masks, image_id: str) -> Masks:
+    def _settling(self, masks: ShardMasks, image_id: str) -> Masks:
         """The masks whose ranks sampling settles: padded as the join does it."""
         fitting, size = self.recipe.joining.fitting, self.opened.facts.input_shape[:2]
         merged, pad_px = masks[image_id].merged(), fitting.pad_px
@@ -188,7 +187,7 @@ class Bench:
             left_out=left_out,
         )
 
-    def _hashes(self, shard: Shard, masks: _Masks) -> dict[str, str]:
+    def _hashes(self, shard: Shard, masks: ShardMasks) -> dict[str, str]:
         targets, found = shard.targets or {}, {}
         for image_id in shard.image_ids:
             photo = photo_digest(shard.images, image_id)
@@ -208,7 +207,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
 class _Work:
     """What :func:`run_batches` does with each batch of a shard; ``rows`` by image id."""
 
-    def __init__(self, bench: Bench, shard: Shard, masks: _Masks) -> None:
+    def __init__(self, bench: Bench, shard: Shard, masks: ShardMasks) -> None:
         self.bench, self.shard, self.masks = bench, shard, masks
         self.rows: dict[str, list[ImageRows]] = {}
         self.failed: dict[str, str] = dict(shard.gone)
@@ -302,31 +301,6 @@ class _Maps:
         """Nothing: a photo counts once its rows are there."""
 
 
-class _Masks(ById[SegmentationMap]):
-    """The masks of a shard by the key of their photo; those that were read leave their hash."""
-
-    holds = "segmentation map"
-
-    def __init__(self, shard: Shard) -> None:
-        self._segments, self._keys_of, self._ids = shard.segments, shard.plan.masks, shard.image_ids
-        self.sha256: dict[str, str] = {}
-
-    def note(self, image_id: str) -> None:
-        """Read the masks for their hash; what cannot be read has none."""
-        try:
-            _ = self[image_id]
-        except (SatError, OSError):
-            self.sha256.setdefault(image_id, "")
-
-    def _keys(self) -> Collection[str]:
-        return self._ids
-
-    def _value(self, key: str) -> SegmentationMap:
-        found = checked_segmentation(self._segments[self._keys_of.get(key, key)], key)
-        self.sha256[key] = masks_digest(found)
-        return found
-
-
 # --- what identifies a table -------------------------------------------------------------------
 
 
@@ -348,6 +322,3 @@ def _settings(recipe: Recipe, of_maps: Mapping[str, Any]) -> dict[str, Any]:
     if recipe.measured is not None:
         found["interventions"] = recipe.measured.settings()
     return plain(found)
-
-
-# --- warnings ----------------------------------------------------------------------------------

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sat_nb.arguments import checked_whole
 from sat_nb.arrays import Pixels
-from sat_nb.errors import InvalidInput, unknown_name
-from sat_nb.files import as_path
+from sat_nb.errors import unknown_name
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
 from sat_nb.registry import lists
@@ -23,21 +21,25 @@ from sat_nb.saliency.request import read_request, request_without_methods
 from sat_nb.saliency.targets import Target, read_against
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.build import check_names, join_options
+from sat_nb.table.build import join_options
 from sat_nb.table.fitting import PAD_UNITS
 from sat_nb.table.matching import MAX_NOTED
 from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.pools import POOLS, Pool
-from sat_nb.table.schema import RANK_BY, RANK_EFFECTS_BY
-from sat_nb.table.tabulate.measured import Measured, others_of, read_measured
+from sat_nb.table.tabulate.measured import others_of
+from sat_nb.table.tabulate.options import (
+    check_options,
+    checked_segments,
+    folder_of,
+    is_none,
+    measures_and_rest,
+)
 from sat_nb.table.tabulate.plan import planned
 from sat_nb.table.tabulate.recipe import Recipe
 from sat_nb.table.tabulate.run import Photos, Run, Tabulated
 
 if TYPE_CHECKING:
     from distributed import Client
-
-ERRORS = ("raise", "skip")
 
 
 @lists(
@@ -263,10 +265,10 @@ def tabulate(
 masks: 'a'; 1 masks without photos: 'b'. Ids are file paths without extension; pass \
 missing='skip' to leave out what does not match.
     """
-    images, segments = checked_images(images), _checked_segments(segments)
-    folder = _folder("out", out)
-    maps_folder = None if keep_maps is None else _folder("keep_maps", keep_maps)
-    measured, of_methods = _read_measures(
+    images, segments = checked_images(images), checked_segments(segments)
+    folder = folder_of("out", out)
+    maps_folder = None if keep_maps is None else folder_of("keep_maps", keep_maps)
+    measured, of_methods = measures_and_rest(
         measures,
         parameters,
         replace=replace,
@@ -277,8 +279,8 @@ missing='skip' to leave out what does not match.
         against=read_against(target),
         kept=True,
     )
-    _check_options(errors, missing, pad_unit, rank_by, measured)
-    if measured is not None and _is_none(methods):
+    check_options(errors, missing, pad_unit, rank_by, measured)
+    if measured is not None and is_none(methods):
         for name in of_methods or {}:
             raise unknown_name("parameters", name, measured.settings()["measures"])
         request = request_without_methods(preprocess=preprocess, target=target, fit=fit, seed=seed)
@@ -328,48 +330,3 @@ missing='skip' to leave out what does not match.
 
         run_on(client, run, model, progress)
     return run.result()
-
-
-def _checked_segments(segments: Any) -> Mapping[str, SegmentationMap]:
-    if not isinstance(segments, Mapping):
-        raise InvalidInput(
-            f"segments: expected {{image_id: SegmentationMap}}, got {type(segments).__name__}; use "
-            "read_segments(path)."
-        )
-    return segments
-
-
-def _folder(argument: str, path: Any) -> Path:
-    """The path of a folder that is there or will be made."""
-    path = as_path(path, argument)
-    if os.path.isfile(path):
-        raise InvalidInput(f"{argument}: {os.fspath(path)!r} is a file; give a folder.")
-    return path
-
-
-def _check_options(
-    errors: str, missing: str, pad_unit: str, rank_by: str, measured: Measured | None
-) -> None:
-    if errors not in ERRORS:
-        raise unknown_name("errors", errors, ERRORS)
-    ranks = RANK_BY if measured is None else RANK_EFFECTS_BY
-    check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit, ranks=ranks)
-
-
-def _is_none(names: Any) -> bool:
-    """Whether it is an empty list or tuple of names."""
-    return isinstance(names, list | tuple) and not names
-
-
-def _read_measures(
-    measures: Any, parameters: Mapping[str, Mapping[str, Any]] | None, **arguments: Any
-) -> tuple[Measured | None, Mapping[str, Mapping[str, Any]] | None]:
-    """What is measured, if anything; and the parameters that are left for methods."""
-    if _is_none(measures):
-        return None, parameters
-    measured = read_measured(measures=measures, parameters=None, **arguments)
-    names = set(measured.settings()["measures"])
-    given = parameters or {}
-    own = {name: values for name, values in given.items() if name in names}
-    rest = {name: values for name, values in given.items() if name not in names}
-    return read_measured(measures=measures, parameters=own, **arguments), rest
