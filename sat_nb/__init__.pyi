@@ -70,7 +70,6 @@ from .plots.difference import (
 )
 from .plots.export import (
     save_figure,
-    to_latex,
 )
 from .plots.heatmap import (
     plot_consensus,
@@ -83,6 +82,9 @@ from .plots.image import (
 )
 from .plots.input_agnostic import (
     plot_input_agnostic,
+)
+from .plots.latex import (
+    to_latex,
 )
 from .plots.map_grid import (
     plot_map_grid,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,31 +20,52 @@ from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
 
+Box = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
+def box_of(mask: Mask) -> Box:
+    """The rows and columns from the first pixel that is on to the last; empty slices without any.
+
+    >>> box_of(np.array([[False, False, False], [False, True, True]]))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
+    rows = _extent(mask.any(axis=1))
+    return rows, _extent(mask[rows].any(axis=0))
+
+
+def _extent(on: NDArray[np.bool_]) -> slice:
+    cells = np.flatnonzero(on)
+    return slice(int(cells[0]), int(cells[-1]) + 1) if cells.size else slice(0, 0)
+
 
 def covered_areas(
     mask: Mask, rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The covered area of each cell, int64 (h, w), in 1 / (h w) pixels of the mask (H, W).
+) -> tuple[Box, NDArray[np.int64]]:
+    """The cells that a mask (H, W) may reach into, and the covered area of each of them.
 
-    ``rows`` and ``columns`` are ``overlaps(H, h)`` and ``overlaps(W, w)``. Only the box around the
-    mask's pixels is visited.
+    ``rows`` and ``columns`` are ``overlaps(H, h)`` and ``overlaps(W, w)``; areas are int64 in
+    1 / (h w) pixels of the mask. The cells are a box around the mask's pixels; without any, it is
+    the first cell.
 
     >>> covered_areas(np.eye(3, dtype=bool), overlaps(3, 2), overlaps(3, 2))
-    array([[5, 1],
-           [1, 5]])
+    ((slice(0, 2, None), slice(0, 2, None)), array([[5, 1],
+           [1, 5]]))
     """
-    covered = np.zeros((rows[1, -1] + 1, columns[1, -1] + 1), dtype=np.int64)
     size = int(rows[0, -1]) + 1, int(columns[0, -1]) + 1
     if mask.shape != size:
         raise InvalidInput(f"mask: expected bool {size}, got {mask.shape}.")
     mask = np.asarray(mask, dtype=bool).view(np.uint8)  # a byte that is on need not be 1
-    rows = _within(mask.any(axis=1), rows)
-    if rows.size:
-        band = mask[rows[0, 0] : rows[0, -1] + 1]
-        _add_areas(mask, rows, _within(band.any(axis=0), columns), covered)
-    return covered
+    rows, columns = (_within(*one) for one in zip(box_of(mask), (rows, columns), strict=True))
+    if not rows.size:
+        return (slice(0, 1), slice(0, 1)), np.zeros((1, 1), dtype=np.int64)
+    there = tuple(slice(int(parts[1, 0]), int(parts[1, -1]) + 1) for parts in (rows, columns))
+    covered = np.zeros([cells.stop - cells.start for cells in there], dtype=np.int64)
+    _add_areas(mask, rows, columns, covered)
+    return (there[0], there[1]), covered
 
 
+@lru_cache(maxsize=64)
 def overlaps(n_in: int, n_out: int) -> NDArray[np.int64]:
     """(3, k) input cells, output cells, and the lengths that they share, in 1 / n_out input cells.
 
@@ -51,33 +73,32 @@ def overlaps(n_in: int, n_out: int) -> NDArray[np.int64]:
     """
     edges = np.union1d(np.arange(n_in + 1) * n_out, np.arange(n_out + 1) * n_in)
     start, length = edges[:-1], np.diff(edges)
-    return np.stack([start // n_out, start // n_in, length])
+    found = np.stack([start // n_out, start // n_in, length])
+    found.flags.writeable = False
+    return found
 
 
-def _within(on: NDArray[np.bool_], parts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The overlaps of the cells from the first that is on to the last that is on."""
-    cells = np.flatnonzero(on)
-    if cells.size == 0:
-        return parts[:, :0]
-    begin, end = np.searchsorted(parts[0], [cells[0], cells[-1] + 1])
+def _within(cells: slice, parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The overlaps of these input cells."""
+    begin, end = np.searchsorted(parts[0], [cells.start, cells.stop])
     return parts[:, begin:end]
 
 
 @compiled(nogil=True)
 def _add_areas(mask, rows, columns, covered):  # type: ignore[no-untyped-def]
+    """Add to the cells of a box, which begins at the first output cell of rows and columns."""
     line = np.zeros(covered.shape[1], dtype=np.int64)
-    n = columns.shape[1]
-    first, last = columns[1, 0], columns[1, n - 1] + 1
+    n, top, left = columns.shape[1], rows[1, 0], columns[1, 0]
     current = -1
     for i in range(rows.shape[1]):
         row, cell, height = rows[0, i], rows[1, i], rows[2, i]
         if row != current:  # a row of pixels that reaches into several cells is summed once
             current = row
-            line[first:last] = 0
+            line[:] = 0
             for k in range(n):
-                line[columns[1, k]] += (mask[row, columns[0, k]] != 0) * columns[2, k]
-        for j in range(first, last):
-            covered[cell, j] += height * line[j]
+                line[columns[1, k] - left] += (mask[row, columns[0, k]] != 0) * columns[2, k]
+        for j in range(line.size):
+            covered[cell - top, j] += height * line[j]
 
 
 @dataclass(frozen=True)
@@ -212,10 +233,11 @@ def stretch_masks(masks: Masks, size: Size) -> Masks:
         return resized
     rows, columns = overlaps(masks.shape[1], size[0]), overlaps(masks.shape[2], size[1])
     for mask, out in zip(masks, resized, strict=True):
-        covered = covered_areas(mask, rows, columns)
-        np.greater_equal(2 * covered, mask.size, out=out)
-        if not out.any():
-            out.flat[covered.argmax()] = True
+        there, covered = covered_areas(mask, rows, columns)
+        on = 2 * covered >= mask.size
+        if not on.any():
+            on.flat[covered.argmax()] = True
+        out[there] = on
     return resized
 
 

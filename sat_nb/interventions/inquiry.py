@@ -154,9 +154,9 @@ def mixtures_of(items: Sequence[Item]) -> Mixtures:
                 colours.append(photo.filling(replacement, parts))
             pairs[row, 1] = fillings[key]
     return Mixtures(
-        photos=np.stack([photo.numbers for photo in pictures]),
-        fillings=np.stack(colours or [pictures[0].numbers]),
-        parts=np.stack([photo.players.parts for photo in pictures]),
+        photos=[photo.numbers for photo in pictures],
+        fillings=colours or [pictures[0].numbers],
+        parts=[photo.players.parts for photo in pictures],
         pairs=pairs,
         kept=kept,
     )

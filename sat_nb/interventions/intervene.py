@@ -13,9 +13,9 @@ from sat_nb.arrays import Pixels
 from sat_nb.errors import InvalidInput
 from sat_nb.geometry import FITS
 from sat_nb.images import ImageSet
-from sat_nb.interventions.inquiry import others_of
-from sat_nb.interventions.measures import MANY, MEASURES, Measure
-from sat_nb.interventions.measuring import Measuring, check_others, read_measuring
+from sat_nb.interventions.in_memory import effects_in_memory
+from sat_nb.interventions.measures import MEASURES, Measure
+from sat_nb.interventions.measuring import check_others, cost_of, read_measuring
 from sat_nb.interventions.players import OVERLAPS
 from sat_nb.interventions.replacements import REPLACEMENTS
 from sat_nb.interventions.scores import SCORES
@@ -23,25 +23,16 @@ from sat_nb.registry import lists
 from sat_nb.saliency.engines.entries import ENGINES
 from sat_nb.saliency.explain import checked_images
 from sat_nb.saliency.preprocess import PREPROCESS, Preprocess
-from sat_nb.saliency.progress import progress_bar
-from sat_nb.saliency.request import opened_model, request_without_methods
-from sat_nb.saliency.store.chunks import MemoryChunks
-from sat_nb.saliency.store.runs import Run, plain
-from sat_nb.saliency.store.store import AttributionStore
-from sat_nb.saliency.targets import Target, check_targets, read_targets
-from sat_nb.segments.problems import first_lines, problems_of
+from sat_nb.saliency.request import request_without_methods
+from sat_nb.saliency.targets import Target, read_targets
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.build import check_names, join_options, table_of
+from sat_nb.table.build import check_names, join_options
 from sat_nb.table.fitting import PAD_UNITS
-from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.parquet.files import read_table
 from sat_nb.table.schema import RANK_EFFECTS_BY
 from sat_nb.table.tabulate.plan import planned
 from sat_nb.table.tabulate.tabulate import tabulate
-
-MANY_PLAYERS = 12
-"""Photos with so many players are not rare."""
 
 
 @lists(
@@ -311,77 +302,24 @@ there is no other; give more photos, or replace='blur'.
     targets = read_targets(target, list(images))
     photos = planned(images, segments, missing=missing, shard_images=len(images), batch=1)
     check_others(measuring, len(photos.image_ids))
-    matches = [photos.match(image_id, ()) for image_id in photos.image_ids]
-    classes = labels_of(labels, matches)
-    with opened_model(
+    return effects_in_memory(
         model,
-        engine=engine,
-        input_size=input_size,
-        trusted=trust_model,
-        workers=workers,
-        max_memory=max_memory,
-    ) as opened:
-        check_targets(targets, opened.facts.n_outputs, against=request.against)
-        for text in [*opened.warnings(request), *measuring.warnings(opened.facts)]:
-            warnings.warn(text, stacklevel=2)
-        notes = measuring.notes()
-        with progress_bar(len(photos.image_ids), progress, unit="photo", title="intervene") as bar:
-            rows = measuring.rows(
-                opened,
-                request,
-                joining,
-                images,
-                others_of(photos.image_ids, seed),
-                photos.image_ids,
-                lambda image_id: segments[photos.masks.get(image_id, image_id)],
-                targets,
-                {},
-                {i: photos.match(i, ()).image_id for i in photos.image_ids},
-                notes,
-                bar,
-            )
-        for text in notes.texts():
-            warnings.warn(text, stacklevel=2)
-        settings = request.settings(opened)
-        name = model_name or opened.file.name
-    left_out = {reason: list(ids) for reason, ids in photos.left_out.items()}
-    if lines := first_lines(problems_of(segments), MAX_NOTED):
-        left_out["what read_segments left out"] = lines
-    table = table_of(
-        [row for image_id in photos.image_ids for row in rows[image_id]],
-        AttributionStore(Run(MemoryChunks(), plain(settings)), methods=(), image_ids=()),
-        dict(zip((match.image_id for match in matches), classes, strict=True)),
-        joining,
-        model=name,
+        images,
+        segments,
+        measuring=measuring,
+        request=request,
+        joining=joining,
+        photos=photos,
+        targets=targets,
+        labels=labels,
+        progress=progress,
         rank_by=rank_by,
-        left_out=left_out,
+        model_name=model_name,
+        opening={
+            "engine": engine,
+            "input_size": input_size,
+            "trusted": trust_model,
+            "workers": workers,
+            "max_memory": max_memory,
+        },
     )
-    table.attrs["sat_nb"]["interventions"] = plain(measuring.settings())
-    return table
-
-
-def cost_of(measuring: Measuring, n_names: Iterable[int]) -> str | None:
-    """What to say of the forward passes before they start; None where a photo takes few.
-
-    ``n_names`` are the segments of each photo; they are counted only where that may matter.
-    """
-    costly = [
-        (measure, values)
-        for measure, values in measuring.measures
-        if measure.passes is not None and measure.passes(MANY_PLAYERS, **values) >= MANY
-    ]
-    if not costly:
-        return None
-    n_players = [n + 1 for n in n_names]
-    for measure, values in costly:
-        passes = [measure.passes(n, **values) for n in n_players]  # type: ignore[misc]
-        if max(passes, default=0) >= MANY:
-            n_replacements = len(measuring.replacements)
-            return (
-                f"measures: {measure.key!r} asks the model up to {max(passes):,} times a photo and "
-                f"replacement, {n_replacements * sum(passes):,} times in all for {len(passes)} "
-                f"photos and {n_replacements} replacements. Photos with more than max_exact "
-                "players, the segments and the rest, are sampled: lower max_exact in parameters, "
-                "or merge segments, for fewer."
-            )
-    return None

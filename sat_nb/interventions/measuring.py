@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from sat_nb.images import ImageSet
 from sat_nb.interventions.asking import Outputs, Plan
 from sat_nb.interventions.inquiry import Inquiry
 from sat_nb.interventions.inquiry import others_of as others_of
-from sat_nb.interventions.measures import MEASURES, Measure, read_measures
+from sat_nb.interventions.measures import MANY, MEASURES, Measure, read_measures
 from sat_nb.interventions.photos import Fitted
 from sat_nb.interventions.players import OVERLAPS, Overlap
 from sat_nb.interventions.replacements import REPLACEMENTS, Replacement, read_replacements
@@ -26,6 +26,9 @@ from sat_nb.saliency.process.pool import Sender
 from sat_nb.saliency.request import OpenModel, Request
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.join import ImageRows, JoinOptions
+
+MANY_PLAYERS = 12
+"""Photos with so many players are not rare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +161,33 @@ def _received(
         overlap=entry(overlap, OVERLAPS),
         batch_size=batch_size,
     )
+
+
+def cost_of(measuring: Measuring, n_names: Iterable[int]) -> str | None:
+    """What to say of the forward passes before they start; None where a photo takes few.
+
+    ``n_names`` are the segments of each photo; they are counted only where that may matter.
+    """
+    costly = [
+        (measure, values)
+        for measure, values in measuring.measures
+        if measure.passes is not None and measure.passes(MANY_PLAYERS, **values) >= MANY
+    ]
+    if not costly:
+        return None
+    n_players = [n + 1 for n in n_names]
+    for measure, values in costly:
+        passes = [measure.passes(n, **values) for n in n_players]  # type: ignore[misc]
+        if max(passes, default=0) >= MANY:
+            n_replacements = len(measuring.replacements)
+            return (
+                f"measures: {measure.key!r} asks the model up to {max(passes):,} times a photo and "
+                f"replacement, {n_replacements * sum(passes):,} times in all for {len(passes)} "
+                f"photos and {n_replacements} replacements. Photos with more than max_exact "
+                "players, the segments and the rest, are sampled: lower max_exact in parameters, "
+                "or merge segments, for fewer."
+            )
+    return None
 
 
 def check_others(measuring: Measuring, n_photos: int) -> None:

@@ -50,7 +50,10 @@ class Fitted:
     def batch(self, numbers: Float32) -> Float32:
         """A batch (n, H, W, C) as the model takes it."""
         with self.lock:
-            return apply_preprocess(self.preprocess, numbers, self.input_shape)
+            # By pixel, one pixel may stand for a photo of one colour.
+            height, width = numbers.shape[1:3] if self.is_by_pixel else self.size
+            shape = height, width, self.input_shape[2]
+            return apply_preprocess(self.preprocess, numbers, shape)
 
 
 @dataclass(eq=False)
@@ -89,7 +92,7 @@ class ReadyPhoto:
         self.numbers = self.fitted.numbers(self.pixels)
 
     def filling(self, replacement: Replacement, kept: bytes) -> Float32:
-        """What stands where the parts ``kept`` are not: numbers (H, W, C)."""
+        """What stands where the parts ``kept`` are not: numbers (H, W, C), or (1, 1, C)."""
         if not replacement.one_for_all:
             return self._filling(replacement, kept)
         if replacement.key not in self._fillings:
@@ -104,11 +107,14 @@ class ReadyPhoto:
             .on(self.fitted.size)[0]
         )
         mask = ~np.frombuffer(kept, dtype=bool)[self.players.parts[shown]]
-        colours = self.pixels.copy()
         with self.fitted.lock:
             replaced = Replaced(self._seed_of(kept), lambda: self._other(mask.shape))
-            colours[shown] = filling(replacement, self.pixels[shown], mask, replaced)
-        return self.fitted.numbers(colours)
+            colours = filling(replacement, self.pixels[shown], mask, replaced)
+        if self.fitted.is_by_pixel and colours.shape[:2] == (1, 1):
+            return self.fitted.numbers(colours)
+        whole = self.pixels.copy()
+        whole[shown] = colours
+        return self.fitted.numbers(whole)
 
     def _other(self, size: tuple[int, ...]) -> Pixels:
         """Another photo at this size; it is cropped where photos are not stretched."""

@@ -172,14 +172,29 @@ def players_of(
 
 
 def _patterns(masks: Masks, shown: Mask) -> tuple[NDArray[np.bool_], NDArray[np.uint16]]:
-    """The different columns of masks and ``shown`` over all pixels, and the one of each pixel."""
+    """The different columns of masks and ``shown`` over all pixels, and the one of each pixel.
+
+    They are numbered in the order in which they first appear.
+    """
     layers = np.concatenate([masks, shown[None]]).reshape(len(masks) + 1, -1)
-    codes = np.zeros(layers.shape[1], dtype=np.int64)
-    for start in range(0, len(layers), 16):  # so that any number of masks can be told apart
-        for layer in layers[start : start + 16]:
+    # Neighbours are mostly alike: only the first pixel of each stretch is looked at.
+    changes = (layers[:, 1:] != layers[:, :-1]).any(axis=0)
+    starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+    patterns, numbers = _distinct(layers[:, starts])
+    lengths = np.diff(np.append(starts, shown.size))
+    return patterns, np.repeat(numbers, lengths).reshape(shown.shape)
+
+
+def _distinct(
+    columns: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], NDArray[np.uint16]]:
+    """The different columns of (n, m), as rows, and the number of each column."""
+    codes = np.zeros(columns.shape[1], dtype=np.int64)
+    for start in range(0, len(columns), 16):  # so that any number of masks can be told apart
+        for line in columns[start : start + 16]:
             codes <<= 1
-            codes |= layer
+            codes |= line
         codes = pd.factorize(codes)[0].astype(np.int64)
     first = np.zeros(codes.max() + 1, dtype=np.intp)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
-    return layers[:, first].T, codes.reshape(shown.shape).astype(np.uint16)
+    return columns[:, first].T, codes.astype(np.uint16)

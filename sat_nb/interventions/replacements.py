@@ -71,7 +71,7 @@ class Replacement(Entry):
 
 
 def filling(replacement: Replacement, pixels: Pixels, mask: Mask, replaced: Replaced) -> Pixels:
-    """The colours (H, W, 3) in the photo's own type, rounded and within 0 to 255."""
+    """The colours in the photo's own type, rounded and within 0 to 255: (H, W, 3), or (1, 1, 3)."""
     try:
         colours = np.asarray(replacement.function(pixels, mask, replaced))
         if colours.dtype != np.float32:
@@ -87,11 +87,16 @@ def filling(replacement: Replacement, pixels: Pixels, mask: Mask, replaced: Repl
 
 
 def filled(pixels: Pixels, colours: NDArray[np.floating[Any]]) -> Pixels:
-    """Colours as pixels of the photo's type; InvalidInput for NaN, or another shape."""
+    """Colours as pixels of the photo's type; InvalidInput for NaN, or another shape.
+
+    One colour for all pixels stays one: (1, 1, 3).
+    """
     if not np.isfinite(colours).all():
         raise InvalidInput("replace: the colours have NaN or infinite values; return finite ones.")
     rounded = np.rint(colours) if pixels.dtype == np.uint8 else colours
-    return np.broadcast_to(np.clip(rounded, 0, 255).astype(pixels.dtype), pixels.shape)
+    clipped = np.clip(rounded, 0, 255).astype(pixels.dtype)
+    size = (1, 1) if clipped.ndim < 2 else pixels.shape[:2]
+    return np.broadcast_to(clipped, (*size, pixels.shape[2]))
 
 
 def blurred(pixels: Pixels) -> Float32:

@@ -13,6 +13,7 @@ import pandas as pd
 import sat_nb
 from sat_nb.reports.findings import Options
 from sat_nb.reports.markup import Html, bullets, code, numbers, paragraph
+from sat_nb.reports.references import in_full
 from sat_nb.saliency.methods import METHODS
 from sat_nb.stats.bootstrap import INTERVALS
 from sat_nb.stats.rank_tests import TESTS
@@ -25,22 +26,27 @@ PACKAGES = ("numpy", "pandas", "scipy", "matplotlib")
 """What the numbers and pictures of a report depend on."""
 
 PAPER = """@article{hinns2025aggregating,
-  title  = {Aggregating Local Saliency Maps for Semi-Global Explainable Image Classification},
-  author = {Hinns, James and Martens, David},
-  year   = {2025},
+  title   = {Aggregating Local Saliency Maps for Semi-Global Explainable Image Classification},
+  author  = {Hinns, James and Martens, David},
+  journal = {arXiv},
+  year    = {2025},
+  doi     = {10.48550/arXiv.2506.23247},
 }"""
 
 
 def how_made(data: Data, options: Options, call: str) -> Sequence[Html]:
     """Settings, versions, code and citations; ``call`` is the line that made the report."""
     settings = [*_settings(data.table.attrs.get("sat_nb", {}))] or [("table", "holds no settings")]
+    sources = list(_sources(data.offer.methods, options))
     return [
         paragraph("Settings of the table, and the versions that this page was made with:"),
         numbers(pd.DataFrame([*settings, *_versions()], columns=["setting", "value"])),
         paragraph("To make it again:"),
         code(f"import sat_nb as sat\n\n{call}"),
         paragraph("What it follows:"),
-        bullets(_sources(data.offer.methods, options)),
+        bullets(sources),
+        paragraph("To cite, in full:"),
+        bullets(in_full(sources)),
         code(f"{PAPER}\n\n{_software()}"),
     ]
 

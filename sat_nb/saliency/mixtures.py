@@ -6,6 +6,7 @@ numbers go through the pipe.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,10 @@ class Mixtures:
 
     Parameters
     ----------
-    photos, fillings : float32 (p, H, W, C), (f, H, W, C)
-        What is kept, and what stands in place of the rest.
-    parts : uint16 (p, H, W)
+    photos, fillings : sequences of p and f arrays, float32 (H, W, C)
+        What is kept, and what stands in place of the rest; a filling of one colour is (1, 1, C).
+        They are not stacked: that would be a copy of each.
+    parts : sequence of p arrays, uint16 (H, W)
         The number of the part that each pixel of a photo belongs to.
     pairs : int64 (n, 2)
         The photo and the filling of each mixture.
@@ -30,9 +32,9 @@ class Mixtures:
         1 for the parts that are kept.
     """
 
-    photos: Float32
-    fillings: Float32
-    parts: NDArray[np.uint16]
+    photos: Sequence[Float32]
+    fillings: Sequence[Float32]
+    parts: Sequence[NDArray[np.uint16]]
     pairs: NDArray[np.int64]
     kept: NDArray[np.uint8]
 

@@ -121,13 +121,8 @@ class Data:
 
     def rows(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
         """The rows that ``select`` leaves of the panel's methods and models."""
-        filters = tuple(getattr(state, name) for name in ROW_FILTERS)
-        parts = [
-            self._rows.get((method, model, *filters), partial(self._select, state, method, model))
-            for model in panel.models
-            for method in panel.methods
-        ]
-        return parts[0] if len(parts) == 1 else pd.concat(parts)
+        key = (panel, *(getattr(state, name) for name in ROW_FILTERS))
+        return self._rows.get(key, partial(self._select, state, panel))
 
     def chosen(self, state: ExplorerState, panel: Panel) -> Table:
         """The same rows as a table that statistics take: of many, the columns that they read."""
@@ -198,10 +193,13 @@ class Data:
         of_table = self.table.attrs.get("sat_nb", {}).get("fit")  # maps may not know theirs
         return getattr(self.maps_of(model), "fit", None) or of_table
 
-    def _select(self, state: ExplorerState, method: str, model: str | None) -> pd.DataFrame:
+    def _select(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
         filters = row_filters(state)
-        keys = self._keys((method,), (model,), filters.pop("labels", None))
-        rows = self.table.iloc[np.sort(np.concatenate([self._row_numbers[key] for key in keys]))]
+        label = filters.pop("labels", None)
+        pairs = [(method, model) for model in panel.models for method in panel.methods]
+        keys = [self._keys((method,), (model,), label) for method, model in pairs]
+        numbers = [np.sort(np.concatenate([self._row_numbers[key] for key in of])) for of in keys]
+        rows = self.table.iloc[np.concatenate(numbers)]
         return select(rows, **filters) if filters else rows
 
     def _select_coded(self, coded: Coded, state: ExplorerState, panel: Panel) -> Table:

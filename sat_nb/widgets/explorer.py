@@ -267,7 +267,7 @@ class Explorer:
     def _show(self) -> None:
         self._controls.put(self._state, self.data.offer)
         snapshot = self._snapshot
-        notes = _note_on_missing_data(snapshot)
+        notes = snapshot.notes
         shown: list[widgets.Widget] = []
         message = ""
         with warnings.catch_warnings(record=True) as caught:
@@ -328,26 +328,6 @@ class Explorer:
         if not many or not snapshot.view.slow(self._state):
             return False
         return any(not self.data.has(k) and k not in self._confirmed for k in snapshot.keys)
-
-
-MISSING_DATA = {
-    "images": "the photos (sat.read_images)",
-    "maps": "the maps (sat.explain)",
-    "segments": "the masks (sat.read_segments)",
-}
-
-
-def _note_on_missing_data(snapshot: Snapshot) -> list[str]:
-    """What the view shows more with, and was not given."""
-    offer = snapshot.data.offer
-    given = {"images": offer.has_images, "maps": offer.has_maps, "segments": offer.has_masks}
-    missing = [name for name in snapshot.view.wants if not given[name]]
-    if not missing:
-        return []
-    arguments = ", ".join(f"{name}=..." for name in missing)
-    *first, last = (MISSING_DATA[name] for name in missing)
-    what = f"{', '.join(first)} and {last}" if first else last
-    return [f"This view shows more with {what}: sat.explore(table, {arguments})."]
 
 
 @cache

@@ -58,13 +58,20 @@ def is_numeric(table: pd.DataFrame) -> list[bool]:
 
 def column_widths(table: pd.DataFrame) -> list[float]:
     """The width of each column in percent, see ``_letters``."""
-    widths = _letters(table)
-    return [100 * width / sum(widths) for width in widths]
+    return _shares(_letters(table))
 
 
 def least_width(table: pd.DataFrame) -> str:
     """The width that a table needs, in CSS; where the page has less, the table scrolls."""
-    return f"{sum(_letters(table)) * _LETTER_PX:.0f}px"
+    return _width_of(_letters(table))
+
+
+def _shares(letters: list[int]) -> list[float]:
+    return [100 * n / sum(letters) for n in letters]
+
+
+def _width_of(letters: list[int]) -> str:
+    return f"{sum(letters) * _LETTER_PX:.0f}px"
 
 
 def _letters(table: pd.DataFrame) -> list[int]:
@@ -93,8 +100,8 @@ def table_html(
     >>> table_html(pd.DataFrame({"segment": ["<b>"], "rank": [1.25]}))[-93:]
     '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td class="sat-number">1.25</td></tr></tbody></table>'
     """
-    widths = "".join(f'<col style="width:{width:.4g}%">' for width in column_widths(table))
-    numbers = is_numeric(table)
+    letters, numbers = _letters(table), is_numeric(table)
+    widths = "".join(f'<col style="width:{width:.4g}%">' for width in _shares(letters))
     heads = "".join(
         _head(str(column), number, sort, descending)
         for column, number in zip(table.columns, numbers, strict=True)
@@ -106,7 +113,7 @@ def table_html(
     rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*columns, strict=True))
     hidden = "" if visible_head else ' class="sat-unseen"'
     return (
-        f'<table class="sat-table" style="min-width: {least_width(table)}">'
+        f'<table class="sat-table" style="min-width: {_width_of(letters)}">'
         f"<colgroup>{widths}</colgroup>"
         f"<thead{hidden}><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )

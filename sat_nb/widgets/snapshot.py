@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MISSING_DATA = {
+    "images": "the photos (sat.read_images)",
+    "maps": "the maps (sat.explain)",
+    "segments": "the masks (sat.read_segments)",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One view of the data in one state."""
@@ -51,6 +58,19 @@ class Snapshot:
         """Whose each panel is; empty texts where there are no others it could be mistaken for."""
         named = len(self.panels) > 1 or len(self.data.offer.models) > 1
         return [_whose(panel) if named else "" for panel in self.panels]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the view shows more with, and was not given."""
+        offer = self.data.offer
+        given = {"images": offer.has_images, "maps": offer.has_maps, "segments": offer.has_masks}
+        missing = [name for name in self.view.wants if not given[name]]
+        if not missing:
+            return []
+        arguments = ", ".join(f"{name}=..." for name in missing)
+        *first, last = (MISSING_DATA[name] for name in missing)
+        what = f"{', '.join(first)} and {last}" if first else last
+        return [f"This view shows more with {what}: sat.explore(table, {arguments})."]
 
     def results(self) -> list[Any]:
         """The result of each panel, computed if it is not kept."""

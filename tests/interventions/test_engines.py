@@ -50,7 +50,8 @@ def test_torch() -> None:
 
 def test_mixtures_are_made_of_two_pictures() -> None:
     rng = np.random.default_rng(0)
-    photos, fillings = (rng.random((n, H, W, 3), dtype=np.float32) for n in (2, 3))
+    photos, (*fillings, colour) = (rng.random((n, H, W, 3), dtype=np.float32) for n in (2, 3))
+    fillings.append(colour[:1, :1])  # one colour stands for a picture of it
     parts = rng.integers(0, 5, (2, H, W)).astype(np.uint16)
     pairs, kept = np.array([[0, 2], [1, 0], [1, 1]]), rng.integers(0, 2, (3, 5)).astype(np.uint8)
     found = composed(Mixtures(photos, fillings, parts, pairs, kept))

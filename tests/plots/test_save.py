@@ -12,7 +12,7 @@ import pytest
 from matplotlib import pyplot
 
 import sat_nb as sat
-from sat_nb.plots.export import escape
+from sat_nb.plots.latex import escape
 from tests.plots import results
 
 

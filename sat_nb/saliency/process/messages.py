@@ -27,7 +27,7 @@ from sat_nb.saliency.mixtures import Mixtures
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.store.codec import Chunk
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Counted up whenever one side could misread what the other sends."""
 
 PIPE_BYTES = 1 << 20
