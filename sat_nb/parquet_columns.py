@@ -103,7 +103,7 @@ def described(files: Sequence[str], keys: Sequence[bytes] = ()) -> dict[str, Des
     with _connected(len(files)) as connection:
         rows = connection.execute(_OF_FILES, {"files": paths, "texts": [*TEXTS]}).fetchall()
         noted = connection.execute(_OF_NOTES, {"files": paths, "keys": [*keys]}).fetchall()
-    found = {file: Described(*numbers, notes={}) for file, *numbers in rows}
+    found = {row[0]: Described(row[1], row[2], row[3], row[4], row[5], {}) for row in rows}
     same: dict[bytes, bytes] = {}  # files of one folder carry equal texts
     for file, key, value in noted:
         found[file].notes[key] = same.setdefault(value, value)

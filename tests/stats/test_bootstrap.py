@@ -14,7 +14,7 @@ import sat_nb as sat
 from sat_nb import SegmentationMap
 from sat_nb.stats import bootstrap as module
 from sat_nb.stats.bootstrap import bootstrap
-from sat_nb.stats.interval_kinds import bca
+from sat_nb.stats.interval_kinds import _cubes, bca
 from sat_nb.table.aggregations import Aggregation
 from sat_nb.toy import toy
 from tests.oracles import bootstrap as oracle
@@ -408,3 +408,9 @@ def test_five_resamples_must_lie_beyond_a_bound(levels: list[float], kind: str) 
     values = np.random.default_rng(0).normal(size=(20, 1))
     bounds = bootstrap(as_sums(values), mean, interval=own, n_resamples=200)
     assert bounds.interval.tolist() == [kind]
+
+
+def test_third_powers_of_equal_neighbours_are_those_of_each() -> None:
+    numbers = np.repeat(np.random.default_rng(0).standard_normal(50), np.arange(50) % 4)
+    np.testing.assert_array_equal(_cubes(numbers), numbers**3)
+    assert _cubes(np.array([0.5])).tolist() == [0.125]

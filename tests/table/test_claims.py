@@ -131,3 +131,18 @@ def test_metadata_is_bounded(table: Any, tmp_path: Path, monkeypatch: pytest.Mon
         for read in (sat.read_table, lambda path: sat.aggregate(path, value="rank")):
             with pytest.raises(sat.InvalidInput, match=r"has \d+ bytes of metadata, and 1000 are"):
                 read(path)
+
+
+def test_files_are_described_once_until_they_change(
+    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    describe = claims.described
+    monkeypatch.setattr(claims, "described", lambda *a: (asked.append(a), describe(*a))[1])
+    file = sat.write_table(table, tmp_path / "a.parquet")
+    for _ in range(2):
+        assert set(sat.aggregate(file)["method"]) == {"noisy", "sharp"}
+    assert len(asked) == 1
+    sat.write_table(table[table["method"] == "sharp"], file)
+    assert set(sat.aggregate(file)["method"]) == {"sharp"}
+    assert len(asked) == 2
