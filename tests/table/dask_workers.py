@@ -11,9 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from sat_nb.saliency.engines.entries import ENGINES
 from tests.saliency import batch_engine
 
@@ -24,22 +21,25 @@ ROOT = Path(__file__).parents[2]
 def dask_setup(worker: Any) -> None:
     """What ``--preload`` calls, in workers alone."""
     ENGINES["keras"] = batch_engine.ENTRY
+    register_shelf()
 
 
-class Shelf(LocalFileSystem):
-    """Files of this machine at addresses that only fsspec reads."""
+def register_shelf() -> None:
+    """Let this process read files of this machine at addresses that only fsspec knows: shelf://."""
+    from fsspec import register_implementation
+    from fsspec.implementations.local import LocalFileSystem
 
-    protocol = "shelf"
+    class Shelf(LocalFileSystem):  # type: ignore[misc]
+        protocol = "shelf"
 
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return str(LocalFileSystem._strip_protocol(path.removeprefix("shelf://")))
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(LocalFileSystem._strip_protocol(path.removeprefix("shelf://")))
 
-    def unstrip_protocol(self, name: str) -> str:
-        return f"shelf://{name}"
+        def unstrip_protocol(self, name: str) -> str:
+            return f"shelf://{name}"
 
-
-fsspec.register_implementation("shelf", Shelf)
+    register_implementation("shelf", Shelf, clobber=True)
 
 
 def halved(batch: Any) -> Any:

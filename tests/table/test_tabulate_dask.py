@@ -135,6 +135,7 @@ def test_photos_and_masks_at_an_address(place: Place, client: Any, system: str) 
 def _address(system: str, folder: Path) -> Iterator[str]:
     """Where other processes find the files of a folder through fsspec."""
     if system == "shelf":
+        dask_workers.register_shelf()
         yield f"shelf://{folder}"
         return
     pytest.importorskip("aiohttp")

@@ -53,7 +53,7 @@ def test_rows_come_in_the_order_of_the_table(both: tuple[Data, Data]) -> None:
     chosen = many.chosen(state, panel).rows(["rank"])
     rows = few.table[few.table["model"] == "other"]
     assert chosen.index.equals(rows.index)
-    assert chosen["segment"].astype(object).equals(rows["segment"])
+    assert chosen["segment"].astype(object).equals(rows["segment"].astype(object))
     assert isinstance(chosen["segment"].dtype, pd.CategoricalDtype)
 
 
