@@ -159,7 +159,7 @@ def draw_cells(
     import seaborn as sns
 
     before, earlier = len(ax.texts), len(ax.collections)
-    with _without_layout(ax):
+    with _unseen(ax):
         sns.heatmap(
             values,
             cmap=colours,
@@ -173,6 +173,7 @@ def draw_cells(
             **options,
         )
     (mesh,) = ax.collections[earlier:]
+    mesh.update_scalarmappable()  # its colours, as drawing it would
     shades = np.asarray(mesh.get_facecolor())[~np.isnan(values).ravel()]
     if texts is not None:
         for text, shade in zip(ax.texts[before:], shades, strict=True):
@@ -195,18 +196,20 @@ def _labelled(ax: Axes) -> Iterator[None]:
 
 
 @contextmanager
-def _without_layout(ax: Axes) -> Iterator[None]:
+def _unseen(ax: Axes) -> Iterator[None]:
     """seaborn draws the figure of a heatmap, to see which of its tick labels overlap.
 
-    There are none, and the layout takes longer than all the rest.
+    There are none; laying them out and drawing them takes longer than all the rest.
     """
     root = ax.get_figure(root=True)
     assert root is not None
-    engine = root.get_layout_engine()
+    engine, visible = root.get_layout_engine(), ax.get_visible()
     root.set_layout_engine("none")
+    ax.set_visible(False)
     try:
         yield
     finally:
+        ax.set_visible(visible)
         root.set_layout_engine(engine or "none")
 
 
