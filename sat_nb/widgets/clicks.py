@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,22 +15,41 @@ DELAY = 0.03  # seconds: longer than between messages that wait in a kernel
 def garbage_later() -> Iterator[None]:
     """Within it, or within a function that it decorates, no garbage is collected.
 
-    Figures hold circles of references, whose collection stops every tenth click or so for longer
-    than the click takes. It waits until the picture is on its way.
+    Figures hold circles of references, whose collection stops every tenth click or so, now and then
+    for longer than the click takes. It waits ``PAUSE`` seconds longer, until the picture is on its
+    way, which a thread of the kernel sends: a collection would stop that, too.
 
     >>> with garbage_later():
     ...     gc.isenabled()
     False
-    >>> gc.isenabled()
-    True
     """
-    enabled = gc.isenabled()
+    due = _enabled_or_soon()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        if due:
+            _enable_soon()
+
+
+PAUSE = 0.1  # seconds
+
+_soon: threading.Timer | None = None
+
+
+def _enabled_or_soon() -> bool:
+    """Whether garbage is collected, or would be as soon as the picture before is on its way."""
+    waiting = _soon is not None and _soon.is_alive()
+    if _soon is not None:
+        _soon.cancel()
+    return waiting or gc.isenabled()
+
+
+def _enable_soon() -> None:
+    global _soon
+    _soon = threading.Timer(PAUSE, gc.enable)
+    _soon.daemon = True
+    _soon.start()
 
 
 class Debouncer:
