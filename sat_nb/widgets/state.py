@@ -244,7 +244,7 @@ class Offer:
 
 def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
     """What the table offers; ``given`` are the fields ``has_*`` and ``maps_by_model``."""
-    names = {c: tuple(table[c].dropna().unique()) for c in ("method", "model", "segment")}
+    names = {c: _texts(table, c) for c in ("method", "model", "segment")}
     if not names["segment"]:
         raise InvalidInput("table: has no segments, so there is nothing to explore.")
     classes = {
@@ -267,6 +267,17 @@ def offer_of(table: pd.DataFrame, **given: bool) -> Offer:
         measures=_measures(table),
         **given,
     )
+
+
+def _texts(table: pd.DataFrame, column: str) -> tuple[str, ...]:
+    found = tuple(table[column].dropna().unique())
+    for name in found:
+        if not isinstance(name, str):  # such as seeds as models, which titles and links cannot hold
+            raise InvalidInput(
+                f"table: the column {column!r} holds {name!r}, expected texts; give "
+                f"table.assign({column}=table[{column!r}].astype(str))."
+            )
+    return found
 
 
 def _measures(table: pd.DataFrame) -> tuple[str, ...]:

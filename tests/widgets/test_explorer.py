@@ -361,3 +361,14 @@ def test_nothing_explains_anything(explorer: Explorer) -> None:
 
     explorer.state = ExplorerState(view="images")
     assert "sat_nb.saliency.engines.keras.commands" not in sys.modules
+
+
+@pytest.mark.parametrize("column", ["method", "model", "segment"])
+def test_names_that_are_no_texts_are_refused_with_the_way_out(
+    table: pd.DataFrame, column: str
+) -> None:
+    numbered = table.assign(**{column: 1})
+    with pytest.raises(sat.InvalidInput, match=f"table: the column '{column}' holds .*1.*texts"):
+        sat.explore(numbered)
+    explorer = sat.explore(numbered.assign(**{column: numbered[column].astype(str)}))
+    assert explorer.state.view == "bars"
