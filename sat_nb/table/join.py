@@ -78,8 +78,8 @@ class ImageRows:
 
     Means that differ by at most ``tolerance`` are equal.
     ``at_once`` : how many inputs went through the model at once and how many were planned to,
-    where these differ. ``more`` holds further columns of the table, pandas arrays of one value a
-    segment.
+    where these differ. ``more`` holds further columns of the table: their dtype, and a value or
+    None for each segment.
     """
 
     image_id: str
@@ -91,7 +91,7 @@ class ImageRows:
     n_samples: int | None
     facts: Any
     at_once: list[int] | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, tuple[str, list[Any]]] = field(default_factory=dict)
 
 
 def image_rows(
