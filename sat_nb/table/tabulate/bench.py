@@ -28,7 +28,8 @@ from sat_nb.saliency.request import OpenModel, job_of
 from sat_nb.saliency.store.chunks import PassingChunks
 from sat_nb.saliency.store.runs import Run, plain, start_run
 from sat_nb.saliency.store.store import AttributionStore
-from sat_nb.table.build import join, table_of
+from sat_nb.table.build import join
+from sat_nb.table.frame import table_of
 from sat_nb.table.join import ImageRows
 from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.parquet.files import write_rows
