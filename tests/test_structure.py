@@ -48,7 +48,7 @@ SUBJECTS = {
     "reproduction.watermark_models": "the models of the study of watermarks, trained and measured",
     "saliency.engines.environments": "environments of engines on disk: made whole, or not at all",
     "saliency.engines.keras.combined": "Deep Taylor of a difference of logits, as one neuron",
-    "saliency.engines.keras.equal": "whether a rewritten model has the saved one's logits and slopes",
+    "saliency.engines.keras.equal": "whether a rewritten model has the logits and slopes it had",
     "saliency.engines.keras.gradients": "the registry of formulas on gradients",
     "saliency.engines.keras.inference": "what acts in training alone, found and switched off",
     "saliency.engines.keras.load": "how a model file becomes a classifier; commands answer with it",
