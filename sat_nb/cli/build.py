@@ -10,7 +10,6 @@ import click
 
 import sat_nb as sat
 from sat_nb.by_id import ById
-from sat_nb.cli.cluster import dask_client
 from sat_nb.cli.inputs import (
     ERRORS,
     FORMAT,
@@ -18,6 +17,7 @@ from sat_nb.cli.inputs import (
     as_target,
     as_window,
     by_method,
+    dask_client,
     given,
     read_masks,
 )
