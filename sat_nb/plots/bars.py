@@ -112,7 +112,8 @@ def checked_result(summary: pd.DataFrame) -> Result:
         name = literal(summary["segment"][infinite].iloc[0])
         raise InvalidInput(
             f"summary: {result.column!r} of segment {name} is infinite, which no axis can show; "
-            f"correct the table, or leave the row out: summary[np.isfinite(summary.{result.column})]."
+            "correct the table, or leave the row out, "
+            f"summary[np.isfinite(summary[{result.column!r}])]."
         )
     return result
 
