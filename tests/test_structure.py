@@ -74,8 +74,6 @@ SUBJECTS = {
     "segments.formats.parquet_file": "row groups of a file, here or at an address",
     "segments.formats.yolo_layout": "where YOLO has labels and photos",
     "segments.quality.findings": "the registry of suspicions",
-    "stats.cliques": "an algorithm: maximal cliques (Bron & Kerbosch 1973)",
-    "stats.friedman": "a test: Friedman's, corrected for ties (Conover 1999)",
     "table.parquet.copied": "a copy on disk by model and method, for questions about one of them",
     "table.parquet.totals_on_disk": "the queries for sums, exact in any order, and for counts",
     "table.sampling_errors": "a formula: errors of means from replicates, or a coarser integral",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import sat_nb as sat
+from sat_nb.by_id import ById
 from sat_nb.cli.options import Imported, named, say
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.processors import n_cores
@@ -53,6 +54,21 @@ def read_masks(path: str, **options: Any) -> Mapping[str, sat.SegmentationMap]:
     if problems:
         say(f"left out: {problems!r}", err=True)
     return masks
+
+
+class Padded(ById[Any]):
+    """Masks that have grown by that many of their own pixels."""
+
+    holds = "masks"
+
+    def __init__(self, masks: Mapping[str, sat.SegmentationMap], px: int) -> None:
+        self.masks, self.px = masks, px
+
+    def _keys(self) -> Collection[str]:
+        return self.masks.keys()
+
+    def _value(self, key: str) -> sat.SegmentationMap:
+        return self.masks[key].pad(self.px)
 
 
 class Listed(click.ParamType):

@@ -17,6 +17,7 @@ from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Photo
 from sat_nb.photos.pillow import load_plug_ins, orientation, pillow_suffixes, read_pillow
 from sat_nb.photos.png import check_claim
+from sat_nb.photos.turns import ON_THEIR_SIDE
 from sat_nb.reading import check_plain, open_plain
 from sat_nb.registry import Entry, registry
 from sat_nb.remote import copied
@@ -53,9 +54,6 @@ class PhotoFormat(Entry):
             return ""
         return f"{self.title} needs {self.package}: run `{self.remedy}`"
 
-
-ON_THEIR_SIDE = (5, 6, 7, 8)
-"""The orientations in EXIF under which height and width change places."""
 
 MEDICAL = "pip install 'sat-nb[medical]'"
 

@@ -25,6 +25,7 @@ from sat_nb.stats.comparison import (
     with_presence,
 )
 from sat_nb.stats.joint import AT_ONCE
+from sat_nb.stats.pair_test import PairTest, PairTestResult, TestFunction, run_test
 from sat_nb.stats.plan import (
     MISSING,
     Plan,
@@ -36,7 +37,7 @@ from sat_nb.stats.plan import (
     test_function,
     unit_codes,
 )
-from sat_nb.stats.rank_tests import TESTS, PairTest, PairTestResult, TestFunction, run_test
+from sat_nb.stats.rank_tests import TESTS
 from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import signed_ranks
 from sat_nb.table.classes import CLASSES, chosen_classes, with_classes

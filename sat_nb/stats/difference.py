@@ -30,8 +30,9 @@ from sat_nb.stats.bootstrap import (
 )
 from sat_nb.stats.comparison import TooFewWarning
 from sat_nb.stats.joint import counted
+from sat_nb.stats.pair_test import holm
 from sat_nb.stats.paired import Pairs, by_class, paired
-from sat_nb.stats.rank_tests import MANY, holm
+from sat_nb.stats.rank_tests import MANY
 from sat_nb.stats.rows import KEY, rows_of_method
 from sat_nb.stats.signed_rank import counted_p, signed_rank_p
 from sat_nb.table.classes import CLASSES, chosen_classes
