@@ -22,7 +22,7 @@ from sat_nb.reports.markup import Html
 from sat_nb.reports.section import Section
 from sat_nb.reports.sections import SECTIONS
 from sat_nb.stats.bootstrap import Unit
-from sat_nb.stats.rank_tests import PairTest
+from sat_nb.stats.pair_test import PairTest
 from sat_nb.stats.rows import check_pooled
 from sat_nb.table.parquet.files import read_table
 from sat_nb.widgets.data import Data

@@ -21,8 +21,8 @@ from sat_nb.stats.bootstrap import (
     units_of,
 )
 from sat_nb.stats.difference import difference
+from sat_nb.stats.image_taus import mean_taus, taus_of_photos
 from sat_nb.stats.paired import images_of_both
-from sat_nb.stats.photo_taus import mean_taus, taus_of_photos
 from sat_nb.stats.rows import KEY, check_pooled, checked_rows
 from sat_nb.table.parquet.files import read_table
 from sat_nb.table.schema import N_FORWARD, RANK_EFFECTS_BY, need_columns, rerank
