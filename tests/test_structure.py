@@ -35,7 +35,6 @@ SUBJECTS = {
     "photos.medical": "two formats: DICOM and NIfTI",
     "photos.tiff": "a format: the TIFF files that Pillow reads wrongly",
     "plots.faithfulness": "a family of pictures; plots are drawn in this room, whoever asks",
-    "reports.between": "the chapter on how models differ",
     "reports.made": "the chapter on how the page was made, and the references",
     "reproduction.actors.body": "a person: proportions and poses",
     "reproduction.actors.places": "the places around a person, in layers",
