@@ -74,7 +74,6 @@ SUBJECTS = {
     "segments.formats.yolo_layout": "where YOLO has labels and photos",
     "segments.quality.findings": "the registry of suspicions",
     "table.parquet.totals_on_disk": "the queries for sums, exact in any order, and for counts",
-    "table.sampling_errors": "a formula: errors of means from replicates, or a coarser integral",
     "table.tabulate.cluster": "the caller's side of a cluster: tasks, their loss, their answers",
     "table.tabulate.on_worker": "the workers' side of a cluster: it runs in their processes",
     "widgets.clicks": "when the work of a click runs: the last one alone, garbage after it",
