@@ -245,10 +245,12 @@ from .stats.null_segments import (
     excess_over_null,
     null_segments,
 )
-from .stats.rank_tests import (
-    TESTS,
+from .stats.pair_test import (
     PairTest,
     PairTestResult,
+)
+from .stats.rank_tests import (
+    TESTS,
 )
 from .stats.size_effect import (
     adjust_for_size,

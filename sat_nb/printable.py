@@ -1,16 +1,19 @@
-"""Names as people see them: what is invisible, or steers a terminal, is shown as an escape."""
+"""Names as people see them: as text, whatever they look like to a terminal or a notebook."""
 
 from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
+from typing import Any
 
 import numpy as np
 
 PLAIN_TEXT = "tex2jax_ignore mathjax_ignore"
 """The CSS classes of HTML in which notebooks and MathJax read no ``$...$`` as mathematics."""
 
+_MATHJAX = "display.html.use_mathjax"
 _SUSPECT = re.compile(r"[^\x20-\x7e]")
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
@@ -71,6 +74,31 @@ def as_html(name: object) -> str:
     '<bdi>&lt;b&gt; &amp; co</bdi>'
     """
     return f"<bdi>{escaped(name)}</bdi>"
+
+
+def show_tables_as_text() -> None:
+    """Let notebooks read no ``$...$`` in DataFrames as mathematics.
+
+    ``pandas.set_option("display.html.use_mathjax", True)`` undoes it. The option's class of pandas
+    2 is unknown to JupyterLab, so a kernel also gets a formatter, unless it has one already.
+    """
+    import pandas as pd
+
+    pd.set_option(_MATHJAX, False)
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    formatters = getattr(getattr(get_ipython(), "display_formatter", None), "formatters", {})
+    in_html = formatters.get("text/html")
+    if in_html is not None and pd.DataFrame not in in_html.type_printers:
+        in_html.for_type(pd.DataFrame, _table_as_html)
+
+
+def _table_as_html(frame: Any) -> str | None:
+    import pandas as pd
+
+    shown = frame._repr_html_()
+    if shown is None or pd.get_option(_MATHJAX):
+        return shown
+    return f'<div class="{PLAIN_TEXT}">{shown}</div>'
 
 
 def _shown(text: str, at: int) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import sat_nb as sat
-from sat_nb.by_id import ById
-from sat_nb.cli.cluster import dask_client
 from sat_nb.cli.inputs import (
     ERRORS,
     FORMAT,
     IMAGE_ID,
+    Padded,
     as_target,
     as_window,
     by_method,
+    dask_client,
     given,
     read_masks,
 )
@@ -337,21 +337,6 @@ def _adopted(photos: sat.ImageSet | None, options: Mapping[str, Any]) -> Any:
     )
 
 
-class _Padded(ById[Any]):
-    """Masks that have grown by that many of their own pixels."""
-
-    holds = "masks"
-
-    def __init__(self, masks: Mapping[str, sat.SegmentationMap], px: int) -> None:
-        self.masks, self.px = masks, px
-
-    def _keys(self) -> Collection[str]:
-        return self.masks.keys()
-
-    def _value(self, key: str) -> sat.SegmentationMap:
-        return self.masks[key].pad(self.px)
-
-
 def _settling(
     masks: Mapping[str, sat.SegmentationMap], samples: str | None, joining: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -359,5 +344,5 @@ def _settling(
     if samples != "auto":
         return {}
     if joining["pad_unit"] == "photo":  # `explain` pads on the grid of the maps
-        return {"segments": _Padded(masks, joining["pad_px"]), "pad_px": 0}
+        return {"segments": Padded(masks, joining["pad_px"]), "pad_px": 0}
     return {"segments": masks, "pad_px": joining["pad_px"]}

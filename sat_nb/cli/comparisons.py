@@ -10,10 +10,10 @@ import click
 
 import sat_nb as sat
 from sat_nb.cli.inputs import Listed, checked_names, opened
+from sat_nb.cli.labels import UNIT, UNIT_HELP, read_unit
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import output_options, show
 from sat_nb.cli.summaries import CLASSES, RESAMPLES, SEED, known
-from sat_nb.cli.units import UNIT, UNIT_HELP, read_unit
 from sat_nb.errors import InvalidInput
 from sat_nb.printable import printable
 

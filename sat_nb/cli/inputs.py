@@ -1,17 +1,20 @@
-"""What users give in one text: lists of names, class numbers, files; and the masks they name."""
+"""What users give in one text: names, class numbers, files, a cluster; and the masks they name."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import sat_nb as sat
+from sat_nb.by_id import ById
 from sat_nb.cli.options import Imported, named, say
 from sat_nb.errors import InvalidInput, unknown_name
+from sat_nb.processors import n_cores
+from sat_nb.reading import reason_of
 from sat_nb.segments.problems import problems_of
 
 if TYPE_CHECKING:
@@ -51,6 +54,21 @@ def read_masks(path: str, **options: Any) -> Mapping[str, sat.SegmentationMap]:
     if problems:
         say(f"left out: {problems!r}", err=True)
     return masks
+
+
+class Padded(ById[Any]):
+    """Masks that have grown by that many of their own pixels."""
+
+    holds = "masks"
+
+    def __init__(self, masks: Mapping[str, sat.SegmentationMap], px: int) -> None:
+        self.masks, self.px = masks, px
+
+    def _keys(self) -> Collection[str]:
+        return self.masks.keys()
+
+    def _value(self, key: str) -> sat.SegmentationMap:
+        return self.masks[key].pad(self.px)
 
 
 class Listed(click.ParamType):
@@ -165,3 +183,36 @@ def by_method(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
             raise InvalidInput(f"--parameter: expected METHOD.NAME=VALUE, got {text!r}.")
         found.setdefault(method, {})[name] = value
     return found
+
+
+@contextmanager
+def dask_client(cluster: str | None) -> Iterator[Any]:
+    """A client of the cluster, None where there is none; workers of this machine end with it."""
+    if cluster is None:
+        yield None
+        return
+    kind, _, number = cluster.partition(":")
+    is_local = kind == "local"
+    if is_local and not (number.isdigit() and int(number)):
+        raise InvalidInput(f"--cluster: expected local:N, such as local:4, got {cluster!r}.")
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InvalidInput(
+            "--cluster: Dask is not installed; run `pip install 'sat-nb[dask]'`."
+        ) from error
+    with ExitStack() as stack:
+        if is_local:
+            n_threads = max(1, n_cores() // int(number))
+            options = {"n_workers": int(number), "threads_per_worker": n_threads}
+            address: Any = stack.enter_context(LocalCluster(**options, dashboard_address=":0"))
+        else:
+            address = cluster
+        try:
+            client = stack.enter_context(Client(address))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(
+                f"--cluster: no scheduler answers at {cluster!r} ({reason_of(error)}); start one "
+                "with `dask scheduler`, and give its address."
+            ) from error
+        yield client

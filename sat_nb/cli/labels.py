@@ -1,4 +1,4 @@
-"""What is known of images, such as their true classes, from a CSV file of the user's."""
+"""What is known of images, such as their true classes and units, from a CSV file of the user's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from reprlib import repr as brief
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from sat_nb.by_id import composed
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.files import existing
 from sat_nb.reading import read_plain, readable
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MAX_BYTES = 2**26
 MAX_LINES = 2**22
+
+UNIT_HELP = (
+    "What is independent: a column of the table, or a CSV file with the columns image_id and unit "
+    "(a patient, a video)."
+)
+UNIT = click.option("--unit", default="image_id", show_default=True, help=UNIT_HELP)
 
 V = TypeVar("V")
 
@@ -101,3 +113,18 @@ def _class(text: str, line: int) -> int:
             "images without one out."
         )
     return int(number)
+
+
+def read_unit(unit: str | None, table: pd.DataFrame) -> dict[str, Any]:
+    """{"unit": the column, or {image_id: unit} from a file}; nothing where nothing was given."""
+    if unit is None:
+        return {}
+    if unit in table.columns:
+        return {"unit": unit}
+    if Path(unit).suffix.lower() == ".csv":
+        return {"unit": read_column(unit, "--unit", "unit")}
+    from sat_nb.table.schema import COLUMNS
+
+    columns = [column for column in table.columns if column not in COLUMNS]
+    others = ["a CSV file with image_id and unit"]
+    raise unknown_name("--unit", unit, ["image_id", "model", *columns], others=others)

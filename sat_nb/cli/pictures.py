@@ -9,10 +9,10 @@ import click
 import sat_nb as sat
 from sat_nb.cli.comparisons import ALPHA, METHODS, MISSING, TEST, methods_of
 from sat_nb.cli.inputs import Listed, checked_names, opened
+from sat_nb.cli.labels import UNIT_HELP, read_unit
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import SPREADSHEET_SAFE
 from sat_nb.cli.summaries import CLASSES, LEVEL, SEED
-from sat_nb.cli.units import UNIT_HELP, read_unit
 from sat_nb.errors import InvalidInput
 
 

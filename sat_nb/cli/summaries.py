@@ -8,9 +8,9 @@ import click
 
 import sat_nb as sat
 from sat_nb.cli.inputs import Listed, Whole, as_parameter, opened
+from sat_nb.cli.labels import UNIT, read_unit
 from sat_nb.cli.options import Command, named, readable_errors, say
 from sat_nb.cli.output import output_options, show
-from sat_nb.cli.units import UNIT, read_unit
 from sat_nb.errors import InvalidInput
 
 HOW = named(

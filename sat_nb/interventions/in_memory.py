@@ -18,7 +18,7 @@ from sat_nb.saliency.store.store import AttributionStore
 from sat_nb.saliency.targets import check_targets
 from sat_nb.segments.problems import first_lines, problems_of
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.table.build import table_of
+from sat_nb.table.frame import table_of
 from sat_nb.table.join import JoinOptions
 from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.tabulate.plan import Plan

@@ -9,11 +9,15 @@ from pathlib import Path, PurePosixPath
 
 from PIL import UnidentifiedImageError
 
+from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.files import existing
 from sat_nb.photos import medical, suffixes
+from sat_nb.photos.opening import open_picture
 from sat_nb.photos.photo import Photo
-from sat_nb.photos.pillow import pillow_suffixes, read_pillow
+from sat_nb.photos.pillow import load_plug_ins, orientation, pillow_suffixes, read_pillow
+from sat_nb.photos.png import check_claim
+from sat_nb.photos.turns import ON_THEIR_SIDE
 from sat_nb.reading import check_plain, open_plain
 from sat_nb.registry import Entry, registry
 from sat_nb.remote import copied
@@ -174,6 +178,33 @@ def photo_files(file: Path) -> list[PhotoFile]:
     return [
         PhotoFile(file, found, part) for part in ([None] if n_parts is None else range(n_parts))
     ]
+
+
+def photo_size(file: Path) -> Size:
+    """(height, width) of a photo as ``read_images`` gives it, turned by its orientation.
+
+    Raises InvalidInput that names the file for what is no photo.
+    """
+    header = _size_in_header(file)
+    if header is not None:
+        return header
+    height, width = PhotoFile(file, format_of(file)).read().pixels.shape[:2]
+    return height, width
+
+
+def _size_in_header(file: Path) -> Size | None:
+    """The size by the header; None where only reading the whole file tells it."""
+    load_plug_ins()
+    try:
+        with open_plain(file) as stream, open_picture(stream) as image:
+            if image.format == "TIFF":  # Pillow's versions differ in whether it is turned
+                return None
+            if image.format == "PNG":
+                check_claim(image)
+            width, height = image.size
+            return (width, height) if orientation(image) in ON_THEIR_SIDE else (height, width)
+    except Exception:  # damaged files make Pillow raise errors of many kinds
+        return None
 
 
 def format_of(file: Path) -> PhotoFormat:

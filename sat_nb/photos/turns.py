@@ -20,6 +20,9 @@ TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 
+ON_THEIR_SIDE = (5, 6, 7, 8)
+"""The orientations in EXIF under which height and width change places."""
+
 
 def turned(pixels: NDArray[Any], orientation: object) -> NDArray[Any]:
     """Pixels (H, W) or (H, W, C) upright; as they are for 1 and for any value that means nothing.

@@ -13,6 +13,7 @@ from sat_nb.plots import style
 from sat_nb.plots.marks import draw_bars, draw_dots, draw_whiskers
 from sat_nb.plots.names import numbered
 from sat_nb.plots.style import HATCHES, SMALL
+from sat_nb.printable import literal
 from sat_nb.table.aggregate import result_of
 from sat_nb.table.values import Result
 
@@ -106,6 +107,14 @@ def checked_result(summary: pd.DataFrame) -> Result:
         )
     if summary.empty:
         raise InvalidInput("summary: has no rows; aggregate a table that has segments.")
+    infinite = np.isinf(summary[result.column].to_numpy(dtype=float, na_value=np.nan))
+    if infinite.any():
+        name = literal(summary["segment"][infinite].iloc[0])
+        raise InvalidInput(
+            f"summary: {result.column!r} of segment {name} is infinite, which no axis can show; "
+            "correct the table, or leave the row out, "
+            f"summary[np.isfinite(summary[{result.column!r}])]."
+        )
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sat_nb.photos.window import shown
 from sat_nb.plots import style
 from sat_nb.plots.overlay import attribution_colours, limit_of, plot_overlay
 from sat_nb.plots.style import PLAIN, SMALL
+from sat_nb.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,8 +105,7 @@ def plot_map_grid(
             attribution = maps[column][image_id]
             plot_overlay(pixels, attribution, ax=ax, fit=fits[column])
             limits.append((image_id, column, limit_of(channel_sum(attribution))))
-    size = style.uncut_size(columns, 0.97 * side)
-    titles = style.fitted_together(columns, size, [0.97 * side] * len(columns))
+    titles, size = _titles(columns, 0.97 * side)
     for ax, title in zip(axes[0], ["photo", *titles], strict=True):
         ax.set_title(title, loc="center", fontsize=size, color=colours.ink, **PLAIN)
     _draw_scale(figure, axes)
@@ -129,6 +130,25 @@ def _rows(images: Mapping, maps: Maps, image_ids: Sequence[str] | None) -> list[
         if without:
             raise IdMismatch(f"maps[{column!r}]: no map of {shorten(without)}.")
     return list(image_ids)
+
+
+def _titles(columns: Sequence[str], width: float) -> tuple[list[str], float]:
+    """The names of the columns, and their size in points.
+
+    Names that are too long for a line are broken after dots, as in "innvestigate.smoothgrad", and
+    cut where that is not enough.
+    """
+    size = style.uncut_size(columns, width)
+    parts = [re.split(r"(?<=\.)", printable(column)) for column in columns]
+    every = [part for each in parts for part in each]
+    smaller = style.uncut_size(every, width)
+    if not _all_fit(columns, size, width) and _all_fit(every, smaller, width):
+        return [style.wrapped(each, smaller, width, "") for each in parts], smaller
+    return style.fitted_together(columns, size, [width] * len(columns)), size
+
+
+def _all_fit(texts: Sequence[str], size: float, width: float) -> bool:
+    return all(style.text_inches(text, size) <= width for text in texts)
 
 
 def _draw_scale(figure: Figure, axes: NDArray) -> None:

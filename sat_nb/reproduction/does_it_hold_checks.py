@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import sat_nb as sat
 from sat_nb.interventions.weight_randomisation import randomise_layers, weighted_layers
 from sat_nb.reproduction.claims import Claim
-from sat_nb.stats.rank_effects import KEYS, by_size, means, shuffled, taus_with
+from sat_nb.stats.image_taus import by_size, means, shuffled, taus_with
+from sat_nb.stats.rows import KEY
 from sat_nb.stats.stability import images_needed
 
 NOISE = "random"  # the method that depends on neither image nor model
@@ -132,7 +133,7 @@ def _compared(
 
 def _rank_taus(own: pd.DataFrame, other: pd.DataFrame, ids: Sequence[str]) -> pd.Series:
     """Kendall's tau of the ranks in both, by image; NaN where one of them has no rows."""
-    ranks = other[other["segment"].notna()].set_index(KEYS)["rank"]
+    ranks = other[other["segment"].notna()].set_index(KEY)["rank"]
     there = own[own["image_id"].isin(ranks.index.get_level_values("image_id"))]
     if there.empty:
         return pd.Series(np.nan, index=list(ids))
@@ -154,7 +155,7 @@ def summary_of_effects(table: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFra
     rankings = pd.concat([table, by_size(table), shuffled(table)], ignore_index=True)
     parts = []
     for deletion, rows in effects.groupby("deletion", sort=False):
-        change = rows.set_index(KEYS)[["effect", "mask_px"]]
+        change = rows.set_index(KEY)[["effect", "mask_px"]]
         size = change["effect"].abs()
         for measured, values in zip(MEASURED, (size, size / change["mask_px"]), strict=True):
             taus = taus_with(rankings, values)

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from sat_nb.arguments import checked_level, checked_whole
 from sat_nb.arrays import Float64
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
-from sat_nb.stats.analytic import Curve, curve_of
 from sat_nb.stats.interval_kinds import EQUAL, INTERVALS, Interval, Levels, chosen_interval
-from sat_nb.stats.reduced import Kinds, kinds_of, resample_kinds, without_one
+from sat_nb.stats.many_units import Curve, Kinds, curve_of, kinds_of, resample_kinds, without_one
 from sat_nb.table.schema import IMAGE_KEY
 from sat_nb.table.source import Source
 

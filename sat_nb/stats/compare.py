@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, overload
 
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level, checked_whole
+from sat_nb.arrays import Float64
 from sat_nb.errors import shorten, unknown_name
 from sat_nb.registry import chosen, lists
 from sat_nb.stats.bootstrap import Unit, unit_columns
@@ -23,6 +25,7 @@ from sat_nb.stats.comparison import (
     with_presence,
 )
 from sat_nb.stats.joint import AT_ONCE
+from sat_nb.stats.pair_test import PairTest, PairTestResult, TestFunction, run_test
 from sat_nb.stats.plan import (
     MISSING,
     Plan,
@@ -34,12 +37,17 @@ from sat_nb.stats.plan import (
     test_function,
     unit_codes,
 )
-from sat_nb.stats.rank_tests import TESTS, PairTest, PairTestResult, TestFunction, run_test
+from sat_nb.stats.rank_tests import TESTS
 from sat_nb.stats.rows import rows_of_method
 from sat_nb.stats.signed_rank import signed_ranks
-from sat_nb.stats.too_few import FLIPPED, PLENTY, can_differ, fewest_images
 from sat_nb.table.classes import CLASSES, chosen_classes, with_classes
 from sat_nb.table.source import Table, source_of
+
+PLENTY = 256  # images: with as many, each test finds what is clear
+FLIPPED = 16  # units: above it signs are drawn, and more units do not make p smaller
+
+_Run = Callable[[Float64], PairTestResult]
+"""A test of ranks (n_images, k) at its level."""
 
 
 @overload
@@ -227,12 +235,43 @@ def _with_needed(rows: pd.DataFrame, result: Comparison, plan: Plan, where: str)
             warnings.simplefilter("ignore")
             return run_test(test, of, plan.alpha, names)
 
-    if can_differ(lambda of: run(of, codes), ranks, plan.alpha):
+    if _can_differ(lambda of: run(of, codes), ranks, plan.alpha):
         return result
     most = PLENTY if plan.unit is None else FLIPPED
-    result = replace(result, n_needed=fewest_images(run, len(names), plan.alpha, most))
+    result = replace(result, n_needed=_fewest_images(run, len(names), plan.alpha, most))
     warn_about_few(result, n, where, 5)
     return result
+
+
+def _can_differ(run: _Run, ranks: Float64, alpha: float) -> bool:
+    """Whether any pair differs if all images that have ranks (n, k) order the segments alike.
+
+    That is the clearest that these images can say. NaN marks a segment that an image lacks.
+    """
+    clearest = np.where(np.isnan(ranks), np.nan, np.arange(1.0, ranks.shape[1] + 1))
+    return bool(np.triu(_differing(run(clearest), alpha), 1).any())
+
+
+def _differing(result: PairTestResult, alpha: float) -> np.ndarray:
+    """Which pairs (k, k) a test finds different, given its test over all segments at once."""
+    return (result.adjusted_p_values <= alpha) & (not result.friedman_p > alpha)
+
+
+def _fewest_images(run: _Run, k: int, alpha: float, most: int) -> int | None:
+    """The smallest number of images that lets a pair of k segments differ; None above ``most``."""
+    enough = 2
+    while not _can_differ(run, np.zeros((enough, k)), alpha):
+        enough *= 2
+        if enough > most:
+            return None
+    low = enough // 2  # not enough, or below the smallest that can be tested
+    while enough - low > 1:
+        middle = (low + enough) // 2
+        if middle >= 2 and _can_differ(run, np.zeros((middle, k)), alpha):
+            enough = middle
+        else:
+            low = middle
+    return enough
 
 
 def _driven_by_size(

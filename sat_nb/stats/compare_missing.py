@@ -10,8 +10,8 @@ from sat_nb.arguments import checked_whole
 from sat_nb.stats.bootstrap import Unit
 from sat_nb.stats.compare import checked_rows, chosen_test
 from sat_nb.stats.comparison import both_ways
+from sat_nb.stats.pair_test import PairTest, TestFunction
 from sat_nb.stats.plan import Plan, check_takes_units, compared, takes_gaps
-from sat_nb.stats.rank_tests import PairTest, TestFunction
 from sat_nb.stats.rows import check_pooled
 from sat_nb.table.source import Table
 

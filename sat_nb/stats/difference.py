@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.arguments import checked_level
-from sat_nb.errors import InvalidInput, shorten
+from sat_nb.errors import InvalidInput
 from sat_nb.printable import printable
 from sat_nb.registry import lists
 from sat_nb.stats.bootstrap import (
@@ -21,6 +21,7 @@ from sat_nb.stats.bootstrap import (
     Levels,
     Unit,
     bootstrap,
+    cell_sums,
     check_resampling,
     chosen_interval,
     unit_columns,
@@ -28,10 +29,13 @@ from sat_nb.stats.bootstrap import (
     warn_if_few,
 )
 from sat_nb.stats.comparison import TooFewWarning
-from sat_nb.stats.paired import Pairs, images_of_both, paired
+from sat_nb.stats.joint import counted
+from sat_nb.stats.pair_test import holm
+from sat_nb.stats.paired import Pairs, by_class, paired
+from sat_nb.stats.rank_tests import MANY
 from sat_nb.stats.rows import KEY, rows_of_method
-from sat_nb.stats.shifts import mean_shift, shift_p_values, shifts_of, unit_sums
-from sat_nb.table.classes import CLASSES, Classes, chosen_classes, with_classes
+from sat_nb.stats.signed_rank import counted_p, signed_rank_p
+from sat_nb.table.classes import CLASSES, chosen_classes
 from sat_nb.table.schema import TOLERANCE
 from sat_nb.table.source import Table, source_of, with_text
 
@@ -210,7 +214,7 @@ def difference(
     if grouped is None or not grouped.column:
         return settled(a, b)
     results = {}
-    for key, part in _grouped(a, b, grouped, missing).items():
+    for key, part in by_class(a, b, grouped, missing).items():
         results[key] = settled(*part)
     return results
 
@@ -234,12 +238,12 @@ def _difference(
     units = units_of(a, unit)[first].set_axis(ids).reindex(pairs.image_ids)
     warn_if_few(units.nunique(), unit, 4)
     pairs = replace(pairs, ranks=with_text(pairs.ranks, *KEY))
-    shifts = shifts_of(pairs.ranks)
-    sums = unit_sums(pairs.ranks, units, shifts.index)
+    shifts = _shifts_of(pairs.ranks)
+    sums = _unit_sums(pairs.ranks, units, shifts.index)
     bounds = bootstrap(
-        sums, mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
+        sums, _mean_shift, level=1 - alpha, n_resamples=n_resamples, interval=entry, seed=seed
     )
-    raw, adjusted = shift_p_values(sums)
+    raw, adjusted = _shift_p_values(sums)
     _warn_if_none_can_differ(sums, alpha, unit)
     shifts = shifts.assign(
         low=bounds.low,
@@ -260,38 +264,40 @@ def _difference(
     )
 
 
-def _grouped(
-    a: pd.DataFrame, b: pd.DataFrame, classes: Classes, missing: str
-) -> dict[Any, tuple[pd.DataFrame, pd.DataFrame]]:
-    """{class: the rows of a and b}, for each class of two images or more."""
-    ids, _ = images_of_both(a, b, missing, 4)
-    a, b = (with_classes(rows[rows["image_id"].isin(ids)], classes) for rows in (a, b))
-    of_a, of_b = (
-        rows.drop_duplicates("image_id").set_index("image_id")[classes.column] for rows in (a, b)
-    )
-    of_b = of_b[of_a.index]
-    keys = pd.Series(list(zip(of_a, of_b, strict=True)), of_a.index, dtype=object)
-    if classes.column == "label":
-        other = of_a.index[(of_a != of_b).to_numpy(dtype=bool)]
-        if len(other):
-            raise InvalidInput(
-                f"table_a, table_b: {len(other)} images have another label in each: "
-                f"{shorten(other)}; build both with the same labels."
-            )
-        keys = of_a.astype(object)
-    images = {key: keys.index[[one == key for one in keys]] for key in sorted(set(keys))}
-    few = [key for key, found in images.items() if len(found) < 2]
-    if few:
-        warnings.warn(
-            f"classes: left out {len(few)} of {len(images)} ({classes.column} {shorten(few)}), "
-            "which have one image in both tables.",
-            stacklevel=3,
-        )
-    return {
-        key: (a[a["image_id"].isin(found)], b[b["image_id"].isin(found)])
-        for key, found in images.items()
-        if key not in few
-    }
+def _shifts_of(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks and their mean difference, by segment."""
+    means = ranks.groupby("segment")[["rank_a", "rank_b"]].mean()
+    shift = (ranks["rank_b"] - ranks["rank_a"]).groupby(ranks["segment"]).mean()
+    return means.assign(rank_shift=shift)
+
+
+def _unit_sums(ranks: pd.DataFrame, units: pd.Series, segments: pd.Index) -> NDArray[np.float64]:
+    """The sum of the shifts and the number of images, by unit and segment: (n_units, 2, k)."""
+    codes, names = pd.factorize(units, sort=True)
+    rows = pd.Series(codes, index=units.index)[ranks["image_id"]].to_numpy()
+    columns = segments.get_indexer(pd.Index(ranks["segment"]))
+    shift = (ranks["rank_b"] - ranks["rank_a"]).to_numpy()
+    shape = len(names), len(segments)
+    parts = [cell_sums(rows, columns, v, shape) for v in (shift, np.ones(len(shift)))]
+    return np.stack(parts, axis=1)
+
+
+def _mean_shift(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean shifts, by segment, from the sums of each unit or resample."""
+    with np.errstate(invalid="ignore"):  # NaN for resamples without the segment
+        return sums[:, 0] / sums[:, 1]
+
+
+def _shift_p_values(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Raw and adjusted p-values of the units' mean shifts, by segment."""
+    by_unit = _mean_shift(sums).T
+    raw = np.array([_p_value(shifts[np.isfinite(shifts)]) for shifts in by_unit])
+    return raw, holm(raw)
+
+
+def _p_value(shifts: NDArray[np.float64]) -> float:
+    """Many shifts are counted; the number is the same."""
+    return counted_p(*counted(shifts)) if len(shifts) > MANY else signed_rank_p(shifts)
 
 
 def _warn_if_none_can_differ(sums: NDArray[np.float64], alpha: float, unit: Unit) -> None:
@@ -299,7 +305,7 @@ def _warn_if_none_can_differ(sums: NDArray[np.float64], alpha: float, unit: Unit
     there = sums[:, 1] > 0
     clearest = np.stack([there.astype(float), sums[:, 1]], axis=1)
     k, n = there.shape[1], int(there.sum(axis=0).max())
-    if (shift_p_values(clearest)[1] <= alpha).any():
+    if (_shift_p_values(clearest)[1] <= alpha).any():
         return
     needed = math.ceil(1 + math.log2(k / alpha))  # k * 2 / 2 ** n <= alpha
     things = "images" if isinstance(unit, str) and unit == "image_id" else "units"

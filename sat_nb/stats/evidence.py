@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sat_nb.errors import InvalidInput
-from sat_nb.stats.rank_tests import holm
+from sat_nb.stats.pair_test import holm
 from sat_nb.stats.rows import check_pooled, rows_of_method
 from sat_nb.table.source import Table, with_text
 

@@ -28,7 +28,7 @@ from sat_nb.stats.bootstrap import (
     with_units,
 )
 from sat_nb.stats.interval_kinds import INTERVALS, Interval, Levels, chosen_interval
-from sat_nb.stats.reduced import Kinds, kinds_of
+from sat_nb.stats.many_units import Kinds, kinds_of
 from sat_nb.table.aggregate import aggregate, of_sums, sorted_summary
 from sat_nb.table.aggregations import AGGREGATIONS, Aggregation, Sums, checked_aggregation
 from sat_nb.table.classes import Classes, chosen_classes, with_classes, with_column

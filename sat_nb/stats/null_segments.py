@@ -14,7 +14,7 @@ from sat_nb.by_id import ById
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.registry import chosen
 from sat_nb.segments.segmentation import SegmentationMap
-from sat_nb.stats.rank_tests import holm
+from sat_nb.stats.pair_test import holm
 from sat_nb.stats.rows import check_pooled, checked_rows
 from sat_nb.stats.seeds import image_generator
 from sat_nb.stats.signed_rank import signed_rank_p

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.stats.rows import KEY
-from sat_nb.table.schema import ranked_again
+from sat_nb.table.classes import Classes, with_classes
+from sat_nb.table.schema import ranked_again, rerank
 from sat_nb.table.source import with_text
 
 MISSING = ("error", "skip")
@@ -89,6 +91,17 @@ def _ranks_on(
     return kept[KEY].assign(rank=kept["rank"].where(~is_uneven, new))
 
 
+def ranked_together(
+    a: pd.DataFrame, b: pd.DataFrame, value: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that both have, ranked among each other."""
+    keys = a[KEY].dropna().merge(b[KEY].dropna(), on=KEY)
+    both = [rerank(rows.merge(keys, on=KEY), by=value) for rows in (a, b)]
+    for rows in both:
+        rows.attrs = {}
+    return both[0], both[1]
+
+
 def images_of_both(
     a: pd.DataFrame, b: pd.DataFrame, missing: str, stacklevel: int = 5
 ) -> tuple[list[str], dict[str, list]]:
@@ -107,6 +120,40 @@ def images_of_both(
         raise IdMismatch(f"table_a, table_b: expected the same images, got {sides}{REMEDY}")
     warnings.warn(f"table_a, table_b: left out {sides}.", stacklevel=stacklevel)
     return both, only
+
+
+def by_class(
+    a: pd.DataFrame, b: pd.DataFrame, classes: Classes, missing: str
+) -> dict[Any, tuple[pd.DataFrame, pd.DataFrame]]:
+    """{class: the rows of a and b}, for each class of two images or more."""
+    ids, _ = images_of_both(a, b, missing, 4)
+    a, b = (with_classes(rows[rows["image_id"].isin(ids)], classes) for rows in (a, b))
+    of_a, of_b = (
+        rows.drop_duplicates("image_id").set_index("image_id")[classes.column] for rows in (a, b)
+    )
+    of_b = of_b[of_a.index]
+    keys = pd.Series(list(zip(of_a, of_b, strict=True)), of_a.index, dtype=object)
+    if classes.column == "label":
+        other = of_a.index[(of_a != of_b).to_numpy(dtype=bool)]
+        if len(other):
+            raise InvalidInput(
+                f"table_a, table_b: {len(other)} images have another label in each: "
+                f"{shorten(other)}; build both with the same labels."
+            )
+        keys = of_a.astype(object)
+    images = {key: keys.index[[one == key for one in keys]] for key in sorted(set(keys))}
+    few = [key for key, found in images.items() if len(found) < 2]
+    if few:
+        warnings.warn(
+            f"classes: left out {len(few)} of {len(images)} ({classes.column} {shorten(few)}), "
+            "which have one image in both tables.",
+            stacklevel=3,
+        )
+    return {
+        key: (a[a["image_id"].isin(found)], b[b["image_id"].isin(found)])
+        for key, found in images.items()
+        if key not in few
+    }
 
 
 def _uneven_images(joined: pd.DataFrame) -> list[str]:

@@ -14,7 +14,8 @@ from sat_nb.registry import Entry, registry
 from sat_nb.stats.bootstrap import Unit, units_of
 from sat_nb.stats.comparison import Comparison
 from sat_nb.stats.joint import differences_of_pairs
-from sat_nb.stats.rank_tests import MANY, TESTS, PairTest, TestFunction, run_test
+from sat_nb.stats.pair_test import PairTest, TestFunction, run_test
+from sat_nb.stats.rank_tests import MANY, TESTS
 from sat_nb.stats.signed_rank import counted_biserial, rank_biserial
 from sat_nb.table.aggregations import absolute, relative
 from sat_nb.table.classes import CLASSES

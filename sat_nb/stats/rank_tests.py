@@ -2,115 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Float64
-from sat_nb.errors import InvalidInput
-from sat_nb.registry import Entry, registry
+from sat_nb.registry import registry
 from sat_nb.stats.cliques import maximal_cliques
 from sat_nb.stats.clustered import friedman_by_unit, signed_rank_by_unit
-from sat_nb.stats.friedman import friedman, midranks
 from sat_nb.stats.joint import blocks_of_pairs, differences_of_pairs
+from sat_nb.stats.pair_test import PairTest, PairTestResult, from_p_values, symmetric
 from sat_nb.stats.signed_rank import counted_p, signed_rank_tests
 
 MANY = 2_000
 """Images up to which each pair's differences are ranked one by one; the p-values are the same."""
-
-
-@dataclass(frozen=True)
-class PairTestResult:
-    """What a test found about ranks of n images and k segments.
-
-    Parameters
-    ----------
-    friedman_p : float
-        The p-value of the test over all segments at once; NaN where there is none.
-    p_values, adjusted_p_values : array of float, shape (k, k)
-        By pair of segments, in the order of the ranks' columns; symmetric. NaN marks a pair that
-        was not tested.
-    groups : tuple of tuple of int
-        Columns that do not differ, two or more in each group.
-    friedman_ranks : array of float, shape (k,), default None
-        The mean ranks that the test compares, with ties averaged within each image.
-    critical_difference : float, default None
-        The distance between two ``friedman_ranks`` from which on they differ, if there is one.
-
-    Examples
-    --------
-    >>> ranks = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [1.0, 2.0, 3.0]])
-    >>> TESTS["wilcoxon-holm"].padded(ranks, 0.05, ["eyes", "nose", "ears"]).groups
-    ((0, 1, 2),)
-    """
-
-    friedman_p: float
-    p_values: Float64
-    adjusted_p_values: Float64
-    groups: tuple[tuple[int, ...], ...]
-    friedman_ranks: Float64 | None = None
-    critical_difference: float | None = None
-
-
-TestFunction = Callable[[Float64, float, list[str]], PairTestResult | Float64]
-
-UnitTestFunction = Callable[
-    [Float64, float, list[str], NDArray[np.intp], int], PairTestResult | Float64
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairTest(Entry):
-    """A test of all pairs of segments, for ``compare(test=...)``.
-
-    Parameters
-    ----------
-    name, title, about, source, version : str
-        As for every entry of a registry.
-    parameters : Mapping
-        Not used.
-    padded : callable
-        ``(ranks, alpha, names) -> p_values``. ``ranks`` is float (n_images, k), without gaps: a
-        segment that an image lacks has rank n_segments + 1. ``names`` are the k segments. The
-        p-values are float (k, k), symmetric; Holm's step-down correction is applied to them, and
-        the groups are all maximal sets of segments that do not differ. A test with a correction
-        of its own returns a :class:`PairTestResult`.
-    complete : callable, default None
-        The same for ranks with gaps, NaN where an image lacks a segment: each pair is compared on
-        the images that have both. None if the test needs every segment in every image.
-    by_unit : callable, default None
-        ``(ranks, alpha, names, units, seed) -> p_values``: the same where images come in units,
-        numbered from 0 in ``units`` int (n_images,), and only units are independent. ``ranks``
-        may have gaps, NaN. None if the test takes every image as independent.
-    fewest : int, default 2
-        The smallest number of segments that can be tested.
-
-    Examples
-    --------
-    >>> from scipy.stats import ttest_rel
-    >>> def t_test(ranks, alpha, names):
-    ...     return ttest_rel(ranks[:, :, None], ranks[:, None, :]).pvalue
-    >>> from sat_nb.toy import toy
-    >>> mine = PairTest(name="t-test", about="Paired t-tests of ranks.", padded=t_test)
-    >>> compare(build(*toy()).query("segment != 'ears'"), method="noisy", test=mine).groups
-    (('nose', 'eyes'),)
-    """
-
-    padded: TestFunction
-    complete: TestFunction | None = None
-    by_unit: UnitTestFunction | None = None
-    fewest: int = 2
-
-
-def run_test(test: TestFunction, ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
-    """The result of a test; bare p-values get Holm's correction and groups."""
-    result = test(ranks, alpha, names)
-    return (
-        result if isinstance(result, PairTestResult) else _from_p_values(result, alpha, len(names))
-    )
 
 
 def wilcoxon_holm(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
@@ -135,7 +42,7 @@ def wilcoxon_holm_complete(ranks: Float64, alpha: float, names: list[str]) -> Pa
     """
     # Holm alone controls the error of the family. Friedman's test cannot take gaps.
     k = ranks.shape[1]
-    return _from_p_values(_symmetric(_signed_rank_p_values(ranks), k), alpha, k)
+    return from_p_values(symmetric(_signed_rank_p_values(ranks), k), alpha, k)
 
 
 def _signed_rank_p_values(ranks: Float64) -> Float64:
@@ -161,12 +68,37 @@ def wilcoxon_holm_by_unit(
     for differences in blocks_of_pairs(ranks):
         tested = ~np.isnan(differences).all(axis=0)
         parts.append(np.where(tested, signed_rank_by_unit(differences, units, seed), np.nan))
-    pairs = _from_p_values(_symmetric(np.concatenate(parts), k), alpha, k)
+    pairs = from_p_values(symmetric(np.concatenate(parts), k), alpha, k)
     if np.isnan(ranks).any():
         return pairs
     friedman_p = friedman_by_unit(ranks, units, seed)
     groups = (tuple(range(k)),) if friedman_p > alpha else pairs.groups
     return replace(pairs, groups=groups, friedman_p=friedman_p, friedman_ranks=midranks(ranks))
+
+
+def friedman(ranks: Float64) -> float:
+    """Friedman's p-value; 1 if all segments tie in all images, NaN for two segments.
+
+    It is corrected for ties as in Conover 1999, eq. 5.8.5, and equals scipy's.
+    """
+    from scipy.special import chdtrc
+    from scipy.stats import rankdata
+
+    k = ranks.shape[1]
+    if k < 3:
+        return float("nan")
+    deviations = rankdata(ranks, axis=1) - (k + 1) / 2
+    if not deviations.any():
+        return 1.0
+    statistic = (k - 1) * (deviations.sum(axis=0) ** 2).sum() / (deviations**2).sum()
+    return float(chdtrc(k - 1, statistic))
+
+
+def midranks(ranks: Float64) -> Float64:
+    """Mean ranks (k,) as in Friedman's test: 1 to k in each row, ties averaged."""
+    from scipy.stats import rankdata
+
+    return rankdata(ranks, axis=1).mean(axis=0)
 
 
 def aeon(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
@@ -212,7 +144,7 @@ def _one_sided(ranks: Float64) -> Float64:
         else 1.0
         for i, j in combinations(range(k), 2)
     ]
-    return _symmetric(np.array(upper), k)
+    return symmetric(np.array(upper), k)
 
 
 def _grown_downwards(different: NDArray[np.bool_]) -> list[range]:
@@ -245,7 +177,7 @@ def nemenyi(ranks: Float64, alpha: float, names: list[str]) -> PairTestResult:
     means = midranks(ranks)
     unit = np.sqrt(k * (k + 1) / (12 * n))  # the sqrt(2) of both formulas is in here
     i, j = np.triu_indices(k, 1)
-    p_values = _symmetric(studentized_range.sf(np.abs(means[i] - means[j]) / unit, k, np.inf), k)
+    p_values = symmetric(studentized_range.sf(np.abs(means[i] - means[j]) / unit, k, np.inf), k)
     friedman_p = friedman(ranks)
     indistinct = p_values > alpha if not friedman_p > alpha else np.ones((k, k), dtype=bool)
     width = float(studentized_range.isf(alpha, k, np.inf) * unit)
@@ -283,50 +215,3 @@ TESTS: dict[str, PairTest] = registry(
     ),
 )
 """The tests that ``compare`` can run."""
-
-
-def holm(p_values: Float64) -> Float64:
-    """P-values (m,) adjusted by Holm's step-down correction, in the order given (Holm 1979).
-
-    >>> holm(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.06, 0.06])
-    """
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
-
-
-def _from_p_values(p_values: Float64, alpha: float, k: int) -> PairTestResult:
-    """Holm's correction and groups for p-values (k, k), in which NaN is a pair not tested."""
-    raw = _checked_p_values(p_values, k)[np.triu_indices(k, 1)]
-    tested = ~np.isnan(raw)
-    adjusted = np.ones(len(raw))
-    adjusted[tested] = holm(raw[tested])
-    square = _symmetric(adjusted, k)
-    groups = maximal_cliques(square > alpha)
-    return PairTestResult(float("nan"), _symmetric(raw, k), square, groups)
-
-
-def _checked_p_values(p_values: Float64, k: int) -> Float64:
-    square = np.asarray(p_values, dtype=np.float64)
-    if square.shape != (k, k):
-        raise InvalidInput(
-            f"test: expected a PairTestResult, or p-values of shape ({k}, {k}), a row and a column "
-            f"for each segment; got shape {square.shape}."
-        )
-    pairs = square[~np.eye(k, dtype=bool)]
-    if not np.allclose(square, square.T, equal_nan=True) or ((pairs < 0) | (pairs > 1)).any():
-        raise InvalidInput(
-            "test: expected p-values from 0 to 1, the same for a and b as for b and a (two-sided); "
-            f"got {square.round(4).tolist()}."
-        )
-    return square
-
-
-def _symmetric(upper: Float64, k: int) -> Float64:
-    matrix = np.ones((k, k))
-    i, j = np.triu_indices(k, 1)
-    matrix[i, j] = matrix[j, i] = upper
-    return matrix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
@@ -25,16 +24,13 @@ from sat_nb.table.fitting import (
     Fitting,
     check_masks_size,
     photo_size,
-    warning_of_padding,
-    warning_of_turned_maps,
 )
-from sat_nb.table.frame import frame_of
+from sat_nb.table.frame import table_of
 from sat_nb.table.join import ImageRows, JoinOptions, Maps, image_rows
 from sat_nb.table.matching import MAX_NOTED, Match, facts_by_id, labels_of, matched
 from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.pools import POOLS, Pool
-from sat_nb.table.schema import N_FORWARD, RANK_BY
-from sat_nb.table.ties import warnings_of_ties
+from sat_nb.table.schema import RANK_BY
 from sat_nb.table.undecomposed import note_undecomposed, nothing_decomposed
 
 LOOKED_AT = 50  # images, to tell whether the sizes of all photos are swapped
@@ -188,41 +184,6 @@ def join_options(
     )
 
 
-def table_of(
-    blocks: list[ImageRows],
-    maps: Maps,
-    classes: Mapping[str, int | None],
-    options: JoinOptions,
-    *,
-    model: str,
-    rank_by: str,
-    left_out: dict[str, list[str]],
-) -> pd.DataFrame:
-    """The table of these rows (at least one), with its settings; warns of what is odd in them.
-
-    ``classes`` holds the true class of each image, None where it is not known.
-    """
-    _warn(blocks, options, maps)
-    table = frame_of(blocks, model, classes, rank_by)
-    of_maps = table[table[N_FORWARD].isna()] if N_FORWARD in table else table
-    for text in warnings_of_ties(of_maps):
-        warnings.warn(text, stacklevel=3)
-    table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
-    return table
-
-
-def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
-    """{"other_batches": {method: the first images}} where batches were not the planned ones."""
-    found: dict[str, list[str]] = {}
-    for block in blocks:
-        if block.at_once is not None:
-            found.setdefault(block.method, []).append(
-                f"{block.image_id}: {block.at_once[0]} inputs at once, not {block.at_once[1]}"
-            )
-    first = {method: lines[:MAX_NOTED] for method, lines in found.items()}
-    return {"other_batches": first} if first else {}
-
-
 def check_names(
     *, rank_by: str, missing: str, pad_unit: str, ranks: tuple[str, ...] = RANK_BY
 ) -> None:
@@ -296,40 +257,3 @@ def _swapped_sizes(
     some = zip(images[:LOOKED_AT], facts[:LOOKED_AT], strict=True)
     first = [(segments[image.masks], photo_size(known)) for image, known in some]
     return swapped_sizes((m.size, size) for m, size in first if len(m) and size)
-
-
-def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
-    """Warn of padding that blows up masks, and of maps that look turned though a fit is given."""
-    fitted = {id(block.segments): block.segments for block in blocks}.values()
-    grown = ((f.size, f.unpadded, f.fractions) for f in fitted if f.unpadded is not None)
-    texts = [warning_of_padding(grown, options.fitting)]
-    if not hasattr(maps, "chunk"):  # the maps of a store have the size of the model's input
-        texts.append(
-            warning_of_turned_maps((b.image_id, b.segments.size, b.segments.photo) for b in blocks)
-        )
-    for text in filter(None, texts):
-        warnings.warn(text, stacklevel=4)
-
-
-def _settings(
-    options: JoinOptions, rank_by: str, left_out: dict[str, list[str]], maps: Maps
-) -> dict[str, Any]:
-    """The options and versions behind the table, as plain data that JSON can hold."""
-    from sat_nb import __version__
-
-    fitting, of_maps = options.fitting, getattr(maps, "settings", None)
-    if of_maps and "fit" in of_maps and of_maps["fit"] is None:  # not declared: as it was used
-        of_maps = {**of_maps, "fit": fitting.fit}
-    # Tables from before there was a choice have no unit; "map" is not noted, so that they join.
-    unit = {} if fitting.pad_unit == "map" else {"pad_unit": fitting.pad_unit}
-    return {
-        "version": __version__,
-        "pad_px": fitting.pad_px,
-        **unit,
-        "pool": options.pool.key,
-        "merge": options.merge.key,
-        "fit": fitting.fit,
-        "rank_by": rank_by,
-        "left_out": left_out,
-        "maps": of_maps,
-    }

@@ -1,8 +1,10 @@
-"""The frame of a table: its columns from the rows of all images."""
+"""The table of rows: its columns, its settings, and warnings of what is odd in them."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sat_nb.errors import InvalidInput
-from sat_nb.table.join import ImageRows
-from sat_nb.table.schema import COLUMNS, RANK_BY, TEXT, TOLERANCE
-from sat_nb.table.ties import local_rank
+from sat_nb.table.fitting import warning_of_padding, warning_of_turned_maps
+from sat_nb.table.join import ImageRows, JoinOptions, Maps
+from sat_nb.table.matching import MAX_NOTED
+from sat_nb.table.schema import COLUMNS, N_FORWARD, RANK_BY, TEXT, TOLERANCE
+from sat_nb.table.ties import local_rank, warnings_of_ties
 
 
-def frame_of(
+def table_of(
+    blocks: list[ImageRows],
+    maps: Maps,
+    classes: Mapping[str, int | None],
+    options: JoinOptions,
+    *,
+    model: str,
+    rank_by: str,
+    left_out: dict[str, list[str]],
+) -> pd.DataFrame:
+    """The table of these rows (at least one), with its settings; warns of what is odd in them.
+
+    ``classes`` holds the true class of each image, None where it is not known.
+    """
+    _warn(blocks, options, maps)
+    table = _frame_of(blocks, model, classes, rank_by)
+    of_maps = table[table[N_FORWARD].isna()] if N_FORWARD in table else table
+    for text in warnings_of_ties(of_maps):
+        warnings.warn(text, stacklevel=3)
+    table.attrs["sat_nb"] = _settings(options, rank_by, left_out, maps) | _at_once(blocks)
+    return table
+
+
+def _frame_of(
     blocks: list[ImageRows], model: str, labels: Mapping[str, int | None], rank_by: str
 ) -> pd.DataFrame:
     """One frame of all rows; a block without segments becomes one row without a segment."""
@@ -44,13 +71,13 @@ def _ranks(columns: Mapping[str, Any], rank_by: str, n_rows: NDArray[np.int64]) 
 
 def _further_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
     """The columns that only some rows have; missing in the others."""
-    dtypes = {column: values.dtype for block in blocks for column, values in block.more.items()}
+    dtypes = {column: dtype for block in blocks for column, (dtype, _) in block.more.items()}
+    nothing: tuple[str, list[Any]] = ("", [])
     found = {}
     for column, dtype in dtypes.items():
-        blanks = (pd.array([None] * n, dtype=dtype) for n in n_rows)
-        values = (block.more.get(column, ()) for block in blocks)
-        parts = [part if len(part) else blank for part, blank in zip(values, blanks, strict=True)]
-        found[column] = pd.concat(map(pd.Series, parts), ignore_index=True).array
+        parts = (block.more.get(column, nothing)[1] for block in blocks)
+        values = [part or [None] * n for part, n in zip(parts, n_rows, strict=True)]
+        found[column] = pd.Series([*chain.from_iterable(values)], dtype=dtype).array
     return found
 
 
@@ -117,3 +144,52 @@ def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict
         "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
         "score": of_segments([one.scores for one in segments], np.nan),
     }
+
+
+def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
+    """Warn of padding that blows up masks, and of maps that look turned though a fit is given."""
+    fitted = {id(block.segments): block.segments for block in blocks}.values()
+    grown = ((f.size, f.unpadded, f.fractions) for f in fitted if f.unpadded is not None)
+    texts = [warning_of_padding(grown, options.fitting)]
+    if not hasattr(maps, "chunk"):  # the maps of a store have the size of the model's input
+        texts.append(
+            warning_of_turned_maps((b.image_id, b.segments.size, b.segments.photo) for b in blocks)
+        )
+    for text in filter(None, texts):
+        warnings.warn(text, stacklevel=4)
+
+
+def _settings(
+    options: JoinOptions, rank_by: str, left_out: dict[str, list[str]], maps: Maps
+) -> dict[str, Any]:
+    """The options and versions behind the table, as plain data that JSON can hold."""
+    from sat_nb import __version__
+
+    fitting, of_maps = options.fitting, getattr(maps, "settings", None)
+    if of_maps and "fit" in of_maps and of_maps["fit"] is None:  # not declared: as it was used
+        of_maps = {**of_maps, "fit": fitting.fit}
+    # Tables from before there was a choice have no unit; "map" is not noted, so that they join.
+    unit = {} if fitting.pad_unit == "map" else {"pad_unit": fitting.pad_unit}
+    return {
+        "version": __version__,
+        "pad_px": fitting.pad_px,
+        **unit,
+        "pool": options.pool.key,
+        "merge": options.merge.key,
+        "fit": fitting.fit,
+        "rank_by": rank_by,
+        "left_out": left_out,
+        "maps": of_maps,
+    }
+
+
+def _at_once(blocks: list[ImageRows]) -> dict[str, Any]:
+    """{"other_batches": {method: the first images}} where batches were not the planned ones."""
+    found: dict[str, list[str]] = {}
+    for block in blocks:
+        if block.at_once is not None:
+            found.setdefault(block.method, []).append(
+                f"{block.image_id}: {block.at_once[0]} inputs at once, not {block.at_once[1]}"
+            )
+    first = {method: lines[:MAX_NOTED] for method, lines in found.items()}
+    return {"other_batches": first} if first else {}

@@ -8,10 +8,10 @@ from collections.abc import Collection
 import pandas as pd
 
 from sat_nb.errors import InvalidInput, shorten, unknown_name
-from sat_nb.table.display import show_as_text
+from sat_nb.printable import show_tables_as_text
 from sat_nb.table.ties import local_rank
 
-show_as_text()
+show_tables_as_text()
 
 TEXT = str(pd.Series(["text"]).dtype)
 """How this pandas holds text: "str", which pandas 3 made its own, or "object"."""

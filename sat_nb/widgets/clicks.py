@@ -55,9 +55,9 @@ def _enable_soon() -> None:
 class Debouncer:
     """Runs the last of several calls in quick succession, on the event loop.
 
-    A kernel that was busy handles what a user typed meanwhile one message after another. Each
-    call waits for ``delay`` seconds and replaces the one that is waiting. Without a running event
-    loop, as in a script, it runs at once.
+    A kernel that was busy handles what a user typed meanwhile one message after another. A call
+    runs at once where nothing has run for ``delay`` seconds; otherwise it waits that long, and
+    replaces the one that is waiting. Without a running event loop, as in a script, it runs at once.
 
     >>> done = []
     >>> Debouncer()(lambda: done.append("at once"))
@@ -67,20 +67,29 @@ class Debouncer:
 
     def __init__(self, delay: float = DELAY) -> None:
         self._delay = delay
+        self._ended = -delay  # when work ended, by the loop's clock
         self._waiting: asyncio.TimerHandle | None = None
 
     def __call__(self, work: Callable[[], None]) -> None:
         """Run this soon, in place of what is waiting."""
-        self.cancel()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             work()
-        else:
-            self._waiting = loop.call_later(self._delay, work)
+            return
+        crowded = self._waiting is not None or loop.time() - self._ended < self._delay
+        self.cancel()
+        self._waiting = loop.call_later(self._delay if crowded else 0, self._run, loop, work)
 
     def cancel(self) -> None:
         """Drop what is waiting."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _run(self, loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+        self._waiting = None
+        try:
+            work()
+        finally:
+            self._ended = loop.time()

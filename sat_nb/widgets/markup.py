@@ -6,8 +6,10 @@ Names are escaped text, never markup.
 from __future__ import annotations
 
 import base64
+import cmath
 import html
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -194,7 +196,8 @@ _FONTS = re.compile(r"font-family: [^;\"]*; ?")
 _VIEW_BOX = re.compile(r'viewBox="([\d. -]+)"')
 _TEXT = re.compile(
     r'<text style="font-size: ([\d.]+)px([^"]*)"'
-    r'(?: x="([-\d.]+)" y="([-\d.]+)"| transform="translate\(([-\d.]+) ([-\d.]+)\))'
+    r'(?: x="([-\d.]+)" y="([-\d.]+)"|'
+    r' transform="translate\(([-\d.]+) ([-\d.]+)\)(?: rotate\(([-\d.]+)\))?)'
     r"[^>]*>([^<]*)"
 )
 _SHARE_LEFT_OF_ANCHOR = {"anchor: middle": 0.5, "anchor: end": 1.0}
@@ -213,7 +216,7 @@ def svg_of(
     _lay_out(figure, exact=not themed)
     svg = _as_svg(figure, transparent=themed, salt=salt)
     svg = _NOT_FOR_PAGES.sub("", svg[svg.index("<svg") :])
-    left, top, width, height = box_with_text(svg) if themed else _view_box(svg)
+    left, top, width, height = box_with_text(svg)
     root = (
         f'<svg role="img" aria-label="{escaped(description)}" '
         f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" '
@@ -227,20 +230,14 @@ def svg_of(
 
 
 def _lay_out(figure: Figure, *, exact: bool) -> None:
-    """Settle the places of all axes: exactly, or as far as text outside a figure shall be shown.
+    """Settle the places of all axes, as far as text outside a figure shall be shown.
 
-    What else is outside, such as the markers of a legend, matplotlib would leave out.
+    What else is outside, such as the markers of a legend, matplotlib would leave out. Where
+    ``exact``, several axes are kept apart as well.
     """
-    from sat_nb.widgets.page_figure import PageLayout
-
     engine = figure.get_layout_engine()
-    estimated = isinstance(engine, PageLayout)
-    has_legend = any(ax.get_legend() for ax in figure.axes)
-    if exact:
-        if estimated:
-            figure.set_layout_engine("constrained")
-        return
-    if engine is not None and has_legend:
+    several = exact and len(figure.axes) > 1
+    if engine is not None and (several or any(ax.get_legend() for ax in figure.axes)):
         engine.execute(figure)
     figure.set_layout_engine("none")
     _measure_no_names(figure)
@@ -255,7 +252,7 @@ def _measure_no_names(figure: Figure) -> None:
 
 
 def box_with_text(svg: str, margin: float = 3.0) -> tuple[float, float, float, float]:
-    """Left, top, width and height of a box for a matplotlib SVG and its horizontal text.
+    """Left, top, width and height of a box for a matplotlib SVG and its text.
 
     >>> box_with_text('<svg viewBox="0 0 9 9"><text style="font-size: 10px; text-anchor: end" '
     ...     'x="4" y="-20">I</text></svg>')[1]
@@ -263,13 +260,19 @@ def box_with_text(svg: str, margin: float = 3.0) -> tuple[float, float, float, f
     """
     left, top, width, height = _view_box(svg)
     right, bottom = left + width, top + height
-    for size, style, *places, text in _TEXT.findall(svg):
+    for size, style, *places, turned, text in _TEXT.findall(svg):
         x, y, points = float(places[0] or places[2]), float(places[1] or places[3]), float(size)
         wide = 72 * text_inches(html.unescape(text), points)
         share = next((share for a, share in _SHARE_LEFT_OF_ANCHOR.items() if a in style), 0.0)
-        begin = x - wide * share
-        left, right = min(left, begin - margin), max(right, begin + wide + margin)
-        top, bottom = min(top, y - 0.9 * points - margin), max(bottom, y + 0.3 * points + margin)
+        turn = cmath.rect(1, math.radians(float(turned or 0)))
+        ends = -wide * share, wide * (1 - share)
+        corners = [turn * complex(end, up) for end in ends for up in (-0.9 * points, 0.3 * points)]
+        left, right, top, bottom = (
+            min(left, x + min(c.real for c in corners) - margin),
+            max(right, x + max(c.real for c in corners) + margin),
+            min(top, y + min(c.imag for c in corners) - margin),
+            max(bottom, y + max(c.imag for c in corners) + margin),
+        )
     return left, top, right - left, bottom - top
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +122,21 @@ def _margins(ax: Axes) -> tuple[float, float, float, float]:
     names, numbers = _ticks(ax.yaxis)[0], _ticks(ax.xaxis)[1]
     left = _PAD + names + _height(ax.get_ylabel(), _size(ax.yaxis.label))
     below = _PAD + _height(ax.get_xlabel(), _size(ax.xaxis.label))
+    right = _PAD + max(_beside(ax), _over_the_edge(ax, left))
     if ax.xaxis.get_ticks_position() == "top":
-        return left, below, _PAD + _beside(ax), above + numbers
-    return left, below + numbers, _PAD + _beside(ax), above
+        return left, below, right, above + numbers
+    return left, below + numbers, right, above
+
+
+def _over_the_edge(ax: Axes, left: float) -> float:
+    """How far turned names of columns, which begin in their middle, reach beyond the last one."""
+    texts, size, angle = _labels(ax.xaxis)
+    if not angle:
+        return 0.0
+    figure: Any = ax.get_figure(root=True)
+    column = (figure.get_figwidth() - left) / len(texts)
+    wide = [math.cos(angle) * text_inches(text, size) for text in texts]
+    return max(w - column * (len(texts) - i - 0.5) for i, w in enumerate(wide))
 
 
 def _height(text: str, size: float) -> float:
@@ -138,13 +151,28 @@ def _size(text: Text) -> float:
 
 def _ticks(axis: Axis) -> tuple[float, float]:
     """Width and height of the texts of an axis' ticks, with the gap before them."""
-    texts = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
-    first: Any = axis.get_major_ticks(1)[0]
-    size, gap = _size(first.label1), first.get_pad() / 72
+    tick: Any = axis.get_major_ticks(1)[0]
+    gap = tick.get_pad() / 72
+    across, up = _label_size(axis)
+    return gap + across, gap + up
+
+
+def _label_size(axis: Axis) -> tuple[float, float]:
+    """Width and height of the widest text of an axis' ticks, as it is turned."""
+    texts, size, angle = _labels(axis)
     if not any(texts):
-        return gap, gap
-    widest = max(text_inches(text, size) for text in texts)
-    return gap + widest, gap + _LINE * size / 72
+        return 0.0, 0.0
+    widest, line = max(text_inches(text, size) for text in texts), _LINE * size / 72
+    along, across = abs(math.cos(angle)), abs(math.sin(angle))
+    return along * widest + across * line, across * widest + along * line
+
+
+def _labels(axis: Axis) -> tuple[list[str], float, float]:
+    """The texts of an axis' ticks, their size in points and their angle."""
+    texts = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
+    tick: Any = axis.get_major_ticks(1)[0]
+    label = tick.label2 if tick.label2.get_visible() else tick.label1
+    return texts, _size(label), math.radians(label.get_rotation())
 
 
 def _legend_above(ax: Axes) -> float:

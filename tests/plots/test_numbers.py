@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,7 @@ from sat_nb.plots.faithfulness import plot_deletion, plot_randomisation
 from sat_nb.plots.style import ACCENT, BARS
 from sat_nb.stats.local_ranks import rank_shares
 from sat_nb.table.settled import open_gaps
+from sat_nb.toy import toy
 from tests.plots import results
 
 
@@ -264,6 +266,21 @@ def test_map_grid_names_its_columns_and_what_is_missing() -> None:
         sat.plot_map_grid(photos, maps, image_ids=["c"])
 
 
+def test_map_grid_breaks_long_names_after_dots() -> None:
+    photos = {"a": np.zeros((8, 8, 3), np.uint8)}
+
+    def titles(*names: str) -> list[str]:
+        maps = {name: {"a": np.ones((8, 8, 3), np.float32)} for name in names}
+        figure = sat.plot_map_grid(photos, maps)
+        return [ax.get_title() for ax in figure.axes[1 : 1 + len(names)]]
+
+    long = "innvestigate.integrated_gradients"
+    broken = "innvestigate.\nintegrated_gradients"
+    assert titles("a", "b", "gradient", long) == ["a", "b", "gradient", broken]
+    cut = titles("a", "b", "a_name_without_dots_that_is_long", long)[2:]
+    assert all("…" in title and "\n" not in title for title in cut)
+
+
 def test_maps_are_dark_red_for_and_light_blue_against_the_target() -> None:
     """Apart in colour, and in a print in grey: the two ends differ in lightness."""
     heat = np.array([[1.0, -1.0]])
@@ -427,3 +444,11 @@ def test_similarities_start_at_the_trained_model_and_end_beside_noise() -> None:
         noise = own.drop_duplicates("method")["noise"]
         np.testing.assert_array_equal(dots(ax, "noise")[:, 1], noise)
         assert (np.round(dots(ax, "noise")[:, 0]) == 7).all()
+
+
+@pytest.mark.parametrize("plot", [sat.plot_segments, sat.plot_heatmap])
+def test_infinite_numbers_are_refused(plot: Callable[..., object]) -> None:
+    table = sat.build(*toy())
+    table.loc[table["segment"] == "nose", "rank"] = np.inf
+    with pytest.raises(sat.InvalidInput, match="'rank' of segment 'nose' is infinite"):
+        plot(sat.aggregate(table, value="rank"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from sat_nb.registry import Entry
-from sat_nb.reports.references import REFERENCES, in_full
+from sat_nb.reports.made import REFERENCES, in_full
 from sat_nb.saliency.methods import METHODS
 from sat_nb.stats.bootstrap import INTERVALS
 from sat_nb.stats.rank_tests import TESTS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sat_nb import InvalidInput, read_images, read_segments
-from sat_nb.segments.formats.fill_poly import fill_poly
+from sat_nb.segments.formats.polygons import fill_poly
 from tests.segments import formats as made
 from tests.segments.formats import write
 

@@ -16,10 +16,9 @@ import sat_nb as sat
 from sat_nb.stats import bootstrap as drawn
 from sat_nb.stats import intervals as module
 from sat_nb.stats import plan, rank_tests
-from sat_nb.stats.analytic import curve_of
 from sat_nb.stats.bootstrap import bootstrap
 from sat_nb.stats.joint import counted, differences_of_pairs
-from sat_nb.stats.reduced import kinds_of, resample_kinds, without_one
+from sat_nb.stats.many_units import curve_of, kinds_of, resample_kinds, without_one
 from sat_nb.stats.signed_rank import counted_biserial, counted_p, rank_biserial, signed_rank_p
 from sat_nb.table.parquet.source import Shards
 from tests.oracles import many_units as oracle

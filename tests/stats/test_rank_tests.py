@@ -15,14 +15,14 @@ from scipy.stats import friedmanchisquare, rankdata
 import sat_nb as sat
 from benchmarks.calibration import as_table
 from sat_nb.stats.cliques import maximal_cliques
-from sat_nb.stats.friedman import friedman, midranks
+from sat_nb.stats.pair_test import holm, run_test
 from sat_nb.stats.rank_tests import (
     TESTS,
     _grown_downwards,
     aeon,
-    holm,
+    friedman,
+    midranks,
     nemenyi,
-    run_test,
     wilcoxon_holm,
     wilcoxon_holm_complete,
 )

@@ -10,7 +10,7 @@ import pytest
 
 import sat_nb as sat
 from benchmarks.calibration import as_table
-from sat_nb.stats.rank_effects import by_size, means, shuffled, taus_with
+from sat_nb.stats.image_taus import by_size, means, shuffled, taus_with
 from tests.oracles import stability as oracle
 
 

@@ -13,11 +13,14 @@ QUIET = 60  # ms without a change after which a figure counts as drawn, if the k
 WATCH = """
 () => {
   if (window.satBegin) return;
-  const times = {begun: null, changed: null};
+  const times = {begun: null, changed: null, shown: null};
   const begin = event => { if (times.begun === null) times.begun = event.timeStamp; };
   for (const kind of ['pointerdown', 'keydown', 'change'])
     document.addEventListener(kind, begin, true);
-  const note = () => { times.changed = performance.now(); };
+  const note = () => {
+    times.changed = performance.now();
+    requestAnimationFrame(() => setTimeout(() => { times.shown = performance.now(); }));
+  };
   const shown = node => (node.closest ?? (() => null)).call(node, '.sat-main')
     || node.parentElement?.closest('.sat-main');
   new MutationObserver(notes => { if (notes.some(n => shown(n.target))) note(); }).observe(
@@ -25,7 +28,7 @@ WATCH = """
     {subtree: true, childList: true, characterData: true, attributeFilter: ['src', 'class']},
   );
   document.addEventListener('load', event => { if (shown(event.target)) note(); }, true);
-  window.satBegin = () => { times.begun = times.changed = null; };
+  window.satBegin = () => { times.begun = times.changed = times.shown = null; };
   const pause = time => new Promise(done => setTimeout(done, time));
   const answered = async () => {  // a kernel that draws answers when it has drawn
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -42,7 +45,7 @@ WATCH = """
       const last = times.changed;
       if (last !== null && performance.now() - last > quiet) {
         await answered();
-        if (times.changed === last) return last - (times.begun ?? from);
+        if (times.changed === last) return times.shown - (times.begun ?? from);
       }
       await pause(10);
     }
@@ -129,7 +132,10 @@ class ExplorerPage:
     # What a user does.
 
     def does(self, act: Callable[[], Any], *, timed: str | None = None) -> float:
-        """Act and wait until the page has changed and is still; milliseconds from act to change."""
+        """Act and wait until the page has changed and is still.
+
+        Returns the milliseconds from the act to the frame that shows the last change.
+        """
         self.page.evaluate("satBegin()")
         act()
         took = self.page.evaluate(f"satDrawn({QUIET}, {PATIENCE / 3})")
@@ -168,7 +174,7 @@ class ExplorerPage:
         field.press("Enter")
 
     def latencies(self) -> str:
-        """Milliseconds from an act to its last change on the page, and the slowest acts."""
+        """Milliseconds from an act to the frame with its last change, and the slowest acts."""
         every = sorted(ms for each in self.milliseconds.values() for ms in each)
         if not every:
             return "no acts"

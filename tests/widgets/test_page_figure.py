@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.font_manager import FontProperties
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 
 import sat_nb as sat
 from sat_nb.plots.new_figures import made_by
 from sat_nb.toy import toy
 from sat_nb.widgets.markup import svg_of
-from sat_nb.widgets.page_figure import PageLayout, page_figure, svg_text
+from sat_nb.widgets.page_figure import page_figure, svg_text
 
 TABLE = sat.build(*toy())
 ONE = TABLE[TABLE["method"] == "sharp"].replace("mouth", "the mouth with all of its teeth")
+LONG = pd.concat(
+    [
+        TABLE[TABLE["method"] == "sharp"].assign(method=f"a method with a long name {i}")
+        for i in range(6)
+    ]
+)
 DRAWN: dict[str, Callable[[], Any]] = {
     "bars": lambda: sat.plot_segments(sat.aggregate(ONE)),
     "bars of two methods": lambda: sat.plot_segments(sat.aggregate(TABLE)),
     "dots of two methods": lambda: sat.plot_segments(sat.aggregate(TABLE, value="rank")),
     "distribution": lambda: sat.plot_rank_distribution(ONE),
+    "heatmap": lambda: sat.plot_heatmap(sat.aggregate(TABLE, value="rank")),
+    "heatmap, names turned": lambda: sat.plot_heatmap(sat.aggregate(LONG, value="rank")),
     "diagram": lambda: sat.plot_critical_difference(sat.compare(ONE, method="sharp")),
 }
 
@@ -57,16 +67,26 @@ def test_the_keys_of_a_legend_are_within_the_picture(name: str) -> None:
     assert ax.bbox.y1 - 1 <= box.y0 < box.y1 <= figure.bbox.y1
 
 
-def test_figures_on_white_are_laid_out_exactly() -> None:
-    ax = _on_page(lambda: sat.plot_heatmap(sat.aggregate(TABLE, value="rank")))
-    svg_of(ax.figure, "methods", themed=False)
-    engine = ax.figure.get_layout_engine()
-    assert isinstance(engine, ConstrainedLayoutEngine)
-    assert not isinstance(engine, PageLayout)
-    left, bottom, right, top = ax.get_tightbbox().extents
-    assert min(left, bottom) >= 0
-    assert right <= ax.figure.bbox.x1
-    assert top <= ax.figure.bbox.y1
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("themed", [True, False])
+def test_all_text_is_within_the_picture(name: str, themed: bool) -> None:
+    ax = _on_page(DRAWN[name])
+    svg = svg_of(ax.figure, name, themed=themed)
+    box: Any = re.search(r'viewBox="([-\d.]+) ([-\d.]+) ([-\d.]+) ([-\d.]+)"', svg)
+    left, top, width, height = map(float, box.groups())
+    tall = 72 * ax.figure.get_figheight()
+    for text in set(ax.figure.findobj(Text)) - _beyond_the_axis(ax.xaxis):
+        if not text.get_visible() or not text.get_text():
+            continue
+        extent = text.get_window_extent()
+        assert left <= extent.x0 <= extent.x1 <= left + width
+        assert top <= tall - extent.y1 <= tall - extent.y0 <= top + height
+
+
+def _beyond_the_axis(axis: Any) -> set[Text]:
+    """Numbers of ticks that are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    return {t.label1 for t in axis.get_major_ticks() if not low <= t.get_loc() <= high}
 
 
 def test_several_axes_are_left_to_constrained_layout() -> None:

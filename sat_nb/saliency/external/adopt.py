@@ -6,9 +6,7 @@ declaration is checked as far as the numbers allow, and travels with the table.
 
 from __future__ import annotations
 
-import operator
 import os
-import reprlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,24 +18,15 @@ import numpy as np
 
 from sat_nb.arguments import is_whole
 from sat_nb.by_id import keys_by_id
-from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.errors import InvalidInput, shorten
 from sat_nb.files import existing
 from sat_nb.geometry import FITS, get_fit
 from sat_nb.registry import lists
 from sat_nb.saliency.external.axes import as_array, check_axes
-from sat_nb.saliency.external.classes import ClassIndex, classes_by_id, with_keys_of
+from sat_nb.saliency.external.declared import ClassIndex, facts_of
 from sat_nb.saliency.external.formats import MAP_FORMATS, find_format
-from sat_nb.saliency.external.maps import (
-    SIGNS,
-    ExternalMaps,
-    LazyMaps,
-    PhotoFacts,
-    Recipe,
-)
+from sat_nb.saliency.external.maps import SIGNS, ExternalMaps, LazyMaps, Recipe
 from sat_nb.sources import Format, ImageId, Source, by_image_id
-
-ARGUMENTS = {"target": "target", "predicted": "predicted", "label": "labels"}
-"""The argument in which each class of ``PhotoFacts`` is declared."""
 
 
 @lists(sign=SIGNS, fit=FITS)
@@ -239,7 +228,7 @@ def _adopt(
             f"target: layout {recipe.layout!r} holds a map for each class; give the index of the "
             "explained class, one for all or one an image."
         )
-    facts = _facts(ids, classes, photo_sizes)
+    facts = facts_of(ids, classes, photo_sizes)
     targets = {i: f.target for i, f in facts.items() if f.target is not None}
     settings = {**declared, "sign": recipe.sign, "target": _noted(target)}
     lazy = LazyMaps(recipe, MappingProxyType(sources), MappingProxyType(targets))
@@ -299,51 +288,3 @@ def _checked_ids(image_ids: Iterable[str]) -> list[str]:
 def _noted(target: Any) -> int | str | None:
     """What the settings hold: one class for all, or that each image has its own."""
     return int(target) if is_whole(target) else None if target is None else "given"
-
-
-def _facts(
-    ids: list[str],
-    classes: Mapping[str, ClassIndex | None],
-    photo_sizes: Mapping[str, tuple[int, int]] | None,
-) -> Mapping[str, PhotoFacts]:
-    """{image_id: what was declared}; nothing where nothing was."""
-    columns = {n: classes_by_id(ARGUMENTS[n], given, ids) for n, given in classes.items()}
-    sizes = {} if photo_sizes is None else _sizes(photo_sizes, ids)
-    if not sizes and not any(columns.values()):
-        return MappingProxyType({})
-    return MappingProxyType(
-        {
-            i: PhotoFacts(
-                **{name: of_image.get(i) for name, of_image in columns.items()},
-                **dict(zip(("height", "width"), sizes.get(i, ()), strict=False)),
-            )
-            for i in ids
-        }
-    )
-
-
-def _sizes(given: Mapping[str, tuple[int, int]], ids: list[str]) -> dict[str, tuple[int, int]]:
-    sizes = with_keys_of(given, ids, "photo_sizes")
-    missing = [i for i in ids if i not in sizes]
-    if missing:
-        raise IdMismatch(
-            f"photo_sizes: none for {len(missing)} of {len(ids)} images: {shorten(missing)}; it "
-            f"has {shorten(sizes)}."
-        )
-    return {i: _photo_size(i, sizes[i]) for i in ids}
-
-
-def _photo_size(image_id: str, size: Any) -> tuple[int, int]:
-    try:
-        height, width = map(operator.index, size)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got "
-            f"{reprlib.repr(size)}; give two whole numbers, as images.size(image_id) does."
-        ) from error
-    if min(height, width) < 1:
-        raise InvalidInput(
-            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}; a photo "
-            "has at least one pixel."
-        )
-    return height, width

@@ -16,13 +16,13 @@ from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
 from sat_nb.photos.opening import open_picture
 from sat_nb.photos.pillow import load_plug_ins, orientation
+from sat_nb.photos.turns import ON_THEIR_SIDE
 from sat_nb.reading import open_plain
 from sat_nb.segments.formats.json_files import Place
 from sat_nb.segments.formats.limits import brief, check_inside, checked_size
 
 HEAD_LENGTH = 2**20  # characters of base64 that hold the header of a photo
 STORED = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
-SIDEWAYS = range(5, 9)  # EXIF orientations that swap height and width
 
 
 def with_size(document: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _size_of_file(document: dict[str, Any], place: Place) -> Size:
         try:
             with open_plain(file) as stream, open_picture(stream) as image:
                 size = image.height, image.width
-                return size[::-1] if orientation(image) in SIDEWAYS else size
+                return size[::-1] if orientation(image) in ON_THEIR_SIDE else size
         except Exception:  # damaged pictures make Pillow raise errors of many kinds
             continue
     raise InvalidInput(

@@ -13,7 +13,7 @@ of ``data/labels`` have the ids of ``read_images("data/images")``, those of ``da
 ``read_images("data")``.
 
 Outlines are filled by Ultralytics' rule (``polygons2masks``): points are cut to whole pixels, the
-outline belongs to the mask, see ``fill_poly.py``. Before they are cut, points get a millionth of
+outline belongs to the mask, see ``polygons.py``. Before they are cut, points get a millionth of
 the photo's side, which undoes the rounding to the six digits that are written.
 """
 
@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 
 from sat_nb.arrays import Size
 from sat_nb.errors import InvalidInput
-from sat_nb.photos.size import photo_size
+from sat_nb.photos.formats import photo_size
 from sat_nb.segments.formats.encoded import EncodedMask, Reading, decode_masks
-from sat_nb.segments.formats.fill_poly import fill_poly
 from sat_nb.segments.formats.json_text import read_bytes
 from sat_nb.segments.formats.limits import brief, check_count, checked_points, outline_length
+from sat_nb.segments.formats.polygons import fill_poly
 from sat_nb.segments.formats.yolo_layout import (
     BEYOND,
     Layout,

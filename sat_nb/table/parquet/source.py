@@ -18,11 +18,10 @@ from sat_nb.table.classes import CLASSES, Classes
 from sat_nb.table.counts import Counts
 from sat_nb.table.filtered import filtered, with_images_left
 from sat_nb.table.parquet.claims import ATTRS
-from sat_nb.table.parquet.counts_on_disk import counts_on_disk
 from sat_nb.table.parquet.files import joint_attrs
 from sat_nb.table.parquet.opened import TEXTS, Opened, of_a_table, open_table
 from sat_nb.table.parquet.sql import Rows, partition_rows, quoted
-from sat_nb.table.parquet.totals_on_disk import totals_on_disk
+from sat_nb.table.parquet.totals_on_disk import counts_on_disk, totals_on_disk
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS, IMAGE_KEY, TEXT
 

@@ -1,4 +1,4 @@
-"""The sums of a table on disk: DuckDB reads Parquet, a few columns at a time."""
+"""Sums and counts of a table on disk: DuckDB reads Parquet, a few columns at a time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pandas as pd
 
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes
-from sat_nb.table.parquet.images_on_disk import images_by_size
-from sat_nb.table.parquet.opened import Opened, asking, open_table
+from sat_nb.table.counts import Counts
+from sat_nb.table.parquet.opened import Opened, asking, open_table, typed
 from sat_nb.table.parquet.sql import Part, Rows, key_names
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS
 from sat_nb.table.totals import padded
+
+OF_AN_IMAGE = ("model", "method", "target", "label", "predicted", "correct")
+"""Columns that have one value in all rows of an image."""
 
 
 def totals_on_disk(
@@ -100,7 +103,7 @@ def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
         found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
         found = found[[*by, "n_all", "n_segments"]]
     else:
-        sizes = images_by_size(rows, by)
+        sizes = _images_by_size(rows, by)
         found = sizes[[*by]].assign(n_all=sizes["n"], n_segments=sizes["n"] * sizes["n_segments"])
     found = found.astype({"n_all": "int64", "n_segments": "int64"})
     ranks = found["n_segments"] + found["n_all"] if value == "rank" else 0
@@ -138,3 +141,62 @@ def _steps(largest: float, n: int) -> tuple[float, float] | None:
         return None
     first = math.frexp(largest)[1] + room
     return math.ldexp(1.0, first), math.ldexp(1.0, first - 53 + room)
+
+
+def counts_on_disk(
+    table: Opened,
+    *,
+    value: str,
+    by: list[str],
+    classes: Classes | None = None,
+    where: Where | None = None,
+) -> Counts:
+    """``counts_of`` a table on disk, with the checks of ``totals_on_disk``."""
+    with asking(table, value, by, classes=classes, where=where) as rows:
+        cells = _cells(rows, by)
+        known = rows.are_complete and set(by) <= {*OF_AN_IMAGE}
+        images = _images_of(cells, by) if known else _images_by_size(rows, by)
+    cells = cells[cells["segment"].notna()]
+    return Counts(typed(cells, table, by), typed(images, table, by))
+
+
+def _cells(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
+    keys = ", ".join([*key_names(by), "segment", "n_segments", "v"])
+    parts = " UNION ALL ".join(_part_counts(part, by) for part in rows.parts)
+    sql = f"SELECT {keys}, sum(n) FROM ({parts}) GROUP BY {keys} ORDER BY {keys}"
+    answer = rows.ask(sql, [*by, "segment", "n_segments", "value", "n"])
+    return answer.astype({"n_segments": "int64", "value": float, "n": "int64"})
+
+
+def _images_of(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """``_images_by_size`` of images with a row for each segment, or one without any."""
+    groups = cells.groupby([*by, "n_segments"], dropna=False, as_index=False)
+    images = groups["n"].sum()
+    return images.assign(n=images["n"] // images["n_segments"].clip(lower=1))
+
+
+def _part_counts(part: Part, by: Sequence[str]) -> str:
+    """The SQL of the counts of one partition, grouped by what varies within it."""
+    named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
+    varying = [key for key in key_names(by) if key not in part.constants]
+    cell = ["segment", "n_segments", "v"]
+    return (
+        f"SELECT {', '.join([*named, *cell])}, count(*) AS n FROM {part.sql} "
+        f"GROUP BY {', '.join([*varying, *cell])}"
+    )
+
+
+def _images_by_size(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
+    """The columns of ``by``, ``n_segments`` and ``n``: how many images have so many segments."""
+    keys = key_names(by)
+    if rows.are_complete and set(by) <= {*OF_AN_IMAGE}:
+        # Every image has as many rows as segments, or one without any: ids need not be compared.
+        n = "CAST(count(*) // greatest(n_segments, 1) AS BIGINT)"
+        selected = ", ".join([*keys, "n_segments", n])
+        sql = f"SELECT {selected} FROM {rows.sql} GROUP BY {', '.join([*keys, 'n_segments'])}"
+    else:
+        each = ", ".join([*keys, "max(n_segments) AS n_segments"])
+        found = f"SELECT {each} FROM {rows.sql} GROUP BY {', '.join([*keys, 'image_id'])}"
+        sql = f"SELECT {', '.join([*keys, 'n_segments'])}, count(*) FROM ({found}) GROUP BY ALL"
+    answer = rows.ask(f"{sql} ORDER BY ALL", [*by, "n_segments", "n"])
+    return answer.astype({"n_segments": "int64", "n": "int64"})

@@ -25,17 +25,17 @@ from sat_nb.saliency.process.budget import Budget
 from sat_nb.saliency.process.pool import Stopped
 from sat_nb.saliency.progress import run_batches
 from sat_nb.saliency.request import OpenModel, job_of
+from sat_nb.saliency.store.chunks import PassingChunks
 from sat_nb.saliency.store.runs import Run, plain, start_run
 from sat_nb.saliency.store.store import AttributionStore
-from sat_nb.table.build import join, table_of
+from sat_nb.table.build import join
+from sat_nb.table.frame import table_of
 from sat_nb.table.join import ImageRows
 from sat_nb.table.matching import MAX_NOTED, labels_of
 from sat_nb.table.parquet.files import write_rows
-from sat_nb.table.tabulate.digests import digest_of, photo_digest
-from sat_nb.table.tabulate.passing import PassingChunks
+from sat_nb.table.tabulate.digests import ShardMasks, digest_of, photo_digest
 from sat_nb.table.tabulate.plan import Shard
 from sat_nb.table.tabulate.recipe import Recipe
-from sat_nb.table.tabulate.shard_masks import ShardMasks
 from sat_nb.table.tabulate.warned import noted_warnings
 from sat_nb.table.undecomposed import note_undecomposed
 

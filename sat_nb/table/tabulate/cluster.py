@@ -99,7 +99,7 @@ class Tasks:
                 future = next(done)
                 task, n_tries = self._sent.pop(future)
                 self._finish(future, task, n_tries, done, bar)
-                del future  # so that the cluster forgets its result
+                future.release()  # so that the cluster forgets its result, whoever holds the future
                 self._fill(waiting, done)
         except SatError:
             raise

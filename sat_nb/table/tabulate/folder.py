@@ -9,6 +9,7 @@ shard is finished when its report is there.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sat_nb.errors import InvalidInput, SatError
-from sat_nb.files import visible_files, writing, written_whole
+from sat_nb.files import as_path, visible_files, writing, written_whole
 from sat_nb.reading import plain_json, read_plain, readable
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.request import facts_in
@@ -30,6 +31,14 @@ SETTINGS_FILE = "tabulate.json"
 REPORTS = "reports"
 MAX_BYTES = 2**28
 _NAME = re.compile(r"(\d{6,})-[0-9a-f]{16}")
+
+
+def folder_of(argument: str, path: Any) -> Path:
+    """The path of a folder that is there or will be made."""
+    path = as_path(path, argument)
+    if os.path.isfile(path):
+        raise InvalidInput(f"{argument}: {os.fspath(path)!r} is a file; give a folder.")
+    return path
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,25 @@ def read_measured(**arguments: Any) -> Measured:
     return found
 
 
+def is_none(names: Any) -> bool:
+    """Whether it is an empty list or tuple of names."""
+    return isinstance(names, list | tuple) and not names
+
+
+def measures_and_rest(
+    measures: Any, parameters: Mapping[str, Mapping[str, Any]] | None, **arguments: Any
+) -> tuple[Measured | None, Mapping[str, Mapping[str, Any]] | None]:
+    """What is measured, if anything; and the parameters that are left for methods."""
+    if is_none(measures):
+        return None, parameters
+    measured = read_measured(measures=measures, parameters=None, **arguments)
+    names = set(measured.settings()["measures"])
+    given = parameters or {}
+    own = {name: values for name, values in given.items() if name in names}
+    rest = {name: values for name, values in given.items() if name not in names}
+    return read_measured(measures=measures, parameters=own, **arguments), rest
+
+
 def others_of(measured: Measured | None, image_ids: Sequence[str], seed: int) -> dict[str, str]:
     """{image_id: another photo} where photos are filled from other ones; checked."""
     if measured is None or not measured.needs_other:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sat_nb.by_id import composed, keys_by_id
-from sat_nb.errors import IdMismatch, shorten
+from sat_nb.errors import IdMismatch, InvalidInput, shorten
 from sat_nb.images import ImageSet
 from sat_nb.segments.renames import RenamedSegments
+from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.matching import MAX_NOTED, Match
 
 
@@ -42,6 +43,16 @@ class Plan:
         """What the photo is called in the table, and where its maps and masks are found."""
         name = composed(image_id) if image_id in self.masks else image_id
         return Match(name, dict.fromkeys(methods, image_id), image_id)
+
+
+def checked_segments(segments: Any) -> Mapping[str, SegmentationMap]:
+    """The masks by id; InvalidInput for anything else, such as a path."""
+    if not isinstance(segments, Mapping):
+        raise InvalidInput(
+            f"segments: expected {{image_id: SegmentationMap}}, got {type(segments).__name__}; use "
+            "read_segments(path)."
+        )
+    return segments
 
 
 def planned(

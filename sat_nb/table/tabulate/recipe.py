@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 from inspect import isclass, isroutine
 from typing import Any
 
-from sat_nb.errors import InvalidInput
+from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.photos.formats import PHOTO_FORMATS
 from sat_nb.registry import Entry
 from sat_nb.saliency.methods import METHODS
 from sat_nb.saliency.preprocess import PREPROCESS
 from sat_nb.saliency.request import Request
 from sat_nb.segments.formats import SEGMENT_FORMATS
+from sat_nb.segments.read import ERRORS
+from sat_nb.table.build import check_names
 from sat_nb.table.join import JoinOptions
 from sat_nb.table.merges import MERGES
 from sat_nb.table.pools import POOLS
+from sat_nb.table.schema import RANK_BY, RANK_EFFECTS_BY
 from sat_nb.table.tabulate.measured import Measured
 
 
@@ -55,6 +58,16 @@ class Recipe:
             for method in self.request.methods
         )
         return replace(self, request=replace(self.request, methods=methods))
+
+
+def check_options(
+    errors: str, missing: str, pad_unit: str, rank_by: str, measured: Measured | None
+) -> None:
+    """Raise for a name that no option of ``tabulate`` has."""
+    if errors not in ERRORS:
+        raise unknown_name("errors", errors, ERRORS)
+    ranks = RANK_BY if measured is None else RANK_EFFECTS_BY
+    check_names(rank_by=rank_by, missing=missing, pad_unit=pad_unit, ranks=ranks)
 
 
 REGISTRIES: dict[str, Mapping[str, Entry]] = {

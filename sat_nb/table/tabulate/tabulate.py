@@ -26,16 +26,10 @@ from sat_nb.table.fitting import PAD_UNITS
 from sat_nb.table.matching import MAX_NOTED
 from sat_nb.table.merges import MERGES, Merge
 from sat_nb.table.pools import POOLS, Pool
-from sat_nb.table.tabulate.measured import others_of
-from sat_nb.table.tabulate.options import (
-    check_options,
-    checked_segments,
-    folder_of,
-    is_none,
-    measures_and_rest,
-)
-from sat_nb.table.tabulate.plan import planned
-from sat_nb.table.tabulate.recipe import Recipe
+from sat_nb.table.tabulate.folder import folder_of
+from sat_nb.table.tabulate.measured import is_none, measures_and_rest, others_of
+from sat_nb.table.tabulate.plan import checked_segments, planned
+from sat_nb.table.tabulate.recipe import Recipe, check_options
 from sat_nb.table.tabulate.run import Photos, Run, Tabulated
 
 if TYPE_CHECKING:

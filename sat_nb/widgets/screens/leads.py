@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 import ipywidgets as widgets
-import pandas as pd
 
-from sat_nb.printable import escaped
+from sat_nb.printable import escaped, printable
 from sat_nb.widgets.fields import button, shortened
 from sat_nb.widgets.screens.screen import Navigation
 from sat_nb.widgets.snapshot import Snapshot
@@ -20,10 +19,12 @@ HEADINGS = {
 
 
 class LeadsScreen:
-    """A heading for each kind of lead, and a line for each lead."""
+    """A heading for each kind of lead, and a line for each lead; lines are filled anew."""
 
     def __init__(self, navigation: Navigation) -> None:
         self._navigation = navigation
+        self._headings = {k: widgets.HTML(value=f"<h4>{h}</h4>") for k, h in HEADINGS.items()}
+        self._lines: dict[str, list[Lead]] = {kind: [] for kind in HEADINGS}
         self.widget = widgets.VBox()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -31,25 +32,39 @@ class LeadsScreen:
         children: list[widgets.Widget] = []
         several = len(snapshot.data.offer.models) > 1
         for kind, leads in snapshot.table().groupby("unusual", sort=False):
-            children.append(widgets.HTML(value=f"<h4>{HEADINGS[str(kind)]}</h4>"))
-            for _, row in leads.iterrows():
+            children.append(self._headings[str(kind)])
+            rows: list[Any] = leads.to_dict("records")
+            for line, row in zip(self._lines_of(str(kind), len(rows)), rows, strict=True):
                 model = [str(row["model"])] if several else []
-                children.append(self._lead(row, " · ".join([str(row["method"]), *model])))
+                line.put(str(row["name"]), " · ".join([str(row["method"]), *model]), row["says"])
+                children.append(line.widget)
         self.widget.children = children
 
-    def _lead(self, row: pd.Series, whose: str) -> widgets.Widget:
-        name, to = str(row["name"]), self._navigation
-        css, what, click = (
-            ("sat-drill-image", "its own table", partial(to.to_image, name))
-            if row["unusual"] == "image"
-            else ("sat-drill-segment", "its photos", partial(to.to_segment, name))
+    def _lines_of(self, kind: str, n: int) -> list[Lead]:
+        """The first lines of a kind, made where there are too few."""
+        lines = self._lines[kind]
+        lines += [Lead(kind, self._navigation) for _ in range(n - len(lines))]
+        return lines[:n]
+
+
+class Lead:
+    """A button that leads to a photo or a segment, and what is unusual about it."""
+
+    def __init__(self, kind: str, navigation: Navigation) -> None:
+        css, self._what, to = (
+            ("sat-drill-image", "its own table", navigation.to_image)
+            if kind == "image"
+            else ("sat-drill-segment", "its photos", navigation.to_segment)
         )
-        text = escaped(f"{whose}: {row['says']}")
-        line = widgets.HBox(
-            [
-                button(shortened(name, 26), f"{name}: see {what}", css, click),
-                widgets.HTML(value=f"<span>{text}</span>"),
-            ]
-        )
-        line.add_class("sat-lead")
-        return line
+        self._name = ""
+        self._open = button("", "", css, lambda: to(self._name))
+        self._text = widgets.HTML()
+        self.widget = widgets.HBox([self._open, self._text])
+        self.widget.add_class("sat-lead")
+
+    def put(self, name: str, whose: str, says: str) -> None:
+        """Show what is said about this photo or segment under these methods."""
+        self._name = name
+        self._open.description = shortened(name, 26)
+        self._open.tooltip = printable(f"{name}: see {self._what}")
+        self._text.value = f"<span>{escaped(f'{whose}: {says}')}</span>"

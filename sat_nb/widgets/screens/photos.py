@@ -11,7 +11,7 @@ import pandas as pd
 
 from sat_nb.arrays import Float32, Pixels, Size
 from sat_nb.errors import IdMismatch
-from sat_nb.printable import as_html, escaped
+from sat_nb.printable import as_html, escaped, printable
 from sat_nb.widgets import thumbnails
 from sat_nb.widgets.data import Cache, Data
 from sat_nb.widgets.fields import button, shortened
@@ -116,7 +116,7 @@ class Card:
         text = escaped(_text_of(row, whose))
         self._content.value = f'<div class="sat-tiles">{content}</div><div>{text}</div>'
         self.open.description = shortened(row["image_id"])
-        self.open.tooltip = f"{row['image_id']}: see its own table"
+        self.open.tooltip = printable(f"{row['image_id']}: see its own table")
 
 
 def _thumbnail(data: Data, image_id: str) -> tuple[Pixels, Size]:

@@ -1,9 +1,14 @@
-"""Classes that are declared for maps of other tools: one for all images, one an image, or by id."""
+"""What is declared of the photos of maps of other tools: classes, and sizes by id.
+
+Classes are one for all images, one an image, or by id.
+"""
 
 from __future__ import annotations
 
+import operator
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,14 +16,39 @@ import numpy as np
 from sat_nb.arguments import is_whole
 from sat_nb.by_id import composed, keys_by_id
 from sat_nb.errors import IdMismatch, InvalidInput, shorten
+from sat_nb.saliency.external.maps import PhotoFacts
 
 ClassIndex = int | Sequence[int] | Mapping[str, int]
 
+ARGUMENTS = {"target": "target", "predicted": "predicted", "label": "labels"}
+"""The argument in which each class of ``PhotoFacts`` is declared."""
 
-def classes_by_id(argument: str, given: ClassIndex | None, ids: list[str]) -> dict[str, int]:
+
+def facts_of(
+    ids: list[str],
+    classes: Mapping[str, ClassIndex | None],
+    photo_sizes: Mapping[str, tuple[int, int]] | None,
+) -> Mapping[str, PhotoFacts]:
+    """{image_id: what was declared}; nothing where nothing was."""
+    columns = {n: _classes_by_id(ARGUMENTS[n], given, ids) for n, given in classes.items()}
+    sizes = {} if photo_sizes is None else _sizes(photo_sizes, ids)
+    if not sizes and not any(columns.values()):
+        return MappingProxyType({})
+    return MappingProxyType(
+        {
+            i: PhotoFacts(
+                **{name: of_image.get(i) for name, of_image in columns.items()},
+                **dict(zip(("height", "width"), sizes.get(i, ()), strict=False)),
+            )
+            for i in ids
+        }
+    )
+
+
+def _classes_by_id(argument: str, given: ClassIndex | None, ids: list[str]) -> dict[str, int]:
     """{image_id: class}; nothing where nothing is given.
 
-    >>> classes_by_id("target", [3, 5], ["a", "b"]), classes_by_id("target", 7, ["a"])
+    >>> _classes_by_id("target", [3, 5], ["a", "b"]), _classes_by_id("target", 7, ["a"])
     ({'a': 3, 'b': 5}, {'a': 7})
     """
     if given is None:
@@ -36,7 +66,7 @@ def classes_by_id(argument: str, given: ClassIndex | None, ids: list[str]) -> di
     return {i: _class(argument, one) for i, one in zip(ids, listed, strict=True)}
 
 
-def with_keys_of(given: Any, ids: list[str], argument: str) -> Any:
+def _with_keys_of(given: Any, ids: list[str], argument: str) -> Any:
     """A mapping by image id under those of ``ids``, whatever their Unicode form; else as given."""
     if not hasattr(given, "keys"):
         return given
@@ -46,7 +76,7 @@ def with_keys_of(given: Any, ids: list[str], argument: str) -> Any:
 
 
 def _by_id(argument: str, given: Any, ids: list[str]) -> dict[str, int]:
-    found = with_keys_of(given, ids, argument)
+    found = _with_keys_of(given, ids, argument)
     missing = [i for i in ids if i not in found]
     if missing:
         others = " Labels of a part of the images go into sat_nb.build(labels=)."
@@ -80,3 +110,30 @@ def _remedy(value: Any) -> str:
     if isinstance(value, float) and 0 < value < 1:
         return "; of a sigmoid's probabilities give (p > 0.5).astype(int)"
     return ""
+
+
+def _sizes(given: Mapping[str, tuple[int, int]], ids: list[str]) -> dict[str, tuple[int, int]]:
+    sizes = _with_keys_of(given, ids, "photo_sizes")
+    missing = [i for i in ids if i not in sizes]
+    if missing:
+        raise IdMismatch(
+            f"photo_sizes: none for {len(missing)} of {len(ids)} images: {shorten(missing)}; it "
+            f"has {shorten(sizes)}."
+        )
+    return {i: _photo_size(i, sizes[i]) for i in ids}
+
+
+def _photo_size(image_id: str, size: Any) -> tuple[int, int]:
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got "
+            f"{reprlib.repr(size)}; give two whole numbers, as images.size(image_id) does."
+        ) from error
+    if min(height, width) < 1:
+        raise InvalidInput(
+            f"photo_sizes[{image_id!r}]: expected (height, width) in pixels, got {size!r}; a photo "
+            "has at least one pixel."
+        )
+    return height, width
