@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
+from threading import Thread, current_thread
 from typing import Any
 
 import pandas as pd
@@ -12,7 +15,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.table.classes import CLASSES, Classes
 from sat_nb.table.join import POSITIONS
-from sat_nb.table.parquet.opened import copied_by_method
+from sat_nb.table.parquet.opened import Opened, copied_by_method
 from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
 from sat_nb.table.schema import COLUMNS, N_FORWARD
@@ -48,15 +51,13 @@ class DataOnDisk(Data):
         check_mappings(images, maps, segments)
         self._whole = Shards.opened(table)
         self._whole.table.keep_connection()
-        self._seen = self._whole
-        if self._whole.n_rows >= MANY:
-            read = [*READ, *_own_columns(self._whole.empty)]
-            self._seen = Shards(copied_by_method(self._whole.table, read))
-            self._seen.table.keep_connection()
-        self._start(images, maps, segments, offer_on_disk(self._whole, self._seen))
+        kinds = _kinds(self._whole)
+        self._start(images, maps, segments, _offer(self._whole, kinds))
         self.table = self._whole.empty
-        groups = self._seen.ask("SELECT method, model, count(*) FROM {rows} GROUP BY ALL")
-        self._n_rows = {(method, model): n for method, model, n in groups}
+        n_rows = kinds.groupby(["method", "model"], dropna=False)["n"].sum()
+        self._n_rows = dict(zip(n_rows.index.to_list(), n_rows.tolist(), strict=True))
+        many = self._whole.n_rows >= MANY
+        self.copy = CopyByMethod(self._whole) if many else None
 
     @property
     def n_total(self) -> int:
@@ -74,7 +75,8 @@ class DataOnDisk(Data):
 
     def chosen(self, state: ExplorerState, panel: Panel) -> Shards:
         """What the filters leave of the panel's methods and models, as statistics read it."""
-        return self._seen.narrowed(self._wanted(state, panel))
+        seen = self.copy and self.copy.found
+        return (seen or self._whole).narrowed(self._wanted(state, panel))
 
     def whole(self, state: ExplorerState, panel: Panel) -> Shards:
         """The same with all columns."""
@@ -124,6 +126,53 @@ class DataOnDisk(Data):
         return {"methods": list(panel.methods), **({"models": models} if models else {}), **wanted}
 
 
+class CopyByMethod:
+    """A copy of a table's rows by method, made in a thread while the table itself answers.
+
+    ``found`` is the copy once it is there, and stays None if there cannot be one, whatever the
+    reason: the table itself then answers, or says what is wrong with it.
+    """
+
+    def __init__(self, whole: Shards) -> None:
+        self._copies: list[Shards] = []
+        # A database of its own, so that it takes no memory from the questions meanwhile.
+        apart = whole.table.of_files(whole.table.files)
+        cursors: list[Any] = []
+        columns = [*READ, *_own_columns(whole.empty)]
+        self._thread = Thread(
+            target=_copy, args=(apart, columns, cursors, self._copies), daemon=True
+        )
+        self._thread.start()
+        weakref.finalize(self, _give_up, self._thread, cursors)
+
+    @property
+    def found(self) -> Shards | None:
+        """The copy, or None as long as there is none."""
+        return self._copies[0] if self._copies else None
+
+    def wait(self) -> None:
+        """Wait until there is a copy, or none can be made."""
+        self._thread.join()
+
+
+def _copy(table: Opened, columns: list[str], cursors: list[Any], copies: list[Shards]) -> None:
+    with suppress(Exception), table.cursor() as cursor:
+        cursors.append(cursor)
+        cursor.execute("SET threads = 1")  # takes hardly longer, and leaves cores to questions
+        found = copied_by_method(table, columns, cursor)
+        found.keep_connection()
+        copies.append(Shards(found))
+
+
+def _give_up(thread: Thread, cursors: list[Any]) -> None:
+    """End the thread: at exit, and when nobody needs the copy any longer."""
+    while thread.is_alive() and thread is not current_thread():
+        for cursor in cursors:
+            with suppress(Exception):  # it may just have been closed
+                cursor.interrupt()
+        thread.join(0.1)
+
+
 def _noted(found: pd.DataFrame, n: int) -> pd.DataFrame:
     """The rows; a warning where they are not all."""
     if n > len(found):
@@ -137,20 +186,34 @@ def _own_columns(empty: pd.DataFrame) -> list[str]:
     return [str(c) for c in empty if c not in COLUMNS]
 
 
-def offer_on_disk(whole: Shards, seen: Shards) -> Offer:
-    """What the table offers, as ``offer_of`` finds it in memory; ``seen`` may be a copy."""
-    names = {c: _in_order(whole, seen, c) for c in ("method", "model", "segment")}
+def _kinds(whole: Shards) -> pd.DataFrame:
+    """The kinds of rows that occur, found in one pass: ``n`` of each, and how many have values."""
+    kinds = ["method", "model", "segment", "position", "correct"]
+    counts = ["n", "n_score", "n_label", "n_predicted"]
+    found = whole.ask(
+        "SELECT method, model, segment, position, label = predicted, count(*), count(score), "
+        "count(label), count(predicted) FROM {rows} GROUP BY ALL",
+        "position",
+    )
+    return pd.DataFrame(found, columns=[*kinds, *counts]).astype(dict.fromkeys(kinds, object))
+
+
+def _offer(whole: Shards, kinds: pd.DataFrame) -> Offer:
+    """What the table offers, as ``offer_of`` finds it in memory."""
+    names = {c: _in_order(whole, kinds, c) for c in ("method", "model", "segment")}
     if not names["segment"]:
         raise InvalidInput("table: has no segments, so there is nothing to explore.")
-    labels, predicted = (tuple(map(int, seen.distinct(c))) for c in ("label", "predicted"))
-    counted = "count(*), count(score), count(label), count(predicted)"
-    ((n_rows, n_scores, n_labels, n_predicted),) = seen.ask(f"SELECT {counted} FROM {{rows}}")
-    known = {"label": n_labels == n_rows, "predicted": n_predicted == n_rows}
-    right = seen.ask("SELECT count(DISTINCT label = predicted) FROM {rows}")[0][0]
-    kinds = {"label": len(labels), "predicted": len(predicted), "correct": right}
-    occurring = set(seen.distinct("position"))
-    image_ids = tuple(seen.distinct("image_id"))
-    mixed = not labels and len(seen.distinct("target")) > 1
+    of_classes = whole.ask("SELECT DISTINCT label, predicted FROM {rows}")
+    labels, predicted = (
+        tuple(sorted({int(n) for n in column if n is not None}))
+        for column in zip(*of_classes, strict=True)
+    )
+    n = kinds[["n", "n_score", "n_label", "n_predicted"]].sum()
+    known = {column: n[f"n_{column}"] == n["n"] for column in ("label", "predicted")}
+    n_kinds = {"label": len(labels), "predicted": len(predicted)}
+    n_kinds["correct"] = kinds["correct"].nunique()
+    image_ids = tuple(whole.distinct("image_id"))
+    mixed = not labels and len(whole.distinct("target")) > 1
     return Offer(
         methods=names["method"],
         models=names["model"],
@@ -158,20 +221,20 @@ def offer_on_disk(whole: Shards, seen: Shards) -> Offer:
         predicted=predicted,
         segments=names["segment"],
         image_ids=image_ids,
-        positions=tuple(p for p in POSITIONS if p in occurring),
-        has_scores=n_scores > 0,
+        positions=tuple(p for p in POSITIONS if p in set(kinds["position"])),
+        has_scores=bool(n["n_score"]),
         has_predictions=all(known.values()),
         pooled={"classes": "pool"} if mixed else {},
-        classes=tuple(name for name, e in CLASSES.items() if _tells_apart(e, known, kinds)),
-        units=tuple(c for c in _own_columns(whole.empty) if _groups_images(seen, c, image_ids)),
-        measures=_measures(seen) if N_FORWARD in whole.empty else (),
+        classes=tuple(name for name, e in CLASSES.items() if _tells_apart(e, known, n_kinds)),
+        units=tuple(c for c in _own_columns(whole.empty) if _groups_images(whole, c, image_ids)),
+        measures=_measures(whole) if N_FORWARD in whole.empty else (),
     )
 
 
-def _in_order(whole: Shards, seen: Shards, column: str) -> tuple[str, ...]:
+def _in_order(whole: Shards, kinds: pd.DataFrame, column: str) -> tuple[str, ...]:
     """The values of a column, those of the first file first, in the order of its rows."""
     first = Shards.names(Shards(whole.table.of_files(whole.table.files[:1])), column)
-    return tuple(dict.fromkeys([*first, *seen.distinct(column)]))
+    return tuple(dict.fromkeys([*first, *sorted(kinds[column].dropna().unique())]))
 
 
 def _tells_apart(entry: Classes, known: dict[str, bool], kinds: dict[str, int]) -> bool:
@@ -181,16 +244,16 @@ def _tells_apart(entry: Classes, known: dict[str, bool], kinds: dict[str, int]) 
     )
 
 
-def _groups_images(seen: Shards, column: str, image_ids: tuple[str, ...]) -> bool:
+def _groups_images(whole: Shards, column: str, image_ids: tuple[str, ...]) -> bool:
     """Whether a column of the user's own puts the images into groups, each image into one."""
     name = quoted(column)
     pairs = f"SELECT DISTINCT image_id, {name} AS one FROM {{rows}}"
-    ((n_pairs, n_known, n_groups),) = seen.ask(
+    ((n_pairs, n_known, n_groups),) = whole.ask(
         f"SELECT count(*), count(one), count(DISTINCT one) FROM ({pairs})", column
     )
     return n_pairs == n_known == len(image_ids) and 1 < n_groups < n_pairs
 
 
-def _measures(seen: Shards) -> tuple[str, ...]:
+def _measures(whole: Shards) -> tuple[str, ...]:
     sql = f"SELECT DISTINCT method FROM {{rows}} WHERE {N_FORWARD} IS NOT NULL ORDER BY 1"
-    return tuple(method for (method,) in seen.ask(sql, N_FORWARD))
+    return tuple(method for (method,) in whole.ask(sql, N_FORWARD))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +50,11 @@ def both(
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "copied":
             patch.setattr(data_on_disk, "MANY", 1)
-        yield Data(sat.read_table(folder)), DataOnDisk(folder)
+        on_disk = DataOnDisk(folder)
+        if on_disk.copy is not None:
+            on_disk.copy.wait()
+            assert on_disk.copy.found is not None
+        yield Data(sat.read_table(folder)), on_disk
 
 
 STATES = {
@@ -83,3 +91,48 @@ def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: 
     if name == "photos of all":
         expected, found = (t.sort_values("image_id", ignore_index=True) for t in tables)
     pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-12)
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose table counts as large, and so is copied."""
+    sat.write_table(labelled(), tmp_path / "table")
+    monkeypatch.setattr(data_on_disk, "MANY", 1)
+    return tmp_path / "table"
+
+
+def test_a_copy_that_cannot_be_made_costs_nothing_but_time(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise sat.CannotWrite("TMPDIR: no space is left.")
+
+    monkeypatch.setattr(data_on_disk, "copied_by_method", no_space)
+    data = DataOnDisk(large)
+    assert data.copy is not None
+    data.copy.wait()
+    assert data.copy.found is None
+    state = checked(ExplorerState(label="all"), data.offer)
+    expected = Snapshot(Data(sat.read_table(large)), state).table()
+    pd.testing.assert_frame_equal(Snapshot(data, state).table(), expected, rtol=1e-12)
+
+
+def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = Event(), Event()
+
+    def long(_table: object, _columns: object, cursor: Any) -> None:
+        begun.set()
+        try:
+            cursor.execute("SELECT sum(hash(range)) FROM range(1_000_000_000_000)")
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(data_on_disk, "copied_by_method", long)
+    data = DataOnDisk(large)
+    assert begun.wait(60)
+    assert not ended.is_set()
+    del data
+    gc.collect()
+    assert ended.wait(60)
