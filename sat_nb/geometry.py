@@ -16,27 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sat_nb.arrays import Mask, Masks, Pixels, Size, true_or_false
+from sat_nb.boxes import Box, box_of
 from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, unknown_name
 from sat_nb.registry import Entry, registry
-
-Box = tuple[slice, slice]
-"""Rows and columns of a picture."""
-
-
-def box_of(mask: Mask) -> Box:
-    """The rows and columns from the first pixel that is on to the last; empty slices without any.
-
-    >>> box_of(np.array([[False, False, False], [False, True, True]]))
-    (slice(1, 2, None), slice(1, 3, None))
-    """
-    rows = _extent(mask.any(axis=1))
-    return rows, _extent(mask[rows].any(axis=0))
-
-
-def _extent(on: NDArray[np.bool_]) -> slice:
-    cells = np.flatnonzero(on)
-    return slice(int(cells[0]), int(cells[-1]) + 1) if cells.size else slice(0, 0)
 
 
 def covered_areas(

@@ -118,8 +118,11 @@ def _product(factor: Float32, lines: Float32) -> Float32:
     Its further threads wait in a loop, on processors that the model needs.
     """
     step = max(1, ONE_THREAD // factor.size)
-    parts = [factor @ lines[:, i : i + step] for i in range(0, lines.shape[1], step)]
-    return np.concatenate(parts, axis=1)
+    found = np.empty((len(factor), lines.shape[1]), dtype=np.float32)
+    for start in range(0, lines.shape[1], step):
+        part = slice(start, start + step)
+        np.matmul(factor, lines[:, part], out=found[:, part])
+    return found
 
 
 class _Gaussian(NamedTuple):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sat_nb.errors import shorten
 from sat_nb.interventions.asking import Found, Plan
@@ -64,13 +63,15 @@ def _rows(
     )
 
 
-def _further(measure: Measure, effects: Effects, n_forward: int, n: int) -> dict[str, Any]:
+def _further(
+    measure: Measure, effects: Effects, n_forward: int, n: int
+) -> dict[str, tuple[str, list[Any]]]:
     """The columns that a table of maps does not have."""
-    found: dict[str, Any] = {N_FORWARD: pd.array([n_forward] * n, dtype="Int64")}
+    found: dict[str, tuple[str, list[Any]]] = {N_FORWARD: ("Int64", [n_forward] * n)}
     for column, dtype in measure.columns.items():
         values = list(effects.columns.get(column, [None] * n))
         values += [None] * (n - len(values))
-        found[column] = pd.Series(values, dtype=TEXT if dtype == "text" else dtype).array
+        found[column] = TEXT if dtype == "text" else dtype, values
     return found
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arguments import is_number, is_whole
-from sat_nb.arrays import Float64, Mask, Masks, Size, true_or_false
+from sat_nb.arrays import Float64, Masks, Size, true_or_false
+from sat_nb.boxes import grown
 from sat_nb.errors import InvalidInput
-from sat_nb.geometry import box_of, get_fit
+from sat_nb.geometry import get_fit
 from sat_nb.printable import PLAIN_TEXT, as_html, printable
 from sat_nb.segments.pictures import as_png, distinct_colours
 
@@ -91,7 +92,7 @@ class SegmentationMap:
             raise InvalidInput(f"px: expected a whole number >= 0, got {px!r}.")
         if px == 0:
             return self
-        return self._with_masks(_grown(self.masks, int(px)))
+        return self._with_masks(grown(self.masks, int(px)))
 
     def resize(
         self,
@@ -329,22 +330,3 @@ def _equal_scores(a: NDArray | None, b: NDArray | None) -> bool:
     if a is None or b is None:
         return a is b
     return np.array_equal(a, b, equal_nan=True)
-
-
-def _grown(masks: Masks, px: int) -> Masks:
-    """Grow boolean (n, H, W) by ``px`` to all sides; only the surroundings of each are visited."""
-    grown = np.zeros_like(masks)
-    for mask, out in zip(masks, grown, strict=True):
-        rows, columns = (slice(max(s.start - px, 0), s.stop + px) for s in box_of(mask))
-        near = mask[rows, columns]
-        out[rows, columns] = _dilated(_dilated(near, px).T, px).T
-    return grown
-
-
-def _dilated(mask: Mask, px: int) -> Mask:
-    """Grow (H, W) up and down: the union of the mask shifted by up to ``px`` rows."""
-    grown = mask.copy()
-    for shift in range(1, min(px, len(mask) - 1) + 1):
-        grown[shift:] |= mask[:-shift]
-        grown[:-shift] |= mask[shift:]
-    return grown

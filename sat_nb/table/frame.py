@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,13 @@ def _frame_of(
 
 def _further_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
     """The columns that only some rows have; missing in the others."""
-    dtypes = {column: values.dtype for block in blocks for column, values in block.more.items()}
+    dtypes = {column: dtype for block in blocks for column, (dtype, _) in block.more.items()}
+    nothing: tuple[str, list[Any]] = ("", [])
     found = {}
     for column, dtype in dtypes.items():
-        blanks = (pd.array([None] * n, dtype=dtype) for n in n_rows)
-        values = (block.more.get(column, ()) for block in blocks)
-        parts = [part if len(part) else blank for part, blank in zip(values, blanks, strict=True)]
-        found[column] = pd.concat(map(pd.Series, parts), ignore_index=True).array
+        parts = (block.more.get(column, nothing)[1] for block in blocks)
+        values = [part or [None] * n for part, n in zip(parts, n_rows, strict=True)]
+        found[column] = pd.Series([*chain.from_iterable(values)], dtype=dtype).array
     return found
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.table.classes import CLASSES, Classes
 from sat_nb.table.join import POSITIONS
-from sat_nb.table.parquet.copied import copied_by_method
+from sat_nb.table.parquet.opened import copied_by_method
 from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
 from sat_nb.table.schema import COLUMNS, N_FORWARD
