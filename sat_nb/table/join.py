@@ -114,7 +114,7 @@ def image_rows(
         runs = group[0].segments.runs
         found = sums_and_tolerances([one.attribution for one in group], runs)
         for one, (sums, tolerance) in zip(group, found, strict=True):
-            if not math.isfinite(sums.sum()):
+            if not all(map(math.isfinite, sums.tolist())):
                 raise InvalidInput(
                     f"maps[{one.method!r}][{image_id!r}]: holds NaN or infinite values; explain "
                     "that image again, or leave it out."
