@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ import pandas as pd
 from sat_nb.arguments import checked_whole
 from sat_nb.errors import InvalidInput
 from sat_nb.files import as_path, check_target, existing, written_whole
+from sat_nb.plots.difference import plot_difference
 from sat_nb.printable import PLAIN_TEXT, escaped, literal
 from sat_nb.registry import chosen, lists
-from sat_nb.reports.between import between_models
 from sat_nb.reports.findings import Findings, Options
 from sat_nb.reports.made import how_made
-from sat_nb.reports.markup import Html
+from sat_nb.reports.markup import Html, bullets, drawn, paragraph, side_by_side
 from sat_nb.reports.section import Section
 from sat_nb.reports.sections import SECTIONS
+from sat_nb.reports.sentences import listed
 from sat_nb.stats.bootstrap import Unit
+from sat_nb.stats.difference import Difference, difference
 from sat_nb.stats.pair_test import PairTest
 from sat_nb.stats.rows import check_pooled
 from sat_nb.table.parquet.files import read_table
@@ -166,7 +169,7 @@ def _page(
 ) -> str:
     models = data.offer.models or (None,)
     body = [part for model in models for part in _chapter(data, model, options, sections)]
-    differ = between_models(data, options)
+    differ = _between_models(data, options)
     if differ:
         body += [Html("<h2>How the models differ</h2>"), *differ]
     made = "".join(how_made(data, options, call))
@@ -208,6 +211,61 @@ def _chapter(
         if parts:
             yield Html(f"<h{level}>{escaped(section.title)}</h{level}>")
             yield from parts
+
+
+def _between_models(data: Data, options: Options) -> Sequence[Html]:
+    """The first model against each other one, in words and pictures; nothing for one model."""
+    found, refused = [], []
+    for method, a, b in _pairs(data):
+        try:
+            found.append(_difference_of(data, options, method, a, b))
+        except InvalidInput as error:
+            refused.append(f"{a} and {b} under {method}: {error}")
+    if not found and not refused:
+        return []
+    pictures = [drawn(partial(plot_difference, one), _said_of(one)) for one in found]
+    return [
+        paragraph("Local ranks of the same segments of the same photos, in pairs."),
+        bullets([*map(_said_of, found), *refused]),
+        side_by_side(pictures),
+    ]
+
+
+def _pairs(data: Data) -> Iterator[tuple[str, str, str]]:
+    """Every method for two models; the first method for more."""
+    first, *others = data.offer.models or ("",)
+    methods = data.offer.methods if len(others) == 1 else data.offer.methods[:1]
+    return ((method, first, other) for other in others for method in methods)
+
+
+def _difference_of(data: Data, options: Options, method: str, a: str, b: str) -> Difference:
+    rows = data.table[data.table["method"] == method]
+    return difference(
+        rows[rows["model"] == a],
+        rows[rows["model"] == b],
+        method=method,
+        alpha=options.alpha,
+        missing="skip",
+        n_resamples=options.n_resamples,
+        seed=options.seed,
+        **options.units,
+        **options.pooling,
+    )
+
+
+def _said_of(found: Difference) -> str:
+    """Which segments gain ranks and which lose them from model a to model b."""
+    moved = found.table[found.table["adjusted_p_value"] <= found.alpha]
+    models = f"{found.model_a} to {found.model_b}"
+    if moved.empty:
+        return f"Under {found.method} no segment differs in rank from {models}."
+    kinds = {"earlier": moved["rank_shift"] < 0, "later": moved["rank_shift"] > 0}
+    parts = [
+        f"{what} in rank: {listed(list(moved.index[rows]))}"
+        for what, rows in kinds.items()
+        if rows.any()
+    ]
+    return f"Under {found.method}, from {models}: {'; '.join(parts)}."
 
 
 def _call(out: str | os.PathLike[str], options: Options) -> str:

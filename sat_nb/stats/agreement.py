@@ -22,10 +22,10 @@ from sat_nb.stats.bootstrap import (
 )
 from sat_nb.stats.difference import difference
 from sat_nb.stats.image_taus import mean_taus, taus_of_photos
-from sat_nb.stats.paired import images_of_both
+from sat_nb.stats.paired import images_of_both, ranked_together
 from sat_nb.stats.rows import KEY, check_pooled, checked_rows
 from sat_nb.table.parquet.files import read_table
-from sat_nb.table.schema import N_FORWARD, RANK_EFFECTS_BY, need_columns, rerank
+from sat_nb.table.schema import N_FORWARD, RANK_EFFECTS_BY, need_columns
 
 REST = "(rest)"
 ATTRACTS, MATTERS = "attracts, matters less", "matters, attracts less"
@@ -307,7 +307,7 @@ def _of_pair(
     effect: str,
     options: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    a, b = _ranked(table, effects, value)
+    a, b = ranked_together(table, effects, value)
     if a["image_id"].nunique() < 2:
         raise InvalidInput(
             f"table, effects: expected at least 2 photos with segments of both {method!r} and "
@@ -328,17 +328,6 @@ def _of_pair(
         photos.assign(**named)[[*PAIR, "image_id", "n_segments", "tau"]],
         _findings(shifts.table, options["alpha"]).assign(**named),
     )
-
-
-def _ranked(
-    table: pd.DataFrame, effects: pd.DataFrame, value: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that both have, ranked among each other."""
-    keys = table[KEY].dropna().merge(effects[KEY].dropna(), on=KEY)
-    both = [rerank(rows.merge(keys, on=KEY), by=value) for rows in (table, effects)]
-    for rows in both:
-        rows.attrs = {}
-    return both[0], both[1]
 
 
 def _units(table: pd.DataFrame, options: dict[str, Any]) -> pd.Series:

@@ -11,7 +11,7 @@ import pandas as pd
 from sat_nb.errors import IdMismatch, InvalidInput, shorten, unknown_name
 from sat_nb.stats.rows import KEY
 from sat_nb.table.classes import Classes, with_classes
-from sat_nb.table.schema import ranked_again
+from sat_nb.table.schema import ranked_again, rerank
 from sat_nb.table.source import with_text
 
 MISSING = ("error", "skip")
@@ -89,6 +89,17 @@ def _ranks_on(
     new = ranked_again(kept, rank_by)["rank"]
     is_uneven = kept["image_id"].isin(uneven)
     return kept[KEY].assign(rank=kept["rank"].where(~is_uneven, new))
+
+
+def ranked_together(
+    a: pd.DataFrame, b: pd.DataFrame, value: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that both have, ranked among each other."""
+    keys = a[KEY].dropna().merge(b[KEY].dropna(), on=KEY)
+    both = [rerank(rows.merge(keys, on=KEY), by=value) for rows in (a, b)]
+    for rows in both:
+        rows.attrs = {}
+    return both[0], both[1]
 
 
 def images_of_both(

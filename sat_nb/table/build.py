@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 from sat_nb.by_id import composed
 from sat_nb.errors import unknown_name
 from sat_nb.geometry import FITS, get_fit
-from sat_nb.processors import n_cores
+from sat_nb.processors import n_cores, threads_on_cores
 from sat_nb.registry import chosen, lists
 from sat_nb.saliency.external.maps import ExternalMaps, swapped_sizes
 from sat_nb.saliency.store.store import AttributionStore
@@ -222,7 +221,7 @@ def join(
     # In lots, threads wait less for each other: a sixth of the time for small maps.
     n = min(LARGEST_LOT, -(-len(images) // (4 * n_threads)))
     lots = [slice(start, start + n) for start in range(0, len(images), n)]
-    with ThreadPoolExecutor(n_threads) as threads:
+    with threads_on_cores(min(n_threads, len(lots))) as threads:
         return [*chain.from_iterable(threads.map(of_lot, lots))]
 
 

@@ -50,17 +50,23 @@ def _frame_of(
     n_rows = np.maximum(counts, 1)
     try:
         columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
-        columns |= {"n_segments": np.repeat(counts, n_rows), "rank": np.nan}
-        table = pd.DataFrame({column: columns[column] for column in COLUMNS})
+        columns["n_segments"] = np.repeat(counts, n_rows)
+        columns["rank"] = _ranks(columns, rank_by, n_rows)
+        ordered = {column: columns[column] for column in COLUMNS} | _further_columns(blocks, n_rows)
+        # A copy would hold the table twice; no column shares memory with another.
+        return pd.DataFrame(ordered, copy=False)
     except UnicodeEncodeError as error:
         raise InvalidInput(
             f"maps, segments: the name {error.object!r} is not valid Unicode, and pandas "
             f"{pd.__version__} holds no such text; rename it."
         ) from None
-    block_of_row = np.repeat(np.arange(len(blocks)), n_rows)
-    near = table[TOLERANCE] if rank_by in RANK_BY else None
-    table["rank"] = local_rank(table[rank_by], block_of_row, near)
-    return table.assign(**_further_columns(blocks, n_rows))
+
+
+def _ranks(columns: Mapping[str, Any], rank_by: str, n_rows: NDArray[np.int64]) -> pd.Series:
+    """The rank of each row within its block."""
+    block_of_row = np.repeat(np.arange(len(n_rows)), n_rows)
+    near = pd.Series(columns[TOLERANCE]) if rank_by in RANK_BY else None
+    return local_rank(pd.Series(columns[rank_by]), block_of_row, near)
 
 
 def _further_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -105,28 +111,38 @@ def _image_columns(
 
 def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
     """The columns of single segments, blank in the row of a block without segments."""
-    segments = [block.segments for block in blocks]
-    vacant = np.repeat([not one.names for one in segments], n_rows)
+    first = np.cumsum(n_rows) - n_rows  # the row at which each block begins
+    numbers = np.arange(n_rows.sum()) - np.repeat(first, n_rows)
+    vacant = np.repeat([not block.segments.names for block in blocks], n_rows)
+    # The methods of an image share its segments, which are put together once.
+    segments = list({id(block.segments): block.segments for block in blocks}.values())
+    begins = np.cumsum([0] + [max(len(one.names), 1) for one in segments])
+    begin_of = {id(one): begin for one, begin in zip(segments, begins[:-1], strict=True)}
+    rows = numbers + np.repeat([begin_of[id(block.segments)] for block in blocks], n_rows)
 
-    def joined(parts: list[NDArray[Any]], blank: Any) -> NDArray[Any]:
+    def joined(parts: list[Any], blank: Any) -> NDArray[Any]:
         return np.concatenate([part if len(part) else np.array([blank]) for part in parts])
 
-    px = joined([one.px for one in segments], 0)
+    def of_segments(parts: list[Any], blank: Any) -> NDArray[Any]:
+        return joined(parts, blank)[rows]
+
+    def texts(parts: list[NDArray[Any]]) -> pd.Series:
+        return pd.Series(of_segments(parts, None), dtype=TEXT)
+
+    px = of_segments([one.px for one in segments], 0)
     totals = joined([block.totals for block in blocks], np.nan)
     means = totals / np.where(vacant, 1, px)
-    names = [name for one in segments for name in (one.names or (None,))]
-    numbers = np.arange(n_rows.sum()) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
     return {
         "segment_id": pd.arrays.IntegerArray(numbers, vacant),
-        "segment": pd.Series(names, dtype=TEXT),
+        "segment": texts([np.array(one.names, dtype=object) for one in segments]),
         "mean_attribution": means,
         "abs_mean_attribution": np.abs(means),
         "total_attribution": totals,
-        "mask_px": pd.arrays.IntegerArray(px, vacant),
-        "mask_fraction": joined([one.fractions for one in segments], np.nan),
-        "position": pd.Series(joined([one.positions for one in segments], None), dtype=TEXT),
+        "mask_px": pd.arrays.IntegerArray(px, vacant.copy()),
+        "mask_fraction": of_segments([one.fractions for one in segments], np.nan),
+        "position": texts([one.positions for one in segments]),
         "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
-        "score": joined([one.scores for one in segments], np.nan),
+        "score": of_segments([one.scores for one in segments], np.nan),
     }
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float64, Map, Size
+from sat_nb.arrays import Float32, Float64, Map, Size
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.saliency.external.axes import MAX_CHANNELS, as_array
 from sat_nb.saliency.methods import NEED_POSITIVE
+from sat_nb.saliency.sampling import COARSER_ERRORS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.segments.segmentation import SegmentationMap
 from sat_nb.table.fitting import Fitting, check_declared, photo_size
@@ -21,11 +22,11 @@ from sat_nb.table.kernel import (
     MAPS_AT_ONCE,
     MaskRuns,
     mask_runs,
+    segment_sums,
     sums_and_tolerances,
 )
 from sat_nb.table.merges import Merge
 from sat_nb.table.pools import Pool, as_map
-from sat_nb.table.sampling_errors import sampling_errors
 
 Maps = Mapping[str, Mapping[str, NDArray[Any]]]
 """{method: {image_id: attribution map}}."""
@@ -113,7 +114,7 @@ def image_rows(
         runs = group[0].segments.runs
         found = sums_and_tolerances([one.attribution for one in group], runs)
         for one, (sums, tolerance) in zip(group, found, strict=True):
-            if not math.isfinite(sums.sum()):
+            if not all(map(math.isfinite, sums.tolist())):
                 raise InvalidInput(
                     f"maps[{one.method!r}][{image_id!r}]: holds NaN or infinite values; explain "
                     "that image again, or leave it out."
@@ -124,7 +125,7 @@ def image_rows(
                 one.method,
                 one.segments,
                 sums[:-1],
-                sampling_errors(one.chunk, runs, options.pool),
+                _sampling_errors(one.chunk, runs, options.pool),
                 tolerance,
                 known.get("n_samples"),
                 _facts_of(maps[one.method], facts),
@@ -254,4 +255,33 @@ def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
     return array
 
 
-# Standard errors of the sums, for maps of methods that sample.
+def _sampling_errors(chunk: Chunk, runs: MaskRuns, pool: Pool) -> Float64:
+    """Standard errors (n,) of the segments' means; NaN where they are not known.
+
+    They are known for maps that a store keeps with replicates or a coarser integral of the
+    channels' sum, and for pools that are a multiple of that sum.
+    """
+    sources = [name for name in ERRORS if name in chunk.arrays]
+    if not sources or pool.share_of_sum is None:
+        return np.full(runs.px.size, np.nan)
+    errors = ERRORS[sources[0]](chunk.attribution, chunk.arrays[sources[0]], runs)
+    return errors / runs.px * pool.share_of_sum(chunk.attribution.shape[2])
+
+
+def _error_of_replicates(_map: Float32, replicates: Float32, runs: MaskRuns) -> Float64:
+    """From the spread of r independent means (r, H, W) of the channels' sum."""
+    sums = [segment_sums(one[..., None], runs)[:-1] for one in replicates]
+    return np.std(sums, axis=0, ddof=1) / math.sqrt(len(sums))
+
+
+def _error_of_quadrature(attribution: Float32, coarser: Float32, runs: MaskRuns) -> Float64:
+    """From the same integral (H, W) with a third of the nodes."""
+    difference = attribution.sum(axis=2) - coarser
+    return np.abs(segment_sums(difference[..., None], runs)[:-1]) / COARSER_ERRORS
+
+
+ERRORS: dict[str, Callable[[Float32, Float32, MaskRuns], Float64]] = {
+    "replicates": _error_of_replicates,
+    "coarser": _error_of_quadrature,
+}
+"""Array of a Chunk -> the error of each sum, from (map, array, runs)."""

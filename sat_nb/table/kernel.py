@@ -17,6 +17,16 @@ from sat_nb.arrays import Size
 from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput
 
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_LOWEST = np.uint64(0x0101010101010101)  # bit of each byte
+_LOWER = np.uint64(0x7F7F7F7F7F7F7F7F)  # bits of each byte, all but the highest
+_TOGETHER = np.uint64(0x0102040810204080)
+# De Bruijn: any six bits of it that follow each other occur once, so that its product with one
+# bit tells which bit that is.
+_ALL_DIFFER = np.uint64(0x03F79D71B4CB0A89)
+_BIT_OF = np.array(
+    sorted(range(64), key=lambda bit: (int(_ALL_DIFFER) << bit) % 2**64 >> 58), dtype=np.int64
+)
 TIE_SHARE = 1e-6  # of the largest |A| of a map: means that differ by less are equal
 ROUNDING = 1e-12  # of the largest channel: what summing channels that cancel may leave
 CANCELLING = 1e-2  # of the largest channel: a smaller |A| is added up in double precision
@@ -43,15 +53,15 @@ class MaskRuns:
 def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
     """The runs of boolean masks (n, H, W)."""
     n, height, width = masks.shape
-    if width % 8 == 0:  # rows are read as words of eight cells
-        cells = np.ascontiguousarray(masks, dtype=bool)
-    else:
-        cells = np.zeros((n, height, width // 8 * 8 + 8), dtype=bool)
-        cells[:, :, :width] = masks
-    (starts, stops, owners), moments = _find_runs(cells.view(np.uint64), width)
+    cells = np.ascontiguousarray(masks, dtype=bool).reshape(-1)
+    if cells.size % 8:  # cells are read as words of eight
+        cells = np.append(cells, np.zeros(-cells.size % 8, dtype=bool))
+    words = cells.view(np.uint64)
+    words.flags.writeable = False  # numba holds that for a type of its own
+    (starts, stops, owners), moments = _find_runs(words, n, height, width)
     px = moments[:n, 0]
-    centroids = moments[:n, 1:] / px[:, None] / (height, width)
-    return MaskRuns(starts, stops, owners, px.astype(np.int64), centroids, (height, width))
+    centroids = moments[:n, 1:] / 2 / px[:, None] / (height, width)
+    return MaskRuns(starts, stops, owners, px, centroids, (height, width))
 
 
 def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
@@ -80,29 +90,29 @@ def sums_and_tolerances(
     attributions: Sequence[NDArray], runs: MaskRuns
 ) -> list[tuple[NDArray[np.float64], float]]:
     """What ``sums_and_tolerance`` gives, of up to ``MAPS_AT_ONCE`` maps of one dtype."""
-    rows = [_as_rows(attribution, runs) for attribution in attributions]
+    rows = [_as_rows(attribution, runs.size) for attribution in attributions]
     n, found = len(rows), np.zeros((len(rows), 2))
     sums = np.zeros((n, runs.px.size + 1))
     channels = np.array([attribution.shape[2] for attribution in attributions])
     # Always as many arrays: each number of them would be compiled on its own.
     filled = (*rows, *[rows[0]] * (MAPS_AT_ONCE - n))
     _add_runs_of(filled, n, channels, runs.starts, runs.stops, runs.masks, sums, found)
-    tolerances = [_tolerance(*pair) for pair in zip(attributions, found, strict=True)]
+    tolerances = [_tolerance(*pair) for pair in zip(attributions, found.tolist(), strict=True)]
     return list(zip(sums, tolerances, strict=True))
 
 
-def _as_rows(attribution: NDArray, runs: MaskRuns) -> NDArray:
+def _as_rows(attribution: NDArray, size: Size) -> NDArray:
     """A map as (H, W * C), not to be written to: numba holds that for a type of its own."""
-    if attribution.shape[:2] != runs.size:
+    if attribution.shape[:2] != size:
         raise InvalidInput(
-            f"attribution: expected the masks' size {runs.size}, got {attribution.shape[:2]}."
+            f"attribution: expected the masks' size {size}, got {attribution.shape[:2]}."
         )
-    rows = np.ascontiguousarray(attribution).reshape(runs.size[0], -1)
+    rows = np.ascontiguousarray(attribution).reshape(size[0], -1)
     rows.flags.writeable = False
     return rows
 
 
-def _tolerance(attribution: NDArray, found: NDArray[np.float64]) -> float:
+def _tolerance(attribution: NDArray, found: list[float]) -> float:
     """From the largest |sum over the channels| and the largest |channel| that the loop found."""
     largest, channel = found
     if largest < CANCELLING * channel:  # float32 has no digits left
@@ -110,61 +120,85 @@ def _tolerance(attribution: NDArray, found: NDArray[np.float64]) -> float:
     return float(max(TIE_SHARE * largest, ROUNDING * channel))
 
 
-_ALL_ON = np.uint64(0x0101010101010101)
-
-
 @compiled(nogil=True)
-def _find_runs(words, width):  # type: ignore[no-untyped-def]
-    """Runs (3, m) of masks given eight cells to a word, and each mask's px and centre moments."""
-    n, height, n_words = words.shape
-    runs = np.empty((4096, 3), dtype=np.int64)
-    moments = np.zeros((n + 1, 3))
-    changes = np.empty(8 * n_words + 2, dtype=np.int64)
-    line, free = np.empty(n_words, np.uint64), np.empty(n_words, np.uint64)
+def _find_runs(words, n, height, width):  # type: ignore[no-untyped-def]
+    """Runs (3, m) of n masks given eight cells to a word, and moments (n + 1, 3).
+
+    These are each mask's px, and twice the sums of its pixels' row and column, from their centres.
+    """
+    bits = np.zeros(words.size // 8 + 2, dtype=np.uint64)  # one more than are filled
+    _pack(words, bits.view(np.uint8))
+    first, last = _first_and_last_rows(bits, n, height, width)
+    most = (n + 1) * (width // 2 + 1)  # runs of a row
+    runs = np.empty((4096 + most, 3), dtype=np.int64)
+    changes = np.empty(width + 2, dtype=np.int64)
+    free = np.empty(width // 64 + 2, dtype=np.uint64)  # the cells of a row outside all masks
     count = 0
     for row in range(height):
-        free[:] = _ALL_ON
+        free[:] = _ALL
+        if count + most > len(runs):
+            runs = np.concatenate((runs, np.empty_like(runs)))
         for mask in range(n + 1):
-            # A copy, because a slice of an array counts its owners, which takes longer.
-            seen = _copy(words, mask, row, line) if mask < n else _copy_line(free, line)
-            if seen == 0:
+            if mask == n:
+                n_changes = _take_row(free, 0, width, changes, free)
+            elif first[mask] <= row <= last[mask]:
+                n_changes = _take_row(bits, (mask * height + row) * width, width, changes, free)
+            else:
                 continue
-            if seen & ~_ALL_ON:
-                _make_ones(line)
-            n_changes = _row_changes(line, width, changes)
-            if mask < n:
-                for word in range(n_words):
-                    free[word] &= ~line[word]
-            while count + n_changes > len(runs):
-                runs = np.concatenate((runs, np.empty_like(runs)))
             for i in range(0, n_changes, 2):
-                begin, end = changes[i], changes[i + 1]
-                runs[count] = row * width + begin, row * width + end, mask
-                moments[mask, 0] += end - begin
-                moments[mask, 1] += (end - begin) * (row + 0.5)
-                moments[mask, 2] += (end - begin) * (begin + end) / 2
+                runs[count, 0] = row * width + changes[i]
+                runs[count, 1] = row * width + changes[i + 1]
+                runs[count, 2] = mask
                 count += 1
-    return runs[:count].T.copy(), moments
+    runs = runs[:count].T.copy()
+    return runs, _moments(runs, n, width)
 
 
 @compiled(nogil=True)
-def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
-    """Columns at which a row turns on and off, alternately; the last run ends at the width."""
-    count = 0
-    steady = np.uint64(0)  # a word in which all cells equal the previous cell
-    for word in range(line.size):
-        if line[word] == steady:
-            continue
-        # Each cell is a byte, 0 or 1: a byte of `change` is 1 where its cell differs from the one
-        # before, which the shift brings to its place (little-endian, so cell 0 is the lowest).
-        change = line[word] ^ ((line[word] << np.uint64(8)) | (steady & np.uint64(1)))
-        steady = (line[word] >> np.uint64(56)) * _ALL_ON
+def _pack(words, packed):  # type: ignore[no-untyped-def]
+    """Eight cells of a byte each, which is not 0 where a cell is on, to one byte of eight bits."""
+    for i in range(words.size):  # numba vectorises this
+        # The highest bit of each byte says whether it is on: 0x7F more of its other bits set it.
+        on = ((words[i] & _LOWER) + _LOWER) | words[i]
+        # The product brings the bits 0, 8, ..., 56 side by side into the highest byte.
+        packed[i] = (((on >> np.uint64(7)) & _LOWEST) * _TOGETHER) >> np.uint64(56)
+
+
+@compiled(nogil=True)
+def _first_and_last_rows(bits, n, height, width):  # type: ignore[no-untyped-def]
+    """Rows between which all cells of each mask lie, up to a word that begins or ends outside."""
+    first, last = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    for mask in range(n):
+        at = mask * height * width
+        begin, end = at >> 6, (at + height * width - 1) >> 6
+        while begin < end and bits[begin] == 0:
+            begin += 1
+        while begin < end and bits[end] == 0:
+            end -= 1
+        first[mask] = max(64 * begin - at, 0) // width
+        last[mask] = (64 * end + 63 - at) // width
+    return first, last
+
+
+@compiled(nogil=True)
+def _take_row(bits, at, width, changes, free):  # type: ignore[no-untyped-def]
+    """Columns at which the row from bit ``at`` turns on and off; ``free`` loses its cells."""
+    word, shift = at >> 6, np.uint64(at & 63)
+    count, before = 0, np.uint64(0)
+    for column in range(0, width, 64):
+        # Two shifts to the left, because one by 64 is not defined.
+        cells = (bits[word] >> shift) | (bits[word + 1] << np.uint64(1) << (np.uint64(63) - shift))
+        if width - column < 64:
+            cells &= _ALL >> np.uint64(64 - (width - column))
+        free[column >> 6] &= ~cells
+        change = cells ^ ((cells << np.uint64(1)) | before)
+        before = cells >> np.uint64(63)
         while change != 0:
-            column = 8 * word + _first_cell(change)
-            if column < width:
-                changes[count] = column
-                count += 1
-            change &= change - np.uint64(1)  # clears the lowest bit
+            lowest = change & (~change + np.uint64(1))
+            changes[count] = column + _BIT_OF[(lowest * _ALL_DIFFER) >> np.uint64(58)]
+            count += 1
+            change ^= lowest
+        word += 1
     if count % 2:
         changes[count] = width
         count += 1
@@ -172,42 +206,16 @@ def _row_changes(line, width, changes):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True)
-def _copy(words, mask, row, line):  # type: ignore[no-untyped-def]
-    """Copy a row of a mask; the bits that any of its words has."""
-    seen = np.uint64(0)
-    for word in range(line.size):
-        line[word] = words[mask, row, word]
-        seen |= line[word]
-    return seen
-
-
-@compiled(nogil=True)
-def _copy_line(free, line):  # type: ignore[no-untyped-def]
-    """The same of a row alone."""
-    seen = np.uint64(0)
-    for word in range(line.size):
-        line[word] = free[word]
-        seen |= line[word]
-    return seen
-
-
-@compiled(nogil=True)
-def _make_ones(line):  # type: ignore[no-untyped-def]
-    """Make every cell that is not 0 a 1, as the other functions count on."""
-    cells = line.view(np.uint8)
-    for cell in range(cells.size):
-        cells[cell] = cells[cell] != 0
-
-
-@compiled(nogil=True)
-def _first_cell(word):  # type: ignore[no-untyped-def]
-    """The number of the first of a word's eight cells that is on, by bisection."""
-    cell = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        cell, word = 4, word >> np.uint64(32)
-    if word & np.uint64(0xFFFF) == 0:
-        cell, word = cell + 2, word >> np.uint64(16)
-    return cell + (word & np.uint64(0xFF) == 0)
+def _moments(runs, n, width):  # type: ignore[no-untyped-def]
+    """What ``_find_runs`` returns beside the runs; whole numbers, so that nothing is rounded."""
+    moments = np.zeros((n + 1, 3), dtype=np.int64)
+    for i in range(runs.shape[1]):
+        begin, end, mask = runs[0, i], runs[1, i], runs[2, i]
+        row = begin // width
+        moments[mask, 0] += end - begin
+        moments[mask, 1] += (end - begin) * (2 * row + 1)
+        moments[mask, 2] += (end - begin) * (begin + end - 2 * row * width)
+    return moments
 
 
 @compiled(nogil=True)

@@ -47,10 +47,9 @@ from sat_nb.widgets.fields import button
 from sat_nb.widgets.head_bar import HeadBar
 from sat_nb.widgets.link import from_link, to_link
 from sat_nb.widgets.markup import alert, count
-from sat_nb.widgets.moves import Orders, moves_html, orders_of
 from sat_nb.widgets.screens import SCREENS
 from sat_nb.widgets.screens.screen import Navigation, Screen
-from sat_nb.widgets.snapshot import Snapshot
+from sat_nb.widgets.snapshot import Orders, Snapshot, moves_html, orders_of
 from sat_nb.widgets.state import ExplorerState, with_changes
 from sat_nb.widgets.views import VIEWS
 

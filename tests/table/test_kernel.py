@@ -62,3 +62,34 @@ def test_a_map_of_another_size_is_refused() -> None:
     runs = mask_runs(np.ones((1, 4, 5), bool))
     with pytest.raises(InvalidInput, match=r"the masks' size \(4, 5\), got \(2, 5\)"):
         segment_sums(np.ones((2, 5, 1)), runs)
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 4), st.sampled_from([1, 7, 63, 64, 65, 127, 130])),
+    st.integers(0, 2**32 - 1),
+)
+def test_runs_are_those_of_each_row(shape: tuple[int, int, int], seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    masks = generator.random(shape) < generator.choice([0.02, 0.5, 0.98])
+    with np.errstate(invalid="ignore"):  # what is empty has no centre
+        runs = mask_runs(masks)
+    found = list(zip(runs.starts.tolist(), runs.stops.tolist(), runs.masks.tolist(), strict=True))
+    _, height, width = shape
+    expected = [
+        (row * width + begin, row * width + end, number)
+        for row in range(height)
+        for number, on in enumerate([*masks[:, row], ~masks[:, row].any(axis=0)])
+        for begin, end in stretches(on)
+    ]
+    assert found == expected
+    centres = [np.argwhere(mask).mean(axis=0) + 0.5 for mask in masks if mask.any()]
+    np.testing.assert_allclose(
+        runs.centroids[masks.any(axis=(1, 2))] * (height, width),
+        np.reshape(centres, (-1, 2)),
+        rtol=1e-12,
+    )
+
+
+def stretches(on: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], on.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -17,7 +17,7 @@ from sat_nb.toy import toy
 from sat_nb.widgets.explorer import MOST_UNDONE, Explorer
 from sat_nb.widgets.fields import MANY_NAMES
 from sat_nb.widgets.link import READERS, from_link, to_link
-from sat_nb.widgets.moves import moves
+from sat_nb.widgets.snapshot import moves
 from tests.widgets.conftest import HOSTILE, LONG, MATH, click, use, walk, with_class
 
 # Links.
