@@ -46,6 +46,7 @@ COLUMNS = (
 )
 METHODS = ("gradient", "grad_cam", "lrp.z", "lrp.epsilon", "deep_taylor")
 PROGRAM = "tests.saliency.torch.both_engines"
+AT_ONCE = 16  # photos
 Maps = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -133,7 +134,15 @@ def write(name: str, file: str, size: int) -> None:
 
 
 def maps_of(path: Path, batch: Any) -> Maps:
-    """{(engine, type): {method: maps}}."""
+    """{(engine, type): {method: maps}}, of a few photos at a time, as float64 takes memory."""
+    lots = [_maps_of_lot(path, batch[i : i + AT_ONCE]) for i in range(0, len(batch), AT_ONCE)]
+    return {
+        kind: {method: np.concatenate([lot[kind][method] for lot in lots]) for method in found}
+        for kind, found in lots[0].items()
+    }
+
+
+def _maps_of_lot(path: Path, batch: Any) -> Maps:
     name, folder = path.stem, path.parent
     np.savez(folder / "asked.npz", batch=batch, methods=METHODS)
     pythons = {"keras": sys.executable, "torch": find(ENGINES["torch"]).python or sys.executable}

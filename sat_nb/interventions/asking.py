@@ -261,8 +261,11 @@ def _answer(
     waiting: deque[tuple[_Working, int, Item]],
 ) -> Iterator[Found]:
     outputs, logits = future.result()
-    for (working, place, item), output, logit in zip(batch, outputs, logits, strict=True):
-        if not np.isfinite(logit).all():
+    are_finite = np.isfinite(logits).all(axis=1).tolist()
+    for (working, place, item), output, logit, is_finite in zip(
+        batch, outputs, logits, are_finite, strict=True
+    ):
+        if not is_finite:
             raise InvalidInput(
                 f"model: gives NaN or infinite outputs for image {item.photo.image_id!r}, replaced "
                 "in part; check its weights and preprocess."

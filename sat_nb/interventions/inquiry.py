@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Pixels
 from sat_nb.geometry import get_fit
 from sat_nb.images import ImageSet
 from sat_nb.interventions.asking import Found, Item, Outputs, Plan, Steps, run, steps_of
@@ -116,12 +116,12 @@ class Inquiry:
         return np.concatenate(outputs), np.concatenate(logits)
 
     def _answers(self, items: Sequence[Item]) -> Outputs:
-        mixtures = mixtures_of(items)
-        asked: dict[str, Any] = {"mixtures": mixtures}
-        if not self.fitted.is_by_pixel:
+        mixtures, by_pixel = mixtures_of(items), self.fitted.by_pixel
+        asked: dict[str, Any] = {"mixtures": mixtures, "preprocess": by_pixel}
+        if by_pixel is None:
             asked = {"batch": self.fitted.batch(composed(mixtures))}
         found: Outputs = ask(
-            "mix" if self.fitted.is_by_pixel else "predict",
+            "predict" if by_pixel is None else "mix",
             f"replacing segments of {items[0].photo.image_id!r}",
             pool=self.sender.pool,
             kind=("replaced photos", self.file.sha256),
@@ -137,7 +137,7 @@ def mixtures_of(items: Sequence[Item]) -> Mixtures:
     photos: dict[int, int] = {}
     pictures: list[ReadyPhoto] = []
     fillings: dict[Any, int] = {}
-    colours: list[Float32] = []
+    colours: list[Pixels] = []
     pairs = np.zeros((len(items), 2), dtype=np.int64)
     n_parts = max(len(item.photo.players.fixed) for item in items)
     kept = np.zeros((len(items), n_parts), dtype=np.uint8)
@@ -154,8 +154,8 @@ def mixtures_of(items: Sequence[Item]) -> Mixtures:
                 colours.append(photo.filling(replacement, parts))
             pairs[row, 1] = fillings[key]
     return Mixtures(
-        photos=[photo.numbers for photo in pictures],
-        fillings=colours or [pictures[0].numbers],
+        photos=[photo.picture for photo in pictures],
+        fillings=colours or [pictures[0].picture],
         parts=[photo.players.parts for photo in pictures],
         pairs=pairs,
         kept=kept,

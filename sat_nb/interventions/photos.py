@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sat_nb.arrays import Float32, Pixels, Size
+from sat_nb.arrays import Float32, Mask, Pixels, Size
 from sat_nb.geometry import FITS, get_fit, stretch_image
 from sat_nb.interventions.players import Players
 from sat_nb.interventions.replacements import Replaced, Replacement, filling
-from sat_nb.saliency.channels import with_channels
+from sat_nb.saliency.channels import in_channels
 from sat_nb.saliency.preprocess import PREPROCESS, Preprocess, Preprocessing, apply_preprocess
 
 
@@ -30,30 +30,29 @@ class Fitted:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def is_by_pixel(self) -> bool:
-        """Whether a mixture of preprocessed photos is the preprocessed mixture."""
+    def by_pixel(self) -> str | None:
+        """The name of a preprocessing that is known to work pixel by pixel, as registered ones do.
+
+        A mixture of photos that were preprocessed is the preprocessed mixture then.
+        """
         given = self.preprocess
-        return isinstance(given, str) or (
-            isinstance(given, Preprocessing) and PREPROCESS.get(given.name) is given
-        )
+        if isinstance(given, Preprocessing):
+            return given.name if PREPROCESS.get(given.name) is given else None
+        return given if isinstance(given, str) else None
 
     @property
     def size(self) -> Size:
         """The (height, width) of the model's input."""
         return self.input_shape[:2]
 
-    def numbers(self, pixels: Pixels) -> Float32:
-        """A photo (H, W, 3) at that size as numbers (H, W, C), preprocessed if that is by pixel."""
-        numbers = with_channels(pixels, self.input_shape[2])
-        return self.batch(numbers[None])[0] if self.is_by_pixel else numbers
+    def channels(self, pixels: Pixels) -> Pixels:
+        """A picture (H, W, 3) with as many channels as the model takes: uint8 or float32."""
+        return in_channels(pixels, self.input_shape[2])
 
     def batch(self, numbers: Float32) -> Float32:
         """A batch (n, H, W, C) as the model takes it."""
         with self.lock:
-            # By pixel, one pixel may stand for a photo of one colour.
-            height, width = numbers.shape[1:3] if self.is_by_pixel else self.size
-            shape = height, width, self.input_shape[2]
-            return apply_preprocess(self.preprocess, numbers, shape)
+            return apply_preprocess(self.preprocess, numbers, self.input_shape)
 
 
 @dataclass(eq=False)
@@ -85,36 +84,40 @@ class ReadyPhoto:
     players: Players
     seed: int
     other: Callable[[], Pixels]
-    numbers: Float32 = field(init=False)
-    _fillings: dict[str, Float32] = field(default_factory=dict, repr=False)
+    picture: Pixels = field(init=False)
+    _fillings: dict[str, Pixels] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.numbers = self.fitted.numbers(self.pixels)
+        self.picture = self.fitted.channels(self.pixels)
 
-    def filling(self, replacement: Replacement, kept: bytes) -> Float32:
-        """What stands where the parts ``kept`` are not: numbers (H, W, C), or (1, 1, C)."""
-        if not replacement.one_for_all:
-            return self._filling(replacement, kept)
-        if replacement.key not in self._fillings:
-            nothing = self.players.nothing()[0].tobytes()
-            self._fillings[replacement.key] = self._filling(replacement, nothing)
-        return self._fillings[replacement.key]
-
-    def _filling(self, replacement: Replacement, kept: bytes) -> Float32:
+    def filling(self, replacement: Replacement, kept: bytes) -> Pixels:
+        """What stands where the parts ``kept`` are not: as ``picture`` is, or (1, 1, C)."""
         shown = (
             get_fit(self.fitted.fit)
             .frame(self.photo_size, self.fitted.size)
             .on(self.fitted.size)[0]
         )
-        mask = ~np.frombuffer(kept, dtype=bool)[self.players.parts[shown]]
+        parts = self.players.parts[shown]
+        if not replacement.one_for_all:
+            mask = ~np.frombuffer(kept, dtype=bool)[parts]
+            return self._filling(replacement, kept, shown, mask)
+        if replacement.key not in self._fillings:
+            nothing = self.players.nothing()[0].tobytes()
+            filling = self._filling(replacement, nothing, shown, np.ones(parts.shape, dtype=bool))
+            self._fillings[replacement.key] = filling
+        return self._fillings[replacement.key]
+
+    def _filling(
+        self, replacement: Replacement, kept: bytes, shown: tuple[slice, slice], mask: Mask
+    ) -> Pixels:
         with self.fitted.lock:
             replaced = Replaced(self._seed_of(kept), lambda: self._other(mask.shape))
             colours = filling(replacement, self.pixels[shown], mask, replaced)
-        if self.fitted.is_by_pixel and colours.shape[:2] == (1, 1):
-            return self.fitted.numbers(colours)
+        if colours.shape[:2] == (1, 1):
+            return self.fitted.channels(colours)
         whole = self.pixels.copy()
         whole[shown] = colours
-        return self.fitted.numbers(whole)
+        return self.fitted.channels(whole)
 
     def _other(self, size: tuple[int, ...]) -> Pixels:
         """Another photo at this size; it is cropped where photos are not stretched."""

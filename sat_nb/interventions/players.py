@@ -160,7 +160,7 @@ def players_of(
             f"segments: those of image {image_id!r} overlap in {len(covers)} ways, more than "
             f"{MAX_PARTS}; merge or leave out some with rename_segments or select."
         )
-    sizes = masks.sum(axis=(1, 2))
+    sizes = np.array([np.count_nonzero(mask) for mask in masks], dtype=np.int64)
     return Players(
         names=names_of_all,
         n_segments=len(names),

@@ -93,10 +93,11 @@ def filled(pixels: Pixels, colours: NDArray[np.floating[Any]]) -> Pixels:
     """
     if not np.isfinite(colours).all():
         raise InvalidInput("replace: the colours have NaN or infinite values; return finite ones.")
-    rounded = np.rint(colours) if pixels.dtype == np.uint8 else colours
-    clipped = np.clip(rounded, 0, 255).astype(pixels.dtype)
+    clipped = np.asarray(np.clip(colours, 0, 255))
+    if pixels.dtype == np.uint8:
+        np.rint(clipped, out=clipped)
     size = (1, 1) if clipped.ndim < 2 else pixels.shape[:2]
-    return np.broadcast_to(clipped, (*size, pixels.shape[2]))
+    return np.broadcast_to(clipped.astype(pixels.dtype), (*size, pixels.shape[2]))
 
 
 def blurred(pixels: Pixels) -> Float32:

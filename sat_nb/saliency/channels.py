@@ -12,9 +12,14 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 def with_channels(image: Pixels, channels: int) -> Float32:
     """A photo (H, W, 3) as float32 with as many channels as the model takes: 3, or 1, its luma."""
+    return in_channels(image, channels).astype(np.float32)
+
+
+def in_channels(image: Pixels, channels: int) -> Pixels:
+    """The same as uint8 where the photo is, which takes a quarter of the memory."""
     if channels == 1:
         image = _grey(image)[..., None]
-    return image.astype(np.float32)
+    return image if image.dtype == np.uint8 else image.astype(np.float32)
 
 
 def _grey(image: Pixels) -> Pixels:

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Float32, Pixels
 from sat_nb.compiled import compiled
 from sat_nb.saliency.mixtures import Mixtures
 
 
-def composed(mixtures: Mixtures) -> Float32:
-    """The mixtures (n, H, W, C).
+def as_numbers(picture: Pixels) -> Float32:
+    """The picture as it is."""
+    return np.ascontiguousarray(picture, dtype=np.float32)
 
-    >>> photo, filling = np.ones((1, 3, 1), np.float32), np.zeros((1, 3, 1), np.float32)
+
+def composed(mixtures: Mixtures, prepare: Callable[[Pixels], Float32] = as_numbers) -> Float32:
+    """The mixtures (n, H, W, C), of pictures that ``prepare`` gives of theirs.
+
+    >>> photo, filling = np.ones((1, 3, 1), np.uint8), np.zeros((1, 1, 1), np.uint8)
     >>> parts = np.array([[0, 1, 1]], np.uint16)
     >>> kept = np.array([[0, 1]], np.uint8)
     >>> composed(Mixtures([photo], [filling], [parts], np.array([[0, 0]]), kept)).ravel().tolist()
     [0.0, 1.0, 1.0]
     """
-    shape = mixtures.photos[0].shape
-    found = np.empty((len(mixtures), *shape), dtype=np.float32)
-    fillings = [np.ascontiguousarray(np.broadcast_to(one, shape)) for one in mixtures.fillings]
+    photos = [prepare(one) for one in mixtures.photos]
+    shape = photos[0].shape
+    found = _aligned((len(mixtures), *shape))
+    fillings = [
+        np.ascontiguousarray(np.broadcast_to(prepare(one), shape)) for one in mixtures.fillings
+    ]
     for row, (photo, filling) in enumerate(mixtures.pairs.tolist()):
         _compose(
-            mixtures.photos[photo].reshape(-1),
+            photos[photo].reshape(-1),
             fillings[filling].reshape(-1),
             mixtures.parts[photo].reshape(-1),
             mixtures.kept[row],
@@ -31,6 +42,14 @@ def composed(mixtures: Mixtures) -> Float32:
             shape[2],
         )
     return found
+
+
+def _aligned(shape: tuple[int, ...]) -> Float32:
+    """An array from a multiple of 64 bytes on, of which TensorFlow needs no copy."""
+    n_bytes = 4 * math.prod(shape)
+    memory = np.empty(n_bytes + 64, dtype=np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + n_bytes].view(np.float32).reshape(shape)
 
 
 @compiled(nogil=True)

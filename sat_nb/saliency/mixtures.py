@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sat_nb.arrays import Float32
+from sat_nb.arrays import Pixels
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Mixtures:
 
     Parameters
     ----------
-    photos, fillings : sequences of p and f arrays, float32 (H, W, C)
+    photos, fillings : sequences of p and f arrays, uint8 or float32 (H, W, C)
         What is kept, and what stands in place of the rest; a filling of one colour is (1, 1, C).
-        They are not stacked: that would be a copy of each.
+        They are as yet not preprocessed, as bytes take a quarter of the way's time, and not
+        stacked: that would be a copy of each.
     parts : sequence of p arrays, uint16 (H, W)
         The number of the part that each pixel of a photo belongs to.
     pairs : int64 (n, 2)
@@ -32,8 +33,8 @@ class Mixtures:
         1 for the parts that are kept.
     """
 
-    photos: Sequence[Float32]
-    fillings: Sequence[Float32]
+    photos: Sequence[Pixels]
+    fillings: Sequence[Pixels]
     parts: Sequence[NDArray[np.uint16]]
     pairs: NDArray[np.int64]
     kept: NDArray[np.uint8]

@@ -56,6 +56,28 @@ def test_round_trip(message, pipe):
         came[name][...] = 0  # and it may be written to
 
 
+@pytest.mark.parametrize("has_writev", [True, False])
+def test_more_arrays_than_one_call_writes(has_writev, pipe, monkeypatch):
+    if not has_writev:
+        monkeypatch.delattr(os, "writev", raising=False)
+    here, there = pipe
+    message = [np.full(k % 7, k) for k in range(2500)] + [ARRAYS["large"]]
+    sending = threading.Thread(target=protocol.send, args=(here, message))
+    sending.start()
+    came = protocol.receive(there)
+    sending.join()
+    for array, expected in zip(came, message, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_what_one_call_leaves_the_next_ones_write(pipe, monkeypatch):
+    write = os.writev
+    monkeypatch.setattr(os, "writev", lambda file, parts: write(file, [parts[0][:3]]))
+    protocol.send(pipe[0], ("name", np.arange(9)))
+    name, numbers = protocol.receive(pipe[1])
+    assert (name, numbers.tolist()) == ("name", list(range(9)))
+
+
 @pytest.mark.parametrize("n_bytes", [0, 5, 8, 30])
 def test_pipe_that_ends_in_the_middle(n_bytes, pipe, tmp_path):
     with (tmp_path / "frame").open("wb") as file:

@@ -59,8 +59,9 @@ def blind(name: str) -> None:
 
 
 def without_engine(python: str) -> None:
-    """Let this worker look for its engine in a Python that is not there; "" undoes it."""
-    os.environ["SAT_NB_ENGINE_KERAS"] = python
+    """Let this worker look for engines in a Python that is not there; "" undoes it."""
+    for engine in ("KERAS", "TORCH"):  # which reads Keras 2 files where the other is missing
+        os.environ[f"SAT_NB_ENGINE_{engine}"] = python
 
 
 def end() -> None:

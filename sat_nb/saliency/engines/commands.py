@@ -20,6 +20,7 @@ from sat_nb.saliency.methods import METHODS, NEED_POSITIVE
 from sat_nb.saliency.mixing import composed
 from sat_nb.saliency.mixtures import Mixtures
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
+from sat_nb.saliency.preprocess import preprocessed
 from sat_nb.saliency.sampling_until_settled import SAMPLINGS
 from sat_nb.saliency.store.codec import Chunk
 from sat_nb.saliency.targets import output_weights
@@ -106,9 +107,13 @@ class Commands:
         outputs: tuple[Float32, Float32] = self._load(file).classifier.outputs(batch, output)
         return outputs
 
-    def mix(self, file: ModelFile, mixtures: Mixtures) -> tuple[Float32, Float32]:
-        """As :meth:`predict`, logits, for mixtures of photos and what stands in their place."""
-        return self.predict(file, composed(mixtures))
+    def mix(self, file: ModelFile, mixtures: Mixtures, preprocess: str) -> tuple[Float32, Float32]:
+        """As :meth:`predict`, logits, for mixtures of photos and what stands in their place.
+
+        The pictures of which they are made go through a registered ``preprocess`` first.
+        """
+        channels = self.facts(file).input_shape[2]
+        return self.predict(file, composed(mixtures, partial(preprocessed, preprocess, channels)))
 
     def build(
         self, file: ModelFile, method: str, parameters: Mapping[str, Any], output: str = "logit"

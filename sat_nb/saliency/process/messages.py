@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import re
 import struct
 from dataclasses import fields
@@ -27,7 +28,7 @@ from sat_nb.saliency.mixtures import Mixtures
 from sat_nb.saliency.model_file import ModelFacts, ModelFile
 from sat_nb.saliency.store.codec import Chunk
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Counted up whenever one side could misread what the other sends."""
 
 PIPE_BYTES = 1 << 20
@@ -37,6 +38,7 @@ TYPES: dict[str, Any] = {cls.__name__: cls for cls in (ModelFile, ModelFacts, Ch
 """The dataclasses that are sent as they are."""
 
 _MARK = b"sat_nb"
+_AT_ONCE = 1024  # buffers that Linux and macOS write in one call
 _DTYPE = re.compile("<[iuf][248]|[|][biu]1")
 
 
@@ -48,12 +50,9 @@ def send(stream: BinaryIO, message: Any) -> None:
     """Write one message; OSError where the other side is gone, TypeError for what is no data."""
     arrays: list[NDArray[Any]] = []
     header = json.dumps(_to_json(message, arrays)).encode()
-    parts: list[Any] = [header, *(array.reshape(-1).view(np.uint8) for array in arrays)]
     lengths = [len(header), *(array.nbytes for array in arrays)]
-    stream.write(_MARK + struct.pack(f">HQ{len(lengths)}Q", PROTOCOL, len(lengths), *lengths))
-    for part in parts:
-        stream.write(part)
-    stream.flush()
+    start = _MARK + struct.pack(f">HQ{len(lengths)}Q", PROTOCOL, len(lengths), *lengths)
+    _write(stream, [start + header, *(array.reshape(-1).view(np.uint8).data for array in arrays)])
 
 
 def receive(stream: BinaryIO) -> Any:
@@ -73,6 +72,25 @@ def widen(stream: BinaryIO) -> None:
         import fcntl
 
         fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _write(stream: BinaryIO, parts: list[Any]) -> None:
+    """Write all parts, in one call of the system where it can.
+
+    After each call a thread waits for the interpreter's lock, while the other side waits for it.
+    """
+    if not hasattr(os, "writev"):
+        for part in parts:
+            stream.write(part)
+        return stream.flush()
+    left = [memoryview(part) for part in parts if len(part)]
+    while left:
+        n_written = os.writev(stream.fileno(), left[:_AT_ONCE])
+        while left and n_written >= len(left[0]):
+            n_written -= len(left.pop(0))
+        if n_written:
+            left[0] = left[0][n_written:]
+    return None
 
 
 def _to_json(value: Any, arrays: list[NDArray[Any]]) -> Any:
