@@ -14,7 +14,13 @@ from sat_nb.geometry import FITS, get_fit, stretch_image
 from sat_nb.interventions.players import Players
 from sat_nb.interventions.replacements import Replaced, Replacement, filling
 from sat_nb.saliency.channels import in_channels
-from sat_nb.saliency.preprocess import PREPROCESS, Preprocess, Preprocessing, apply_preprocess
+from sat_nb.saliency.preprocess import (
+    PREPROCESS,
+    SHIPPED,
+    Preprocess,
+    Preprocessing,
+    apply_preprocess,
+)
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,15 @@ class Fitted:
 
     @property
     def by_pixel(self) -> str | None:
-        """The name of a preprocessing that is known to work pixel by pixel, as registered ones do.
+        """The name of a preprocessing that is known to work pixel by pixel, in an engine as here.
 
         A mixture of photos that were preprocessed is the preprocessed mixture then.
         """
         given = self.preprocess
-        if isinstance(given, Preprocessing):
-            return given.name if PREPROCESS.get(given.name) is given else None
-        return given if isinstance(given, str) else None
+        entry = PREPROCESS.get(given) if isinstance(given, str) else given
+        if isinstance(entry, Preprocessing) and SHIPPED.get(entry.name) is entry:
+            return entry.name
+        return None
 
     @property
     def size(self) -> Size:

@@ -10,6 +10,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,10 @@ PREPROCESS: dict[str, Preprocessing] = registry(
         function=clip,
     ),
 )
+
+SHIPPED = MappingProxyType(dict(PREPROCESS))
+"""Those of this package, which an engine in another process has as well; all work pixel by pixel.
+What a user registers does neither of the two."""
 """Preprocessings by name."""
 
 

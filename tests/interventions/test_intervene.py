@@ -17,6 +17,7 @@ from scipy.special import softmax
 import sat_nb as sat
 from sat_nb.interventions.replacements import Replaced, filling
 from sat_nb.interventions.scores import Question
+from sat_nb.saliency.preprocess import Preprocessing
 from tests.interventions.conftest import H, W
 from tests.interventions.curved_engine import logits_of
 from tests.oracles.interventions import (
@@ -340,6 +341,20 @@ def test_a_preprocessing_that_looks_at_the_whole_photo_gets_the_replaced_one(cur
         others = [logits(image_id, ~mask) for mask in MASKS]
         falls = [(first[target] - first[rival]) - (one[target] - one[rival]) for one in others]
         np.testing.assert_allclose(by_segment(table, "without.grey", image_id), falls, atol=2e-5)
+
+
+def test_a_preprocessing_that_the_user_registers_is_the_callers(
+    curved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def centred(batch: np.ndarray) -> np.ndarray:
+        return (batch - batch.mean(axis=(1, 2, 3), keepdims=True)) / 255
+
+    expected = effects(curved, measures="without", preprocess=centred)
+    for name in ("centred", "unit"):  # of a name of its own, or in place of another
+        entry = Preprocessing(name=name, about="Less its mean.", function=centred)
+        monkeypatch.setitem(sat.PREPROCESS, name, entry)
+        table = effects(curved, measures="without", preprocess=name)
+        pd.testing.assert_frame_equal(table, expected)
 
 
 # --- the table ------------------------------------------------------------------------------------

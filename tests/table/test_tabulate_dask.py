@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -16,6 +16,7 @@ import pytest
 import sat_nb as sat
 from sat_nb.errors import EngineMissing, FileMissing, InvalidInput, WorkerFailed
 from sat_nb.saliency.method import Method
+from sat_nb.table.tabulate import cluster
 from sat_nb.table.tabulate.folder import Folder
 from sat_nb.table.tabulate.plan import alone
 from sat_nb.table.tabulate.recipe import to_bytes
@@ -46,8 +47,8 @@ def client() -> Iterator[Any]:
     options = {"threads_per_worker": 1, "dashboard_address": None}
     preload = {"preload": [dask_workers.PRELOAD]}
     with (
-        distributed.LocalCluster(n_workers=2, **options, **preload) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.LocalCluster(n_workers=2, **options, **preload) as local,
+        distributed.Client(local) as client,
     ):
         yield client
 
@@ -195,8 +196,8 @@ def in_main() -> Any:
 
 def test_a_closed_client_is_named(place: Place) -> None:
     options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
-    with distributed.LocalCluster(**options) as cluster:
-        closed = distributed.Client(cluster)
+    with distributed.LocalCluster(**options) as local:
+        closed = distributed.Client(local)
         closed.close()
         with pytest.raises(InvalidInput, match="client: it is closed; make a new one"):
             place.tabulate(client=closed)
@@ -317,10 +318,31 @@ def test_a_scheduler_that_is_killed_and_started_again(place: Place) -> None:
     assert place.files() == place.files("alone")
 
 
+def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
+    statuses = iter(["connecting", "connecting", "running", "running"])
+
+    class Client:
+        @property
+        def status(self) -> str:
+            return next(statuses)
+
+    class Future:
+        def result(self) -> None:
+            raise distributed.comm.CommClosedError("Connection reset by peer")
+
+    tasks = cluster.Tasks(Client(), run=cast("Any", None), content=b"")
+    with pytest.raises(cluster._Lost) as lost:
+        tasks._answer(Future(), "making shard 1")
+    assert lost.value.counts == 1  # where it happens again and again, there is an end
+    statuses = iter(["closed"] * 9)
+    with pytest.raises(WorkerFailed, match="it was closed, or its scheduler"):
+        tasks._answer(Future(), "making shard 1")
+
+
 def test_a_client_that_is_closed_on_the_way_loses_nothing(place: Place) -> None:
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
-    with distributed.LocalCluster(**options, dashboard_address=":0") as cluster:
-        client = distributed.Client(cluster)
+    with distributed.LocalCluster(**options, dashboard_address=":0") as local:
+        client = distributed.Client(local)
         said = "Finished shards are kept; call again"
         with after_shards(2, client.close), pytest.raises(WorkerFailed, match=said):
             place.tabulate(client=client, shard_images=1, batch_size=1)

@@ -162,12 +162,16 @@ class Tasks:
     def _answer(self, future: Any, doing: str) -> Any:
         """What a worker answers; its error, with its name; _Lost where nobody answers."""
         from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
 
         try:
             answer = future.result()
         except CancelledError as error:
             self._wait_for_scheduler()
             raise _Lost("the scheduler was lost", counts=0) from error
+        except CommClosedError as error:  # while the answer was on its way
+            self._wait_for_scheduler()
+            raise _Lost("the connection was lost", counts=1) from error
         except KilledWorker as error:
             raise _Lost("workers died again and again", counts=1) from error
         except Exception as error:
