@@ -14,13 +14,7 @@ from sat_nb.geometry import FITS, get_fit, stretch_image
 from sat_nb.interventions.players import Players
 from sat_nb.interventions.replacements import Replaced, Replacement, filling
 from sat_nb.saliency.channels import in_channels
-from sat_nb.saliency.preprocess import (
-    PREPROCESS,
-    SHIPPED,
-    Preprocess,
-    Preprocessing,
-    apply_preprocess,
-)
+from sat_nb.saliency.preprocess import Preprocess, apply_preprocess, shipped_name
 
 
 @dataclass(frozen=True)
@@ -41,11 +35,7 @@ class Fitted:
 
         A mixture of photos that were preprocessed is the preprocessed mixture then.
         """
-        given = self.preprocess
-        entry = PREPROCESS.get(given) if isinstance(given, str) else given
-        if isinstance(entry, Preprocessing) and SHIPPED.get(entry.name) is entry:
-            return entry.name
-        return None
+        return shipped_name(self.preprocess)
 
     @property
     def size(self) -> Size:

@@ -10,7 +10,6 @@ import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -121,11 +120,11 @@ PREPROCESS: dict[str, Preprocessing] = registry(
         function=clip,
     ),
 )
-
-SHIPPED = MappingProxyType(dict(PREPROCESS))
-"""Those of this package, which an engine in another process has as well; all work pixel by pixel.
-What a user registers does neither of the two."""
 """Preprocessings by name."""
+
+# Those of this package, which an engine in another process has as well, and which all work pixel by
+# pixel. Neither holds of what a user registers.
+_SHIPPED = dict(PREPROCESS)
 
 
 def channels_first(function: Callable[[Any], Any]) -> Preprocess:
@@ -175,6 +174,18 @@ def get_preprocess(preprocess: str | Preprocess) -> Preprocess:
             "preprocess", preprocess, PREPROCESS, others=["a function batch -> batch"]
         )
     return PREPROCESS[preprocess]
+
+
+def shipped_name(preprocess: str | Preprocess) -> str | None:
+    """The name of a preprocessing of this package; None for any other, such as a registered one.
+
+    >>> shipped_name("unit"), shipped_name(lambda batch: batch)
+    ('unit', None)
+    """
+    entry = PREPROCESS.get(preprocess) if isinstance(preprocess, str) else preprocess
+    if isinstance(entry, Preprocessing) and _SHIPPED.get(entry.name) is entry:
+        return entry.name
+    return None
 
 
 def check_range(
