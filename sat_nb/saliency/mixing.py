@@ -32,11 +32,12 @@ def composed(mixtures: Mixtures, prepare: Callable[[Pixels], Float32] = as_numbe
     fillings = [
         np.ascontiguousarray(np.broadcast_to(prepare(one), shape)) for one in mixtures.fillings
     ]
+    stretches = [_stretches(parts.reshape(-1)) for parts in mixtures.parts]
     for row, (photo, filling) in enumerate(mixtures.pairs.tolist()):
         _compose(
             photos[photo].reshape(-1),
             fillings[filling].reshape(-1),
-            mixtures.parts[photo].reshape(-1),
+            *stretches[photo],
             mixtures.kept[row],
             found[row].reshape(-1),
             shape[2],
@@ -53,15 +54,27 @@ def _aligned(shape: tuple[int, ...]) -> Float32:
 
 
 @compiled(nogil=True)
-def _compose(photo, filling, parts, kept, found, n_channels):  # type: ignore[no-untyped-def]
+def _stretches(parts):  # type: ignore[no-untyped-def]
+    """Where each stretch of pixels of one part begins, and the end of all; the part of each."""
+    starts = np.empty(parts.size + 1, dtype=np.int64)
+    count = 0
+    for i in range(parts.size):
+        if i == 0 or parts[i] != parts[i - 1]:
+            starts[count] = i
+            count += 1
+    starts[count] = parts.size
+    return starts[: count + 1].copy(), parts[starts[:count]]
+
+
+@compiled(nogil=True)
+def _compose(photo, filling, starts, parts, kept, found, n_channels):  # type: ignore[no-untyped-def]
     """Copy stretches of pixels that are all kept, or all replaced."""
-    start = 0
-    while start < parts.size:
-        is_kept, stop = kept[parts[start]], start + 1
-        while stop < parts.size and kept[parts[stop]] == is_kept:
-            stop += 1
+    first = 0
+    while first < parts.size:
+        is_kept, last = kept[parts[first]], first + 1
+        while last < parts.size and kept[parts[last]] == is_kept:
+            last += 1
         source = photo if is_kept else filling
-        found[start * n_channels : stop * n_channels] = source[
-            start * n_channels : stop * n_channels
-        ]
-        start = stop
+        start, stop = starts[first] * n_channels, starts[last] * n_channels
+        found[start:stop] = source[start:stop]
+        first = last
