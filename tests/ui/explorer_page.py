@@ -32,8 +32,13 @@ WATCH = """
   const pause = time => new Promise(done => setTimeout(done, time));
   const answered = async () => {  // a kernel that draws answers when it has drawn
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
-    if (kernel) await kernel.requestExecute({code: '', silent: true}).done;
-    await pause(kernel ? 60 : 300);
+    const ask = async () => {
+      if (kernel) await kernel.requestExecute({code: '', silent: true}).done;
+    };
+    await ask();
+    await pause(kernel ? 60 : 300);  // of several clicks, the last one's work begins meanwhile,
+    await ask();  // and has ended when this is answered
+    if (kernel) await pause(30);
   };
   window.satStill = async () => {  // what the kernel has sent is on the page
     let last;
