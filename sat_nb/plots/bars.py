@@ -107,15 +107,25 @@ def checked_result(summary: pd.DataFrame) -> Result:
         )
     if summary.empty:
         raise InvalidInput("summary: has no rows; aggregate a table that has segments.")
-    infinite = np.isinf(summary[result.column].to_numpy(dtype=float, na_value=np.nan))
+    _check_finite(summary, result.column)
+    return result
+
+
+def _check_finite(summary: pd.DataFrame, column: str) -> None:
+    """InvalidInput for what is no number, or infinite; NaN may be there."""
+    try:
+        infinite = np.isinf(summary[column].to_numpy(dtype=float, na_value=np.nan))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"summary: {column!r} has to hold numbers, not {summary[column].dtype} ({error}); give "
+            "the result of sat_nb.aggregate."
+        ) from error
     if infinite.any():
         name = literal(summary["segment"][infinite].iloc[0])
         raise InvalidInput(
-            f"summary: {result.column!r} of segment {name} is infinite, which no axis can show; "
-            "correct the table, or leave the row out, "
-            f"summary[np.isfinite(summary[{result.column!r}])]."
+            f"summary: {column!r} of segment {name} is infinite, which no axis can show; correct "
+            f"the table, or leave the row out, summary[np.isfinite(summary[{column!r}])]."
         )
-    return result
 
 
 def groups_of(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -138,11 +138,11 @@ def _titles(columns: Sequence[str], width: float) -> tuple[list[str], float]:
     Names that are too long for a line are broken after dots, as in "innvestigate.smoothgrad", and
     cut where that is not enough.
     """
-    size = style.uncut_size(columns, width)
-    parts = [re.split(r"(?<=\.)", printable(column)) for column in columns]
-    every = [part for each in parts for part in each]
+    names = [printable(column) for column in columns]
+    parts = [re.split(r"(?<=\.)", name) for name in names]
+    size, every = style.uncut_size(names, width), [part for each in parts for part in each]
     smaller = style.uncut_size(every, width)
-    if not _all_fit(columns, size, width) and _all_fit(every, smaller, width):
+    if not _all_fit(names, size, width) and _all_fit(every, smaller, width):
         return [style.wrapped(each, smaller, width, "") for each in parts], smaller
     return style.fitted_together(columns, size, [width] * len(columns)), size
 

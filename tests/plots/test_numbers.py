@@ -269,7 +269,7 @@ def test_map_grid_names_its_columns_and_what_is_missing() -> None:
 def test_map_grid_breaks_long_names_after_dots() -> None:
     photos = {"a": np.zeros((8, 8, 3), np.uint8)}
 
-    def titles(*names: str) -> list[str]:
+    def titles(*names: object) -> list[str]:
         maps = {name: {"a": np.ones((8, 8, 3), np.float32)} for name in names}
         figure = sat.plot_map_grid(photos, maps)
         return [ax.get_title() for ax in figure.axes[1 : 1 + len(names)]]
@@ -277,6 +277,7 @@ def test_map_grid_breaks_long_names_after_dots() -> None:
     long = "innvestigate.integrated_gradients"
     broken = "innvestigate.\nintegrated_gradients"
     assert titles("a", "b", "gradient", long) == ["a", "b", "gradient", broken]
+    assert titles(3, "a") == ["3", "a"]  # models numbered by the user
     cut = titles("a", "b", "a_name_without_dots_that_is_long", long)[2:]
     assert all("…" in title and "\n" not in title for title in cut)
 
@@ -452,3 +453,5 @@ def test_infinite_numbers_are_refused(plot: Callable[..., object]) -> None:
     table.loc[table["segment"] == "nose", "rank"] = np.inf
     with pytest.raises(sat.InvalidInput, match="'rank' of segment 'nose' is infinite"):
         plot(sat.aggregate(table, value="rank"))
+    with pytest.raises(sat.InvalidInput, match="summary: 'rank' has to hold numbers"):
+        plot(sat.aggregate(sat.build(*toy()), value="rank").assign(rank="first"))

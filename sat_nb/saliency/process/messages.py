@@ -82,7 +82,8 @@ def _write(stream: BinaryIO, parts: list[Any]) -> None:
     if not hasattr(os, "writev"):
         for part in parts:
             stream.write(part)
-        return stream.flush()
+        stream.flush()
+        return
     left = [memoryview(part) for part in parts if len(part)]
     while left:
         n_written = os.writev(stream.fileno(), left[:_AT_ONCE])
@@ -90,7 +91,6 @@ def _write(stream: BinaryIO, parts: list[Any]) -> None:
             n_written -= len(left.pop(0))
         if n_written:
             left[0] = left[0][n_written:]
-    return None
 
 
 def _to_json(value: Any, arrays: list[NDArray[Any]]) -> Any:
