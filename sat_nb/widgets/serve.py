@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,15 +92,15 @@ def serve(
         "segments": None if segments is None else os.path.abspath(segments),
     }
     sat.explore(**opened(**given))  # what is wrong is said before anything starts
-    port = _free_port() if port is None else _checked_port(port)
-    token = secrets.token_urlsafe(24)
+    if port is not None:
+        _check_port(port)
     with temporary_folder() as folder:
         os.environ[VARIABLE] = json.dumps(given)
         _keep_state_in(folder / "state")
-        app = _page(voila, folder / "page", port, token, theme)
-        address = f"http://{LOOPBACK}:{port}/?token={token}"
-        _when_running(address, _redirection(folder, address) if browser else None, announce)
-        app.start()
+        app = _page(voila, folder / "page", port, theme)
+        _when_running(app, folder if browser else None, announce)
+        with _signals_end(app):
+            app.start()
 
 
 def explorer_from_environment() -> Explorer:
@@ -122,7 +125,7 @@ def _voila() -> Any:
     return Voila
 
 
-def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
+def _page(voila: Any, folder: Path, port: int | None, theme: str) -> Any:
     """Voilà with a notebook of one cell, the only file of the folder."""
     from traitlets.config import Config
 
@@ -131,6 +134,7 @@ def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
         "allow_theme_override": "NO",
         "file_allowlist": [],
         "kernel_spec_manager_class": _this_python(),
+        "multi_kernel_manager_class": _kernels(),
         "prelaunch_hook": _page_may_end_its_kernel,
         "show_tracebacks": True,
         "theme": theme,
@@ -146,9 +150,9 @@ def _page(voila: Any, folder: Path, port: int, token: str, theme: str) -> Any:
         log_level=logging.ERROR,
         notebook_path=str(_notebook(folder)),
         open_browser=False,
-        port=port,
-        port_retries=0,
-        token=token,
+        port=_free_port() if port is None else port,
+        port_retries=50 if port is None else 0,  # somebody else may take it first
+        token=secrets.token_urlsafe(24),
     )
     app.initialize([])
     logging.getLogger("tornado").setLevel(logging.ERROR)
@@ -176,6 +180,34 @@ def _this_python() -> type:
             return []
 
     return ThisPython
+
+
+def _kernels() -> type:
+    """Kernels that all end, one that is just being started for a page, too."""
+    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+    from tornado.web import HTTPError
+
+    class Kernels(AsyncMappingKernelManager):
+        starting = 0
+        ending = False
+
+        async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
+            if self.ending:
+                raise HTTPError(503)
+            self.starting += 1
+            try:
+                return await super().start_kernel(**options)
+            finally:
+                self.starting -= 1
+
+        async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
+            self.ending = True
+            while self.starting:
+                await asyncio.sleep(0.02)
+            each = [self.shutdown_kernel(kernel, now=now) for kernel in self.list_kernel_ids()]
+            await asyncio.gather(*each, return_exceptions=True)  # one may be ending already
+
+    return Kernels
 
 
 def _page_may_end_its_kernel(request: Any, notebook: Any, cwd: str) -> None:
@@ -209,26 +241,63 @@ def _redirection(folder: Path, address: str) -> str:
     return file.as_uri()
 
 
-def _when_running(address: str, browser: str | None, announce: Callable[[str], None]) -> None:
-    """Announce the address, and give the browser its own, once the page can be opened."""
+def _when_running(app: Any, folder: Path | None, announce: Callable[[str], None]) -> None:
+    """Announce the address once the page can be opened; with a folder, let a browser open it."""
     from tornado.ioloop import IOLoop
 
     def ready() -> None:
+        address = f"http://{LOOPBACK}:{app.port}/?token={app.token}"
         announce(f"The explorer is at {address} (Ctrl-C ends it)")
-        if browser is not None:
-            threading.Thread(target=webbrowser.open, args=[browser], daemon=True).start()
+        if folder is not None:
+            file = _redirection(folder, address)
+            threading.Thread(target=webbrowser.open, args=[file], daemon=True).start()
 
     IOLoop.current().add_callback(ready)
 
 
-def _checked_port(port: int) -> int:
+@contextmanager
+def _signals_end(app: Any) -> Iterator[None]:
+    """Let Ctrl-C, or a request to terminate, end the kernels and then the server.
+
+    Ctrl-C as an exception would be lost where Python ignores exceptions, as in callbacks of weak
+    references, or be raised while a page is made. A second Ctrl-C does what it does elsewhere.
+    """
+    from tornado.ioloop import IOLoop
+
+    loop = IOLoop.current()
+    before: dict[signal.Signals, Any] = {}
+
+    def end(number: int, frame: Any) -> None:
+        restore()
+        loop.add_callback_from_signal(stop)
+
+    def restore() -> None:
+        while before:
+            signal.signal(*before.popitem())
+
+    async def stop() -> None:
+        logging.disable()  # pages that are being made fail now, and nobody is there to read it
+        try:
+            await app.kernel_manager.shutdown_all()
+        finally:
+            loop.stop()
+
+    if threading.current_thread() is threading.main_thread():  # others receive no signals
+        before |= {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        restore()
+        logging.disable(logging.NOTSET)
+
+
+def _check_port(port: int) -> None:
     if not 0 < port < 2**16:
         raise InvalidInput(f"port: expected a number from 1 to 65535, got {port}.")
     if not _is_free(port):
         raise InvalidInput(
             f"port: {port} is in use; choose another, or leave it out for a free one."
         )
-    return port
 
 
 def _free_port() -> int:

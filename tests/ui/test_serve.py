@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -23,7 +25,7 @@ from sat_nb.toy import toy
 from sat_nb.widgets.serve import serve
 from tests.ui.browser import Tab
 from tests.ui.explorer_page import ExplorerPage
-from tests.ui.servers import LOOPBACK, interrupt, program
+from tests.ui.servers import LOOPBACK, interrupt, kernels_of, program
 
 HOSTILE = "a 'table' \"of\" $(touch ${x}) {0} \\n é"
 
@@ -119,11 +121,16 @@ def served(
     (own / "voila.py").write_text("raise SystemExit('settings of the working folder')")
     (own / "secret.png").write_text("not to be served")
     options = {"images": data / "photos", "segments": data / "exports"}
-    command = [sys.executable, "-P", "-c", "from sat_nb.cli import main; main()", "explore"]
-    command += [str(data / "sat.parquet")]
+    command = explore(data / "sat.parquet")
     command += [str(part) for name, path in options.items() for part in (f"--{name}", path)]
     with program(command, folder, cwd=own, BROWSER=f"{fake_browser[0]} %s") as process:
         yield _address(process, folder), process
+
+
+def explore(table_file: Path, *options: str, before: str = "") -> list[str]:
+    """The command line of `sat-nb explore`, which runs some code before."""
+    code = f"{before}\nfrom sat_nb.cli import main\nmain()"
+    return [sys.executable, "-P", "-c", code, "explore", str(table_file), *options]
 
 
 def _address(process: subprocess.Popen, folder: Path) -> str:
@@ -224,3 +231,66 @@ def test_control_c_ends_it_and_its_kernels(served: tuple[str, subprocess.Popen])
     assert process.wait(20) == 0
     _, alive = psutil.wait_procs(kernels, timeout=10)
     assert not alive
+
+
+NOTICED_NOWHERE = """
+import signal, weakref
+from tornado.ioloop import IOLoop
+
+class Referred: ...
+
+def interrupt():
+    referred = Referred()
+    kept = weakref.ref(referred, lambda _: signal.raise_signal(signal.SIGINT))
+    del referred
+
+IOLoop.current().call_later(0.5, interrupt)
+"""
+
+
+def test_control_c_is_noticed_where_exceptions_are_ignored(
+    table_file: Path, tmp_path: Path
+) -> None:
+    command = explore(table_file, "--no-browser", before=NOTICED_NOWHERE)
+    with program(command, tmp_path) as process:
+        assert process.wait(30) == 0
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("end", [interrupt, subprocess.Popen.terminate])
+def test_a_kernel_that_is_being_started_ends_too(
+    end: Callable[[subprocess.Popen], None], table_file: Path, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = explore(table_file, "--no-browser")
+    with program(command, tmp_path, TMPDIR=str(temporary)) as process:
+        address = _address(process, tmp_path)
+        threading.Thread(target=_open, args=[address], daemon=True).start()
+        while not (kernels := kernels_of(process)):
+            assert process.poll() is None
+            time.sleep(0.01)
+        end(process)
+        assert process.wait(20) == 0
+        _, alive = psutil.wait_procs(kernels, timeout=10)
+        assert not alive
+    assert list(temporary.iterdir()) == []
+
+
+def _open(address: str) -> None:
+    with suppress(OSError):
+        urlopen(address).read()
+
+
+def test_a_port_that_somebody_takes_first_is_left_to_them(table_file: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        late = f"from sat_nb.widgets import serve\nserve._free_port = lambda: {port}"
+        command = explore(table_file, "--no-browser", before=late)
+        with program(command, tmp_path) as process:
+            address = _address(process, tmp_path)
+            assert f":{port}/" not in address
+            with urlopen(address) as answer:
+                assert answer.status == 200
