@@ -22,7 +22,8 @@ from sat_nb.saliency.preprocess import check_range
 from sat_nb.saliency.process.pool import Sender, ask
 from sat_nb.segments.segmentation import SegmentationMap, checked_segmentation
 from sat_nb.table.fitting import check_masks_size
-from sat_nb.table.join import FittedSegments, JoinOptions, fitted_segments
+from sat_nb.table.join import FittedSegments, JoinOptions, fitted_masks, segments_of
+from sat_nb.table.kernel import mask_runs
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ class Inquiry:
         if len(masks):
             check_masks_size(image_id, masks.size, size)
         merged = self.joining.merge(masks)
-        on_input, segments, _ = fitted_segments(
-            image_id, merged, self.fitted.size, size, self.joining.fitting
-        )
+        fitting = self.joining.fitting
+        on_input = fitted_masks(image_id, merged, self.fitted.size, size, fitting)
+        segments = segments_of(on_input, mask_runs(on_input.masks), merged, size, fitting)
         shown = get_fit(self.fitted.fit).photo(size, self.fitted.size)
         players = players_of(
             segments.names,

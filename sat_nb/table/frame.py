@@ -50,7 +50,7 @@ def _frame_of(
     counts = np.array([len(block.segments.names) for block in blocks])
     n_rows = np.maximum(counts, 1)
     try:
-        columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, n_rows)
+        columns = _image_columns(blocks, model, labels, n_rows) | _segment_columns(blocks, counts)
         columns["n_segments"] = np.repeat(counts, n_rows)
         columns["rank"] = _ranks(columns, rank_by, n_rows)
         ordered = {column: columns[column] for column in COLUMNS} | _further_columns(blocks, n_rows)
@@ -110,11 +110,12 @@ def _image_columns(
     }
 
 
-def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict[str, Any]:
+def _segment_columns(blocks: list[ImageRows], counts: NDArray[np.int64]) -> dict[str, Any]:
     """The columns of single segments, blank in the row of a block without segments."""
+    n_rows = np.maximum(counts, 1)
     first = np.cumsum(n_rows) - n_rows  # the row at which each block begins
     numbers = np.arange(n_rows.sum()) - np.repeat(first, n_rows)
-    vacant = np.repeat([not block.segments.names for block in blocks], n_rows)
+    vacant = np.repeat(counts == 0, n_rows)
     # The methods of an image share its segments, which are put together once.
     segments = list({id(block.segments): block.segments for block in blocks}.values())
     begins = np.cumsum([0] + [max(len(one.names), 1) for one in segments])
@@ -166,12 +167,11 @@ def positions_of(centroids: Float64) -> NDArray[Any]:
 
 def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
     """Warn of padding that blows up masks, and of maps that look turned though a fit is given."""
-    fitted = {id(block.segments): block.segments for block in blocks}.values()
-    grown = ((f.size, f.unpadded, f.fractions) for f in fitted if f.unpadded is not None)
+    fitted = {id(block.segments): (block.image_id, block.segments) for block in blocks}.values()
+    grown = ((f.size, f.unpadded, f.fractions) for _, f in fitted if f.unpadded is not None)
     texts = [warning_of_padding(grown, options.fitting)]
     if not hasattr(maps, "chunk"):  # the maps of a store have the size of the model's input
-        one_each = {id(b.segments): (b.image_id, b.segments.size, b.segments.photo) for b in blocks}
-        texts.append(warning_of_turned_maps(one_each.values()))
+        texts.append(warning_of_turned_maps((i, f.size, f.photo) for i, f in fitted))
     for text in filter(None, texts):
         warnings.warn(text, stacklevel=4)
 

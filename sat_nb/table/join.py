@@ -21,7 +21,7 @@ from sat_nb.table.fitting import Fitting, check_declared, photo_size
 from sat_nb.table.kernel import (
     MAPS_AT_ONCE,
     MaskRuns,
-    mask_runs,
+    runs_and_sums,
     segment_sums,
     sums_and_tolerances,
 )
@@ -97,9 +97,17 @@ def image_rows(
 
     Masks are fitted once for all methods whose maps have the same size.
     """
-    pooled = _pooled_maps(image_id, maps, keys, segmentation, options, photo_size(facts))
-    for group in _grouped(pooled):
-        sums, tolerances = sums_and_tolerances([one.attribution for one in group], group[0].runs)
+    merged, photo = options.merge(segmentation), photo_size(facts)
+    known: dict[Size, tuple[MaskRuns, FittedSegments]] = {}
+    for group in _grouped(_pooled_maps(image_id, maps, keys, segmentation, merged, options, photo)):
+        attributions, fitted = [one.attribution for one in group], group[0].fitted
+        if fitted.size in known:
+            runs, segments = known[fitted.size]
+            sums, tolerances = sums_and_tolerances(attributions, runs)
+        else:
+            runs, sums, tolerances = runs_and_sums(fitted.masks, attributions)
+            segments = segments_of(fitted, runs, merged, photo, options.fitting)
+            known[fitted.size] = runs, segments
         if not np.isfinite(sums).all():
             first = group[np.isfinite(sums).all(axis=1).argmin()]
             raise InvalidInput(
@@ -107,17 +115,17 @@ def image_rows(
                 "that image again, or leave it out."
             )
         for one, totals, tolerance in zip(group, sums[:, :-1], tolerances, strict=True):
-            known = one.chunk.facts
+            of_map = one.chunk.facts
             yield ImageRows(
                 image_id,
                 one.method,
-                one.segments,
+                segments,
                 totals,
-                _sampling_errors(one.chunk, one.runs, options.pool),
+                _sampling_errors(one.chunk, runs, options.pool),
                 tolerance,
-                known.get("n_samples"),
+                of_map.get("n_samples"),
                 _facts_of(maps[one.method], facts),
-                known.get("at_once"),
+                of_map.get("at_once"),
             )
 
 
@@ -127,8 +135,7 @@ class _PooledMap(NamedTuple):
     method: str
     chunk: Chunk
     attribution: Map
-    segments: FittedSegments
-    runs: MaskRuns
+    fitted: SegmentationMap
 
 
 def _pooled_maps(
@@ -136,12 +143,12 @@ def _pooled_maps(
     maps: Maps,
     keys: Mapping[str, str],
     segmentation: SegmentationMap,
+    merged: SegmentationMap,
     options: JoinOptions,
     photo: Size | None,
 ) -> Iterable[_PooledMap]:
     """The maps of one image, method by method; those that had nothing to decompose are left out."""
-    merged = options.merge(segmentation)
-    fitted: dict[Size, tuple[FittedSegments, MaskRuns]] = {}
+    fitted: dict[Size, SegmentationMap] = {}
     for method in maps:
         chunk = _chunk(maps, method, keys[method])
         attribution = _checked_map(chunk.attribution, image_id, method)
@@ -152,8 +159,8 @@ def _pooled_maps(
             if len(merged):
                 what = f"maps[{method!r}][{image_id!r}]"
                 check_declared(what, size, segmentation.size, photo, options.is_declared)
-            fitted[size] = fitted_segments(image_id, merged, size, photo, options.fitting)[1:]
-        yield _PooledMap(method, chunk, options.pool(attribution), *fitted[size])
+            fitted[size] = fitted_masks(image_id, merged, size, photo, options.fitting)
+        yield _PooledMap(method, chunk, options.pool(attribution), fitted[size])
 
 
 def _grouped(maps: Iterable[_PooledMap]) -> Iterable[list[_PooledMap]]:
@@ -172,7 +179,7 @@ def _grouped(maps: Iterable[_PooledMap]) -> Iterable[list[_PooledMap]]:
 
 
 def _goes_with(one: _PooledMap, other: _PooledMap) -> bool:
-    return one.runs is other.runs and one.attribution.dtype == other.attribution.dtype
+    return one.fitted is other.fitted and one.attribution.dtype == other.attribution.dtype
 
 
 def _facts_of(by_id: Any, facts: Any) -> Any:
@@ -189,26 +196,35 @@ def _chunk(maps: Maps, method: str, key: str) -> Chunk:
     return Chunk(maps[method][key])
 
 
-def fitted_segments(
+def fitted_masks(
     image_id: str, merged: SegmentationMap, size: Size, photo: Size | None, fitting: Fitting
-) -> tuple[SegmentationMap, FittedSegments, MaskRuns]:
-    """The masks on a map of ``size``, what a table says of them, and their runs."""
+) -> SegmentationMap:
+    """The masks on a map of ``size``."""
     try:
-        fitted = fitting.masks(merged, size, photo)
-        runs = mask_runs(fitted.masks)
+        return fitting.masks(merged, size, photo)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
-    segments = FittedSegments(
-        size=size,
+
+
+def segments_of(
+    fitted: SegmentationMap,
+    runs: MaskRuns,
+    merged: SegmentationMap,
+    photo: Size | None,
+    fitting: Fitting,
+) -> FittedSegments:
+    """What a table says of masks on the grid of a map, and of those that were brought there."""
+    height, width = runs.size
+    return FittedSegments(
+        size=runs.size,
         photo=photo or merged.size,
         names=fitted.names,
         px=runs.px,
-        fractions=runs.px / (size[0] * size[1]),
+        fractions=runs.px / (height * width),
         centroids=runs.centroids,
         scores=np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores,
-        unpadded=_unpadded(merged, size, photo, fitting),
+        unpadded=_unpadded(merged, runs.size, photo, fitting),
     )
-    return fitted, segments, runs
 
 
 def _unpadded(

@@ -42,24 +42,29 @@ class MaskRuns:
     masks' centres as shares of height and width. ``size`` is the masks' (height, width).
     """
 
+    size: Size
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     masks: NDArray[np.int64]
     px: NDArray[np.int64]
     centroids: NDArray[np.float64]
-    size: Size
 
 
 def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
     """The runs of boolean masks (n, H, W)."""
     n, height, width = masks.shape
+    found = _find_runs(_in_words(masks), n, height, width)
+    return MaskRuns((height, width), *found)
+
+
+def _in_words(masks: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Eight cells to a word, not to be written to: numba holds that for a type of its own."""
     cells = np.ascontiguousarray(masks, dtype=bool).reshape(-1)
-    if cells.size % 8:  # cells are read as words of eight
+    if cells.size % 8:
         cells = np.append(cells, np.zeros(-cells.size % 8, dtype=bool))
     words = cells.view(np.uint64)
-    words.flags.writeable = False  # numba holds that for a type of its own
-    (starts, stops, owners), px, centroids = _find_runs(words, n, height, width)
-    return MaskRuns(starts, stops, owners, px, centroids, (height, width))
+    words.flags.writeable = False
+    return words
 
 
 def segment_sums(attribution: NDArray, runs: MaskRuns) -> NDArray[np.float64]:
@@ -92,13 +97,33 @@ def sums_and_tolerances(
 
     That is, sums (maps, n + 1), and a tolerance for each map.
     """
-    rows = [_as_rows(attribution, runs.size) for attribution in attributions]
-    n, found = len(rows), np.zeros((len(rows), 2))
-    sums = np.zeros((n, runs.px.size + 1))
+    maps, sums, found = _arguments(attributions, runs.size, len(runs.px))
+    _add_runs_of(runs.starts, runs.stops, runs.masks, runs.size[1], maps, sums, found)
+    return sums, _tolerances(attributions, found)
+
+
+def runs_and_sums(
+    masks: NDArray[np.bool_], attributions: Sequence[NDArray]
+) -> tuple[MaskRuns, NDArray[np.float64], list[float]]:
+    """``mask_runs``, and what ``sums_and_tolerances`` gives for them, in one compiled call.
+
+    Threads then wait half as often to get the interpreter's lock back.
+    """
+    n, height, width = masks.shape
+    maps, sums, found = _arguments(attributions, (height, width), n)
+    runs = _find_and_add(_in_words(masks), n, height, width, maps, sums, found)
+    return MaskRuns((height, width), *runs), sums, _tolerances(attributions, found)
+
+
+def _arguments(
+    attributions: Sequence[NDArray], size: Size, n_masks: int
+) -> tuple[tuple[NDArray, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """What ``_add_runs_of`` takes beside runs: maps, and their sums and what it finds, still 0."""
+    rows = [_as_rows(attribution, size) for attribution in attributions]
+    n = len(rows)
     # Always as many arrays: each number of them would be compiled on its own.
-    filled = (*rows, *[rows[0]] * (MAPS_AT_ONCE - n))
-    _add_runs_of(filled, n, runs.size[1], runs.starts, runs.stops, runs.masks, sums, found)
-    return sums, [_tolerance(*pair) for pair in zip(attributions, found.tolist(), strict=True)]
+    maps = (*rows, *[rows[0]] * (MAPS_AT_ONCE - n))
+    return maps, np.zeros((n, n_masks + 1)), np.zeros((n, 2))
 
 
 def _as_rows(attribution: NDArray, size: Size) -> NDArray:
@@ -112,6 +137,11 @@ def _as_rows(attribution: NDArray, size: Size) -> NDArray:
     return rows
 
 
+def _tolerances(attributions: Sequence[NDArray], found: NDArray[np.float64]) -> list[float]:
+    """From what ``_add_runs`` found in each map."""
+    return [_tolerance(*pair) for pair in zip(attributions, found.tolist(), strict=True)]
+
+
 def _tolerance(attribution: NDArray, found: list[float]) -> float:
     """From the largest |sum over the channels| and the largest |channel| that the loop found."""
     largest, channel = found
@@ -122,7 +152,7 @@ def _tolerance(attribution: NDArray, found: list[float]) -> float:
 
 @compiled(nogil=True)
 def _find_runs(words, n, height, width):  # type: ignore[no-untyped-def]
-    """Runs (3, m) of n masks given eight cells to a word, and the masks' px and centroids."""
+    """The arrays of ``MaskRuns``, of n masks given eight cells to a word."""
     bits = np.zeros(words.size // 8 + 2, dtype=np.uint64)  # one more than are filled
     _pack(words, bits.view(np.uint8))
     first, last = _first_and_last_rows(bits, n, height, width)
@@ -147,9 +177,9 @@ def _find_runs(words, n, height, width):  # type: ignore[no-untyped-def]
                 runs[count, 1] = row * width + changes[i + 1]
                 runs[count, 2] = mask
                 count += 1
-    runs = runs[:count].T.copy()
-    px, centroids = _px_and_centroids(runs, n, height, width)
-    return runs, px, centroids
+    starts, stops, masks = runs[:count, 0].copy(), runs[:count, 1].copy(), runs[:count, 2].copy()
+    px, centroids = _px_and_centroids(starts, stops, masks, n, height, width)
+    return starts, stops, masks, px, centroids
 
 
 @compiled(nogil=True)
@@ -204,14 +234,14 @@ def _take_row(bits, at, width, changes, free):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True, error_model="numpy")
-def _px_and_centroids(runs, n, height, width):  # type: ignore[no-untyped-def]
-    """What ``MaskRuns`` says of them."""
+def _px_and_centroids(starts, stops, masks, n, height, width):  # type: ignore[no-untyped-def]
+    """What ``MaskRuns`` holds beside these."""
     px, centroids = np.zeros(n, dtype=np.int64), np.empty((n, 2))
     # Twice the sums of the pixels' row and column, from their centres: whole numbers, so that
     # nothing is rounded.
     sums = np.zeros((n, 2), dtype=np.int64)
-    for i in range(runs.shape[1]):
-        begin, end, mask = runs[0, i], runs[1, i], runs[2, i]
+    for i in range(starts.size):
+        begin, end, mask = starts[i], stops[i], masks[i]
         if mask < n:
             row = begin // width
             px[mask] += end - begin
@@ -224,9 +254,17 @@ def _px_and_centroids(runs, n, height, width):  # type: ignore[no-untyped-def]
 
 
 @compiled(nogil=True)
-def _add_runs_of(maps, n, width, starts, stops, masks, sums, found):  # type: ignore[no-untyped-def]
-    """``_add_runs`` for the first n of a tuple of maps, one row of ``sums`` and ``found`` each."""
-    for k in range(n):
+def _find_and_add(words, n, height, width, maps, sums, found):  # type: ignore[no-untyped-def]
+    """``_find_runs``, and ``_add_runs_of`` for what it finds."""
+    runs = _find_runs(words, n, height, width)
+    _add_runs_of(runs[0], runs[1], runs[2], width, maps, sums, found)
+    return runs
+
+
+@compiled(nogil=True)
+def _add_runs_of(starts, stops, masks, width, maps, sums, found):  # type: ignore[no-untyped-def]
+    """``_add_runs`` for the first of a tuple of maps, one row of ``sums`` and ``found`` each."""
+    for k in range(len(sums)):
         largest, channel = _add_runs(maps[k], width, starts, stops, masks, sums[k])
         found[k, 0], found[k, 1] = largest, channel
 
