@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, get_native_id
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from sat_nb.widgets import data_on_disk
 from sat_nb.widgets.choices import checked
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.data_on_disk import DataOnDisk
+from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.snapshot import Snapshot
 
 
@@ -93,6 +96,42 @@ def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: 
     pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"positions": ("bottom-centre", "top-left")},
+        {"hidden": ("nose", "eyes")},
+        {"correct": True},
+        {"label": 1},
+        {"min_fraction": 0.01},
+        {"min_images": 8},
+    ],
+    ids=lambda filters: next(iter(filters), "all"),
+)
+def test_how_many_photos_there_are_is_said(
+    both: tuple[Data, DataOnDisk], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_on_disk, "MOST_SHOWN", 2)
+    state = ExplorerState(view="images", segment="ears", outlines="none")
+    state = checked(replace(state, **{"label": "all", **filters}), both[1].offer)
+    panel = Panel(state.methods, (state.model,))
+    rows = both[0].table
+    rows = rows[rows["method"].isin(state.methods) & (rows["model"] == state.model)]
+    if state.label != "all":
+        rows = rows[rows["label"] == state.label]
+    if state.correct:
+        rows = rows[rows["label"] == rows["predicted"]]
+    rows = rows[rows["segment"] == "ears"]
+    if state.positions:
+        rows = rows[rows["position"].isin(state.positions)]
+    rows = rows[rows["mask_fraction"] >= state.min_fraction]
+    n = len(rows) * (len(rows) >= state.min_images) * ("ears" not in state.hidden)
+    assert n > 2
+    with pytest.warns(UserWarning, match=f"the first 2 of {n} are shown"):
+        assert len(both[1].best(state, panel)) == 2
+
+
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose table counts as large, and so is copied."""
@@ -121,8 +160,11 @@ def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended = Event(), Event()
+    priorities = []
 
     def long(_table: object, _columns: object, cursor: Any) -> None:
+        if sys.platform == "linux":
+            priorities.append(os.getpriority(os.PRIO_PROCESS, get_native_id()))
         begun.set()
         try:
             cursor.execute("SELECT sum(hash(range)) FROM range(1_000_000_000_000)")
@@ -133,6 +175,7 @@ def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
     data = DataOnDisk(large)
     assert begun.wait(60)
     assert not ended.is_set()
+    assert priorities in ([19], [])
     del data
     gc.collect()
     assert ended.wait(60)

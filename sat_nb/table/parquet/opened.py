@@ -236,8 +236,10 @@ def asking(
         # A footer promises finite values, so that NaN need not be looked for.
         parts, parameters = of_rows(no_nan=bool(table.footers), where=where)
         rows = Rows(cursor, parts, parameters, promised, bool(where))
-        for column in classes.needs if classes else ():
-            check_known(_unknown(rows, column), column, option)
+        if classes and classes.needs:
+            unknown = _unknown(rows, classes.needs)
+            for column in classes.needs:
+                check_known(unknown, column, option)
         check_unmixed(_kinds(rows, by, classes), by, classes)
         check_once(_repeated(rows, by), list(by))
         yield rows
@@ -258,22 +260,23 @@ def _share_no_image(rows: Rows) -> bool:
     return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
 
 
-def _unknown(rows: Rows, column: str) -> pd.DataFrame:
-    """The images without a value in that column."""
-    sql = f"SELECT DISTINCT image_id FROM {rows.sql} WHERE {column} IS NULL ORDER BY 1"
-    return rows.ask(sql, ["image_id"]).assign(**{column: None})
+def _unknown(rows: Rows, columns: Sequence[str]) -> pd.DataFrame:
+    """The images without a value in one of these columns."""
+    names = ["image_id", *columns]
+    there = f"FROM {rows.sql} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}"
+    # To read ids takes as long as all other columns, and they are hardly ever needed.
+    if not rows.ask(f"SELECT count(*) {there}", ["n"])["n"].item():
+        return pd.DataFrame(columns=names)
+    return rows.ask(f"SELECT DISTINCT {', '.join(names)} {there} ORDER BY image_id", names)
 
 
 def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFrame:
     """The methods, models and classes that occur, except those that are kept apart."""
     found: dict[str, Any] = {"label": (), "target": ()}
+    images = [image for footer in rows.footers for image in footer.images]
     for place, column in enumerate(("model", "method")):
-        if column in by:
-            found[column] = ()
-        elif rows.footers and not rows.is_filtered:
-            images = [image for footer in rows.footers for image in footer.images]
-            found[column] = sorted({image[place] for image in images})
-        else:
+        found[column] = () if column in by else sorted({image[place] for image in images})
+        if column not in by and (not images or (rows.is_filtered and len(found[column]) > 1)):
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
     if classes is None and "label" not in by:

@@ -138,17 +138,15 @@ class Shards:
 
     def first(
         self, columns: Sequence[str], *, order_by: str, ascending: bool = True, most: int
-    ) -> tuple[pd.DataFrame, int]:
-        """The first rows with a segment, in order of a column and then of ids; and how many."""
+    ) -> pd.DataFrame:
+        """The first rows with a segment, in order of a column and then of ids."""
         way = "ASC" if ascending else "DESC"
         with self._asking(*columns, order_by) as rows:
             there = f"FROM {rows.sql} WHERE segment IS NOT NULL"
             names = ", ".join(quoted(c) for c in columns)
             order = f"ORDER BY {quoted(order_by)} {way}, image_id LIMIT {int(most)}"
             found = rows.ask(f"SELECT {names} {there} {order}", columns)
-            n = rows.ask(f"SELECT count(*) {there}", ["n"])["n"].item()
-        types = {c: COLUMNS[c] for c in columns if c in COLUMNS}
-        return found.astype(types), int(n)
+        return found.astype({c: COLUMNS[c] for c in columns if c in COLUMNS})
 
     @contextmanager
     def _asking(self, *columns: str) -> Iterator[Rows]:
