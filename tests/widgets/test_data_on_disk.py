@@ -100,7 +100,7 @@ def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: 
     "filters",
     [
         {},
-        {"positions": ("bottom-centre", "top-left")},
+        {"positions": ("bottom-centre", "top-centre")},
         {"hidden": ("nose", "eyes")},
         {"correct": True},
         {"label": 1},

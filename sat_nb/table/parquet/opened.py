@@ -150,8 +150,7 @@ def copied_by_method(table: Opened, columns: Sequence[str], cursor: Any) -> Open
             parts, given = partition_rows(table.files, "rank", (), no_nan=True, needs=further)
             promised = table.promised(cursor)
             rows = Rows(cursor, parts, given, promised)
-            pairs = rows.ask(f"SELECT DISTINCT model, method FROM {rows.sql}", ["model", "method"])
-            keys = [f"{model or ''}\0{method or ''}" for model, method in pairs.to_numpy()]
+            keys = [f"{model or ''}\0{method or ''}" for model, method in _pairs(rows)]
             key = "list_position($keys, coalesce(model, '') || chr(0) || coalesce(method, ''))"
             cursor.execute(
                 f"COPY (SELECT {names}, {key} AS part FROM {rows.sql}) TO "
@@ -163,6 +162,14 @@ def copied_by_method(table: Opened, columns: Sequence[str], cursor: Any) -> Open
         found.share_no_image = True
         weakref.finalize(found, stack.pop_all().close)
     return found
+
+
+def _pairs(rows: Rows) -> list[tuple[str | None, str | None]]:
+    """The models and methods that occur together."""
+    if rows.footers:
+        return sorted({(model, method) for f in rows.footers for model, method, *_ in f.images})
+    sql = f"SELECT DISTINCT model, method FROM {rows.sql}"
+    return [*rows.ask(sql, ["model", "method"]).itertuples(index=False, name=None)]
 
 
 def _literal(path: Path) -> str:
@@ -221,9 +228,11 @@ def asking(
     counts once in an image, and how many images a model and method have. That two shards share no
     image follows from their first and last ids or, if these ranges overlap, from counting images.
     Files of other programs are checked in full, which takes many times as long.
+
+    That all images have the classes by which they are grouped, ``check_classes`` finds afterwards.
     """
     empty, names, where = table.empty, table.names, where or Where()
-    option = f"classes={classes.name!r}" if classes else ""
+    one_label = len(where.wanted.get("labels", ())) == 1
     needs = tuple(dict.fromkeys([*(classes.needs if classes else ()), *where.columns]))
     derived = {}
     if classes and classes.column == "correct":
@@ -236,13 +245,24 @@ def asking(
         # A footer promises finite values, so that NaN need not be looked for.
         parts, parameters = of_rows(no_nan=bool(table.footers), where=where)
         rows = Rows(cursor, parts, parameters, promised, bool(where))
-        if classes and classes.needs:
-            unknown = _unknown(rows, classes.needs)
-            for column in classes.needs:
-                check_known(unknown, column, option)
-        check_unmixed(_kinds(rows, by, classes), by, classes)
+        check_unmixed(_kinds(rows, by, classes, one_label), by, classes)
         check_once(_repeated(rows, by), list(by))
         yield rows
+
+
+def check_classes(
+    answer: pd.DataFrame, rows: Rows, by: Sequence[str], classes: Classes | None
+) -> None:
+    """Raise InvalidInput if there are images without the classes that the answer is grouped by."""
+    key = dict(zip(by, key_names(by), strict=True)).get(classes.column) if classes else None
+    if not classes or not classes.needs or (key and not answer[key].isna().any()):
+        return
+    names = ", ".join(["image_id", *classes.needs])
+    none = " OR ".join(f"{column} IS NULL" for column in classes.needs)
+    sql = f"SELECT DISTINCT {names} FROM {rows.sql} WHERE {none} ORDER BY image_id"
+    unknown = rows.ask(sql, ["image_id", *classes.needs])
+    for column in classes.needs:
+        check_known(unknown, column, f"classes={classes.name!r}")
 
 
 def typed(answer: pd.DataFrame, table: Opened, by: Sequence[str]) -> pd.DataFrame:
@@ -260,17 +280,7 @@ def _share_no_image(rows: Rows) -> bool:
     return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
 
 
-def _unknown(rows: Rows, columns: Sequence[str]) -> pd.DataFrame:
-    """The images without a value in one of these columns."""
-    names = ["image_id", *columns]
-    there = f"FROM {rows.sql} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}"
-    # To read ids takes as long as all other columns, and they are hardly ever needed.
-    if not rows.ask(f"SELECT count(*) {there}", ["n"])["n"].item():
-        return pd.DataFrame(columns=names)
-    return rows.ask(f"SELECT DISTINCT {', '.join(names)} {there} ORDER BY image_id", names)
-
-
-def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFrame:
+def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None, one_label: bool) -> pd.DataFrame:
     """The methods, models and classes that occur, except those that are kept apart."""
     found: dict[str, Any] = {"label": (), "target": ()}
     images = [image for footer in rows.footers for image in footer.images]
@@ -279,7 +289,7 @@ def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFra
         if column not in by and (not images or (rows.is_filtered and len(found[column]) > 1)):
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
-    if classes is None and "label" not in by:
+    if classes is None and "label" not in by and not one_label:
         of_classes = ["label", "target", "predicted"]
         sql = f"SELECT DISTINCT {', '.join(of_classes)} FROM {rows.sql} ORDER BY 1, 2, 3"
         found |= dict(rows.ask(sql, of_classes))

@@ -12,7 +12,7 @@ import pandas as pd
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes
 from sat_nb.table.counts import Counts
-from sat_nb.table.parquet.opened import Opened, asking, open_table, typed
+from sat_nb.table.parquet.opened import Opened, asking, check_classes, open_table, typed
 from sat_nb.table.parquet.sql import Part, Rows, key_names
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS
@@ -37,6 +37,7 @@ def totals_on_disk(
     table = path if isinstance(path, Opened) else open_table(path)
     with asking(table, value, by, classes=classes, where=where) as rows:
         sums, sizes = _sums(rows, value, by)
+        check_classes(sizes, rows, by, classes)
         images = _images(rows, by, sizes)
     types = {c: COLUMNS.get(c, table.empty.dtypes.get(c, bool)) for c in [*by, "segment"]}
     # An image that lacks a segment counts with the rank after its last one.
@@ -150,6 +151,7 @@ def counts_on_disk(
     """``counts_of`` a table on disk, with the checks of ``totals_on_disk``."""
     with asking(table, value, by, classes=classes, where=where) as rows:
         cells = _cells(rows, by)
+        check_classes(cells, rows, by, classes)
         images = _images(rows, by, cells)
     cells = cells[cells["segment"].notna()]
     names = dict(zip(key_names(by), by, strict=True))
