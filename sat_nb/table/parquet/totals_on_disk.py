@@ -36,12 +36,13 @@ def totals_on_disk(
     """
     table = path if isinstance(path, Opened) else open_table(path)
     with asking(table, value, by, classes=classes, where=where) as rows:
-        sums, sizes = _sums(rows, value, by)
+        noted = _noted_images(rows, by)
+        sums, sizes = _sums(rows, value, by, sized=noted is None)
         check_classes(sizes, rows, by, classes)
-        images = _images(rows, by, sizes)
+        images = _images(rows, by, sizes).pipe(_of_all) if noted is None else noted
     types = {c: COLUMNS.get(c, table.empty.dtypes.get(c, bool)) for c in [*by, "segment"]}
     # An image that lacks a segment counts with the rank after its last one.
-    ranks = images["n"] * (images["n_segments"] + 1) if value == "rank" else 0
+    ranks = images["n_segments"] + images["n"] if value == "rank" else 0
     images = images.drop(columns="n_segments").rename(columns={"n": "n_all"}).assign(all=ranks)
     groups = _indexed(images, {c: types[c] for c in by})
     if by:
@@ -60,17 +61,38 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
     return numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=names))
 
 
-def _sums(rows: Rows, value: str, by: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """``total``, ``n_images`` and ``absent`` by group and segment, and ``n`` rows by their size."""
+def _of_all(images: pd.DataFrame) -> pd.DataFrame:
+    """Images by their ``n_segments``, with that of all together in its place."""
+    return images.assign(n_segments=images["n_segments"] * images["n"])
+
+
+def _noted_images(rows: Rows, by: Sequence[str]) -> pd.DataFrame | None:
+    """The keys of ``by``, ``n`` images and the ``n_segments`` of all, as the footers have them."""
+    if not rows.footers or rows.is_filtered or not set(by) <= {"model", "method"}:
+        return None
+    images = [image for footer in rows.footers for image in footer.images]
+    found = pd.DataFrame(images, columns=["model", "method", "n", "n_segments"])
+    return found[[*by, "n", "n_segments"]].astype({"n": "int64", "n_segments": "int64"})
+
+
+def _sums(
+    rows: Rows, value: str, by: Sequence[str], *, sized: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``total``, ``n_images``, ``absent`` by group and segment; and ``n`` rows by ``n_segments``.
+
+    Unless they have to be ``sized``, which takes longer, all rows stand by an ``n_segments`` of 0.
+    """
     steps = None if value == "rank" else _steps(*_size(rows, value))
     parameters = {} if steps is None else dict(zip("st", steps, strict=True))
     keys, cell = key_names(by), ", ".join([*key_names(by), "segment", "n_segments"])
-    parts = " UNION ALL ".join(_part_sums(part, by, cut=bool(steps)) for part in rows.parts)
-    absent = "n * (n_segments + 1)" if value == "rank" else "0"
+    parts = " UNION ALL ".join(
+        _part_sums(part, by, cut=bool(steps), sized=sized) for part in rows.parts
+    )
+    absent = "sum(absent)" if value == "rank" else "0"
     of_segments, of_sizes = (", ".join([*keys, last]) for last in ("segment", "n_segments"))
     answer = rows.ask(
         f"SELECT {cell}, grouping(segment), sum(n), coalesce(sum(a) + sum(b) + sum(c), 0), "
-        f"sum({absent}) FROM ({parts}) "
+        f"{absent} FROM ({parts}) "
         f"GROUP BY GROUPING SETS (({of_segments}), ({of_sizes})) ORDER BY {cell}",
         [*keys, "segment", "n_segments", "is_size", "n", "total", "absent"],
         **parameters,
@@ -85,7 +107,7 @@ def _sums(rows: Rows, value: str, by: Sequence[str]) -> tuple[pd.DataFrame, pd.D
     )
 
 
-def _part_sums(part: Part, by: Sequence[str], *, cut: bool) -> str:
+def _part_sums(part: Part, by: Sequence[str], *, cut: bool, sized: bool) -> str:
     """The SQL of the sums of one partition.
 
     It groups by what varies within the partition only, because grouping by constants takes longer.
@@ -93,10 +115,12 @@ def _part_sums(part: Part, by: Sequence[str], *, cut: bool) -> str:
     named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
     varying = [key for key in key_names(by) if key not in part.constants]
     sums = "sum(a) AS a, sum(b) AS b, sum(c) AS c" if cut else "sum(v) AS a, 0.0 AS b, 0.0 AS c"
+    size = "n_segments" if sized else "0 AS n_segments"
+    cell = [*varying, "segment", *(["n_segments"] if sized else [])]
     return (
-        f"SELECT {', '.join([*named, 'segment', 'n_segments', sums])}, count(*) AS n "
-        f"FROM {_cut(part.sql) if cut else part.sql} "
-        f"GROUP BY {', '.join([*varying, 'segment', 'n_segments'])}"
+        f"SELECT {', '.join([*named, 'segment', size, sums])}, count(*) AS n, "
+        f"sum(n_segments) + count(*) AS absent FROM {_cut(part.sql) if cut else part.sql} "
+        f"GROUP BY {', '.join(cell)}"
     )
 
 
