@@ -109,7 +109,7 @@ def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: 
     ],
     ids=lambda filters: next(iter(filters), "all"),
 )
-def test_how_many_photos_there_are_is_said(
+def test_the_first_photos_and_how_many_there_are(
     both: tuple[Data, DataOnDisk], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_on_disk, "MOST_SHOWN", 2)
@@ -129,7 +129,9 @@ def test_how_many_photos_there_are_is_said(
     n = len(rows) * (len(rows) >= state.min_images) * ("ears" not in state.hidden)
     assert n > 2
     with pytest.warns(UserWarning, match=f"the first 2 of {n} are shown"):
-        assert len(both[1].best(state, panel)) == 2
+        found = both[1].best(state, panel)
+    first = rows.sort_values(["rank", "image_id"]).head(2)[list(found)]
+    pd.testing.assert_frame_equal(found, first.reset_index(drop=True), check_dtype=False)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 import weakref
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
@@ -64,6 +65,7 @@ class Opened:
         self.empty = _with_texts(in_pandas(dataset.schema.empty_table(), dataset.schema))
         self.names = list(self.empty.columns)
         self.share_no_image: bool | None = None
+        self.is_rearranged = False  # with the footers of other files that have the same rows
         self._connection: Any = None
 
     def of_files(self, files: Sequence[ds.Fragment]) -> Opened:
@@ -109,6 +111,18 @@ class Opened:
                 return ()
             footers.append(footer)
         return tuple(footers)
+
+    def files_with(self, ids: Sequence[str]) -> tuple[ds.Fragment, ...]:
+        """The files that may have some of these images, whose ids are sorted."""
+        if self.is_rearranged or not self.footers:
+            return self.files
+        ranges = [footer.ids[0] for footer in self.footers]
+        after = [bisect_left(ids, first) for first, _ in ranges]
+        return tuple(
+            file
+            for file, (_, last), place in zip(self.files, ranges, after, strict=True)
+            if place < len(ids) and ids[place] <= last
+        )
 
     def promised(self, cursor: Any) -> tuple[Footer, ...]:
         """The footers of all files; empty if one has none, or if two files share an image."""
@@ -159,7 +173,7 @@ def copied_by_method(table: Opened, columns: Sequence[str], cursor: Any) -> Open
             )
         found = open_table(folder, complete=False)
         found.__dict__["footers"] = promised  # of the same rows
-        found.share_no_image = True
+        found.share_no_image = found.is_rearranged = True
         weakref.finalize(found, stack.pop_all().close)
     return found
 
