@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from threading import Thread, current_thread, get_native_id
+from threading import Thread, current_thread
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,8 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.table.classes import CLASSES, Classes
 from sat_nb.table.filters import FILTERS
-from sat_nb.table.parquet.opened import Opened, copied_by_method
+from sat_nb.table.parquet.by_method import copied_by_method
+from sat_nb.table.parquet.opened import Opened
 from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
 from sat_nb.table.schema import COLUMNS, N_FORWARD, POSITIONS
@@ -34,9 +34,6 @@ OF_PHOTOS = (
     "mask_fraction",
 )
 """The columns that a list of photos needs."""
-
-LEAST = 19
-"""The priority of the thread that copies, so that questions do not wait for it."""
 
 MOST_SHOWN = 1_000
 """Photos, or rows of the table, that can be paged through."""
@@ -181,11 +178,8 @@ class CopyByMethod:
 
 
 def _copy(table: Opened, columns: list[str], cursors: list[Any], copies: list[Shards]) -> None:
-    if sys.platform == "linux":  # there, a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), LEAST)
     with suppress(Exception), table.cursor() as cursor:
         cursors.append(cursor)
-        cursor.execute("SET threads = 1")  # this one, which takes hardly longer
         found = copied_by_method(table, columns, cursor)
         found.keep_connection()
         copies.append(Shards(found))

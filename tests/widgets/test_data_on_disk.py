@@ -17,6 +17,8 @@ import pytest
 
 import sat_nb as sat
 from sat_nb import ExplorerState
+from sat_nb.table.parquet.by_method import copied_by_method
+from sat_nb.table.parquet.opened import open_table
 from sat_nb.toy import toy
 from sat_nb.widgets import data_on_disk
 from sat_nb.widgets.choices import checked
@@ -162,11 +164,8 @@ def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended = Event(), Event()
-    priorities = []
 
     def long(_table: object, _columns: object, cursor: Any) -> None:
-        if sys.platform == "linux":
-            priorities.append(os.getpriority(os.PRIO_PROCESS, get_native_id()))
         begun.set()
         try:
             cursor.execute("SELECT sum(hash(range)) FROM range(1_000_000_000_000)")
@@ -177,7 +176,36 @@ def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
     data = DataOnDisk(large)
     assert begun.wait(60)
     assert not ended.is_set()
-    assert priorities in ([19], [])
     del data
     gc.collect()
     assert ended.wait(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux only")
+def test_the_copy_gives_way_to_questions_and_slows_none_down(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, get_native_id())
+
+    seen = []
+    table = open_table(large)
+    with table.cursor() as cursor:
+
+        class Noting:
+            def execute(self, sql: str, *given: Any) -> Any:
+                seen.extend([priority()] if sql.startswith("COPY") else [])
+                return cursor.execute(sql, *given)
+
+        before = priority()
+        copied_by_method(table, ["rank"], Noting())
+    assert seen == [19]
+    assert priority() == before < 19
+
+
+def test_what_a_copy_fails_of_is_raised(large: Path) -> None:
+    table = open_table(large)
+    with table.cursor() as cursor:
+        cursor.execute("SET temp_directory = ''")
+        with pytest.raises(sat.SatError, match="no such column|not readable"):
+            copied_by_method(table, ["no such column"], cursor)

@@ -31,12 +31,10 @@ from sat_nb.table.parquet.sql import (
     connected,
     key_names,
     partition_rows,
-    quoted,
 )
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS, TEXT, check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed
-from sat_nb.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -148,47 +146,6 @@ def open_table(
             check_table(table.empty)
     _warn_if_unfinished(file, argument)
     return table
-
-
-def copied_by_method(table: Opened, columns: Sequence[str], cursor: Any) -> Opened:
-    """A copy whose rows lie by model and method, gone with the object that is returned.
-
-    It has these columns and those of every row. Shards hold the rows of all methods image by image,
-    so that a question about one method reads those of all others, too. ``cursor`` makes it.
-    """
-    further = [c for c in columns if c not in FIXED]
-    names = ", ".join(quoted(c) for c in (*FIXED, *further))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(temporary_folder())) / "rows"
-        with of_a_table(table.path):
-            parts, given = partition_rows(table.files, "rank", (), no_nan=True, needs=further)
-            promised = table.promised(cursor)
-            rows = Rows(cursor, parts, given, promised)
-            keys = [f"{model or ''}\0{method or ''}" for model, method in _pairs(rows)]
-            key = "list_position($keys, coalesce(model, '') || chr(0) || coalesce(method, ''))"
-            cursor.execute(
-                f"COPY (SELECT {names}, {key} AS part FROM {rows.sql}) TO "
-                f"'{_literal(folder)}' (FORMAT parquet, PARTITION_BY (part))",
-                given | {"keys": keys},
-            )
-        found = open_table(folder, complete=False)
-        found.__dict__["footers"] = promised  # of the same rows
-        found.share_no_image = found.is_rearranged = True
-        weakref.finalize(found, stack.pop_all().close)
-    return found
-
-
-def _pairs(rows: Rows) -> list[tuple[str | None, str | None]]:
-    """The models and methods that occur together."""
-    if rows.footers:
-        return sorted({(model, method) for f in rows.footers for model, method, *_ in f.images})
-    sql = f"SELECT DISTINCT model, method FROM {rows.sql}"
-    return [*rows.ask(sql, ["model", "method"]).itertuples(index=False, name=None)]
-
-
-def _literal(path: Path) -> str:
-    """A path of ours within quotes; it is no data."""
-    return str(path).replace("'", "''")
 
 
 def of_a_table(file: Path) -> AbstractContextManager[None]:
