@@ -82,7 +82,7 @@ class Inquiry:
         if len(masks):
             check_masks_size(image_id, masks.size, size)
         merged = self.joining.merge(masks)
-        on_input, segments = fitted_segments(
+        on_input, segments, _ = fitted_segments(
             image_id, merged, self.fitted.size, size, self.joining.fitting
         )
         shown = get_fit(self.fitted.fit).photo(size, self.fitted.size)

@@ -13,7 +13,7 @@ from sat_nb.interventions.effects import Effects
 from sat_nb.interventions.measures import Measure
 from sat_nb.interventions.players import REST, Players
 from sat_nb.saliency.store.runs import ImageFacts
-from sat_nb.table.join import FittedSegments, ImageRows, positions_of
+from sat_nb.table.join import FittedSegments, ImageRows
 from sat_nb.table.kernel import mask_runs
 from sat_nb.table.schema import N_FORWARD, TEXT
 
@@ -48,14 +48,13 @@ def _rows(
     if len(effects.effects) > players.n_segments:
         segments = _with_rest(segments, players)
     px, totals = segments.px, np.asarray(effects.effects, dtype=np.float64)
-    known = effects.errors is not None
     largest = np.abs(totals / px).max(initial=0.0)
     return ImageRows(
         image_id=name,
         method=method_of(measure.key, plan.replacements[number].key),
         segments=segments,
         totals=totals,
-        errors=effects.errors / px if known else np.full(len(px), np.nan),  # type: ignore[operator]
+        errors=None if effects.errors is None else effects.errors / px,
         tolerance=float(TIE_SHARE * largest),
         n_samples=effects.n_samples,
         facts=ImageFacts(found.question.target, found.predicted, *found.photo.photo_size),
@@ -78,17 +77,12 @@ def _further(
 def _with_rest(segments: FittedSegments, players: Players) -> FittedSegments:
     """The segments, and the pixels of none of them as one more."""
     runs = mask_runs(players.covers[:, -1][players.parts][None])
-    both = replace(
-        segments.runs,
-        px=np.append(segments.runs.px, runs.px),
-        centroids=np.concatenate([segments.runs.centroids, runs.centroids]),
-    )
     return replace(
         segments,
         names=(*segments.names, REST),
-        runs=both,
+        px=np.append(segments.px, runs.px),
         fractions=np.append(segments.fractions, runs.px / np.prod(segments.size)),
-        positions=np.append(segments.positions, positions_of(runs)),
+        centroids=np.concatenate([segments.centroids, runs.centroids]),
         scores=np.append(segments.scores, np.nan),
         unpadded=None,
     )

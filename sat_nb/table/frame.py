@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sat_nb.arrays import Float64
 from sat_nb.errors import InvalidInput
 from sat_nb.table.fitting import warning_of_padding, warning_of_turned_maps
 from sat_nb.table.join import ImageRows, JoinOptions, Maps
 from sat_nb.table.matching import MAX_NOTED
-from sat_nb.table.schema import COLUMNS, N_FORWARD, RANK_BY, TEXT, TOLERANCE
+from sat_nb.table.schema import COLUMNS, N_FORWARD, POSITIONS, RANK_BY, TEXT, TOLERANCE
 from sat_nb.table.ties import local_rank, warnings_of_ties
 
 
@@ -126,24 +127,41 @@ def _segment_columns(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> dict
     def of_segments(parts: list[Any], blank: Any) -> NDArray[Any]:
         return joined(parts, blank)[rows]
 
-    def texts(parts: list[NDArray[Any]]) -> pd.Series:
-        return pd.Series(of_segments(parts, None), dtype=TEXT)
-
+    names = np.array([name for one in segments for name in one.names or (None,)], dtype=object)
+    positions = positions_of(joined([one.centroids for one in segments], (0.0, 0.0)))[rows]
+    positions[vacant] = None
     px = of_segments([one.px for one in segments], 0)
     totals = joined([block.totals for block in blocks], np.nan)
     means = totals / np.where(vacant, 1, px)
     return {
         "segment_id": pd.arrays.IntegerArray(numbers, vacant),
-        "segment": texts([np.array(one.names, dtype=object) for one in segments]),
+        "segment": pd.Series(names[rows], dtype=TEXT),
         "mean_attribution": means,
         "abs_mean_attribution": np.abs(means),
         "total_attribution": totals,
         "mask_px": pd.arrays.IntegerArray(px, vacant.copy()),
         "mask_fraction": of_segments([one.fractions for one in segments], np.nan),
-        "position": texts([one.positions for one in segments]),
-        "se_mean_attribution": joined([block.errors for block in blocks], np.nan),
+        "position": pd.Series(positions, dtype=TEXT),
+        "se_mean_attribution": _errors(blocks, n_rows),
         "score": of_segments([one.scores for one in segments], np.nan),
     }
+
+
+def _errors(blocks: list[ImageRows], n_rows: NDArray[np.int64]) -> Float64:
+    """The standard errors, NaN where they are not known."""
+    errors = np.full(n_rows.sum(), np.nan)
+    known = [block.errors for block in blocks if block.errors is not None]
+    if known:
+        is_known = np.repeat([block.errors is not None for block in blocks], n_rows)
+        errors[is_known] = np.concatenate([part if len(part) else [np.nan] for part in known])
+    return errors
+
+
+def positions_of(centroids: Float64) -> NDArray[Any]:
+    """Where centroids are, given as shares of height and width, as text."""
+    row, column = np.minimum((centroids * 3).astype(int), 2).T
+    found: NDArray[Any] = np.array(POSITIONS, dtype=object)[3 * row + column]
+    return found
 
 
 def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
@@ -152,9 +170,8 @@ def _warn(blocks: list[ImageRows], options: JoinOptions, maps: Maps) -> None:
     grown = ((f.size, f.unpadded, f.fractions) for f in fitted if f.unpadded is not None)
     texts = [warning_of_padding(grown, options.fitting)]
     if not hasattr(maps, "chunk"):  # the maps of a store have the size of the model's input
-        texts.append(
-            warning_of_turned_maps((b.image_id, b.segments.size, b.segments.photo) for b in blocks)
-        )
+        one_each = {id(b.segments): (b.image_id, b.segments.size, b.segments.photo) for b in blocks}
+        texts.append(warning_of_turned_maps(one_each.values()))
     for text in filter(None, texts):
         warnings.warn(text, stacklevel=4)
 

@@ -33,13 +33,6 @@ Maps = Mapping[str, Mapping[str, NDArray[Any]]]
 GROUP_BYTES = 32 * 2**20  # of maps of one image that are held together
 
 
-POSITIONS = np.array(
-    [f"{row}-{col}" for row in ("top", "centre", "bottom") for col in ("left", "centre", "right")],
-    dtype=object,
-)
-"""Where a mask's centroid is, on a grid of 3 x 3, row by row."""
-
-
 @dataclass(frozen=True)
 class JoinOptions:
     """The options of ``build`` that decide what stands in a row."""
@@ -55,29 +48,24 @@ class FittedSegments:
     """The segments of one image on the grid of its maps.
 
     ``photo`` is the size of the photo, or else that of the masks; ``unpadded`` holds the fractions
-    before padding, where the pad is wide.
+    before padding, where the pad is wide. ``px`` and ``centroids`` are those of ``MaskRuns``.
     """
 
     size: Size
     photo: Size
     names: tuple[str, ...]
-    runs: MaskRuns
+    px: NDArray[np.int64]
     fractions: Float64
-    positions: NDArray[Any]
+    centroids: Float64
     scores: Float64
     unpadded: Float64 | None
-
-    @property
-    def px(self) -> NDArray[np.int64]:
-        """Pixels of each mask."""
-        return self.runs.px
 
 
 @dataclass(frozen=True)
 class ImageRows:
     """The rows of one image and method: each segment's sum of the map, and its standard error.
 
-    Means that differ by at most ``tolerance`` are equal.
+    Means that differ by at most ``tolerance`` are equal; ``errors`` is None if not known.
     ``at_once`` : how many inputs went through the model at once and how many were planned to,
     where these differ. ``more`` holds further columns of the table: their dtype, and a value or
     None for each segment.
@@ -87,7 +75,7 @@ class ImageRows:
     method: str
     segments: FittedSegments
     totals: Float64
-    errors: Float64
+    errors: Float64 | None
     tolerance: float
     n_samples: int | None
     facts: Any
@@ -111,21 +99,21 @@ def image_rows(
     """
     pooled = _pooled_maps(image_id, maps, keys, segmentation, options, photo_size(facts))
     for group in _grouped(pooled):
-        runs = group[0].segments.runs
-        found = sums_and_tolerances([one.attribution for one in group], runs)
-        for one, (sums, tolerance) in zip(group, found, strict=True):
-            if not all(map(math.isfinite, sums.tolist())):
-                raise InvalidInput(
-                    f"maps[{one.method!r}][{image_id!r}]: holds NaN or infinite values; explain "
-                    "that image again, or leave it out."
-                )
+        sums, tolerances = sums_and_tolerances([one.attribution for one in group], group[0].runs)
+        if not np.isfinite(sums).all():
+            first = group[np.isfinite(sums).all(axis=1).argmin()]
+            raise InvalidInput(
+                f"maps[{first.method!r}][{image_id!r}]: holds NaN or infinite values; explain "
+                "that image again, or leave it out."
+            )
+        for one, totals, tolerance in zip(group, sums[:, :-1], tolerances, strict=True):
             known = one.chunk.facts
             yield ImageRows(
                 image_id,
                 one.method,
                 one.segments,
-                sums[:-1],
-                _sampling_errors(one.chunk, runs, options.pool),
+                totals,
+                _sampling_errors(one.chunk, one.runs, options.pool),
                 tolerance,
                 known.get("n_samples"),
                 _facts_of(maps[one.method], facts),
@@ -140,6 +128,7 @@ class _PooledMap(NamedTuple):
     chunk: Chunk
     attribution: Map
     segments: FittedSegments
+    runs: MaskRuns
 
 
 def _pooled_maps(
@@ -152,7 +141,7 @@ def _pooled_maps(
 ) -> Iterable[_PooledMap]:
     """The maps of one image, method by method; those that had nothing to decompose are left out."""
     merged = options.merge(segmentation)
-    fitted: dict[Size, FittedSegments] = {}
+    fitted: dict[Size, tuple[FittedSegments, MaskRuns]] = {}
     for method in maps:
         chunk = _chunk(maps, method, keys[method])
         attribution = _checked_map(chunk.attribution, image_id, method)
@@ -163,26 +152,27 @@ def _pooled_maps(
             if len(merged):
                 what = f"maps[{method!r}][{image_id!r}]"
                 check_declared(what, size, segmentation.size, photo, options.is_declared)
-            _, fitted[size] = fitted_segments(image_id, merged, size, photo, options.fitting)
-        yield _PooledMap(method, chunk, options.pool(attribution), fitted[size])
+            fitted[size] = fitted_segments(image_id, merged, size, photo, options.fitting)[1:]
+        yield _PooledMap(method, chunk, options.pool(attribution), *fitted[size])
 
 
 def _grouped(maps: Iterable[_PooledMap]) -> Iterable[list[_PooledMap]]:
     """Maps of one grid and dtype, as many as the kernel takes at once and memory should hold."""
     group: list[_PooledMap] = []
+    n_bytes = 0
     for one in maps:
-        if group and not _goes_with(one, group):
+        n_bytes += one.attribution.nbytes
+        fits = len(group) < MAPS_AT_ONCE and n_bytes <= GROUP_BYTES
+        if group and not (fits and _goes_with(one, group[0])):
             yield group
-            group = []
+            group, n_bytes = [], one.attribution.nbytes
         group.append(one)
     if group:
         yield group
 
 
-def _goes_with(one: _PooledMap, group: list[_PooledMap]) -> bool:
-    first, n_bytes = group[0], sum(other.attribution.nbytes for other in group)
-    same = one.segments is first.segments and one.attribution.dtype == first.attribution.dtype
-    return same and len(group) < MAPS_AT_ONCE and n_bytes + one.attribution.nbytes <= GROUP_BYTES
+def _goes_with(one: _PooledMap, other: _PooledMap) -> bool:
+    return one.runs is other.runs and one.attribution.dtype == other.attribution.dtype
 
 
 def _facts_of(by_id: Any, facts: Any) -> Any:
@@ -201,30 +191,24 @@ def _chunk(maps: Maps, method: str, key: str) -> Chunk:
 
 def fitted_segments(
     image_id: str, merged: SegmentationMap, size: Size, photo: Size | None, fitting: Fitting
-) -> tuple[SegmentationMap, FittedSegments]:
-    """The masks on a map of ``size``, and what a table says of them."""
+) -> tuple[SegmentationMap, FittedSegments, MaskRuns]:
+    """The masks on a map of ``size``, what a table says of them, and their runs."""
     try:
         fitted = fitting.masks(merged, size, photo)
         runs = mask_runs(fitted.masks)
     except SatError as error:
         raise InvalidInput(f"masks of image {image_id!r}: {error}") from error
-    return fitted, FittedSegments(
+    segments = FittedSegments(
         size=size,
         photo=photo or merged.size,
         names=fitted.names,
-        runs=runs,
+        px=runs.px,
         fractions=runs.px / (size[0] * size[1]),
-        positions=positions_of(runs),
+        centroids=runs.centroids,
         scores=np.full(len(fitted), np.nan) if fitted.scores is None else fitted.scores,
         unpadded=_unpadded(merged, size, photo, fitting),
     )
-
-
-def positions_of(runs: MaskRuns) -> NDArray[Any]:
-    """Where the masks' centroids are, as text."""
-    row, column = np.minimum((runs.centroids * 3).astype(int), 2).T
-    found: NDArray[Any] = POSITIONS[3 * row + column]
-    return found
+    return fitted, segments, runs
 
 
 def _unpadded(
@@ -255,15 +239,15 @@ def _checked_map(attribution: Any, image_id: str, method: str) -> Map:
     return array
 
 
-def _sampling_errors(chunk: Chunk, runs: MaskRuns, pool: Pool) -> Float64:
-    """Standard errors (n,) of the segments' means; NaN where they are not known.
+def _sampling_errors(chunk: Chunk, runs: MaskRuns, pool: Pool) -> Float64 | None:
+    """Standard errors (n,) of the segments' means; None where they are not known.
 
     They are known for maps that a store keeps with replicates or a coarser integral of the
     channels' sum, and for pools that are a multiple of that sum.
     """
     sources = [name for name in ERRORS if name in chunk.arrays]
     if not sources or pool.share_of_sum is None:
-        return np.full(runs.px.size, np.nan)
+        return None
     errors = ERRORS[sources[0]](chunk.attribution, chunk.arrays[sources[0]], runs)
     return errors / runs.px * pool.share_of_sum(chunk.attribution.shape[2])
 

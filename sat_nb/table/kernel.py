@@ -58,9 +58,7 @@ def mask_runs(masks: NDArray[np.bool_]) -> MaskRuns:
         cells = np.append(cells, np.zeros(-cells.size % 8, dtype=bool))
     words = cells.view(np.uint64)
     words.flags.writeable = False  # numba holds that for a type of its own
-    (starts, stops, owners), moments = _find_runs(words, n, height, width)
-    px = moments[:n, 0]
-    centroids = moments[:n, 1:] / 2 / px[:, None] / (height, width)
+    (starts, stops, owners), px, centroids = _find_runs(words, n, height, width)
     return MaskRuns(starts, stops, owners, px, centroids, (height, width))
 
 
@@ -83,22 +81,24 @@ def sums_and_tolerance(attribution: NDArray, runs: MaskRuns) -> tuple[NDArray[np
     >>> sums, round(float(tolerance), 9)
     (array([ 3., -5.]), 5e-06)
     """
-    return sums_and_tolerances([attribution], runs)[0]
+    sums, tolerances = sums_and_tolerances([attribution], runs)
+    return sums[0], tolerances[0]
 
 
 def sums_and_tolerances(
     attributions: Sequence[NDArray], runs: MaskRuns
-) -> list[tuple[NDArray[np.float64], float]]:
-    """What ``sums_and_tolerance`` gives, of up to ``MAPS_AT_ONCE`` maps of one dtype."""
+) -> tuple[NDArray[np.float64], list[float]]:
+    """What ``sums_and_tolerance`` gives, of up to ``MAPS_AT_ONCE`` maps of one dtype.
+
+    That is, sums (maps, n + 1), and a tolerance for each map.
+    """
     rows = [_as_rows(attribution, runs.size) for attribution in attributions]
     n, found = len(rows), np.zeros((len(rows), 2))
     sums = np.zeros((n, runs.px.size + 1))
-    channels = np.array([attribution.shape[2] for attribution in attributions])
     # Always as many arrays: each number of them would be compiled on its own.
     filled = (*rows, *[rows[0]] * (MAPS_AT_ONCE - n))
-    _add_runs_of(filled, n, channels, runs.starts, runs.stops, runs.masks, sums, found)
-    tolerances = [_tolerance(*pair) for pair in zip(attributions, found.tolist(), strict=True)]
-    return list(zip(sums, tolerances, strict=True))
+    _add_runs_of(filled, n, runs.size[1], runs.starts, runs.stops, runs.masks, sums, found)
+    return sums, [_tolerance(*pair) for pair in zip(attributions, found.tolist(), strict=True)]
 
 
 def _as_rows(attribution: NDArray, size: Size) -> NDArray:
@@ -122,10 +122,7 @@ def _tolerance(attribution: NDArray, found: list[float]) -> float:
 
 @compiled(nogil=True)
 def _find_runs(words, n, height, width):  # type: ignore[no-untyped-def]
-    """Runs (3, m) of n masks given eight cells to a word, and moments (n + 1, 3).
-
-    These are each mask's px, and twice the sums of its pixels' row and column, from their centres.
-    """
+    """Runs (3, m) of n masks given eight cells to a word, and the masks' px and centroids."""
     bits = np.zeros(words.size // 8 + 2, dtype=np.uint64)  # one more than are filled
     _pack(words, bits.view(np.uint8))
     first, last = _first_and_last_rows(bits, n, height, width)
@@ -151,7 +148,8 @@ def _find_runs(words, n, height, width):  # type: ignore[no-untyped-def]
                 runs[count, 2] = mask
                 count += 1
     runs = runs[:count].T.copy()
-    return runs, _moments(runs, n, width)
+    px, centroids = _px_and_centroids(runs, n, height, width)
+    return runs, px, centroids
 
 
 @compiled(nogil=True)
@@ -205,35 +203,42 @@ def _take_row(bits, at, width, changes, free):  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled(nogil=True)
-def _moments(runs, n, width):  # type: ignore[no-untyped-def]
-    """What ``_find_runs`` returns beside the runs; whole numbers, so that nothing is rounded."""
-    moments = np.zeros((n + 1, 3), dtype=np.int64)
+@compiled(nogil=True, error_model="numpy")
+def _px_and_centroids(runs, n, height, width):  # type: ignore[no-untyped-def]
+    """What ``MaskRuns`` says of them."""
+    px, centroids = np.zeros(n, dtype=np.int64), np.empty((n, 2))
+    # Twice the sums of the pixels' row and column, from their centres: whole numbers, so that
+    # nothing is rounded.
+    sums = np.zeros((n, 2), dtype=np.int64)
     for i in range(runs.shape[1]):
         begin, end, mask = runs[0, i], runs[1, i], runs[2, i]
-        row = begin // width
-        moments[mask, 0] += end - begin
-        moments[mask, 1] += (end - begin) * (2 * row + 1)
-        moments[mask, 2] += (end - begin) * (begin + end - 2 * row * width)
-    return moments
+        if mask < n:
+            row = begin // width
+            px[mask] += end - begin
+            sums[mask, 0] += (end - begin) * (2 * row + 1)
+            sums[mask, 1] += (end - begin) * (begin + end - 2 * row * width)
+    for mask in range(n):
+        centroids[mask, 0] = sums[mask, 0] / 2 / px[mask] / height
+        centroids[mask, 1] = sums[mask, 1] / 2 / px[mask] / width
+    return px, centroids
 
 
 @compiled(nogil=True)
-def _add_runs_of(maps, n, channels, starts, stops, masks, sums, found):  # type: ignore[no-untyped-def]
+def _add_runs_of(maps, n, width, starts, stops, masks, sums, found):  # type: ignore[no-untyped-def]
     """``_add_runs`` for the first n of a tuple of maps, one row of ``sums`` and ``found`` each."""
     for k in range(n):
-        largest, channel = _add_runs(maps[k], channels[k], starts, stops, masks, sums[k])
+        largest, channel = _add_runs(maps[k], width, starts, stops, masks, sums[k])
         found[k, 0], found[k, 1] = largest, channel
 
 
 @compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _add_runs(rows, n_channels, starts, stops, masks, sums):  # type: ignore[no-untyped-def]
+def _add_runs(rows, width, starts, stops, masks, sums):  # type: ignore[no-untyped-def]
     """Add runs to ``sums``; the largest |sum over the channels|, and about the largest |channel|.
 
     The latter is that of the first pixels of all rows.
     """
     height, flat = rows.shape[0], rows.reshape(-1)
-    width = rows.shape[1] // n_channels
+    n_channels = rows.shape[1] // width
     largest, pooled = np.zeros(width, rows.dtype), np.empty(width, rows.dtype)
     channel, run = 0.0, 0
     for row in range(height):

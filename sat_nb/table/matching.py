@@ -39,12 +39,12 @@ def matched(
     _check_maps(maps)
     of_maps = {m: keys_by_id(by_id, f"maps[{m!r}]") for m, by_id in maps.items()}
     of_masks = keys_by_id(segments, "segments")
-    in_any = list(dict.fromkeys(i for keys in of_maps.values() for i in keys))
+    in_any = dict.fromkeys(i for keys in of_maps.values() for i in keys)
     found = [i for i in in_any if i in of_masks and all(i in keys for keys in of_maps.values())]
     kept = set(found)
     left_out = {
         "maps without masks": [i for i in in_any if i not in of_masks],
-        "masks without maps": [i for i in of_masks if i not in set(in_any)],
+        "masks without maps": [i for i in of_masks if i not in in_any],
         "images that some method lacks": [i for i in in_any if i in of_masks and i not in kept],
     }
     left_out = {reason: ids for reason, ids in left_out.items() if ids}

@@ -46,7 +46,8 @@ class Pool(Entry):
 
     def __call__(self, attribution: Map) -> Map:
         """Pool a map (H, W, C): an array (H, W, c) whose channels add up to the number."""
-        pooled = as_map(self.function(attribution))
+        found = self.function(attribution)
+        pooled = found if found is attribution else as_map(found)
         if pooled is None or pooled.shape[:2] != attribution.shape[:2]:
             raise InvalidInput(
                 f"pool: the function of {self.name!r} must return numbers of shape (H, W) or "

@@ -49,6 +49,11 @@ OPTIONAL = (TOLERANCE,)
 N_FORWARD = "n_forward"
 """A further column of tables that hold effects of interventions: the photos that were asked for."""
 
+POSITIONS = tuple(
+    f"{row}-{col}" for row in ("top", "centre", "bottom") for col in ("left", "centre", "right")
+)
+"""Where a mask's centroid is, on a grid of 3 x 3, row by row."""
+
 IMAGE_KEY = ["image_id", "model", "method", "target"]
 RANK_BY = ("abs_mean_attribution", "mean_attribution")
 RANK_EFFECTS_BY = (*RANK_BY, "total_attribution")

@@ -13,7 +13,7 @@ from sat_nb.printable import literal
 from sat_nb.registry import lists
 from sat_nb.table.filtered import with_images_left
 from sat_nb.table.filters import FILTERS
-from sat_nb.table.join import POSITIONS
+from sat_nb.table.schema import POSITIONS
 from sat_nb.table.source import Source, Table, source_of
 
 Names = str | Iterable[str] | None

@@ -24,8 +24,11 @@ def _undecomposed(
     blocks: list[ImageRows], maps: Maps, image_ids: list[str]
 ) -> dict[str, list[str]]:
     """{method: the images without its rows}."""
-    there = {(block.method, block.image_id) for block in blocks}
-    absent = {m: [i for i in image_ids if (m, i) not in there] for m in maps if m in NEED_POSITIVE}
+    there: dict[str, set[str]] = {method: set() for method in maps if method in NEED_POSITIVE}
+    for block in blocks:
+        if block.method in there:
+            there[block.method].add(block.image_id)
+    absent = {method: [i for i in image_ids if i not in ids] for method, ids in there.items()}
     return {method: empty for method, empty in absent.items() if empty}
 
 

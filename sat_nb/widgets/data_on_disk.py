@@ -14,11 +14,10 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.table.classes import CLASSES, Classes
-from sat_nb.table.join import POSITIONS
 from sat_nb.table.parquet.opened import Opened, copied_by_method
 from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
-from sat_nb.table.schema import COLUMNS, N_FORWARD
+from sat_nb.table.schema import COLUMNS, N_FORWARD, POSITIONS
 from sat_nb.widgets.code import row_filters
 from sat_nb.widgets.coded import READ
 from sat_nb.widgets.data import Data, check_mappings

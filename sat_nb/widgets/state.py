@@ -10,8 +10,7 @@ import pandas as pd
 from sat_nb.errors import InvalidInput
 from sat_nb.registry import Entry, lists, registry
 from sat_nb.table.classes import CLASSES, Classes, pooled, with_classes
-from sat_nb.table.join import POSITIONS
-from sat_nb.table.schema import COLUMNS, N_FORWARD
+from sat_nb.table.schema import COLUMNS, N_FORWARD, POSITIONS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sat_nb import __version__
 from sat_nb.arrays import Masks
 from sat_nb.errors import CannotWrite, EngineMissing, SatError, WorkerFailed
@@ -280,15 +278,8 @@ class _Work:
         key_of = {match.image_id: i for match, i in zip(matches, image_ids, strict=True)}
         found: dict[str, list[ImageRows]] = {i: [] for i in image_ids}
         for one in rows:
-            found[key_of[one.image_id]].append(_light(one))
+            found[key_of[one.image_id]].append(one)
         return found
-
-
-def _light(rows: ImageRows) -> ImageRows:
-    """The rows without the runs of masks that their sums were taken over."""
-    none = np.zeros(0, np.int64)
-    runs = replace(rows.segments.runs, starts=none, stops=none, masks=none)
-    return replace(rows, segments=replace(rows.segments, runs=runs))
 
 
 class _Maps:
