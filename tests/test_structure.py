@@ -73,6 +73,7 @@ SUBJECTS = {
     "segments.formats.parquet_file": "row groups of a file, here or at an address",
     "segments.formats.yolo_layout": "where YOLO has labels and photos",
     "segments.quality.findings": "the registry of suspicions",
+    "table.parquet.by_method": "a copy of all rows in another order, made while others answer",
     "table.parquet.totals_on_disk": "the queries for sums, exact in any order, and for counts",
     "table.tabulate.cluster": "the caller's side of a cluster: tasks, their loss, their answers",
     "table.tabulate.on_worker": "the workers' side of a cluster: it runs in their processes",

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sat_nb.arrays import Float32, Float64
 from sat_nb.errors import InvalidInput, SatError
@@ -172,11 +171,10 @@ class _Game:
                 f"{type(error).__name__}: {error}; it is a generator that yields what is kept, and "
                 "returns Effects."
             ) from error
-        self.asks = [self._key(row) for row in self._checked(kept)]
+        rows = self._checked(kept)
+        numbers = np.where(rows.all(axis=1), -1, self.replacement).tolist()
+        self.asks = [(number, row.tobytes()) for number, row in zip(numbers, rows, strict=True)]
         self.asked.update(self.asks)
-
-    def _key(self, row: NDArray[np.bool_]) -> Key:
-        return (-1 if row.all() else self.replacement), row.tobytes()
 
     def _checked(self, kept: Kept) -> Kept:
         n_parts = len(self.photo.players.fixed)

@@ -123,7 +123,7 @@ class Players:
 
     def without_each(self) -> Kept:
         """(n_segments, n_parts): in each row, all pixels of one segment's mask are replaced."""
-        return self.without([[i] for i in range(self.n_segments)])
+        return ~self.covers.T[: self.n_segments] | self.fixed
 
     def alone_each(self) -> Kept:
         """(n_segments, n_parts): in each row, nothing is left but one segment's mask."""

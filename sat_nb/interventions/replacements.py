@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sat_nb.arrays import Float32, Float64, Mask, Pixels
+from sat_nb.compiled import compiled
 from sat_nb.errors import InvalidInput, SatError
 from sat_nb.registry import Entry, chosen, registry
 
@@ -93,11 +94,20 @@ def filled(pixels: Pixels, colours: NDArray[np.floating[Any]]) -> Pixels:
     """
     if not np.isfinite(colours).all():
         raise InvalidInput("replace: the colours have NaN or infinite values; return finite ones.")
-    clipped = np.asarray(np.clip(colours, 0, 255))
+    size = (1, 1) if colours.ndim < 2 else pixels.shape[:2]
+    whole = np.ascontiguousarray(np.broadcast_to(colours, (*size, pixels.shape[2])))
     if pixels.dtype == np.uint8:
-        np.rint(clipped, out=clipped)
-    size = (1, 1) if clipped.ndim < 2 else pixels.shape[:2]
-    return np.broadcast_to(clipped.astype(pixels.dtype), (*size, pixels.shape[2]))
+        return _as_bytes(whole.reshape(-1)).reshape(whole.shape)
+    return np.clip(whole, 0, 255).astype(pixels.dtype)
+
+
+@compiled(nogil=True)
+def _as_bytes(numbers):  # type: ignore[no-untyped-def]
+    """Numbers rounded within 0 to 255; NumPy, in three steps, takes five times as long."""
+    found = np.empty(numbers.size, dtype=np.uint8)
+    for i in range(numbers.size):
+        found[i] = np.rint(min(max(numbers[i], 0.0), 255.0))
+    return found
 
 
 def blurred(pixels: Pixels) -> Float32:
@@ -116,14 +126,22 @@ def blurred(pixels: Pixels) -> Float32:
 def _product(factor: Float32, lines: Float32) -> Float32:
     """The product, in parts that OpenBLAS computes in the caller's thread.
 
-    Its further threads wait in a loop, on processors that the model needs.
+    Its further threads wait in a loop, on processors that the model needs. All parts of one width
+    go in one call: after each call, a thread waits for the interpreter's lock.
     """
-    step = max(1, ONE_THREAD // factor.size)
-    found = np.empty((len(factor), lines.shape[1]), dtype=np.float32)
-    for start in range(0, lines.shape[1], step):
-        part = slice(start, start + step)
-        np.matmul(factor, lines[:, part], out=found[:, part])
+    n, width = lines.shape[1], max(1, ONE_THREAD // factor.size)
+    found = np.empty((len(factor), n), dtype=np.float32)
+    even = n - n % width
+    for columns, n_parts in ((slice(even), n // width), (slice(even, None), 1)):
+        given, out = (_in_parts(both[:, columns], n_parts) for both in (lines, found))
+        np.matmul(factor, given, out=out)
     return found
+
+
+def _in_parts(lines: Float32, n_parts: int) -> Float32:
+    """A view (n_parts, k, width) of lines (k, n_parts * width)."""
+    width = lines.shape[1] // max(1, n_parts)
+    return lines.reshape(len(lines), n_parts, width).swapaxes(0, 1)
 
 
 class _Gaussian(NamedTuple):

@@ -12,6 +12,9 @@ from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes, check_unmixed_classes, with_classes, with_column
 from sat_nb.table.schema import COLUMNS, TEXT
 
+OF_SUMS = ("total", "n_images", "n_all", "absent", "padding")
+"""Names that columns of ``by`` cannot have, as results have them."""
+
 
 def segment_totals(
     table: pd.DataFrame, *, value: str, by: Sequence[str], classes: Classes | None = None
@@ -67,6 +70,11 @@ def check_by(table: pd.DataFrame, by: list[str]) -> None:
             raise unknown_name("by", column, table.columns)
         if column in ("segment", "image_id"):
             raise InvalidInput(f"by: {column!r} cannot be kept apart; it is what is aggregated.")
+        if column in OF_SUMS:
+            raise InvalidInput(
+                f"by: {column!r} is what results call a column of their own; rename it first: "
+                f"table.rename(columns={{{column!r}: ...}})."
+            )
         if by.count(column) > 1:
             raise InvalidInput(f"by: {column!r} is given twice; name each column once.")
 

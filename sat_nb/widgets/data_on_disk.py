@@ -14,7 +14,9 @@ import pandas as pd
 
 from sat_nb.errors import InvalidInput
 from sat_nb.table.classes import CLASSES, Classes
-from sat_nb.table.parquet.opened import Opened, copied_by_method
+from sat_nb.table.filters import FILTERS
+from sat_nb.table.parquet.by_method import copied_by_method
+from sat_nb.table.parquet.opened import Opened
 from sat_nb.table.parquet.source import Shards
 from sat_nb.table.parquet.sql import quoted
 from sat_nb.table.schema import COLUMNS, N_FORWARD, POSITIONS
@@ -50,7 +52,7 @@ class DataOnDisk(Data):
         check_mappings(images, maps, segments)
         self._whole = Shards.opened(table)
         self._whole.table.keep_connection()
-        kinds = _kinds(self._whole)
+        self._kinds = kinds = _kinds(self._whole)
         self._start(images, maps, segments, _offer(self._whole, kinds))
         self.table = self._whole.empty
         n_rows = kinds.groupby(["method", "model"], dropna=False)["n"].sum()
@@ -100,20 +102,41 @@ class DataOnDisk(Data):
     def listed(self, state: ExplorerState, panel: Panel, columns: list[str]) -> pd.DataFrame:
         """Some columns of the first rows."""
         chosen = self.chosen(state, panel)
-        return _noted(*chosen.first(columns, order_by="image_id", most=MOST_SHOWN))
+        found = chosen.first(columns, order_by="image_id", most=MOST_SHOWN)
+        return self._noted(found, chosen)
 
     def best(self, state: ExplorerState, panel: Panel) -> pd.DataFrame:
         """The rows of the first photos in the state's order."""
         chosen = self.chosen(state, panel)
         if state.segment is None:
-            return chosen.first(OF_PHOTOS, order_by="image_id", most=MOST_SHOWN)[0]
+            return chosen.first(OF_PHOTOS, order_by="image_id", most=MOST_SHOWN)
         order = ORDERS[state.order]
         having = chosen.narrowed({"segments": [state.segment]})
         columns = list(dict.fromkeys([*OF_PHOTOS, order.column]))
         found = having.first(
             columns, order_by=order.column, ascending=order.ascending, most=MOST_SHOWN
         )
-        return _noted(*found)
+        return self._noted(found, having)
+
+    def _noted(self, found: pd.DataFrame, chosen: Shards) -> pd.DataFrame:
+        """The first of the chosen rows; a warning where they are not all."""
+        n = len(found) if len(found) < MOST_SHOWN else self._n_with_segment(chosen)
+        if n > len(found):
+            warnings.warn(
+                f"the first {len(found):,} of {n:,} are shown; a filter leaves fewer.",
+                stacklevel=2,
+            )
+        return found
+
+    def _n_with_segment(self, chosen: Shards) -> int:
+        """The number of rows that have a segment, counted if the kinds of rows do not tell it."""
+        wanted = [(FILTERS[name], value) for name, value in chosen.where.wanted.items()]
+        if any(entry.column not in self._kinds for entry, _ in wanted):
+            return int(chosen.ask("SELECT count(*) FROM {rows} WHERE segment IS NOT NULL")[0][0])
+        there = self._kinds["segment"].notna()
+        for entry, value in wanted:
+            there &= entry.function(self._kinds, value)
+        return int(self._kinds["n"][there].sum())
 
     def _wanted(self, state: ExplorerState, panel: Panel) -> dict[str, Any]:
         """The filters of ``select``, in the form in which it checks them."""
@@ -157,7 +180,6 @@ class CopyByMethod:
 def _copy(table: Opened, columns: list[str], cursors: list[Any], copies: list[Shards]) -> None:
     with suppress(Exception), table.cursor() as cursor:
         cursors.append(cursor)
-        cursor.execute("SET threads = 1")  # takes hardly longer, and leaves cores to questions
         found = copied_by_method(table, columns, cursor)
         found.keep_connection()
         copies.append(Shards(found))
@@ -170,15 +192,6 @@ def _give_up(thread: Thread, cursors: list[Any]) -> None:
             with suppress(Exception):  # it may just have been closed
                 cursor.interrupt()
         thread.join(0.1)
-
-
-def _noted(found: pd.DataFrame, n: int) -> pd.DataFrame:
-    """The rows; a warning where they are not all."""
-    if n > len(found):
-        warnings.warn(
-            f"the first {len(found):,} of {n:,} are shown; a filter leaves fewer.", stacklevel=2
-        )
-    return found
 
 
 def _own_columns(empty: pd.DataFrame) -> list[str]:

@@ -144,15 +144,18 @@ class SearchChoice(Choice):
             super()._put(choices[0] if value is None and None not in choices else value, choices)
             return
         if tuple(choices) != self._choices:
-            self._choices = tuple(choices)
-            self._texts = [printable(self._wording(choice)) for choice in choices]
-            self._text.options = self._texts[:MOST_SUGGESTIONS]
-        self._text.value = "" if value is None else printable(self._wording(value))
+            self._choices, self._texts = tuple(choices), []
+            self._text.options = [*map(self._worded, choices[:MOST_SUGGESTIONS])]
+        self._text.value = "" if value is None else self._worded(value)
         self._said.value = ""
+
+    def _worded(self, choice: Any) -> str:
+        return printable(self._wording(choice))
 
     def _search(self, text: str) -> None:
         if self._muted:
             return
+        self._texts = self._texts or [*map(self._worded, self._choices)]  # of a million names
         found = found_by(text, self._texts) if text else []
         if len(found) == 1:
             self._notify(self._choices[found[0]])

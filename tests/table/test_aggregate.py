@@ -80,6 +80,13 @@ def test_unknown_names(table: pd.DataFrame, options: dict, said: str) -> None:
         sat.aggregate(table, **options)
 
 
+@pytest.mark.parametrize("how", ["relative", "median"])
+@pytest.mark.parametrize("name", ["n_images", "total"])
+def test_names_of_results_are_refused(table: pd.DataFrame, name: str, how: str) -> None:
+    with pytest.raises(sat.InvalidInput, match=f"by: '{name}' is what results call a column"):
+        sat.aggregate(table.assign(**{name: "x"}), by=("method", name), how=how)
+
+
 def test_other_things_than_tables() -> None:
     with pytest.raises(sat.InvalidInput, match="expected a DataFrame from sat_nb.build, got list"):
         sat.aggregate([])  # type: ignore[arg-type]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, get_native_id
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,14 @@ import pytest
 
 import sat_nb as sat
 from sat_nb import ExplorerState
+from sat_nb.table.parquet.by_method import copied_by_method
+from sat_nb.table.parquet.opened import open_table
 from sat_nb.toy import toy
 from sat_nb.widgets import data_on_disk
 from sat_nb.widgets.choices import checked
 from sat_nb.widgets.data import Data
 from sat_nb.widgets.data_on_disk import DataOnDisk
+from sat_nb.widgets.panels import Panel
 from sat_nb.widgets.snapshot import Snapshot
 
 
@@ -93,6 +98,44 @@ def test_views_show_what_they_do_in_memory(both: tuple[Data, DataOnDisk], name: 
     pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"positions": ("bottom-centre", "top-centre")},
+        {"hidden": ("nose", "eyes")},
+        {"correct": True},
+        {"label": 1},
+        {"min_fraction": 0.01},
+        {"min_images": 8},
+    ],
+    ids=lambda filters: next(iter(filters), "all"),
+)
+def test_the_first_photos_and_how_many_there_are(
+    both: tuple[Data, DataOnDisk], filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_on_disk, "MOST_SHOWN", 2)
+    state = ExplorerState(view="images", segment="ears", outlines="none")
+    state = checked(replace(state, **{"label": "all", **filters}), both[1].offer)
+    panel = Panel(state.methods, (state.model,))
+    rows = both[0].table
+    rows = rows[rows["method"].isin(state.methods) & (rows["model"] == state.model)]
+    if state.label != "all":
+        rows = rows[rows["label"] == state.label]
+    if state.correct:
+        rows = rows[rows["label"] == rows["predicted"]]
+    rows = rows[rows["segment"] == "ears"]
+    if state.positions:
+        rows = rows[rows["position"].isin(state.positions)]
+    rows = rows[rows["mask_fraction"] >= state.min_fraction]
+    n = len(rows) * (len(rows) >= state.min_images) * ("ears" not in state.hidden)
+    assert n > 2
+    with pytest.warns(UserWarning, match=f"the first 2 of {n} are shown"):
+        found = both[1].best(state, panel)
+    first = rows.sort_values(["rank", "image_id"]).head(2)[list(found)]
+    pd.testing.assert_frame_equal(found, first.reset_index(drop=True), check_dtype=False)
+
+
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose table counts as large, and so is copied."""
@@ -136,3 +179,33 @@ def test_nobody_waits_for_a_copy_that_is_not_needed_any_longer(
     del data
     gc.collect()
     assert ended.wait(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux only")
+def test_the_copy_gives_way_to_questions_and_slows_none_down(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, get_native_id())
+
+    seen = []
+    table = open_table(large)
+    with table.cursor() as cursor:
+
+        class Noting:
+            def execute(self, sql: str, *given: Any) -> Any:
+                seen.extend([priority()] if sql.startswith("COPY") else [])
+                return cursor.execute(sql, *given)
+
+        before = priority()
+        copied_by_method(table, ["rank"], Noting())
+    assert seen == [19]
+    assert priority() == before < 19
+
+
+def test_what_a_copy_fails_of_is_raised(large: Path) -> None:
+    table = open_table(large)
+    with table.cursor() as cursor:
+        cursor.execute("SET temp_directory = ''")
+        with pytest.raises(sat.SatError, match="no such column|not readable"):
+            copied_by_method(table, ["no such column"], cursor)

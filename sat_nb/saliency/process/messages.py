@@ -147,7 +147,7 @@ def _read_array(dtype: str, shape: list[int], data: memoryview) -> NDArray[Any]:
 
 def _exactly(stream: BinaryIO, n_bytes: int) -> memoryview:
     """So many bytes, in memory that may be written to: arrays are used where they were read."""
-    data = memoryview(bytearray(n_bytes))
+    data = np.empty(n_bytes, dtype=np.uint8).data
     n_read = 0
     while n_read < n_bytes:
         more = stream.readinto(data[n_read:])  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 import weakref
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property, partial
@@ -30,12 +31,10 @@ from sat_nb.table.parquet.sql import (
     connected,
     key_names,
     partition_rows,
-    quoted,
 )
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS, TEXT, check_table
 from sat_nb.table.totals import check_by, check_once, check_unmixed
-from sat_nb.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -64,6 +63,7 @@ class Opened:
         self.empty = _with_texts(in_pandas(dataset.schema.empty_table(), dataset.schema))
         self.names = list(self.empty.columns)
         self.share_no_image: bool | None = None
+        self.is_rearranged = False  # with the footers of other files that have the same rows
         self._connection: Any = None
 
     def of_files(self, files: Sequence[ds.Fragment]) -> Opened:
@@ -110,6 +110,18 @@ class Opened:
             footers.append(footer)
         return tuple(footers)
 
+    def files_with(self, ids: Sequence[str]) -> tuple[ds.Fragment, ...]:
+        """The files that may have some of these images, whose ids are sorted."""
+        if self.is_rearranged or not self.footers:
+            return self.files
+        ranges = [footer.ids[0] for footer in self.footers]
+        after = [bisect_left(ids, first) for first, _ in ranges]
+        return tuple(
+            file
+            for file, (_, last), place in zip(self.files, ranges, after, strict=True)
+            if place < len(ids) and ids[place] <= last
+        )
+
     def promised(self, cursor: Any) -> tuple[Footer, ...]:
         """The footers of all files; empty if one has none, or if two files share an image."""
         if self.share_no_image is None:
@@ -134,40 +146,6 @@ def open_table(
             check_table(table.empty)
     _warn_if_unfinished(file, argument)
     return table
-
-
-def copied_by_method(table: Opened, columns: Sequence[str], cursor: Any) -> Opened:
-    """A copy whose rows lie by model and method, gone with the object that is returned.
-
-    It has these columns and those of every row. Shards hold the rows of all methods image by image,
-    so that a question about one method reads those of all others, too. ``cursor`` makes it.
-    """
-    further = [c for c in columns if c not in FIXED]
-    names = ", ".join(quoted(c) for c in (*FIXED, *further))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(temporary_folder())) / "rows"
-        with of_a_table(table.path):
-            parts, given = partition_rows(table.files, "rank", (), no_nan=True, needs=further)
-            promised = table.promised(cursor)
-            rows = Rows(cursor, parts, given, promised)
-            pairs = rows.ask(f"SELECT DISTINCT model, method FROM {rows.sql}", ["model", "method"])
-            keys = [f"{model or ''}\0{method or ''}" for model, method in pairs.to_numpy()]
-            key = "list_position($keys, coalesce(model, '') || chr(0) || coalesce(method, ''))"
-            cursor.execute(
-                f"COPY (SELECT {names}, {key} AS part FROM {rows.sql}) TO "
-                f"'{_literal(folder)}' (FORMAT parquet, PARTITION_BY (part))",
-                given | {"keys": keys},
-            )
-        found = open_table(folder, complete=False)
-        found.__dict__["footers"] = promised  # of the same rows
-        found.share_no_image = True
-        weakref.finalize(found, stack.pop_all().close)
-    return found
-
-
-def _literal(path: Path) -> str:
-    """A path of ours within quotes; it is no data."""
-    return str(path).replace("'", "''")
 
 
 def of_a_table(file: Path) -> AbstractContextManager[None]:
@@ -221,9 +199,11 @@ def asking(
     counts once in an image, and how many images a model and method have. That two shards share no
     image follows from their first and last ids or, if these ranges overlap, from counting images.
     Files of other programs are checked in full, which takes many times as long.
+
+    That all images have the classes by which they are grouped, ``check_classes`` finds afterwards.
     """
     empty, names, where = table.empty, table.names, where or Where()
-    option = f"classes={classes.name!r}" if classes else ""
+    one_label = len(where.wanted.get("labels", ())) == 1
     needs = tuple(dict.fromkeys([*(classes.needs if classes else ()), *where.columns]))
     derived = {}
     if classes and classes.column == "correct":
@@ -236,11 +216,24 @@ def asking(
         # A footer promises finite values, so that NaN need not be looked for.
         parts, parameters = of_rows(no_nan=bool(table.footers), where=where)
         rows = Rows(cursor, parts, parameters, promised, bool(where))
-        for column in classes.needs if classes else ():
-            check_known(_unknown(rows, column), column, option)
-        check_unmixed(_kinds(rows, by, classes), by, classes)
+        check_unmixed(_kinds(rows, by, classes, one_label), by, classes)
         check_once(_repeated(rows, by), list(by))
         yield rows
+
+
+def check_classes(
+    answer: pd.DataFrame, rows: Rows, by: Sequence[str], classes: Classes | None
+) -> None:
+    """Raise InvalidInput if there are images without the classes that the answer is grouped by."""
+    key = dict(zip(by, key_names(by), strict=True)).get(classes.column) if classes else None
+    if not classes or not classes.needs or (key and not answer[key].isna().any()):
+        return
+    names = ", ".join(["image_id", *classes.needs])
+    none = " OR ".join(f"{column} IS NULL" for column in classes.needs)
+    sql = f"SELECT DISTINCT {names} FROM {rows.sql} WHERE {none} ORDER BY image_id"
+    unknown = rows.ask(sql, ["image_id", *classes.needs])
+    for column in classes.needs:
+        check_known(unknown, column, f"classes={classes.name!r}")
 
 
 def typed(answer: pd.DataFrame, table: Opened, by: Sequence[str]) -> pd.DataFrame:
@@ -258,25 +251,16 @@ def _share_no_image(rows: Rows) -> bool:
     return rows.ask(f"SELECT count(*) FROM ({images})", ["n"])["n"].item() == n_images
 
 
-def _unknown(rows: Rows, column: str) -> pd.DataFrame:
-    """The images without a value in that column."""
-    sql = f"SELECT DISTINCT image_id FROM {rows.sql} WHERE {column} IS NULL ORDER BY 1"
-    return rows.ask(sql, ["image_id"]).assign(**{column: None})
-
-
-def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None) -> pd.DataFrame:
+def _kinds(rows: Rows, by: Sequence[str], classes: Classes | None, one_label: bool) -> pd.DataFrame:
     """The methods, models and classes that occur, except those that are kept apart."""
     found: dict[str, Any] = {"label": (), "target": ()}
+    images = [image for footer in rows.footers for image in footer.images]
     for place, column in enumerate(("model", "method")):
-        if column in by:
-            found[column] = ()
-        elif rows.footers and not rows.is_filtered:
-            images = [image for footer in rows.footers for image in footer.images]
-            found[column] = sorted({image[place] for image in images})
-        else:
+        found[column] = () if column in by else sorted({image[place] for image in images})
+        if column not in by and (not images or (rows.is_filtered and len(found[column]) > 1)):
             sql = f"SELECT DISTINCT {column} FROM {rows.sql} WHERE {column} IS NOT NULL ORDER BY 1"
             found[column] = rows.ask(sql, [column])[column]
-    if classes is None and "label" not in by:
+    if classes is None and "label" not in by and not one_label:
         of_classes = ["label", "target", "predicted"]
         sql = f"SELECT DISTINCT {', '.join(of_classes)} FROM {rows.sql} ORDER BY 1, 2, 3"
         found |= dict(rows.ask(sql, of_classes))

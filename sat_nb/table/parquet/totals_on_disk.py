@@ -12,7 +12,7 @@ import pandas as pd
 from sat_nb.table.aggregations import Sums
 from sat_nb.table.classes import Classes
 from sat_nb.table.counts import Counts
-from sat_nb.table.parquet.opened import Opened, asking, open_table, typed
+from sat_nb.table.parquet.opened import Opened, asking, check_classes, open_table, typed
 from sat_nb.table.parquet.sql import Part, Rows, key_names
 from sat_nb.table.parquet.where import Where
 from sat_nb.table.schema import COLUMNS
@@ -36,12 +36,18 @@ def totals_on_disk(
     """
     table = path if isinstance(path, Opened) else open_table(path)
     with asking(table, value, by, classes=classes, where=where) as rows:
-        present, groups = _present(rows, value, by), _groups(rows, value, by)
+        noted = _noted_images(rows, by)
+        sums, sizes = _sums(rows, value, by, sized=noted is None)
+        check_classes(sizes, rows, by, classes)
+        images = _images(rows, by, sizes).pipe(_of_all) if noted is None else noted
     types = {c: COLUMNS.get(c, table.empty.dtypes.get(c, bool)) for c in [*by, "segment"]}
-    groups = _indexed(groups, {c: types[c] for c in by})
+    # An image that lacks a segment counts with the rank after its last one.
+    ranks = images["n_segments"] + images["n"] if value == "rank" else 0
+    images = images.drop(columns="n_segments").rename(columns={"n": "n_all"}).assign(all=ranks)
+    groups = _indexed(images, {c: types[c] for c in by})
     if by:
         groups = groups.groupby(level=list(range(len(by))), dropna=False, observed=True).sum()
-    return padded(_indexed(present, types), groups, by)
+    return padded(_indexed(sums, types), groups, by)
 
 
 def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
@@ -55,34 +61,66 @@ def _indexed(answer: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
     return numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=names))
 
 
-def _present(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """``total``, ``n_images`` and ``absent`` by group and segment."""
+def _of_all(images: pd.DataFrame) -> pd.DataFrame:
+    """Images by their ``n_segments``, with that of all together in its place."""
+    return images.assign(n_segments=images["n_segments"] * images["n"])
+
+
+def _noted_images(rows: Rows, by: Sequence[str]) -> pd.DataFrame | None:
+    """The keys of ``by``, ``n`` images and the ``n_segments`` of all, as the footers have them."""
+    if not rows.footers or rows.is_filtered or not set(by) <= {"model", "method"}:
+        return None
+    images = [image for footer in rows.footers for image in footer.images]
+    found = pd.DataFrame(images, columns=["model", "method", "n", "n_segments"])
+    return found[[*by, "n", "n_segments"]].astype({"n": "int64", "n_segments": "int64"})
+
+
+def _sums(
+    rows: Rows, value: str, by: Sequence[str], *, sized: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """``total``, ``n_images``, ``absent`` by group and segment; and ``n`` rows by ``n_segments``.
+
+    Unless they have to be ``sized``, which takes longer, all rows stand by an ``n_segments`` of 0.
+    """
     steps = None if value == "rank" else _steps(*_size(rows, value))
     parameters = {} if steps is None else dict(zip("st", steps, strict=True))
-    keys = ", ".join([*key_names(by), "segment"])
-    parts = " UNION ALL ".join(_part_sums(part, by, value, cut=bool(steps)) for part in rows.parts)
+    keys, cell = key_names(by), ", ".join([*key_names(by), "segment", "n_segments"])
+    parts = " UNION ALL ".join(
+        _part_sums(part, by, cut=bool(steps), sized=sized) for part in rows.parts
+    )
+    absent = "sum(absent)" if value == "rank" else "0"
+    of_segments, of_sizes = (", ".join([*keys, last]) for last in ("segment", "n_segments"))
     answer = rows.ask(
-        f"SELECT {keys}, coalesce(sum(a) + sum(b) + sum(c), 0), sum(n), sum(absent) FROM ({parts}) "
-        f"GROUP BY {keys} ORDER BY {keys}",
-        [*key_names(by), "segment", "total", "n_images", "absent"],
+        f"SELECT {cell}, grouping(segment), sum(n), coalesce(sum(a) + sum(b) + sum(c), 0), "
+        f"{absent} FROM ({parts}) "
+        f"GROUP BY GROUPING SETS (({of_segments}), ({of_sizes})) ORDER BY {cell}",
+        [*keys, "segment", "n_segments", "is_size", "n", "total", "absent"],
         **parameters,
     )
-    answer = answer[answer["segment"].notna()]  # no segment: a WHERE in the query is slower
-    return answer.astype({"total": float, "n_images": "int64", "absent": "int64"})
+    sizes = answer[answer["is_size"] == 1][[*keys, "n_segments", "n"]]
+    # No segment: a WHERE in the query is slower.
+    there = answer[(answer["is_size"] == 0) & answer["segment"].notna()]
+    sums = there[[*keys, "segment", "total", "n", "absent"]].rename(columns={"n": "n_images"})
+    return (
+        sums.astype({"total": float, "n_images": "int64", "absent": "int64"}),
+        sizes.astype({"n_segments": "int64", "n": "int64"}),
+    )
 
 
-def _part_sums(part: Part, by: Sequence[str], value: str, *, cut: bool) -> str:
+def _part_sums(part: Part, by: Sequence[str], *, cut: bool, sized: bool) -> str:
     """The SQL of the sums of one partition.
 
     It groups by what varies within the partition only, because grouping by constants takes longer.
     """
     named = [f"{part.constants.get(key, key)} AS {key}" for key in key_names(by)]
-    varying = [key for key in [*key_names(by), "segment"] if key not in part.constants]
+    varying = [key for key in key_names(by) if key not in part.constants]
     sums = "sum(a) AS a, sum(b) AS b, sum(c) AS c" if cut else "sum(v) AS a, 0.0 AS b, 0.0 AS c"
-    absent = "sum(n_segments) + count(*)" if value == "rank" else "0"
+    size = "n_segments" if sized else "0 AS n_segments"
+    cell = [*varying, "segment", *(["n_segments"] if sized else [])]
     return (
-        f"SELECT {', '.join([*named, 'segment', sums])}, count(*) AS n, {absent} AS absent "
-        f"FROM {_cut(part.sql) if cut else part.sql} GROUP BY {', '.join(varying)}"
+        f"SELECT {', '.join([*named, 'segment', size, sums])}, count(*) AS n, "
+        f"sum(n_segments) + count(*) AS absent FROM {_cut(part.sql) if cut else part.sql} "
+        f"GROUP BY {', '.join(cell)}"
     )
 
 
@@ -91,23 +129,6 @@ def _cut(rows: str) -> str:
     first = f"(SELECT *, (v + $s) - $s AS a FROM {rows})"
     second = f"(SELECT *, ((v - a) + $t) - $t AS b FROM {first})"
     return f"(SELECT *, (v - a) - b AS c FROM {second})"
-
-
-def _groups(rows: Rows, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """The number of images by group, and what absence adds up to over them.
-
-    A group may have several rows, one for each file or for each number of segments.
-    """
-    if rows.footers and not rows.is_filtered and set(by) <= {"model", "method"}:
-        images = [image for footer in rows.footers for image in footer.images]
-        found = pd.DataFrame(images, columns=["model", "method", "n_all", "n_segments"])
-        found = found[[*by, "n_all", "n_segments"]]
-    else:
-        sizes = _images_by_size(rows, by)
-        found = sizes[[*by]].assign(n_all=sizes["n"], n_segments=sizes["n"] * sizes["n_segments"])
-    found = found.astype({"n_all": "int64", "n_segments": "int64"})
-    ranks = found["n_segments"] + found["n_all"] if value == "rank" else 0
-    return found.drop(columns="n_segments").assign(all=ranks)
 
 
 def _size(rows: Rows, value: str) -> tuple[float, int]:
@@ -154,25 +175,19 @@ def counts_on_disk(
     """``counts_of`` a table on disk, with the checks of ``totals_on_disk``."""
     with asking(table, value, by, classes=classes, where=where) as rows:
         cells = _cells(rows, by)
-        known = rows.are_complete and set(by) <= {*OF_AN_IMAGE}
-        images = _images_of(cells, by) if known else _images_by_size(rows, by)
+        check_classes(cells, rows, by, classes)
+        images = _images(rows, by, cells)
     cells = cells[cells["segment"].notna()]
-    return Counts(typed(cells, table, by), typed(images, table, by))
+    names = dict(zip(key_names(by), by, strict=True))
+    return Counts(*(typed(found.rename(columns=names), table, by) for found in (cells, images)))
 
 
 def _cells(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    keys = ", ".join([*key_names(by), "segment", "n_segments", "v"])
+    keys = [*key_names(by), "segment", "n_segments", "v"]
     parts = " UNION ALL ".join(_part_counts(part, by) for part in rows.parts)
-    sql = f"SELECT {keys}, sum(n) FROM ({parts}) GROUP BY {keys} ORDER BY {keys}"
-    answer = rows.ask(sql, [*by, "segment", "n_segments", "value", "n"])
+    sql = f"SELECT {', '.join(keys)}, sum(n) FROM ({parts}) GROUP BY ALL ORDER BY ALL"
+    answer = rows.ask(sql, [*key_names(by), "segment", "n_segments", "value", "n"])
     return answer.astype({"n_segments": "int64", "value": float, "n": "int64"})
-
-
-def _images_of(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """``_images_by_size`` of images with a row for each segment, or one without any."""
-    groups = cells.groupby([*by, "n_segments"], dropna=False, as_index=False)
-    images = groups["n"].sum()
-    return images.assign(n=images["n"] // images["n_segments"].clip(lower=1))
 
 
 def _part_counts(part: Part, by: Sequence[str]) -> str:
@@ -186,17 +201,17 @@ def _part_counts(part: Part, by: Sequence[str]) -> str:
     )
 
 
-def _images_by_size(rows: Rows, by: Sequence[str]) -> pd.DataFrame:
-    """The columns of ``by``, ``n_segments`` and ``n``: how many images have so many segments."""
-    keys = key_names(by)
+def _images(rows: Rows, by: Sequence[str], cells: pd.DataFrame) -> pd.DataFrame:
+    """The keys of ``by``, ``n_segments`` and ``n``: how many images have so many segments.
+
+    ``cells`` counts the rows, ``n``, by these columns and perhaps others.
+    """
+    keys = [*key_names(by), "n_segments"]
     if rows.are_complete and set(by) <= {*OF_AN_IMAGE}:
         # Every image has as many rows as segments, or one without any: ids need not be compared.
-        n = "CAST(count(*) // greatest(n_segments, 1) AS BIGINT)"
-        selected = ", ".join([*keys, "n_segments", n])
-        sql = f"SELECT {selected} FROM {rows.sql} GROUP BY {', '.join([*keys, 'n_segments'])}"
-    else:
-        each = ", ".join([*keys, "max(n_segments) AS n_segments"])
-        found = f"SELECT {each} FROM {rows.sql} GROUP BY {', '.join([*keys, 'image_id'])}"
-        sql = f"SELECT {', '.join([*keys, 'n_segments'])}, count(*) FROM ({found}) GROUP BY ALL"
-    answer = rows.ask(f"{sql} ORDER BY ALL", [*by, "n_segments", "n"])
-    return answer.astype({"n_segments": "int64", "n": "int64"})
+        found = cells.groupby(keys, dropna=False, as_index=False)["n"].sum()
+        return found.assign(n=found["n"] // found["n_segments"].clip(lower=1))
+    each = ", ".join([*key_names(by), "max(n_segments) AS n_segments"])
+    images = f"SELECT {each} FROM {rows.sql} GROUP BY {', '.join([*key_names(by), 'image_id'])}"
+    sql = f"SELECT {', '.join(keys)}, count(*) FROM ({images}) GROUP BY ALL ORDER BY ALL"
+    return rows.ask(sql, [*keys, "n"]).astype({"n_segments": "int64", "n": "int64"})
