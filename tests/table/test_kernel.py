@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sat_nb import InvalidInput
-from sat_nb.table.kernel import mask_runs, segment_sums
+from sat_nb.table.kernel import mask_runs, runs_and_sums, segment_sums, sums_and_tolerances
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 20))
 
@@ -62,6 +62,19 @@ def test_a_map_of_another_size_is_refused() -> None:
     runs = mask_runs(np.ones((1, 4, 5), bool))
     with pytest.raises(InvalidInput, match=r"the masks' size \(4, 5\), got \(2, 5\)"):
         segment_sums(np.ones((2, 5, 1)), runs)
+
+
+def test_runs_found_with_the_first_sums_are_those_found_alone() -> None:
+    generator = np.random.default_rng(0)
+    masks = generator.random((3, 5, 70)) < 0.5
+    maps = [generator.standard_normal((5, 70, c)) for c in (1, 3, 4)]
+    runs, sums, tolerances = runs_and_sums(masks, maps)
+    alone = mask_runs(masks)
+    for name, value in vars(alone).items():
+        np.testing.assert_array_equal(getattr(runs, name), value, err_msg=name)
+    expected, near = sums_and_tolerances(maps, alone)
+    np.testing.assert_array_equal(sums, expected)
+    assert tolerances == near
 
 
 @given(
