@@ -62,7 +62,9 @@ def _pad_on_map(
 def _pad_on_photo(
     masks: SegmentationMap, size: Size, fitting: Fitting, photo: Size
 ) -> SegmentationMap:
-    return masks.resize(photo).pad(fitting.pad_px).resize(size, fit=fitting.fit)
+    # Where there are no masks, they may not even have a size.
+    grown = masks.resize(photo).pad(fitting.pad_px) if len(masks) else masks
+    return grown.resize(size, fit=fitting.fit)
 
 
 PAD_UNITS: dict[str, PadUnit] = registry(

@@ -455,3 +455,13 @@ def test_a_change_of_the_users_own_is_joined_by_the_fit_of_the_maps() -> None:
     start = Original(maps, segments, {"pad_px": 0}, sat.build(maps, segments, pad_px=0), None)
     [table] = same.tables_of(start, [Trial(1, 0)], lambda n: None)
     pd.testing.assert_frame_equal(table, start.table[table.columns])
+
+
+@pytest.mark.parametrize("pad_unit", ["map", "photo"])
+def test_an_image_without_masks_needs_no_size(pad_unit: str) -> None:
+    maps = {"m": {name: np.arange(192.0).reshape(8, 8, 3) for name in ("none", "some")}}
+    some = sat.SegmentationMap(("upper",), np.arange(64).reshape(1, 8, 8) < 32)
+    segments = {"none": sat.SegmentationMap((), np.zeros((0, 0, 0), bool)), "some": some}
+    table = sat.build(maps, segments, pad_unit=pad_unit, pad_px=1)
+    assert table["n_segments"].tolist() == [0, 1]
+    assert table["segment"].isna().tolist() == [True, False]
