@@ -32,6 +32,7 @@ BROUGHT = {
     "h5py": "tensorflow",
     "jupyter_client": "voila",
     "jupyter_core": "voila",
+    "jupyter_server": "voila",
     "nbformat": "voila",
     "tornado": "voila",
 }
