@@ -95,7 +95,8 @@ def filled(pixels: Pixels, colours: NDArray[np.floating[Any]]) -> Pixels:
     if not np.isfinite(colours).all():
         raise InvalidInput("replace: the colours have NaN or infinite values; return finite ones.")
     size = (1, 1) if colours.ndim < 2 else pixels.shape[:2]
-    whole = np.ascontiguousarray(np.broadcast_to(colours, (*size, pixels.shape[2])))
+    kind = np.float32 if colours.dtype == np.float32 else np.float64
+    whole = np.ascontiguousarray(np.broadcast_to(colours, (*size, pixels.shape[2])), dtype=kind)
     if pixels.dtype == np.uint8:
         return _as_bytes(whole.reshape(-1)).reshape(whole.shape)
     return np.clip(whole, 0, 255).astype(pixels.dtype)

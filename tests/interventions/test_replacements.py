@@ -28,3 +28,10 @@ def test_colours_of_a_photo_under_a_window_are_not_rounded() -> None:
     found = filled(np.zeros((2, 4, 3), np.float32), colours)
     assert found.dtype == np.float32
     assert found.ravel().tolist() == [0.0, 1.25, 255.0]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, ">f4", np.longdouble])
+def test_colours_may_be_numbers_of_any_kind(dtype: type) -> None:
+    colours = np.array([1, 0, 200]).astype(dtype)
+    found = filled(np.zeros((2, 4, 3), np.uint8), colours)
+    assert found.ravel().tolist() == [1, 0, 1 if dtype is bool else 200]

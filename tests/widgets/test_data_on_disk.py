@@ -136,6 +136,13 @@ def test_the_first_photos_and_how_many_there_are(
     pd.testing.assert_frame_equal(found, first.reset_index(drop=True), check_dtype=False)
 
 
+def test_no_photo_is_shown_where_none_passes(both: tuple[Data, DataOnDisk]) -> None:
+    state = checked(ExplorerState(view="images", label="all", segment="ears"), both[1].offer)
+    state = replace(state, hidden=("ears",))
+    panel = Panel(state.methods, (state.model,))
+    assert len(both[1].best(state, panel)) == 0
+
+
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose table counts as large, and so is copied."""

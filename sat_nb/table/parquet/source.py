@@ -150,7 +150,8 @@ class Shards:
         with self._asking(order_by) as rows:
             images = rows.ask(f"SELECT image_id FROM {rows.sql} {there} {order}", ["image_id"])
         ids = sorted(set(images["image_id"]))
-        with self._asking(*columns, order_by, files=self.table.files_with(ids)) as rows:
+        files = self.table.files_with(ids) or self.table.files[:1]  # where there is no such row
+        with self._asking(*columns, order_by, files=files) as rows:
             sql = (
                 f"SELECT {names} FROM {rows.sql} {there} AND list_contains($ids, image_id) {order}"
             )
